@@ -1,0 +1,94 @@
+"""Reading and writing files that others may spoil: bounded reads, whole-file writes, appends that hold."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+MAX_BYTES = 1 << 20  # of a text the loop reads whole; people and children write far less
+
+
+class Unreadable(Exception):
+    """The path holds something that is no plain file of a sane size; the message says what."""
+
+
+def read(path: Path, limit: int = MAX_BYTES) -> bytes | None:
+    """The bytes of a regular file, None when there is none.
+
+    Never follows a link, never blocks on a fifo, never reads more than `limit` bytes: a child may put anything there.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise Unreadable(f"{path.name!a} is no file name") from error
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):
+            raise Unreadable(f"{path.name} is a link or a device, not a plain file") from error
+        raise Unreadable(f"{path.name} cannot be read: {error.strerror}") from error
+    with open(fd, "rb") as file:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
+            raise Unreadable(f"{path.name} is not a plain file")
+        if status.st_size > limit:
+            raise Unreadable(f"{path.name} is larger than {limit // 1024} KB")
+        return file.read(limit)
+
+
+def read_text(path: Path, limit: int = MAX_BYTES) -> str | None:
+    """The same as text. Bytes that are no UTF-8 survive a round trip through `write`; a BOM is dropped."""
+    data = read(path, limit)
+    return None if data is None else data.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
+
+
+def write(path: Path, text: str) -> None:
+    """Replace the whole file, or leave it as it was: temporary file, fsync, rename."""
+    write_bytes(path, text.encode("utf-8", "surrogateescape"))
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """`write`, for bytes."""
+    temporary = path.with_name(path.name + ".loop.tmp")
+    temporary.unlink(missing_ok=True)
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with open(fd, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(fd)
+    temporary.replace(path)
+
+
+def append(path: Path, data: bytes) -> None:
+    """Add `data` at the end in one write and make it durable; on failure the file is as long as before."""
+    fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        size = os.fstat(fd).st_size
+        try:
+            if os.write(fd, data) != len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+            os.fsync(fd)
+        except OSError:
+            os.ftruncate(fd, size)
+            raise
+    finally:
+        os.close(fd)
+
+
+def set_aside(path: Path) -> Path:
+    """Rename whatever stands at `path` to a free name beside it, so that nothing is lost."""
+    n = 1
+    while (kept := path.with_name(f"{path.name}.kept-{n}")).exists() or kept.is_symlink():
+        n += 1
+    path.rename(kept)
+    return kept
+
+
+def remove(path: Path) -> None:
+    """Make the name free again: unlink a file, link or fifo; a directory is set aside, never emptied."""
+    if path.is_dir() and not path.is_symlink():
+        set_aside(path)
+    else:
+        path.unlink(missing_ok=True)

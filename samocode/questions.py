@@ -1,0 +1,263 @@
+"""`_qa.md`: the one Markdown form that the loop reads. Pure text in, text out (protocol.md, Gates)."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+QUESTION = re.compile(r"^#{2,4} \**Q(\d{1,9})\b[*:.) \t]*(.*)$", re.M)
+ANSWER = re.compile(r"^\**Answer[ \t]*:\**", re.M | re.I)
+SUGGESTED = re.compile(r"^\**Suggested[ \t]*:\**[ \t]*(\S.*)$", re.M | re.I)
+UNCONFIRMED = re.compile(r"^Unconfirmed: ?(.*)$", re.M)
+FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
+PLACEHOLDERS = frozenset({"tbd", "todo", "pending"})
+APPROVALS = frozenset({"a", "y", "yes", "ok", "okay", "approve", "approved", "lgtm", "a approve"})
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question block; `text` is the block as it stands in the file, heading included."""
+
+    id: int
+    title: str
+    text: str
+    suggested: str | None
+    answer: str | None
+    """What the human wrote, stripped; None while open (empty, punctuation, a comment, a placeholder)."""
+    unconfirmed: str | None
+    """Text that stood after `Answer:` while a child ran and still waits for a human's word."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """A parsed `_qa.md`: what stands before the first question, then the questions in order."""
+
+    preamble: str
+    questions: tuple[Question, ...]
+
+    def find(self, number: int) -> Question | None:
+        """The first question with this number."""
+        return next((q for q in self.questions if q.id == number), None)
+
+    def text(self) -> str:
+        """The file's text again; parse(x).text() == x."""
+        return self.preamble + "".join(q.text for q in self.questions)
+
+
+def parse(text: str) -> Document:
+    """Read `_qa.md`. Never fails: what is no question is preamble or belongs to the question above it."""
+    masked = _mask_fences(text)
+    heads = list(QUESTION.finditer(masked))
+    ends = [*(h.start() for h in heads[1:]), len(text)]
+    spans = zip(heads, ends, strict=False)
+    return Document(
+        preamble=text[: heads[0].start()] if heads else text,
+        questions=tuple(
+            _question(h, text[h.start() : end], masked[h.start() : end]) for h, end in spans
+        ),
+    )
+
+
+def answered(question: Question, text: str, by: str | None = None) -> Question:
+    """The question with `text` as its answer; `by` adds the line that says who answered for the human.
+
+    A line of the answer that reads like a question's heading is indented, so that it stays an answer.
+    """
+    told = QUESTION.sub(lambda heading: " " + heading[0], text.strip())
+    return _rewrite(question, " " + told if told else "", [f"By: {by}"] if by else [])
+
+
+def sealed(question: Question) -> Question:
+    """The question open again: a text that appeared while a child ran stands above `Answer:` as unconfirmed."""
+    if question.answer is None:
+        return question
+    return _rewrite(
+        question, "", [f"Unconfirmed: {line}".rstrip() for line in question.answer.splitlines()]
+    )
+
+
+def protect(after: Document, kept: Mapping[int, Question]) -> tuple[Document, tuple[str, ...]]:
+    """What a child left of `_qa.md`, put right: (document, what was put right).
+
+    `kept` are the recorded questions as they stood before. They come back as they were; a text that was put in
+    place of a recorded answer is kept as unconfirmed. New questions lose answers that no human can have confirmed.
+    """
+    said: list[str] = []
+    blocks: list[Question] = []
+    for number, old in kept.items():
+        now = after.find(number)
+        if now is None or now.text.strip() != old.text.strip():
+            said.append(f"Q{number} was {'gone' if now is None else 'changed'} and is put back")
+            other = now.answer if now else None
+            blocks.append(old if other in (None, old.answer) else _noting(old, str(other)))
+        else:
+            blocks.append(now)
+    used = set(kept)
+    for found in (q for q in after.questions if q is not after.find(q.id) or q.id not in kept):
+        if found.id in kept and found.title == kept[found.id].title:
+            continue  # a recorded question copied once more
+        new = found
+        if found.id <= max(used, default=0):
+            new = _renumbered(found, max(used) + 1)
+            said.append(
+                f"a second or late Q{found.id} is now Q{new.id}: numbers are unique and only grow"
+            )
+        used.add(new.id)
+        if new.answer is not None:
+            said.append(f"Q{new.id} was answered while no human was asked: kept as unconfirmed")
+        blocks.append(
+            sealed(new) if ANSWER.search(_mask_fences(new.text)) else _rewrite(new, "", [])
+        )
+    return Document(after.preamble, tuple(_ending_in_newline(blocks))), tuple(said)
+
+
+def meaning(raw: str) -> str | None:
+    """An answer's text, or None when it says nothing: empty, punctuation, a comment or a placeholder."""
+    text = _without_comments(raw).replace("\r\n", "\n").strip()
+    if _words(text) in PLACEHOLDERS or not any(_says_something(c) for c in text):
+        return None
+    return text
+
+
+def approves(answer: str) -> bool:
+    """True only when all of the answer, case and punctuation aside, is a yes (protocol.md, Plan approval)."""
+    return _words(answer) in APPROVALS
+
+
+def confirms(answer: str) -> bool:
+    """True when the human confirms an unconfirmed text."""
+    return _words(answer) == "same"
+
+
+def problems(document: Document, recorded: Collection[int]) -> tuple[str, ...]:
+    """What is wrong with the numbers of new questions, one sentence each."""
+    said: list[str] = []
+    seen: set[int] = set()
+    for question in document.questions:
+        if question.id in seen:
+            said.append(
+                f"Q{question.id} stands twice in _qa.md: give the new one the next free number."
+            )
+        elif question.id not in recorded and question.id < max(recorded, default=0):
+            said.append(
+                f"Q{question.id} is new, but numbers only grow: use Q{max(recorded) + 1} or higher."
+            )
+        seen.add(question.id)
+    return tuple(said)
+
+
+def approval(number: int, plan: str, why: str) -> Question:
+    """The question that only the loop writes: may this plan be carried out?"""
+    text = (
+        f"## Q{number}: Approve the plan {plan}?\nWhy: {why}\n"
+        "- A) Approve\n- B) Change: say what\nAnswer:\n"
+    )
+    return parse(text).questions[0]
+
+
+def appended(document: Document, question: Question) -> Document:
+    """The document with one more question at its end."""
+    blocks = tuple(_ending_in_newline([*document.questions, question]))
+    preamble = document.preamble
+    if preamble and not preamble.endswith("\n"):
+        preamble += "\n"
+    return Document(preamble, blocks)
+
+
+def _question(head: re.Match[str], text: str, masked: str) -> Question:
+    mark = ANSWER.search(masked)
+    above = text[: mark.start()] if mark else text
+    suggestion = SUGGESTED.search(masked[: len(above)])
+    unconfirmed = "\n".join(line.rstrip("\r") for line in UNCONFIRMED.findall(above))
+    answer = meaning(text[mark.end() :]) if mark else None
+    if answer is not None and unconfirmed and confirms(answer):
+        answer = unconfirmed
+    return Question(
+        id=int(head[1]),
+        title=head[2].strip().strip("*").strip(),
+        text=text,
+        suggested=suggestion[1].strip() if suggestion else None,
+        answer=answer,
+        unconfirmed=unconfirmed or None,
+    )
+
+
+def _rewrite(question: Question, answer: str, extra: list[str]) -> Question:
+    """The block with `extra` lines above its `Answer:` and `answer` after it; everything else as it was."""
+    eol = "\r\n" if "\r\n" in question.text else "\n"
+    mark = ANSWER.search(_mask_fences(question.text))
+    above = question.text[: mark.start()] if mark else question.text.rstrip() + eol
+    tail = question.text[len(question.text.rstrip()) :] or eol
+    lines = "".join(line + eol for line in extra)
+    text = above + lines + (mark[0] if mark else "Answer:") + answer.replace("\n", eol) + tail
+    return parse(text).questions[0]
+
+
+def _renumbered(question: Question, number: int) -> Question:
+    return parse(re.sub(r"Q\d+", f"Q{number}", question.text, count=1)).questions[0]
+
+
+def _noting(old: Question, other: str) -> Question:
+    """A recorded question with its recorded answer, and the text that stood in its place as unconfirmed lines."""
+    mark = ANSWER.search(_mask_fences(old.text))
+    at = mark.start() if mark else len(old.text)
+    lines = "".join(f"Unconfirmed: {line}\n" for line in other.splitlines())
+    return parse(old.text[:at] + lines + old.text[at:]).questions[0]
+
+
+def _ending_in_newline(blocks: Iterable[Question]) -> Iterator[Question]:
+    for block in blocks:
+        text = block.text if block.text.endswith("\n") else block.text + "\n"
+        yield parse(text if text.endswith(("\n\n", "\n\r\n")) else text + "\n").questions[0]
+
+
+def _mask_fences(text: str) -> str:
+    """The text with fenced code blanked, offsets kept. A fence that never closes is no fence."""
+    lines = text.splitlines(keepends=True)
+    unclosed: dict[
+        str, int
+    ] = {}  # per mark: lengths from here up are known to have no closing line
+    at = 0
+    while at < len(lines):
+        opening = FENCE.match(lines[at])
+        if opening and len(opening[1]) < unclosed.get(opening[1][0], 1 << 30):
+            end = _closing(lines, at, opening[1])
+            if end is None:
+                unclosed[opening[1][0]] = len(opening[1])
+            else:
+                lines[at : end + 1] = [
+                    re.sub(r"[^\r\n]", " ", line) for line in lines[at : end + 1]
+                ]
+                at = end
+        at += 1
+    return "".join(lines)
+
+
+def _closing(lines: list[str], at: int, mark: str) -> int | None:
+    for number in range(at + 1, len(lines)):
+        fence = FENCE.match(lines[number])
+        if fence and fence[1].startswith(mark) and not fence[2].strip():
+            return number
+    return None
+
+
+def _without_comments(text: str) -> str:
+    kept: list[str] = []
+    at = 0
+    while (start := text.find("<!--", at)) >= 0 and (end := text.find("-->", start)) >= 0:
+        kept.append(text[at:start])
+        at = end + 3
+    return "".join(kept) + text[at:]
+
+
+def _says_something(char: str) -> bool:
+    return (
+        not char.isspace() and unicodedata.category(char)[0] not in "PC" and char not in "`^~|=+<>$"
+    )
+
+
+def _words(text: str) -> str:
+    """Lower case, punctuation out, single spaces: what two answers are compared by."""
+    return " ".join("".join(c if c.isalnum() else " " for c in text.casefold()).split())
