@@ -1,0 +1,220 @@
+"""The only door to the Claude CLI: its command line, its environment, one run from spawn to the end of its tree."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Literal
+
+from samocode import git, processes
+from samocode.clone import CLONE, COMMANDS, WORKFLOW
+from samocode.config import Settings
+from samocode.events import Event, Facts, Reader
+from samocode.stop import StopRequest
+from samocode.timing import Timing
+
+TOOLS = "Bash,Edit,Read,Write,Agent,WebFetch,WebSearch"
+"""Built-in tools of the child. The others wait for a person or a later moment, which mislead it in -p mode, and
+nearly double the first request (measured: 49,804 -> 26,368 characters). MCP tools stay; CLAUDE_ARGS can add some."""
+NESTED_RUN = (
+    "CLAUDECODE", "CLAUDE_CODE_ENTRYPOINT", "CLAUDE_CODE_SESSION_ID", "CLAUDE_CODE_CHILD_SESSION",
+    "CLAUDE_CODE_MESSAGING_SOCKET", "CLAUDE_CODE_MESSAGING_TOKEN", "CLAUDE_CODE_EXECPATH", "CLAUDE_CODE_CHILD_NOTES_DIR",
+    "CLAUDE_CODE_SESSION_ATTENDED", "CLAUDE_PID", "CLAUDE_EFFORT", "AI_AGENT",
+)  # fmt: skip
+"""What a claude inside a claude must not see: it refuses, or stalls for half an hour (lessons.md 13)."""
+FIXED = {
+    "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS": "1",  # promised to the model, lost when -p ends
+    "CLAUDE_CODE_DISABLE_AUTO_MEMORY": "1",  # with the next: the request repeats byte for byte and is read from cache
+    "CLAUDE_CODE_DISABLE_GIT_INSTRUCTIONS": "1",
+    "DISABLE_AUTOUPDATER": "1",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_EDITOR": "true",
+}
+AUTH_RETRIES = (
+    3  # 401 or 403 this often: the login is wrong; the CLI's own retries would take three minutes
+)
+TAIL_BYTES = 4000
+Ended = Literal["itself", "timeout", "stopped", "no_init", "after_result", "auth", "killed_loop"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One finished run of the CLI. `exit_code` is None when nobody saw it end (recovery)."""
+
+    ended: Ended
+    exit_code: int | None
+    facts: Facts = field(default_factory=Facts)
+    seconds: float = 0.0
+    session_id: str = ""
+    left_over: tuple[str, ...] = ()
+    stderr: str = ""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one iteration hands to the CLI; `log` and its `.stderr` are opened exclusively."""
+
+    session: Path
+    cwd: Path
+    log: Path
+    limit: float
+    budget: float | None = None
+
+
+def prompt(session: Path) -> bytes:
+    """workflow.md and two lines that are the same in every iteration: that is what makes the prompt cache hit."""
+    tail = f"\nSession folder: {session}\nCommands folder: {COMMANDS} (lost this text? read {WORKFLOW})\n"
+    return WORKFLOW.read_bytes() + tail.encode("utf-8", "surrogateescape")
+
+
+def command(settings: Settings, job: Job, session_id: str) -> list[str]:
+    """The command line; CLAUDE_ARGS come last, so that they win."""
+    hook = shlex.join([sys.executable, str(CLONE / "main.py"), "--check-signal", str(job.session)])
+    hooks = {"hooks": {"Stop": [{"hooks": [{"type": "command", "command": hook, "timeout": 60}]}]}}
+    budget = ["--max-budget-usd", f"{job.budget:.4f}"] if job.budget is not None else []
+    return [
+        str(settings.claude), "-p", "--output-format", "stream-json", "--verbose",
+        "--model", settings.model, "--permission-mode", settings.permission_mode,
+        "--add-dir", str(job.session), str(COMMANDS),
+        "--settings", json.dumps(hooks), "--session-id", session_id,
+        "--tools", TOOLS, *budget, *settings.claude_args,
+    ]  # fmt: skip
+
+
+def environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """The user's environment for the child, less what belongs to an outer run, to Telegram or to another repository."""
+    kept = {
+        name: value
+        for name, value in git.clean(environ).items()
+        if name not in NESTED_RUN and not name.startswith(("TELEGRAM_", "SAMOCODE_"))
+    }
+    return kept | FIXED
+
+
+def run(
+    settings: Settings,
+    job: Job,
+    stop: StopRequest,
+    timing: Timing,
+    show: Callable[[Event | None], None],
+) -> Run:
+    """Spawn the CLI, watch it to its end, and end everything it started. `show` gets each event, None while silent."""
+    session_id = str(uuid.uuid4())
+    began = time.monotonic()
+    with _open_logs(job.log) as (log, stderr, stdin):
+        stdin.write(prompt(job.session))
+        stdin.seek(0)
+        main = processes.spawn(
+            command(settings, job, session_id),
+            job.cwd,
+            environment(settings.environ),
+            job.session,
+            stdin,
+            log,
+            stderr,
+        )
+        with job.log.open("rb") as tail:
+            watch = _Watch(main, tail, timing, show, job.limit)
+            try:
+                ended = watch.until_end(stop)
+            finally:
+                left_over = processes.end_tree(job.session, main, timing.term_grace)
+            watch.read_on()
+    return Run(
+        ended, main.returncode, watch.reader.facts, time.monotonic() - began, session_id,
+        tuple(str(process) for process in left_over), _tail(job.log.with_suffix(".stderr")),
+    )  # fmt: skip
+
+
+def recover(log: Path | None) -> Run:
+    """What the log of a killed loop's child tells: the run that nobody saw end."""
+    reader = Reader()
+    if log and log.is_file():
+        with log.open("rb") as file:
+            for chunk in iter(lambda: file.read(1 << 20), b""):
+                reader.feed(chunk)
+    return Run(
+        "killed_loop", None, reader.facts, stderr=_tail(log.with_suffix(".stderr")) if log else ""
+    )
+
+
+class _Watch:
+    """Follows a running child by its log file until something ends it."""
+
+    def __init__(
+        self, main: subprocess.Popen[bytes], tail: IO[bytes], timing: Timing, show: Callable[[Event | None], None],
+        limit: float,
+    ) -> None:  # fmt: skip
+        self.reader = Reader()
+        self._main, self._tail, self._timing, self._show = main, tail, timing, show
+        self._start = self._heard = time.monotonic()
+        self._limit = limit
+
+    def read_on(self) -> None:
+        """Read what the log holds by now and show it."""
+        while data := self._tail.read(1 << 20):
+            for event in self.reader.feed(data):
+                self._heard = time.monotonic()
+                self._show(event)
+
+    def until_end(self, stop: StopRequest) -> Ended:
+        """Why the run is over: it ended, or one of the loop's reasons to end it."""
+        reaped = time.monotonic()
+        while True:
+            gone = self._main.poll() is not None
+            self.read_on()
+            if gone:
+                return "itself"
+            if reason := self._reason(stop):
+                return reason
+            self._show(None)
+            if time.monotonic() - reaped > 1:  # adopted orphans must not pile up as zombies
+                processes.reap(self._main)
+                reaped = time.monotonic()
+            time.sleep(self._timing.tick)
+
+    def _reason(self, stop: StopRequest) -> Ended | None:
+        now, facts = time.monotonic(), self.reader.facts
+        if stop.now:
+            return "stopped"
+        if now - self._start > self._limit:
+            return "timeout"
+        if not facts.started and now - self._start > self._timing.init_grace:
+            return "no_init"
+        if facts.finished and now - self._heard > self._timing.result_grace:
+            return "after_result"
+        return "auth" if facts.auth_retries >= AUTH_RETRIES else None
+
+
+@contextmanager
+def _open_logs(log: Path) -> Iterator[tuple[IO[bytes], IO[bytes], IO[bytes]]]:
+    """(stdout, stderr, stdin): two files that were never there before, and an unnamed one."""
+    with (
+        _created(log) as out,
+        _created(log.with_suffix(".stderr")) as err,
+        tempfile.TemporaryFile() as stdin,
+    ):
+        yield out, err, stdin
+
+
+def _created(path: Path) -> IO[bytes]:
+    return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
+
+
+def _tail(path: Path) -> str:
+    """The end of a file, for people."""
+    if not path.is_file():
+        return ""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - TAIL_BYTES))
+        return file.read().decode("utf-8", "replace").strip()

@@ -1,0 +1,161 @@
+"""What the Claude CLI's stream-json tells: bytes in, typed facts out (measured in claude-cli.md; tests/fakes/events)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+MAX_LINE_BYTES = 16 << 20  # a longer line is no event; it is skipped, not kept
+AUTH_STATUSES = (401, 403)
+Event = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What one run said of itself so far. Money is the CLI's list-price estimate in USD, times are epoch seconds."""
+
+    started: bool = False
+    api_key_source: str | None = None
+    finished: bool = False
+    """A result event came and nothing after it."""
+    is_error: bool = False
+    subtype: str | None = None
+    error: str | None = None
+    """Class of the API failure that ended the run: authentication_failed, billing_error, rate_limit, ..."""
+    status: int | None = None
+    limit_rejected: bool = False
+    limit_resets_at: float | None = None
+    auth_retries: int = 0
+    cost_usd: float | None = None
+    tokens: int = 0
+    turns: int = 0
+    denials: tuple[str, ...] = ()
+    text: str = ""
+    """The last words, for people; nothing is decided by them."""
+
+    def after(self, event: Event) -> Facts:
+        """The facts with one more event; unknown and ill-formed events change nothing."""
+        kind = event.get("type")
+        if kind == "system":
+            return self._system(event)
+        if kind == "assistant" and event.get("parent_tool_use_id") is None:
+            return self._assistant(event)
+        if kind == "user" and event.get("parent_tool_use_id") is None:
+            return replace(self, finished=False)
+        if kind == "rate_limit_event":
+            info = _mapping(event.get("rate_limit_info"))
+            return replace(
+                self,
+                limit_rejected=info.get("status") == "rejected",
+                limit_resets_at=_number(info.get("resetsAt")),
+            )
+        return self._result(event) if kind == "result" else self
+
+    def _system(self, event: Event) -> Facts:
+        if event.get("subtype") == "init":
+            source = event.get("apiKeySource")
+            return replace(
+                self, started=True, api_key_source=source if isinstance(source, str) else None
+            )
+        if event.get("subtype") == "api_retry":
+            refused = event.get("error_status") in AUTH_STATUSES
+            return replace(self, auth_retries=self.auth_retries + 1 if refused else 0)
+        return self
+
+    def _assistant(self, event: Event) -> Facts:
+        text = " ".join(
+            str(b.get("text", "")) for b in content(event) if b.get("type") == "text"
+        ).strip()
+        failed = event.get("is_api_error_message") is True
+        error = event.get("error")
+        return replace(
+            self,
+            finished=False,
+            error=(error if isinstance(error, str) else "unknown") if failed else None,
+            status=_status(event) if failed else None,
+            auth_retries=self.auth_retries if failed else 0,
+            text=text[-2000:] or self.text,
+        )
+
+    def _result(self, event: Event) -> Facts:
+        is_error = event.get("is_error") is True
+        denials = [_mapping(d).get("tool_name") for d in _list(event.get("permission_denials"))]
+        subtype, turns = event.get("subtype"), event.get("num_turns")
+        error = self.error or ("unknown" if event.get("terminal_reason") == "api_error" else None)
+        return replace(
+            self,
+            finished=True,
+            is_error=is_error,
+            subtype=subtype if isinstance(subtype, str) else None,
+            error=error if is_error else None,
+            status=(_status(event) or self.status) if is_error else None,
+            cost_usd=_number(event.get("total_cost_usd")),
+            tokens=_tokens(event),
+            turns=turns if isinstance(turns, int) else 0,
+            denials=tuple(str(name) for name in denials if name),
+        )
+
+
+class Reader:
+    """Cuts a growing log into events. Feed it bytes as they come; `facts` is always up to date."""
+
+    def __init__(self) -> None:
+        self.facts = Facts()
+        self._rest = b""
+        self._skipping = False
+
+    def feed(self, data: bytes) -> list[Event]:
+        """The events that `data` completes; lines that are no JSON object are passed over."""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        if lines and self._skipping:
+            lines, self._skipping = lines[1:], False
+        if len(self._rest) > MAX_LINE_BYTES:
+            self._rest, self._skipping = b"", True
+        found = [event for line in lines if (event := _event(line)) is not None]
+        for event in found:
+            self.facts = self.facts.after(event)
+        return found
+
+
+def content(event: Event) -> list[Mapping[str, Any]]:
+    """The blocks of an assistant or user event's message."""
+    return [_mapping(block) for block in _list(_mapping(event.get("message")).get("content"))]
+
+
+def _event(line: bytes) -> Event | None:
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _tokens(event: Event) -> int:
+    """All tokens of all models; `usage` misses the last call of a run that its budget ended, `modelUsage` does not."""
+    counts = ("inputTokens", "outputTokens", "cacheReadInputTokens", "cacheCreationInputTokens")
+    models = _mapping(event.get("modelUsage")).values()
+    return int(
+        sum(_number(_mapping(model).get(count)) or 0 for model in models for count in counts)
+    )
+
+
+def _status(event: Event) -> int | None:
+    status = event.get("api_error_status")
+    return status if isinstance(status, int) else None
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _number(value: object) -> float | None:
+    """A finite number, else None."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if abs(value) < 1e15 else None
