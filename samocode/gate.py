@@ -1,0 +1,202 @@
+"""The human's part: questions wait here until each has an answer on record, from the file or from the terminal."""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from samocode import approval, questions
+from samocode.history import Asked
+from samocode.iteration import recorded
+from samocode.session import QA, Session
+from samocode.stop import StopRequest
+from samocode.timing import Timing
+
+Passed = Literal["open", "waiting", "stopped"]
+
+
+@dataclass
+class Gate:
+    """Lets the loop pass when no question on record is open. Nothing runs and no token is spent while it waits."""
+
+    session: Session
+    stop: StopRequest
+    timing: Timing
+    say: Callable[[str], None]
+    on_wait: Callable[[], None]
+    """Called once when a wait begins: show the questions, notify."""
+    pause: bool = True
+    """False: do not wait here, the caller ends with exit code 4."""
+    yes: bool = False
+    terminal: int | None = None
+    """File descriptor of the terminal to read answers from, None without one."""
+    _prompted: int = field(default=0, init=False)
+    _typed: bytes = field(default=b"", init=False)
+
+    def passes(self) -> Passed:
+        """Collect answers, approvals and lapses until nothing is open; or say why not."""
+        announced = False
+        file = _Settled(self.session.folder / QA, self.timing.settle)
+        while True:
+            if self.stop.requested:
+                return "stopped"
+            settled = file.settled()
+            if settled:
+                self._update()
+                if not self.session.history.past.open:
+                    return "open"
+            if settled and not announced:
+                self.on_wait()
+                announced = True
+            if settled and not self.pause:
+                return "waiting"
+            self._listen() if announced else time.sleep(min(self.timing.poll, self.timing.settle))
+
+    def _update(self) -> None:
+        """Put on record what the file says, then let approvals follow, until that changes nothing more."""
+        while True:
+            self._collect()
+            for line in approval.settle(self.session):
+                self.say(line)
+            approval.ask(self.session)
+            if self.yes:
+                self._say_yes()
+            past = self.session.history.past
+            if not past.approves_now and past.plan_to_ask is None:
+                return
+
+    def _collect(self) -> None:
+        """Answers in the file that are new or changed go on record; questions or answers that vanished come back."""
+        session = self.session
+        document = session.read_questions()
+        for number, asked in list(session.history.past.asked.items()):
+            found = document.find(number)
+            known = session.history.past.answers.get(number)
+            if found and found.answer is not None and found.answer != known:
+                self._record(asked, found.answer, "file")
+        blocks = [recorded(session, document, n) for n in session.history.past.asked]
+        missing = [b for b in blocks if _differs(document.find(b.id), b)]
+        for question in missing:
+            document = _put(document, question)
+        if missing:
+            session.write_questions(document)
+            self.say(f"Put back in {QA}: {', '.join(f'Q{q.id}' for q in missing)}")
+
+    def _record(self, asked: Asked, text: str, by: str) -> None:
+        self.session.history.append("answer", id=asked.id, text=text, by=by)
+        took = ""
+        if asked.kind == "approval":
+            took = (
+                " (taken as a yes)" if questions.approves(text) else " (taken as a change request)"
+            )
+        self.say(f"Q{asked.id} answered by {by}{took}: {text.splitlines()[0][:200]}")
+
+    def _answer(self, asked: Asked, text: str, by: str, mark: str | None = None) -> None:
+        """An answer that did not come from the file: on record first, then into the file."""
+        document = self.session.read_questions()
+        block = document.find(asked.id) or questions.parse(asked.text).questions[0]
+        answered = questions.answered(block, text, mark)
+        self._record(asked, answered.answer or text, by)
+        self.session.write_questions(_put(document, answered))
+
+    def _say_yes(self) -> None:
+        """--yes: the suggestion stands for the answer, a plan is approved; what only a human can do stays open."""
+        for asked in self.session.history.past.open:
+            block = self.session.read_questions().find(asked.id)
+            text = "approve" if asked.kind == "approval" else block.suggested if block else None
+            if text and asked.kind != "action":
+                self._answer(asked, text, "yes", "--yes")
+
+    def _listen(self) -> None:
+        """Wait a moment for a line at the terminal; without one, only wait."""
+        past = self.session.history.past
+        if self.terminal is None or not past.open or not _in_foreground(self.terminal):
+            time.sleep(self.timing.poll)
+            return
+        asked = past.open[0]
+        block = (
+            self.session.read_questions().find(asked.id) or questions.parse(asked.text).questions[0]
+        )
+        if self._prompted != asked.id:
+            self._prompted = asked.id
+            enter = f" [Enter: {block.suggested}]" if block.suggested and asked.kind == "qa" else ""
+            self.say(f"Q{asked.id}: {block.title}{enter}")
+        line = self._line(self.terminal)
+        if line is None:
+            return
+        text = questions.meaning(line) or (
+            block.suggested if not line.strip() and asked.kind == "qa" else None
+        )
+        if text and block.unconfirmed and questions.confirms(text):
+            text = block.unconfirmed
+        if text:
+            self._answer(asked, text, "terminal")
+        self._prompted = 0
+
+    def _line(self, terminal: int) -> str | None:
+        """One whole line typed at the terminal, None when there is none yet."""
+        ready, _, _ = select.select([terminal], [], [], self.timing.poll)
+        if ready:
+            data = os.read(terminal, 65536)
+            if not data:  # end of input: the file is still watched
+                self.terminal = None
+            self._typed += data
+        line, newline, rest = self._typed.partition(b"\n")
+        if not newline:
+            return None
+        self._typed = rest
+        return line.decode("utf-8", "replace").strip("\r")
+
+
+class _Settled:
+    """Whether a file has been unchanged for a while: editors save in pieces, and a half-saved answer is none."""
+
+    def __init__(self, path: Path, seconds: float) -> None:
+        self._path, self._seconds = path, seconds
+        self._seen = self._mark()
+        age = time.time() - self._seen[0] / 1e9
+        self._since = time.monotonic() - (seconds if age >= seconds else 0)
+
+    def settled(self) -> bool:
+        mark = self._mark()
+        if mark != self._seen:
+            self._seen, self._since = mark, time.monotonic()
+        return time.monotonic() - self._since >= self._seconds
+
+    def _mark(self) -> tuple[int, int, int]:
+        try:
+            status = self._path.lstat()
+        except OSError:
+            return (0, 0, 0)
+        return (status.st_mtime_ns, status.st_size, status.st_ino)
+
+
+def _differs(found: questions.Question | None, wanted: questions.Question) -> bool:
+    return found is None or found.answer != wanted.answer
+
+
+def _put(document: questions.Document, question: questions.Question) -> questions.Document:
+    """The document with this block in the place of the one with its number, or at the end."""
+    if document.find(question.id) is None:
+        return questions.appended(document, question)
+    blocks = tuple(question if q.id == question.id else q for q in document.questions)
+    return questions.Document(document.preamble, blocks)
+
+
+def terminal() -> int | None:
+    """The descriptor of the terminal a person can type at, None when the loop runs without one."""
+    return sys.stdin.fileno() if sys.stdin is not None and sys.stdin.isatty() else None
+
+
+def _in_foreground(terminal: int) -> bool:
+    """Reading from the terminal in the background would stop the whole loop (SIGTTIN)."""
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:
+        return False

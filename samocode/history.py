@@ -1,0 +1,287 @@
+"""`_history.jsonl`: the append-only record of a session, and everything the loop knows, folded from it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from samocode import files, questions
+from samocode.errors import UserError
+from samocode.git import State, Worktree
+
+FILE = "_history.jsonl"
+MAX_HISTORY_BYTES = 256 << 20
+HEARD = frozenset({"continue", "waiting", "blocked", "done", "verify_failed", "stalled", "looping"})
+"""Outcomes of a child that read its notes and answered; after any other the next iteration is told them again."""
+
+
+def local_now() -> datetime:
+    """The wall clock with its zone: for people, and for limits that the API tells as a date."""
+    return datetime.now().astimezone()
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question on record."""
+
+    id: int
+    kind: str
+    """qa, action (something only a human can do) or approval (written by the loop)."""
+    text: str
+    plan: str | None = None
+
+
+@dataclass(frozen=True)
+class Iteration:
+    """What the loop looks back at in one iteration's line."""
+
+    n: int
+    phase: str
+    outcome: str
+    next: str
+    note: str = ""
+    progress: bool = True
+    cost_usd: float = 0.0
+    estimated: bool = False
+    recovered: bool = False
+    delay: float = 0.0
+
+
+@dataclass(frozen=True)
+class Approval:
+    """A plan that a human approved; `digest` is of its text without ticks and notes."""
+
+    plan: str
+    digest: str
+    copy: str
+
+
+@dataclass(frozen=True)
+class Past:
+    """Everything that the history says, as facts (no line of it is read twice elsewhere)."""
+
+    worktree: Worktree | None = None
+    set_up: bool = False
+    round: int = 1
+    iteration: int = 0
+    phase: str = "investigation"
+    entered: Mapping[str, int] = field(default_factory=dict)
+    recent: tuple[Iteration, ...] = ()
+    """Iterations since this start of the loop, the recovered one too."""
+    last: Iteration | None = None
+    iterations: int = 0
+    cost_usd: float = 0.0
+    dearest: float = 0.0
+    started: str | None = None
+    texts: tuple[tuple[str, str, str], ...] = ()
+    """The human's words: (time, task or dive or note, text)."""
+    asked: Mapping[int, Asked] = field(default_factory=dict)
+    answers: Mapping[int, str] = field(default_factory=dict)
+    plan_to_ask: str | None = None
+    ask_why: str = ""
+    approval_id: int | None = None
+    """The approval question that holds now."""
+    approved: Approval | None = None
+    last_approved: Approval | None = None
+    baseline: State | None = None
+    """What code looked like when it last was the human's: at this start, or when an approval lapsed."""
+    verify_failures: int = 0
+    done: str | None = None
+    """The summary, once the session is done."""
+    notes: tuple[str, ...] = ()
+    """What the next iteration is told, in the order it happened."""
+    stopped: tuple[int, str] | None = None
+
+    @property
+    def open(self) -> tuple[Asked, ...]:
+        """Questions on record without an answer on record: the gate is shut."""
+        return tuple(q for q in self.asked.values() if q.id not in self.answers)
+
+    @property
+    def approves_now(self) -> bool:
+        """The approval question has a yes that no `approved` line follows yet."""
+        answer = self.answers.get(self.approval_id or 0)
+        return self.approved is None and answer is not None and questions.approves(answer)
+
+
+class History:
+    """The file and the facts folded from it. `append` is the only way to add to either."""
+
+    def __init__(self, path: Path, now: Callable[[], datetime] = local_now) -> None:
+        self.path = path
+        self.past = Past()
+        self._now = now
+
+    def load(self, repair: bool = True) -> History:
+        """Read it all. A torn last line (a killed write) is kept aside when `repair`, else passed over."""
+        try:
+            data = files.read(self.path, MAX_HISTORY_BYTES) or b""
+        except files.Unreadable as error:
+            raise UserError(
+                f"{self.path.parent}: {error}: put the history back to go on."
+            ) from error
+        whole, _, torn = data.rpartition(b"\n")
+        if torn and repair:
+            files.append(self.path.with_name(FILE + ".torn"), torn + b"\n")
+            files.write_bytes(self.path, whole + b"\n" if whole else b"")
+        self.past = Past()
+        for number, line in enumerate(whole.split(b"\n") if whole else [], 1):
+            self.past = fold(self.past, self._parsed(line, number))
+        return self
+
+    def append(self, event: str, **values: object) -> None:
+        """Add one line, durably, and fold it in; absent values (None) are left out."""
+        line: dict[str, object] = {"t": self._now().isoformat(timespec="seconds"), "event": event}
+        line |= {key: value for key, value in values.items() if value is not None}
+        files.append(self.path, json.dumps(line, ensure_ascii=True).encode() + b"\n")
+        self.past = fold(self.past, line)
+
+    def _parsed(self, line: bytes, number: int) -> Mapping[str, Any]:
+        try:
+            found = json.loads(line)
+        except (ValueError, RecursionError):
+            found = None
+        if not isinstance(found, dict):
+            raise UserError(
+                f"{self.path} line {number} is damaged: mend or remove that line, then run again."
+            )
+        return found
+
+
+def fold(past: Past, line: Mapping[str, Any]) -> Past:
+    """The facts after one more line; unknown events change nothing. A line of a wrong shape is a UserError."""
+    step = _STEPS.get(str(line.get("event")))
+    try:
+        return step(past, line) if step else past
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"A history line cannot be read ({error!r}): {json.dumps(line)[:200]}"
+        ) from error
+
+
+def _session(past: Past, line: Mapping[str, Any]) -> Past:
+    where = line.get("branch")
+    tree = Worktree(Path(line["path"]), line["branch"], line["base"]) if where else None
+    return replace(past, worktree=tree, started=line.get("t"))
+
+
+def _task(past: Past, line: Mapping[str, Any]) -> Past:
+    past = replace(past, texts=(*past.texts, (line["t"], line["kind"], line["text"])))
+    if past.done is None:
+        first = past.iteration == 0
+        return past if first else _noted(past, "The human added a note: read the end of _task.md.")
+    return replace(
+        _noted(past, "The human opened a new round: read the end of _task.md."),
+        round=past.round + 1, phase="investigation", entered={}, done=None, verify_failures=0,
+        approved=None, approval_id=None, plan_to_ask=None,
+    )  # fmt: skip
+
+
+def _start(past: Past, line: Mapping[str, Any]) -> Past:
+    return replace(past, recent=(), baseline=_state(line) or past.baseline, stopped=None)
+
+
+def _set_up(past: Past, line: Mapping[str, Any]) -> Past:
+    return replace(past, set_up=line.get("exit") == 0)
+
+
+def _iteration(past: Past, line: Mapping[str, Any]) -> Past:
+    now = Iteration(
+        n=int(line["n"]), phase=line["phase"], outcome=line["outcome"], next=line["next"], note=line.get("note", ""),
+        progress=bool(line.get("progress", True)), cost_usd=float(line.get("cost_usd", 0)),
+        estimated=bool(line.get("estimated")), recovered=bool(line.get("recovered")),
+        delay=float(line.get("delay", 0)),
+    )  # fmt: skip
+    entered = dict(past.entered) or {now.phase: 1}
+    if now.next != now.phase:
+        entered[now.next] = entered.get(now.next, 0) + 1
+    plan = line.get("plan")
+    return replace(
+        past, iteration=now.n, phase=now.next, entered=entered, recent=(*past.recent, now), last=now,
+        iterations=past.iterations + 1, cost_usd=past.cost_usd + now.cost_usd,
+        dearest=past.dearest if now.estimated else max(past.dearest, now.cost_usd),
+        plan_to_ask=plan or past.plan_to_ask, ask_why="" if plan else past.ask_why,
+        notes=() if now.outcome in HEARD else past.notes,
+        verify_failures=past.verify_failures + (now.outcome == "verify_failed"),
+        done=line.get("summary", "") if now.outcome == "done" else None,
+    )  # fmt: skip
+
+
+def _asked(past: Past, line: Mapping[str, Any]) -> Past:
+    question = Asked(int(line["id"]), line["kind"], line["text"], line.get("plan"))
+    past = replace(past, asked={**past.asked, question.id: question})
+    if question.kind != "approval":
+        return past
+    return replace(past, approval_id=question.id, plan_to_ask=None, ask_why="")
+
+
+def _answer(past: Past, line: Mapping[str, Any]) -> Past:
+    number, text = int(line["id"]), str(line["text"])
+    changed = number in past.answers
+    past = replace(past, answers={**past.answers, number: text})
+    if past.asked[number].kind != "approval":
+        said = (
+            f"The human changed the answer to Q{number}."
+            if changed
+            else f"Q{number} is answered in _qa.md."
+        )
+        return _noted(past, said)
+    if number != past.approval_id or questions.approves(text):
+        return past
+    plan = past.asked[number].plan
+    past = _noted(past, f"The human did not approve the plan {plan} and wants this change: {text}")
+    return replace(past, approved=None, phase="planning")
+
+
+def _approved(past: Past, line: Mapping[str, Any]) -> Past:
+    approval = Approval(line["plan"], line["digest"], line["copy"])
+    entered = dict(past.entered)
+    if past.phase != "implementation":
+        entered["implementation"] = entered.get("implementation", 0) + 1
+    past = _noted(past, f"The human approved the plan {approval.plan}.")
+    return replace(
+        past,
+        approved=approval,
+        last_approved=approval,
+        phase="implementation",
+        entered=entered,
+        verify_failures=0,
+    )
+
+
+def _lapsed(past: Past, line: Mapping[str, Any]) -> Past:
+    past = _noted(past, f"The approval of the plan lapsed: {line['why']}")
+    return replace(
+        past, approved=None, approval_id=None, baseline=_state(line) or past.baseline,
+        plan_to_ask=line.get("plan") or past.plan_to_ask, ask_why=line["why"] if line.get("plan") else past.ask_why,
+    )  # fmt: skip
+
+
+def _stop(past: Past, line: Mapping[str, Any]) -> Past:
+    return replace(past, stopped=(int(line["exit"]), str(line.get("why", ""))))
+
+
+def _noted(past: Past, note: str) -> Past:
+    return replace(past, notes=(*past.notes, note))
+
+
+def _state(line: Mapping[str, Any]) -> State | None:
+    return State(line["head"], dict(line.get("dirty", {}))) if line.get("head") else None
+
+
+_STEPS: Mapping[str, Callable[[Past, Mapping[str, Any]], Past]] = {
+    "session": _session,
+    "task": _task,
+    "start": _start,
+    "setup": _set_up,
+    "iteration": _iteration,
+    "asked": _asked,
+    "answer": _answer,
+    "approved": _approved,
+    "lapsed": _lapsed,
+    "stop": _stop,
+}

@@ -1,0 +1,192 @@
+"""One iteration: write what the child needs, run it, read the facts, decide, and put it on record."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+from samocode import claude, files, policy, processes, questions, signals
+from samocode.config import Settings
+from samocode.events import Event
+from samocode.history import local_now
+from samocode.session import LOGS, Session, Snapshot
+from samocode.stop import StopRequest
+from samocode.timing import Timing
+
+VERIFY_LINES = 50  # of a failed VERIFY's output, told to the next iteration
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A recorded iteration and what the loop does next."""
+
+    number: int
+    decision: policy.Decision
+    run: claude.Run
+    said: tuple[str, ...] = ()
+    """What the loop put right in `_qa.md`."""
+
+
+@dataclass(frozen=True)
+class Iterations:
+    """Runs the iterations of one session; `show` gets the child's events as they come."""
+
+    session: Session
+    settings: Settings
+    limits: policy.Limits
+    stop: StopRequest
+    timing: Timing
+    show: Callable[[Event | None], None]
+    say: Callable[[str], None]
+
+    def run_next(self) -> Ended:
+        """Start a child and see it through. Deleting the old signal comes before everything else: killed at any
+        point, nothing old looks fresh."""
+        session, past = self.session, self.session.history.past
+        number, now = past.iteration + 1, local_now()
+        before = session.snapshot()
+        files.remove(session.folder / signals.FILE)
+        log = session.log(number, past.phase, now)
+        session.write_iteration(self._note(number) | {"log": log.name})
+        budget = (
+            None
+            if self.limits.max_cost is None
+            else max(self.limits.max_cost - past.cost_usd, 0.0001)
+        )
+        job = claude.Job(session.folder, session.cwd, log, self.settings.timeout, budget)
+        run = claude.run(self.settings, job, self.stop, self.timing, self.show)
+        return self._evaluate(run, number, log, before)
+
+    def recover(self) -> Ended | None:
+        """End what a killed loop left running, and evaluate its unrecorded iteration once; None if there is none."""
+        left = processes.end_tree(self.session.folder, None, self.timing.term_grace)
+        pending = self.session.pending_iteration()
+        if pending is None:
+            return None
+        log = self.session.folder / LOGS / Path(str(pending.get("log"))).name
+        run = replace(claude.recover(log), left_over=tuple(map(str, left)))
+        return self._evaluate(run, self.session.history.past.iteration + 1, log, None)
+
+    def _note(self, number: int) -> dict[str, object]:
+        past, now = self.session.history.past, local_now()
+        last = past.last
+        previous = (
+            {"iteration": last.n, "outcome": last.outcome, "note": last.note} if last else None
+        )
+        return {
+            "iteration": number,
+            "phase": past.phase,
+            "stamp": f"{now:%m-%d-%H:%M}",
+            "deadline": (now + timedelta(seconds=self.settings.timeout)).isoformat(
+                timespec="seconds"
+            ),
+            "entered": dict(past.entered) or {past.phase: 1},
+            "head": past.baseline.head if past.baseline and not past.approved else self._head(),
+            "git": self.session.worktree is not None,
+            "approved_plan": past.approved.plan if past.approved else None,
+            "previous": previous,
+            "notes": list(past.notes),
+        }
+
+    def _head(self) -> str | None:
+        code = self.session.code()
+        return code.head if code else None
+
+    def _evaluate(self, run: claude.Run, number: int, log: Path, before: Snapshot | None) -> Ended:
+        session, past = self.session, self.session.history.past
+        tampered = session.put_right(before) if before else ()
+        changed = session.changed_code()
+        said = self._protect_questions(before)
+        situation = session.situation()
+        facts = policy.Facts(
+            run=run, report=signals.read(situation), phase=past.phase, now=time.time(), changed_code=changed,
+            tampered=tampered, uncommitted=situation.uncommitted, stop=self.stop.requested,
+            progress=before is None or session.fingerprint() != before.print,
+        )  # fmt: skip
+        kind = (
+            "action"
+            if facts.report.signal and facts.report.signal.waits_for == "human_action"
+            else "qa"
+        )
+        self._record_questions(kind)
+        decision = policy.decide(facts, past, self.limits, self.timing)
+        if decision.action == "verify":
+            failure = self._verify(number)
+            if self.stop.now:  # not recorded: the next start finds the signal and verifies again
+                return Ended(number, replace(decision, action="go"), run, said)
+            decision = policy.after_verify(facts, past, decision.why, failure)
+        self._record(decision, facts, number, log)
+        return Ended(number, decision, run, said)
+
+    def _protect_questions(self, before: Snapshot | None) -> tuple[str, ...]:
+        past = self.session.history.past
+        now = self.session.read_questions()
+        old = questions.parse(before.questions) if before else now
+        kept = {n: recorded(self.session, old, n) for n in past.asked}
+        document, said = questions.protect(now, kept)
+        if now.questions or kept:
+            self.session.write_questions(document)
+        return said
+
+    def _record_questions(self, kind: str) -> None:
+        history = self.session.history
+        for question in self.session.read_questions().questions:
+            if question.id not in history.past.asked:
+                history.append("asked", id=question.id, kind=kind, text=question.text)
+
+    def _verify(self, number: int) -> str | None:
+        """The end of VERIFY's output, None when it passed or is not due."""
+        verify = self.session.project.verify
+        if not verify or not self.session.history.past.approved:
+            return None
+        log = self.session.folder / LOGS / f"{number:03d}-verify.log"
+        self.say(f"VERIFY: {verify}")
+        environ = claude.environment(self.settings.environ)
+        code = processes.run_shell(
+            verify,
+            self.session.cwd,
+            environ,
+            self.session.folder,
+            log,
+            self.settings.timeout,
+            lambda: self.stop.now,
+        )
+        if code == 0:
+            return None
+        how = f"exit code {code}" if code is not None else "ended at the time limit"
+        lines = log.read_text(errors="replace").splitlines()[-VERIFY_LINES:]
+        return "\n".join([*lines, f"({verify}: {how})"])
+
+    def _record(
+        self, decision: policy.Decision, facts: policy.Facts, number: int, log: Path
+    ) -> None:
+        past, run, signal = self.session.history.past, facts.run, facts.report.signal
+        told = run.facts
+        estimated = told.started and told.cost_usd is None
+        done = decision.outcome == "done"
+        self.session.history.append(
+            "iteration", n=number, phase=facts.phase, outcome=decision.outcome, next=decision.next,
+            signal=signal.status if signal else None, plan=decision.plan, summary=decision.why if done else None,
+            note=decision.note.strip() or None, why=None if done else decision.why or None,
+            head=self._head(), cost_usd=past.dearest if estimated else told.cost_usd or 0.0, estimated=estimated or None,
+            tokens=told.tokens, seconds=round(run.seconds, 1), exit=run.exit_code, ended=run.ended,
+            session_id=run.session_id, log=log.name, progress=facts.progress, delay=decision.delay or None,
+            left_over=list(run.left_over), recovered=run.ended == "killed_loop" or None,
+            denied=list(told.denials) or None,
+        )  # fmt: skip
+
+
+def recorded(
+    session: Session, document: questions.Document, number: int
+) -> questions.Question:
+    """A question on record as it must stand: as in `document` when its answer is the recorded one, else rebuilt."""
+    past = session.history.past
+    answer = past.answers.get(number)
+    stands = document.find(number)
+    if stands and stands.answer == answer:
+        return stands
+    rebuilt = questions.parse(past.asked[number].text).questions[0]
+    return questions.answered(rebuilt, answer) if answer is not None else rebuilt

@@ -1,0 +1,327 @@
+"""How an iteration ends and what follows: one pure function over facts (protocol.md, How an iteration ends)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from itertools import takewhile
+from typing import Literal
+
+from samocode.claude import Run
+from samocode.history import Iteration, Past
+from samocode.signals import Report, Signal
+from samocode.timing import Timing
+
+MAX_SILENT = 2  # iterations in a row without a valid signal
+MAX_TIMEOUTS = 3
+MAX_CRASHES = 5
+MAX_IDLE = 3  # `continue` in a row that left nothing behind
+MAX_ENTERED = 6  # times a round may enter one phase
+MAX_VERIFY_FAILURES = 3
+BLOCKING = {
+    "authentication_failed": ("auth", "Claude is not logged in, or its key is refused. Run: claude auth login (or set "
+                              "a valid ANTHROPIC_API_KEY), then go on."),
+    "billing_error": ("billing", "The account that pays for Claude has no credit. Top it up, or use another login, then go on."),
+    "model_not_found": ("model", "Claude does not know the model. Correct CLAUDE_MODEL or --model, then go on."),
+    "invalid_request": ("invalid_request", "The API refuses the request. Look at the log named below and at CLAUDE_ARGS."),
+}  # fmt: skip
+"""API failures that time does not mend: class -> (outcome, remedy). Any class not named here is transient."""
+
+
+PERMANENT_STATUSES = frozenset(range(400, 500)) - {408, 409, 429}
+"""Most refused requests, spend limits among them, come with the class `unknown`: their status tells (measured)."""
+
+
+class Exit(IntEnum):
+    """Exit codes of main.py (protocol.md)."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    BLOCKED = 3
+    WAITING = 4
+    LIMIT = 5
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The user's caps: spawns a run, USD a session (None: no cap), seconds of waiting for the API."""
+
+    max_iterations: int
+    max_cost: float | None
+    max_wait: float
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that is known when an iteration is over."""
+
+    run: Run
+    report: Report
+    phase: str
+    now: float
+    """Wall clock, epoch seconds: a usage limit's reset is told in these."""
+    changed_code: tuple[str, ...] = ()
+    """Tracked files changed though no plan is approved."""
+    tampered: tuple[str, ...] = ()
+    uncommitted: tuple[str, ...] = ()
+    progress: bool = True
+    stop: bool = False
+    budgeted: bool = False
+    """The CLI was given --max-budget-usd by the loop."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the history line says (`outcome`, `next`, `note`), and what the loop does: go on, wait, verify or stop."""
+
+    outcome: str
+    next: str
+    action: Literal["go", "wait", "verify", "stop"]
+    exit: int | None = None
+    why: str = ""
+    """For the human, when it stops or waits."""
+    note: str = ""
+    """For the next iteration."""
+    delay: float = 0.0
+    """Seconds before the next spawn; with `until`, a moment of the wall clock instead."""
+    until: float | None = None
+    plan: str | None = None
+
+
+def decide(facts: Facts, past: Past, limits: Limits, timing: Timing) -> Decision:
+    """The first rule of protocol.md that holds."""
+    signal = facts.report.signal
+    if facts.tampered:
+        return _blocked(
+            facts, "tampered", f"A child changed {', '.join(facts.tampered)}; it was put right."
+        )
+    if facts.changed_code:
+        return _blocked(facts, "changed_code", (
+            f"Code changed before a plan was approved: {_few(facts.changed_code)}. Nothing was reverted; look at it, "
+            "then run again to accept the present state."
+        ))  # fmt: skip
+    if signal is None:
+        return _without_signal(facts, past, limits, timing)
+    if signal.status == "continue":
+        return _go_on(facts, signal, past, limits, timing)
+    return _as_it_says(facts, signal)
+
+
+def before_spawn(past: Past, limits: Limits) -> Decision | None:
+    """The caps: limits come after what the last signal said."""
+    spawned = sum(not it.recovered for it in past.recent)
+    if spawned >= limits.max_iterations:
+        return _capped(past, f"{spawned} iterations in this run (--max-iterations).")
+    if limits.max_cost is not None and past.cost_usd >= limits.max_cost:
+        return _capped(
+            past,
+            f"the session's cost of {past.cost_usd:.2f} USD reached --max-cost {limits.max_cost:.2f}.",
+        )
+    return None
+
+
+def after_verify(facts: Facts, past: Past, summary: str, failure: str | None) -> Decision:
+    """What `done` is worth once VERIFY ran; `failure` is the end of its output, None when it passed."""
+    if failure is None:
+        return Decision("done", facts.phase, "stop", Exit.DONE, summary)
+    note = f"VERIFY failed after done was signalled. Its last lines:\n{failure}"
+    if past.verify_failures + 1 >= MAX_VERIFY_FAILURES:
+        return Decision("verify_failed", "implementation", "stop", Exit.BLOCKED, f"VERIFY failed {MAX_VERIFY_FAILURES} "
+                        f"times since the plan was approved. Its last lines:\n{failure}", note)  # fmt: skip
+    return Decision("verify_failed", "implementation", "go", note=note)
+
+
+def _as_it_says(facts: Facts, signal: Signal) -> Decision:
+    if signal.status == "done":
+        return Decision("done", facts.phase, "verify", Exit.DONE, signal.summary or "")
+    if signal.status == "blocked":
+        needs = f" It needs: {signal.needs}." if signal.needs else ""
+        return _blocked(facts, "blocked", f"{(signal.reason or '').strip()}{needs}")
+    next_phase = signal.phase or facts.phase
+    if signal.waits_for == "plan_approval":
+        return Decision(
+            "waiting", facts.phase, "wait", why="the plan needs your approval", plan=signal.plan
+        )
+    return Decision("waiting", next_phase, "wait", why=f"waiting for {signal.waits_for}")
+
+
+def _go_on(facts: Facts, signal: Signal, past: Past, limits: Limits, timing: Timing) -> Decision:
+    next_phase = signal.phase or facts.phase
+    note = _denied(facts)
+    if facts.stop:
+        return Decision("continue", next_phase, "go", note=note)
+    if facts.run.facts.limit_rejected and (
+        wait := _limit(facts, limits, timing, "continue", next_phase)
+    ):
+        return wait
+    idle = [it for it in _counted(past) if it.outcome == "continue"][-(MAX_IDLE - 1) :]
+    if (
+        not facts.progress
+        and _ends_with(past, "continue", MAX_IDLE - 1)
+        and not any(it.progress for it in idle)
+    ):
+        return Decision("stalled", next_phase, "stop", Exit.BLOCKED, (
+            f"{MAX_IDLE} iterations in a row said continue in phase {facts.phase} and left nothing behind: no commit, "
+            "no change, no new file."
+        ), note)  # fmt: skip
+    if next_phase != facts.phase and past.entered.get(next_phase, 0) >= MAX_ENTERED:
+        return Decision("looping", next_phase, "stop", Exit.BLOCKED, (
+            f"Phase {next_phase} is entered for the {MAX_ENTERED + 1}th time in this round: the work goes in circles."
+        ), note)  # fmt: skip
+    return Decision("continue", next_phase, "go", note=note)
+
+
+def _without_signal(facts: Facts, past: Past, limits: Limits, timing: Timing) -> Decision:
+    run, told = facts.run, facts.run.facts
+    if facts.stop or run.ended == "stopped":
+        return Decision(
+            "stopped",
+            facts.phase,
+            "go",
+            note="It was stopped by the human before it ended." + _left(facts),
+        )
+    if run.ended == "killed_loop":
+        return Decision(
+            "interrupted",
+            facts.phase,
+            "go",
+            note="The loop was killed while it ran." + _left(facts),
+        )
+    error = "authentication_failed" if run.ended == "auth" else told.error
+    if error not in BLOCKING and told.status in PERMANENT_STATUSES:
+        error = "invalid_request"
+    if error in BLOCKING:
+        outcome, remedy = BLOCKING[error]
+        return _blocked(facts, outcome, f"{remedy} (Claude said: {told.text[:300] or error})")
+    if told.subtype == "error_max_budget_usd":
+        return Decision(
+            "budget",
+            facts.phase,
+            "stop",
+            Exit.LIMIT,
+            "The cost cap ended the iteration.",
+            _left(facts),
+        )
+    if run.ended == "timeout":
+        return _timeout(facts, past)
+    if error == "rate_limit" and told.limit_rejected:
+        return _limit(facts, limits, timing, "limited", facts.phase) or _transient(
+            facts, past, limits, timing
+        )
+    if error:
+        return _transient(facts, past, limits, timing)
+    if not told.finished:
+        return _crash(facts, past, timing)
+    return _silent(facts, past)
+
+
+def _timeout(facts: Facts, past: Past) -> Decision:
+    note = "It was ended at the time limit." + _left(facts)
+    if _ends_with(past, "timeout", MAX_TIMEOUTS - 1):
+        why = (
+            f"{MAX_TIMEOUTS} iterations in a row ran into the time limit (CLAUDE_TIMEOUT, --timeout)."
+            + _left(facts)
+        )
+        return Decision("timeout", facts.phase, "stop", Exit.BLOCKED, why, note)
+    return Decision("timeout", facts.phase, "go", note=note)
+
+
+def _limit(
+    facts: Facts, limits: Limits, timing: Timing, outcome: str, next_phase: str
+) -> Decision | None:
+    """Wait until the usage limit resets; None when the API did not say when, or the moment is past."""
+    resets = facts.run.facts.limit_resets_at
+    if resets is None or resets <= facts.now - timing.limit_slack:
+        return None
+    until = resets + timing.limit_slack
+    if until - facts.now > limits.max_wait:
+        why = "The usage limit resets later than SAMOCODE_MAX_WAIT allows to wait."
+        return Decision(outcome, next_phase, "stop", Exit.LIMIT, why, until=until)
+    return Decision(outcome, next_phase, "go", why="usage limit reached", until=until)
+
+
+def _transient(facts: Facts, past: Past, limits: Limits, timing: Timing) -> Decision:
+    before = _run_of(past.recent, "transient")
+    delay = min(timing.backoff_first * 2 ** min(len(before), 20), timing.backoff_most)
+    told = facts.run.facts
+    what = f"{told.error or facts.run.ended}{f' ({told.status})' if told.status else ''}"
+    note = f"It ended early: the API failed ({what})." + _left(facts)
+    if sum(it.delay for it in before) + delay > limits.max_wait:
+        why = (
+            f"The API did not answer for longer than SAMOCODE_MAX_WAIT ({what}: {told.text[:300]})."
+        )
+        return Decision("transient", facts.phase, "stop", Exit.FAILED, why, note)
+    return Decision(
+        "transient", facts.phase, "go", why=f"the API failed ({what})", note=note, delay=delay
+    )
+
+
+def _crash(facts: Facts, past: Past, timing: Timing) -> Decision:
+    before = _run_of(_counted(past), "crash")
+    run = facts.run
+    what = (
+        "claude did not start within its grace"
+        if run.ended == "no_init"
+        else "claude ended without a result"
+    )
+    what += f" (exit code {run.exit_code})" + (
+        f": {run.stderr.splitlines()[-1][:300]}" if run.stderr else ""
+    )
+    note = what + "." + _left(facts)
+    if len(before) + 1 >= MAX_CRASHES:
+        why = f"{MAX_CRASHES} times in a row: {what}."
+        return Decision("crash", facts.phase, "stop", Exit.FAILED, why, note)
+    delay = min(timing.backoff_first * 2 ** len(before), timing.backoff_most)
+    return Decision("crash", facts.phase, "go", why=what, note=note, delay=delay)
+
+
+def _silent(facts: Facts, past: Past) -> Decision:
+    outcome = "no_signal" if facts.report.missing else "bad_signal"
+    turns = " It reached --max-turns." if facts.run.facts.subtype == "error_max_turns" else ""
+    note = " ".join(facts.report.problems) + turns + _left(facts) + _denied(facts)
+    counted = _counted(past)
+    if counted and counted[-1].outcome in ("no_signal", "bad_signal"):
+        why = f"{MAX_SILENT} iterations in a row ended without a valid signal. {note}"
+        return Decision(outcome, facts.phase, "stop", Exit.BLOCKED, why, note)
+    return Decision(outcome, facts.phase, "go", note=note)
+
+
+def _blocked(facts: Facts, outcome: str, why: str) -> Decision:
+    return Decision(
+        outcome, facts.phase, "stop", Exit.BLOCKED, why + _denied(facts), _left(facts).strip()
+    )
+
+
+def _capped(past: Past, why: str) -> Decision:
+    return Decision("limit", past.phase, "stop", Exit.LIMIT, f"Limit reached: {why}")
+
+
+def _counted(past: Past) -> list[Iteration]:
+    """Iterations of this start that "in a row" looks at: those the API let work."""
+    return [it for it in past.recent if it.outcome not in ("limited", "transient")]
+
+
+def _ends_with(past: Past, outcome: str, times: int) -> bool:
+    return len(_run_of(_counted(past), outcome)) >= times
+
+
+def _run_of(iterations: Sequence[Iteration], outcome: str) -> list[Iteration]:
+    """The unbroken run of this outcome at the very end."""
+    return list(takewhile(lambda it: it.outcome == outcome, reversed(iterations)))
+
+
+def _left(facts: Facts) -> str:
+    return f" Uncommitted: {_few(facts.uncommitted)}." if facts.uncommitted else ""
+
+
+def _denied(facts: Facts) -> str:
+    denials = facts.run.facts.denials
+    return f" Permission was denied for: {_few(tuple(dict.fromkeys(denials)))}." if denials else ""
+
+
+def _few(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")

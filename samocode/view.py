@@ -1,0 +1,217 @@
+"""What a person sees: live lines while a child works, the state of a session, and the words of every stop."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TextIO
+
+from samocode import questions
+from samocode.events import Event, content
+from samocode.history import Past
+from samocode.policy import Decision, Exit
+from samocode.session import LOGS, OVERVIEW, QA, Session, is_running
+
+WIDTH = 110  # columns of a live line
+TOOL_INPUTS = (
+    "command",
+    "file_path",
+    "path",
+    "pattern",
+    "url",
+    "query",
+    "description",
+    "skill",
+    "prompt",
+)
+TITLES = {
+    Exit.DONE: "done", Exit.FAILED: "failed", Exit.BLOCKED: "blocked", Exit.WAITING: "waiting for you",
+    Exit.LIMIT: "limit reached", Exit.INTERRUPTED: "interrupted", Exit.TERMINATED: "terminated",
+}  # fmt: skip
+
+
+@dataclass
+class View:
+    """Prints to `out`; a reader that went away (a closed pipe) never stops the loop."""
+
+    out: TextIO = field(default_factory=lambda: sys.stdout)
+    quiet: float = 300.0
+    """Seconds without a line after which the child is mentioned as still running."""
+    clock: Callable[[], float] = time.monotonic
+    _began: float = 0.0
+    _spoke: float = 0.0
+
+    def say(self, text: str = "") -> None:
+        """Print lines, whatever characters are in them."""
+        self._spoke = self.clock()
+        with contextlib.suppress(OSError, ValueError):
+            self.out.write(_printable(text) + "\n")
+            self.out.flush()
+
+    def iteration(self, past: Past, limit: float) -> None:
+        """The heading of an iteration."""
+        self._began = self.clock()
+        cost = f", {past.cost_usd:.2f} USD so far" if past.cost_usd else ""
+        self.say(
+            f"\n== {past.iteration + 1} {past.phase} ({datetime.now():%H:%M}, limit {_span(limit)}{cost})"
+        )
+
+    def event(self, event: Event | None) -> None:
+        """A line for what the child does; None asks for a sign of life when it has been quiet."""
+        if event is None:
+            if self.clock() - self._spoke > self.quiet:
+                self.say(f"   ... still running, {_span(self.clock() - self._began)}")
+            return
+        for line in describe(event):
+            self.say("   " + line)
+
+    def ended(
+        self, decision: Decision, seconds: float, cost: float | None, left_over: tuple[str, ...]
+    ) -> None:
+        """How an iteration ended."""
+        money = f", {cost:.2f} USD" if cost else ""
+        onward = f" -> {decision.next}" if decision.action == "go" else ""
+        self.say(f"-- {decision.outcome}{onward} ({_span(seconds)}{money})")
+        if left_over:
+            self.say(f"   ended what it left running: {', '.join(left_over)}")
+        if decision.note.strip() and decision.outcome != "continue":
+            self.say("   " + decision.note.strip().replace("\n", "\n   "))
+
+
+def describe(event: Event) -> list[str]:
+    """One line for each thing an event shows: words, tool calls, denials, retries."""
+    kind, subtype = event.get("type"), event.get("subtype")
+    if kind == "system" and subtype == "api_retry":
+        status = event.get("error_status") or event.get("error")
+        return [
+            f"the API failed ({status}), try {event.get('attempt')} of {event.get('max_retries')}"
+        ]
+    if kind == "system" and subtype == "permission_denied":
+        return [f"permission denied: {event.get('tool_name')}"]
+    if kind != "assistant":
+        return []
+    depth = "  " if event.get("parent_tool_use_id") else ""
+    return [depth + _clip(line) for block in content(event) if (line := _block(block))]
+
+
+def questions_text(session: Session) -> str:
+    """The open questions as they stand in `_qa.md`."""
+    document = session.read_questions()
+    blocks = (
+        document.find(q.id) or questions.parse(q.text).questions[0]
+        for q in session.history.past.open
+    )
+    return "\n\n".join(block.text.strip() for block in blocks)
+
+
+def how_to_answer(session: Session, terminal: bool) -> str:
+    """Where a person can answer."""
+    here = ", or here" if terminal else ""
+    return f"Answer in {session.folder / QA} (after `Answer:`){here}."
+
+
+def status(session: Session) -> str:
+    """Where a session stands, for `--max-iterations 0`: at most some twenty lines besides its open questions."""
+    past = session.history.past
+    tree = session.worktree
+    running = "a loop runs it now" if is_running(session.folder) else "no loop runs it"
+    lines = [
+        f"Session:   {session.folder}",
+        f"Worktree:  {tree.path} (branch {tree.branch}, from {tree.base})"
+        if tree
+        else "Worktree:  none (research)",
+        f"Phase:     {'done' if past.done is not None else past.phase} (round {past.round}; {running})",
+        f"So far:    {past.iterations} iterations, {past.cost_usd:.2f} USD",
+        f"Plan:      {past.approved.plan} (approved)"
+        if past.approved
+        else "Plan:      none approved",
+        f"Notebook:  {session.folder / OVERVIEW}",
+    ]
+    if past.last:
+        lines.append(f"Last:      iteration {past.last.n} {past.last.phase}: {past.last.outcome}")
+    if past.stopped:
+        lines.append(f"Stopped:   {_clip(past.stopped[1])} (exit code {past.stopped[0]})")
+    if past.open:
+        lines += ["", f"Open questions ({session.folder / QA}):", questions_text(session)]
+    return "\n".join(lines)
+
+
+def stop_text(session: Session, code: Exit, why: str, go_on: list[str]) -> str:
+    """The words of a stop, on the screen and by Telegram: what happened, what it cost, how to go on."""
+    past = session.history.past
+    cost = f"{past.cost_usd:.2f} USD" if past.cost_usd else "no cost reported"
+    lines = [f"samocode {session.name}: {TITLES[code]}", why.strip(), ""]
+    if code == Exit.WAITING:
+        lines[2:] = ["", questions_text(session), "", how_to_answer(session, terminal=False)]
+    if code == Exit.DONE:
+        lines += done_lines(session)
+    lines.append(
+        f"{past.iterations} iterations, {cost}, {_elapsed(past)}. Session: {session.folder}"
+    )
+    if code in (Exit.BLOCKED, Exit.FAILED) and past.last:
+        logs = sorted((session.folder / LOGS).glob(f"{past.last.n:03d}-*.jsonl"))
+        lines += [f"Log: {log}" for log in logs[-1:]]
+    if code != Exit.DONE:
+        hint = ' (add --task "your decision" if it needs one)' if code == Exit.BLOCKED else ""
+        lines.append(f"To go on{hint}: {shlex.join(go_on)}")
+    return "\n".join(line for line in lines)
+
+
+def done_lines(session: Session) -> list[str]:
+    """Branch, commits, change, how to merge and how to archive."""
+    if session.worktree is None or session.repository is None:
+        return [f"Research only; the documents are in {session.folder}", ""]
+    tree, top = session.worktree, shlex.quote(str(session.repository.top))
+    commits, stat = session.repository.story(tree)
+    if not commits:
+        return [f"No commits on {tree.branch}; the documents are in {session.folder}", ""]
+    base = tree.base.removeprefix("origin/")
+    return [
+        f"Branch {tree.branch} in {tree.path}", commits, stat,
+        f"Merge:   git -C {top} switch {shlex.quote(base)} && git -C {top} merge {shlex.quote(tree.branch)}",
+        f"Archive: /session-archive {session.name} in Claude Code", "",
+    ]  # fmt: skip
+
+
+def _elapsed(past: Past) -> str:
+    if not past.started:
+        return "just begun"
+    began = datetime.fromisoformat(past.started)
+    return f"{_span((datetime.now().astimezone() - began).total_seconds())} since it was made"
+
+
+def _block(block: object) -> str:
+    kind = block.get("type") if isinstance(block, dict) else None
+    if kind == "text":
+        lines = str(block.get("text", "")).strip().splitlines()  # type: ignore[attr-defined]
+        return lines[0] if lines else ""
+    if kind != "tool_use":
+        return ""
+    given = block.get("input")  # type: ignore[attr-defined]
+    values = given if isinstance(given, dict) else {}
+    shown = next((str(values[key]) for key in TOOL_INPUTS if values.get(key)), "")
+    return f"{block.get('name')}: {' '.join(shown.split())}"  # type: ignore[attr-defined]
+
+
+def _clip(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= WIDTH else text[: WIDTH - 3] + "..."
+
+
+def _printable(text: str) -> str:
+    """No control characters: what a model or a repository says must not drive the terminal."""
+    clean = "".join(c if c in "\n\t" or c.isprintable() else "?" for c in text)
+    return clean.encode("utf-8", "replace").decode("utf-8")
+
+
+def _span(seconds: float) -> str:
+    """A length of time as people say it: 40s, 12m, 3h05m."""
+    if seconds < 60:
+        return f"{seconds:.0f}s"
+    minutes = int(seconds // 60)
+    return f"{minutes}m" if minutes < 60 else f"{minutes // 60}h{minutes % 60:02d}m"
