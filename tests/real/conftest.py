@@ -1,0 +1,34 @@
+"""The real Claude CLI, once for the whole test run, and a home of its own for every test."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.real.cli import Cli, NoCli, find_cli
+
+
+@pytest.fixture(scope="session")
+def claude() -> Path:
+    """The binary. Without it the tests are skipped, but where CI=true is set they fail."""
+    try:
+        return find_cli()
+    except NoCli as missing:
+        return give_up(str(missing), os.environ)
+
+
+def give_up(why: str, environ: Mapping[str, str]) -> Path:
+    """Skip, and say so; in CI a missing CLI is a failure."""
+    if environ.get("CI") == "true":
+        pytest.fail(why, pytrace=False)
+    pytest.skip(why)
+
+
+@pytest.fixture
+def cli(claude: Path, tmp_path: Path) -> Cli:
+    """The CLI with an empty home and an empty working directory."""
+    home, work = tmp_path / "home", tmp_path / "work"
+    home.mkdir(exist_ok=True)
+    work.mkdir()
+    return Cli(claude, home, work)

@@ -1,0 +1,181 @@
+"""What the loop takes for granted about the Claude CLI, asked of the real program.
+
+When a newer CLI breaks one of these, it is the product that has to change with it.
+"""
+
+import json
+import subprocess
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.api import Hang, Request, ScriptedApi, Text, Tool, Turn, from_helper, said
+from tests.conftest import git
+from tests.real.cli import Cli, as_subscriber, clean_env, only
+from tests.replies import bash, write
+
+pytestmark = pytest.mark.real
+
+DONE = Text("Done.")
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
+    """Wait until it holds; fail after some seconds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "nothing happened"
+        time.sleep(0.02)
+
+
+def test_init_comes_before_the_api_answers_and_sigterm_leaves_no_result(cli: Cli) -> None:
+    """The first event needs no network; a stopped run ends with 143 and says nothing more."""
+    log = cli.work / "log"
+    with ScriptedApi([Hang()]) as api, log.open("wb") as out:
+        env = clean_env(cli.home, api.url)
+        child = subprocess.Popen(cli.command("hello"), cwd=cli.work, env=env, stdout=out)
+        try:
+            wait_for(lambda: b"\n" in log.read_bytes() and bool(api.requests))
+            child.terminate()
+            assert child.wait(timeout=20) == 143
+        finally:
+            child.kill()
+            child.wait()
+    (init,) = [json.loads(line) for line in log.read_text().splitlines()]
+    assert (init["type"], init["subtype"]) == ("system", "init")
+    assert {"Bash", "Edit", "Read", "Write", "Task"} <= set(init["tools"])
+
+
+def test_tools_are_really_executed_and_paid_for(cli: Cli) -> None:
+    """Write and Bash do what they say; the result has cost and tokens under our session id."""
+    session, note = str(uuid.uuid4()), cli.work / "note.txt"
+    writes = Turn((Text("I write."), write(note, "hi\n")))
+    with ScriptedApi([writes, bash("cat note.txt > copy.txt"), DONE]) as api:
+        ran = cli.run(clean_env(cli.home, api.url), "--session-id", session)
+    assert (cli.work / "copy.txt").read_text() == "hi\n"
+    result = ran.one("result")
+    assert (ran.exit, result["subtype"], result["is_error"]) == (0, "success", False)
+    assert (result["terminal_reason"], result["result"]) == ("completed", "Done.")
+    assert {event["session_id"] for event in ran.events} == {session}
+    assert only(result["usage"], "input_tokens", "output_tokens") == {
+        "input_tokens": 30,
+        "output_tokens": 60,
+    }
+    assert result["total_cost_usd"] > 0
+
+
+def test_the_prompt_comes_on_stdin_and_the_system_prompt_from_a_file(cli: Cli) -> None:
+    """stdin reaches the API as the user's words, the file ends the cached system block."""
+    (cli.work / "system.md").write_text("SYSTEM-MARK\n")
+    with ScriptedApi([DONE]) as api:
+        env = clean_env(cli.home, api.url)
+        cli.run(env, "--append-system-prompt-file", "system.md", prompt="PROMPT-MARK\nline 2\n")
+    (request,) = api.requests
+    assert "PROMPT-MARK\\nline 2" in json.dumps(request["messages"])
+    assert request["system"][-1]["text"].endswith("SYSTEM-MARK\n")
+    assert request["system"][-1]["cache_control"]["type"] == "ephemeral"
+
+
+def test_the_first_request_repeats_byte_for_byte_after_a_commit(cli: Cli, repo: Path) -> None:
+    """With auto memory and git instructions off, a fresh run can read all of it from the cache."""
+    off = {"CLAUDE_CODE_DISABLE_AUTO_MEMORY": "1", "CLAUDE_CODE_DISABLE_GIT_INSTRUCTIONS": "1"}
+    there = Cli(cli.binary, cli.home, repo)
+    with ScriptedApi([DONE]) as api:
+        env = clean_env(cli.home, api.url) | off
+        there.run(env)
+        git("commit", "--quiet", "--allow-empty", "--message=More", cwd=repo)
+        (repo / "a.py").write_text("changed = True\n")
+        there.run(env)
+    first, last = api.requests
+    for part in ("system", "tools", "messages"):
+        assert json.dumps(first[part]) == json.dumps(last[part])
+
+
+def test_a_stop_hook_sends_the_child_back_with_its_words(cli: Cli) -> None:
+    """Exit 2 is heard: the next request and the stream hold what the hook said on stderr."""
+    words = "test -e signal || { echo HOOK-WORDS >&2; exit 2; }"
+    hooks = {"Stop": [{"hooks": [{"type": "command", "command": words}]}]}
+    with ScriptedApi([DONE, bash("touch signal"), Text("Now done.")]) as api:
+        env = clean_env(cli.home, api.url)
+        ran = cli.run(env, "--settings", json.dumps({"hooks": hooks}))
+    assert "HOOK-WORDS" in json.dumps(api.requests[1]["messages"][-1])
+    (feedback,) = [event for event in ran.all("user") if event.get("isSynthetic")]
+    assert "HOOK-WORDS" in feedback["message"]["content"][0]["text"]
+    assert (len(api.requests), ran.exit, ran.one("result")["result"]) == (3, 0, "Now done.")
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_accept_edits_writes_outside_only_where_add_dir_says(
+    cli: Cli, tmp_path: Path, named: bool
+) -> None:
+    """Without --add-dir the write is denied, shown at once and listed in the result."""
+    outside = tmp_path / "session"
+    outside.mkdir()
+    flags = ["--add-dir", str(outside)] if named else []
+    with ScriptedApi([write(outside / "_signal.json", "{}"), DONE]) as api:
+        ran = cli.run(clean_env(cli.home, api.url), *flags, mode="acceptEdits")
+    assert (outside / "_signal.json").exists() == named
+    denied = [event["tool_name"] for event in ran.all("system", "permission_denied")]
+    listed = [denial["tool_name"] for denial in ran.one("result")["permission_denials"]]
+    assert denied == listed == ([] if named else ["Write"])
+
+
+def test_a_symlinked_command_is_listed_and_expands(cli: Cli, tmp_path: Path) -> None:
+    """`/dive auth flow` reaches the API as the file's body with the words in its place."""
+    body = tmp_path / "dive.md"
+    body.write_text("---\ndescription: Look\n---\nDIVE-BODY\nInput: $ARGUMENTS\n")
+    commands = cli.home / ".claude/commands"
+    commands.mkdir(parents=True)
+    (commands / "dive.md").symlink_to(body)
+    with ScriptedApi([DONE]) as api:
+        ran = cli.run(clean_env(cli.home, api.url), prompt="/dive auth flow")
+    assert "dive" in ran.one("system", "init")["slash_commands"]
+    assert "DIVE-BODY\\nInput: auth flow" in json.dumps(api.requests[0]["messages"])
+
+
+def test_tools_and_disallowed_tools_shape_the_list(cli: Cli) -> None:
+    """Several names may follow; the next flag ends them; unknown names do no harm."""
+    tools = ["--tools", "Bash,Edit,Read,Write,Agent,WebFetch,WebSearch"]
+    flags = [*tools, "--disallowedTools", "WebFetch", "NoSuchTool", "--model", "haiku"]
+    with ScriptedApi([DONE]) as api:
+        init = cli.run(clean_env(cli.home, api.url), *flags).one("system", "init")
+    assert init["tools"] == ["Task", "Bash", "Edit", "Read", "WebSearch", "Write"]
+    assert "haiku" in init["model"]
+
+
+def test_a_helper_is_told_apart_in_requests_and_events(cli: Cli) -> None:
+    """What a helper says carries the id of the Agent call, so it is not the main run's."""
+
+    def script(request: Request) -> Text | Tool:
+        if from_helper(request):
+            return Text("HELPER-ANSWER")
+        call = Tool("Agent", {"description": "look", "prompt": "Look.", "subagent_type": "Explore"})
+        return DONE if said(request) else call
+
+    with ScriptedApi(script) as api:
+        ran = cli.run(clean_env(cli.home, api.url) | {"CLAUDE_CODE_DISABLE_BACKGROUND_TASKS": "1"})
+    assert [from_helper(request) for request in api.requests] == [False, True, False]
+    assert "HELPER-ANSWER" in json.dumps(api.requests[2]["messages"][-1])
+    assert {event["parent_tool_use_id"] is None for event in ran.all("user")} == {False, True}
+
+
+def test_who_pays_is_in_init_only_for_a_key(cli: Cli) -> None:
+    """A subscription's token looks like nobody in init; `claude auth status` tells them apart."""
+    with ScriptedApi([DONE]) as api:
+        key = clean_env(cli.home, api.url)
+        runs = [cli.run(key), cli.run(as_subscriber(key))]
+    sources = [ran.one("system", "init")["apiKeySource"] for ran in runs]
+    assert sources == ["ANTHROPIC_API_KEY", "none"]
+    methods = [auth_status(cli, env)["authMethod"] for env in (key, as_subscriber(key))]
+    assert methods == ["api_key", "oauth_token"]
+
+
+def auth_status(cli: Cli, env: dict[str, str]) -> dict[str, Any]:
+    """What `claude auth status` prints."""
+    command = [str(cli.binary), "auth", "status"]
+    printed = subprocess.check_output(command, env=env, cwd=cli.work, timeout=20)
+    status: dict[str, Any] = json.loads(printed)
+    return status

@@ -1,0 +1,77 @@
+"""What a script reads from a request, and how it chooses the reply."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from tests.replies import Reply, Text
+
+Request = dict[str, Any]
+Answer = Callable[[Request], Reply]
+Turns = Mapping[int, Sequence[Reply | Answer]]
+
+NOTHING = Text("Nothing to report.")
+
+
+def said(request: Request) -> int:
+    """How many answers this conversation holds already: the index of the next turn."""
+    return sum(message["role"] == "assistant" for message in request["messages"])
+
+
+def from_helper(request: Request) -> bool:
+    """Whether a helper (the Agent tool) asks, and not the main conversation."""
+    return "cc_is_subagent=true" in json.dumps(request.get("system", []))
+
+
+def tool_results(request: Request) -> list[str]:
+    """The text of every tool result in the conversation, oldest first."""
+    contents = [m["content"] for m in request["messages"] if isinstance(m["content"], list)]
+    blocks = [block for content in contents for block in content]
+    found = [block["content"] for block in blocks if block.get("type") == "tool_result"]
+    return [result if isinstance(result, str) else json.dumps(result) for result in found]
+
+
+def on_the_side(request: Request) -> bool:
+    """Whether the CLI asks for its own ends (titles, quota probes): then it offers no tools."""
+    return not any("input_schema" in tool for tool in request.get("tools", []))
+
+
+def iteration_on_disk(sessions: Path, name: str) -> Callable[[], int]:
+    """Reads the number of the running iteration of session `name` below `sessions`."""
+
+    def read() -> int:
+        (found,) = sessions.glob(f"*-{name}/_iteration.json")
+        return int(json.loads(found.read_text())["iteration"])
+
+    return read
+
+
+@dataclass(frozen=True)
+class SessionScript:
+    """A whole session: per iteration number the turns of its fresh claude.
+
+    It keeps no state: the iteration comes from `current`, the turn from the conversation. A turn
+    may be a function of the request. After its last turn a child only says that it is done; an
+    iteration that nobody wrote is an error of the test.
+    """
+
+    iterations: Turns
+    current: Callable[[], int]
+    helper: Reply = NOTHING
+
+    def __call__(self, request: Request) -> Reply:
+        """The reply to one request."""
+        if from_helper(request):
+            return self.helper
+        turns = self.iterations[self.current()]
+        turn = turns[said(request)] if said(request) < len(turns) else Text("I am done.")
+        return turn(request) if callable(turn) else turn
+
+
+def in_order(turns: Sequence[Reply]) -> Answer:
+    """One reply per request; the last one repeats, for the CLI's retries."""
+    numbers = count()
+    return lambda _: turns[min(next(numbers), len(turns) - 1)]
