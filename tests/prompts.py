@@ -1,0 +1,154 @@
+"""workflow.md and the commands as the tests read them, and the words that the product knows."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from samocode import cli, history, questions, session, sessions, signals
+from samocode.git import Worktree
+
+CLONE = Path(__file__).parent.parent
+WORKFLOW = (CLONE / "workflow.md").read_text()
+COMMANDS = {path.stem: path.read_text() for path in sorted((CLONE / "commands").glob("*.md"))}
+EVERYTHING = {"workflow": WORKFLOW, **COMMANDS}
+ON_SESSIONS = {"samocode", "session-start", "session-continue", "session-archive"}
+PHASE_WORK = sorted(set(COMMANDS) - ON_SESSIONS)
+
+
+def words(text: str) -> frozenset[str]:
+    """The words of a text."""
+    return frozenset(text.split())
+
+
+# What the product names, from the modules that name it.
+def cli_flags() -> frozenset[str]:
+    """Every flag of main.py, as its help shows them."""
+    shown = io.StringIO()
+    with contextlib.redirect_stdout(shown), contextlib.suppress(SystemExit):
+        cli.parse(["--help"])
+    return frozenset(flags_in(shown.getvalue()))
+
+
+def iteration_fields() -> frozenset[str]:
+    """The keys of `_iteration.json`, from the source of the one place that writes it."""
+    return frozenset(re.findall(r'"(\w+)":', (CLONE / "samocode" / "iteration.py").read_text()))
+
+
+SESSION_FILES = {
+    session.TASK, session.OVERVIEW, session.QA, session.ITERATION, f"{session.LOGS}/",
+    signals.FILE, f"{signals.FILE}.tmp", history.FILE, sessions.ARCHIVE,
+}  # fmt: skip
+HISTORY_FIELDS = {field.name for field in fields(Worktree)}
+OVERVIEW = re.findall(r"^(?:## )?([A-Z][a-z ]+)(?:$|:)", session.SKELETON, re.M)
+
+KINDS = "dive|requirements|plan|phase|do|solution|comparison|cleanup|review|test|summary"
+ARTIFACT = rf"(STAMP|MM-DD-HH:MM|\*)-({KINDS})(-N)?(-topic|-[ab]|-\*)\.md|STAMP-kind-topic\.md"
+PLACES = words(".samocode .venv ./.samocode-notes/ /commands/samocode.md entered.quality")
+FORMS = words("path:line path:lines Answer: Suggested: Q A pass fix . _ - ' '\\'' login-fix") | {
+    "- [ ]", "- [x]", "Mode: dop", "Mode: dop2", "Changed: ...", "BASE..HEAD", "run_in_background",
+    "fix, then review again", "Verdict: fix, then review again", "reset --hard",
+}  # fmt: skip
+GIT_FLAGS = {"--no-verify", "--force"}
+PROGRAMS = {
+    "git": words("status log diff show merge-base worktree -C"),
+    "gh": words("pr"),
+    "date": words(""),
+    "mv": words(""),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of workflow.md's phase table."""
+
+    phase: str
+    reads: tuple[str, ...]
+    endings: str
+
+    def continues(self) -> list[str]:
+        """Where `continue` may lead; "stay" is the phase itself."""
+        told = re.search(r"continue \(([^)]*)\)", self.endings)
+        names = str(told[1]).split(", ") if told else []
+        return [self.phase if name == "stay" else name for name in names]
+
+    def waits(self) -> list[str]:
+        """What `waiting` may be for."""
+        return re.findall(r"waiting (\w+)", self.endings)
+
+    def allows(self, signal: signals.Signal) -> bool:
+        """Whether the table lists this signal among the phase's legal endings."""
+        if signal.status == "continue":
+            return (signal.phase or self.phase) in self.continues()
+        if signal.status == "waiting":
+            return signal.waits_for in self.waits()
+        return signal.status in re.sub(r"\(.*?\)", "", self.endings)
+
+
+def table() -> list[Row]:
+    """The phase table, without its head."""
+    lines = [line for line in WORKFLOW.splitlines() if line.startswith("| ")]
+    cells = [line.strip("| ").split(" | ") for line in lines[1:]]
+    return [Row(c[0], tuple(re.findall(r"`(\S+)\.md`", c[2])), c[4]) for c in cells]
+
+
+def fences(text: str) -> list[str]:
+    """The insides of all fenced blocks."""
+    return re.findall(r"^```\w*\n(.*?)^```$", text, re.M | re.S)
+
+
+def spans(text: str) -> list[str]:
+    """All inline code, fenced blocks aside."""
+    plain = re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S)
+    return re.findall(r"`([^`\n]+)`", plain)
+
+
+def body(name: str) -> str:
+    """A command's text without its frontmatter."""
+    return COMMANDS[name].split("---\n", 2)[2]
+
+
+def front(name: str) -> dict[str, str]:
+    """A command's frontmatter, values as written."""
+    lines = COMMANDS[name].split("---\n", 2)[1].splitlines()
+    pairs = [line.partition(": ") for line in lines]
+    return {key: value for key, _, value in pairs}
+
+
+def shown(text: str) -> list[signals.Signal]:
+    """Every signal that a text shows, inline or in a block; each must have a legal form."""
+    found = [span for span in spans(text) if span.startswith("{")]
+    found += [line for block in fences(text) for line in block.splitlines() if line.startswith("{")]
+    parsed = [signals.parse(example.encode()) for example in found]
+    assert [problems for _, problems in parsed if problems] == []
+    return [signal for signal, _ in parsed if signal]
+
+
+def flags_in(text: str) -> set[str]:
+    """Every option in a piece of shell."""
+    return set(re.findall(r"(?<![\w-])(--?[a-z][a-z-]*)", text))
+
+
+def is_known(span: str) -> bool:
+    """Whether the product, git, or a form of these prompts knows this piece of inline code."""
+    name = span.removeprefix("SESSION/").removeprefix("./.samocode-notes/")
+    if name in _names() or span in FORMS or re.fullmatch(ARTIFACT, name):
+        return True
+    if span.startswith("/"):
+        return span.split()[0][1:] in COMMANDS
+    if span.startswith("By: "):  # the line that the loop writes for --yes
+        return span in questions.answered(questions.approval(1, "p", "w"), "A", span[4:]).text
+    if "main.py" in span or span.startswith("-"):
+        return flags_in(span) <= cli_flags() | GIT_FLAGS
+    program, _, rest = span.partition(" ")
+    return program in PROGRAMS and (not rest or rest.split()[0] in PROGRAMS[program])
+
+
+def _names() -> set[str]:
+    """Everything that is known by its plain name."""
+    said = {*signals.KEYS, *signals.TEXTS, *signals.WAITS, *signals.PHASES}
+    read = {f"{name}.md" for name in [*COMMANDS, "workflow"]}
+    return {*said, *read, *SESSION_FILES, *iteration_fields(), *HISTORY_FIELDS, *PLACES, ""}
