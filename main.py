@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Samocode: options -> session -> (gate, spawn, read, decide, record) until a stop. See README.md."""
+"""Samocode: options -> session -> (gate, spawn, read, decide, record) until a stop. See
+README.md."""
 
 from __future__ import annotations
 
@@ -12,16 +13,16 @@ import errno
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import final
 
-from samocode import __version__, cli, config, hook, policy, session, telegram, view
+from samocode import __version__, cli, config, hook, policy, session, sessions, telegram, view
 from samocode.clone import CLONE, ENV_FILE, environment
 from samocode.config import Settings
+from samocode.decision import Decision, Exit, Limits
 from samocode.errors import UserError
 from samocode.gate import Gate, terminal
 from samocode.iteration import Iterations
-from samocode.policy import Decision, Exit
 from samocode.processes import become_reaper
 from samocode.session import Session
 from samocode.setup import prepare
@@ -35,7 +36,8 @@ FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 def main(argv: Sequence[str] | None = None, timing: Timing | None = None) -> int:
-    """Run once; the exit code (protocol.md). Known trouble is told in a sentence, a bug shows its traceback."""
+    """Run once; the exit code (protocol.md). Known trouble is told in a sentence, a bug shows its
+    traceback."""
     try:
         options = cli.parse(sys.argv[1:] if argv is None else argv)
         if options.check_signal:
@@ -59,22 +61,22 @@ def run(options: cli.Options, settings: Settings, timing: Timing | None = None) 
     """Find or make the session, then run it or (--max-iterations 0) only show it."""
     name, project = options.session or "", settings.project
     texts = {kind: text for kind, text in (("dive", options.dive), ("task", options.task)) if text}
-    folder = session.find(project.sessions, name)
+    folder = sessions.find(project.sessions, name)
     made = folder is None
     if folder is None:
         if not texts:
-            near = session.nearest(project.sessions, name)
+            near = sessions.nearest(project.sessions, name)
             raise UserError(
                 f"There is no session {name!r}.{near} To begin it, add --task or --dive."
             )
-        folder = session.create(project, name, texts, settings.environ)
+        folder = sessions.create(project, name, texts, settings.environ)
     show_only = options.max_iterations == 0
     if show_only and not made and not texts:
         print(view.status(session.open_session(project, folder, settings.environ, repair=False)))
         return Exit.DONE
-    with session.locked(folder):
+    with sessions.locked(folder):
         found = session.open_session(project, folder, settings.environ)
-        loop = Loop(found, settings, options, StopRequest(), timing or Timing())
+        loop = Loop(found, settings, options, timing or Timing())
         if show_only:
             loop.take(texts)
             found.ensure_worktree()
@@ -83,34 +85,25 @@ def run(options: cli.Options, settings: Settings, timing: Timing | None = None) 
         return loop.guarded(texts)
 
 
-@dataclass
+@final
 class Loop:
     """One run of one session, from its lock to a stop."""
 
-    session: Session
-    settings: Settings
-    options: cli.Options
-    stop: StopRequest
-    timing: Timing
-
-    def __post_init__(self) -> None:
-        self.view = view.View(quiet=self.timing.quiet)
-        self.limits = policy.Limits(
-            self.settings.max_iterations, self.settings.max_cost, self.settings.max_wait
-        )
-        self.iterations = Iterations(
-            self.session,
-            self.settings,
-            self.limits,
-            self.stop,
-            self.timing,
-            self.view.event,
-            self.view.say,
-        )
-        self.gate = Gate(
-            self.session, self.stop, self.timing, self.view.say, self._begin_wait,
-            pause=self.options.on_wait == "pause", yes=self.options.yes, terminal=terminal(),
-        )  # fmt: skip
+    def __init__(
+        self, found: Session, settings: Settings, options: cli.Options, timing: Timing
+    ) -> None:
+        self.session = found
+        self.settings = settings
+        self.options = options
+        self.stop = StopRequest()
+        self.view = view.View(quiet=timing.quiet)
+        self.limits = Limits(settings.max_iterations, settings.max_cost, settings.max_wait)
+        show, say = self.view.event, self.view.say
+        self.iterations = Iterations(found, settings, self.limits, self.stop, timing, show, say)
+        self.gate = Gate(found, self.stop, timing, say, self._begin_wait)
+        self.gate.pause = options.on_wait == "pause"
+        self.gate.yes = options.yes
+        self.gate.terminal = terminal()
 
     def guarded(self, texts: dict[str, str]) -> int:
         """`run`, with every way out of it on record and told to the human."""
@@ -138,7 +131,8 @@ class Loop:
         recovered = self.iterations.recover()
         if recovered:
             self.view.say(
-                f"Iteration {recovered.number} was left by a killed loop: {recovered.decision.outcome}."
+                f"Iteration {recovered.number} was left by a killed loop: "
+                f"{recovered.decision.outcome}."
             )
         new = self.take(texts)
         past = self.session.history.past
@@ -220,7 +214,8 @@ class Loop:
         return code
 
     def notify(self, text: str) -> None:
-        """Tell the human by Telegram, where it is set up; trouble there is shown and changes nothing."""
+        """Tell the human by Telegram, where it is set up; trouble there is shown and changes
+        nothing."""
         if self.settings.telegram and (trouble := telegram.send(self.settings.telegram, text)):
             self.view.say(f"   {trouble}")
 
@@ -236,7 +231,8 @@ class Loop:
     def _first_line(self) -> str:
         settings = self.settings
         return (
-            f"samocode {__version__}: session {self.session.name}, model {settings.model}, permission mode "
+            f"samocode {__version__}: session {self.session.name}, model {settings.model}, "
+            "permission mode "
             f"{settings.permission_mode}, paid by {config.payer(settings.environ)}"
         )
 

@@ -1,4 +1,5 @@
-"""Plan approval: asked by the loop alone, kept as a copy, and gone when the plan's text or the phase goes back."""
+"""Plan approval: asked by the loop alone, kept as a copy, and gone when the plan's text or the
+phase goes back."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ MAX_DIFF_LINES = 12
 
 
 def settle(session: Session) -> list[str]:
-    """Bring the approval up to date with the answers, the phase and the plan's text; what there is to say of it."""
+    """Bring the approval up to date with the answers, the phase and the plan's text; what there is
+    to say of it."""
     past = session.history.past
     if past.approves_now:
         return [_approve(session)]
@@ -33,7 +35,8 @@ def settle(session: Session) -> list[str]:
 
 
 def ask(session: Session) -> None:
-    """Write the approval question that is due. On record first: a file that a kill left without it gets it again."""
+    """Write the approval question that is due. On record first: a file that a kill left without it
+    gets it again."""
     past = session.history.past
     if past.plan_to_ask is None:
         return

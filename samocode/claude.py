@@ -1,4 +1,5 @@
-"""The only door to the Claude CLI: its command line, its environment, one run from spawn to the end of its tree."""
+"""The only door to the Claude CLI: its command line, its environment, one run from spawn to the end
+of its tree."""
 
 from __future__ import annotations
 
@@ -10,11 +11,11 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Literal, final
 
 from samocode import git, processes
 from samocode.clone import CLONE, COMMANDS, WORKFLOW
@@ -24,17 +25,28 @@ from samocode.stop import StopRequest
 from samocode.timing import Timing
 
 TOOLS = "Bash,Edit,Read,Write,Agent,WebFetch,WebSearch"
-"""Built-in tools of the child. The others wait for a person or a later moment, which mislead it in -p mode, and
-nearly double the first request (measured: 49,804 -> 26,368 characters). MCP tools stay; CLAUDE_ARGS can add some."""
+"""Built-in tools of the child. The others wait for a person or a later moment, which mislead it in
+-p mode, and nearly double the first request (measured: 49,804 -> 26,368 characters). MCP tools
+stay; CLAUDE_ARGS can add some."""
 NESTED_RUN = (
-    "CLAUDECODE", "CLAUDE_CODE_ENTRYPOINT", "CLAUDE_CODE_SESSION_ID", "CLAUDE_CODE_CHILD_SESSION",
-    "CLAUDE_CODE_MESSAGING_SOCKET", "CLAUDE_CODE_MESSAGING_TOKEN", "CLAUDE_CODE_EXECPATH", "CLAUDE_CODE_CHILD_NOTES_DIR",
-    "CLAUDE_CODE_SESSION_ATTENDED", "CLAUDE_PID", "CLAUDE_EFFORT", "AI_AGENT",
-)  # fmt: skip
-"""What a claude inside a claude must not see: it refuses, or stalls for half an hour (lessons.md 13)."""
+    "CLAUDECODE",
+    "CLAUDE_CODE_ENTRYPOINT",
+    "CLAUDE_CODE_SESSION_ID",
+    "CLAUDE_CODE_CHILD_SESSION",
+    "CLAUDE_CODE_MESSAGING_SOCKET",
+    "CLAUDE_CODE_MESSAGING_TOKEN",
+    "CLAUDE_CODE_EXECPATH",
+    "CLAUDE_CODE_CHILD_NOTES_DIR",
+    "CLAUDE_CODE_SESSION_ATTENDED",
+    "CLAUDE_PID",
+    "CLAUDE_EFFORT",
+    "AI_AGENT",
+)
+"""What a claude inside a claude must not see: it refuses, or stalls for half an hour (lessons.md
+13)."""
 FIXED = {
     "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS": "1",  # promised to the model, lost when -p ends
-    "CLAUDE_CODE_DISABLE_AUTO_MEMORY": "1",  # with the next: the request repeats byte for byte and is read from cache
+    "CLAUDE_CODE_DISABLE_AUTO_MEMORY": "1",  # with the next: the request repeats byte for byte
     "CLAUDE_CODE_DISABLE_GIT_INSTRUCTIONS": "1",
     "DISABLE_AUTOUPDATER": "1",
     "GIT_TERMINAL_PROMPT": "0",
@@ -72,8 +84,10 @@ class Job:
 
 
 def prompt(session: Path) -> bytes:
-    """workflow.md and two lines that are the same in every iteration: that is what makes the prompt cache hit."""
-    tail = f"\nSession folder: {session}\nCommands folder: {COMMANDS} (lost this text? read {WORKFLOW})\n"
+    """workflow.md and two lines that are the same in every iteration: that is what makes the prompt
+    cache hit."""
+    folders = f"Session folder: {session}\nCommands folder: {COMMANDS}"
+    tail = f"\n{folders} (lost this text? read {WORKFLOW})\n"
     return WORKFLOW.read_bytes() + tail.encode("utf-8", "surrogateescape")
 
 
@@ -83,16 +97,32 @@ def command(settings: Settings, job: Job, session_id: str) -> list[str]:
     hooks = {"hooks": {"Stop": [{"hooks": [{"type": "command", "command": hook, "timeout": 60}]}]}}
     budget = ["--max-budget-usd", f"{job.budget:.4f}"] if job.budget is not None else []
     return [
-        str(settings.claude), "-p", "--output-format", "stream-json", "--verbose",
-        "--model", settings.model, "--permission-mode", settings.permission_mode,
-        "--add-dir", str(job.session), str(COMMANDS),
-        "--settings", json.dumps(hooks), "--session-id", session_id,
-        "--tools", TOOLS, *budget, *settings.claude_args,
-    ]  # fmt: skip
+        str(settings.claude),
+        "-p",
+        "--output-format",
+        "stream-json",
+        "--verbose",
+        "--model",
+        settings.model,
+        "--permission-mode",
+        settings.permission_mode,
+        "--add-dir",
+        str(job.session),
+        str(COMMANDS),
+        "--settings",
+        json.dumps(hooks),
+        "--session-id",
+        session_id,
+        "--tools",
+        TOOLS,
+        *budget,
+        *settings.claude_args,
+    ]
 
 
 def environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """The user's environment for the child, less what belongs to an outer run, to Telegram or to another repository."""
+    """The user's environment for the child, less what belongs to an outer run, to Telegram or to
+    another repository."""
     kept = {
         name: value
         for name, value in git.clean(environ).items()
@@ -108,7 +138,8 @@ def run(
     timing: Timing,
     show: Callable[[Event | None], None],
 ) -> Run:
-    """Spawn the CLI, watch it to its end, and end everything it started. `show` gets each event, None while silent."""
+    """Spawn the CLI, watch it to its end, and end everything it started. `show` gets each event,
+    None while silent."""
     session_id = str(uuid.uuid4())
     began = time.monotonic()
     with _open_logs(job.log) as (log, stderr, stdin):
@@ -131,9 +162,14 @@ def run(
                 left_over = processes.end_tree(job.session, main, timing.term_grace)
             watch.read_on()
     return Run(
-        ended, main.returncode, watch.reader.facts, time.monotonic() - began, session_id,
-        tuple(str(process) for process in left_over), _tail(job.log.with_suffix(".stderr")),
-    )  # fmt: skip
+        ended,
+        main.returncode,
+        watch.reader.facts,
+        time.monotonic() - began,
+        session_id,
+        tuple(str(process) for process in left_over),
+        _tail(job.log.with_suffix(".stderr")),
+    )
 
 
 def recover(log: Path | None) -> Run:
@@ -148,13 +184,18 @@ def recover(log: Path | None) -> Run:
     )
 
 
+@final
 class _Watch:
     """Follows a running child by its log file until something ends it."""
 
     def __init__(
-        self, main: subprocess.Popen[bytes], tail: IO[bytes], timing: Timing, show: Callable[[Event | None], None],
+        self,
+        main: subprocess.Popen[bytes],
+        tail: IO[bytes],
+        timing: Timing,
+        show: Callable[[Event | None], None],
         limit: float,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.reader = Reader()
         self._main, self._tail, self._timing, self._show = main, tail, timing, show
         self._start = self._heard = time.monotonic()
@@ -197,7 +238,7 @@ class _Watch:
 
 
 @contextmanager
-def _open_logs(log: Path) -> Iterator[tuple[IO[bytes], IO[bytes], IO[bytes]]]:
+def _open_logs(log: Path) -> Generator[tuple[IO[bytes], IO[bytes], IO[bytes]]]:
     """(stdout, stderr, stdin): two files that were never there before, and an unnamed one."""
     with (
         _created(log) as out,
@@ -208,7 +249,9 @@ def _open_logs(log: Path) -> Iterator[tuple[IO[bytes], IO[bytes], IO[bytes]]]:
 
 
 def _created(path: Path) -> IO[bytes]:
-    return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
+    return os.fdopen(
+        os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb"
+    )
 
 
 def _tail(path: Path) -> str:

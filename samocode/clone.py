@@ -14,14 +14,17 @@ ENV_FILE = CLONE / ".env"
 
 
 def need_python() -> None:
-    """Go on with the clone's .venv when this python is too old or lacks a package; or exit, saying what to run."""
+    """Go on with the clone's .venv when this python is too old or lacks a package; or exit, saying
+    what to run."""
     lacks = [name for name in ("dotenv", "requests") if importlib.util.find_spec(name) is None]
     if sys.version_info >= (3, 11) and not lacks:
         return
     own = CLONE / ".venv" / "bin" / "python"
     if own.exists() and sys.prefix != str(CLONE / ".venv"):
         os.execv(own, [str(own), *sys.argv])  # noqa: S606 - this program again, with the python it needs
-    what = f"packages that this python lacks ({', '.join(lacks)})" if lacks else "Python 3.11 or newer"
+    what = (
+        f"packages that this python lacks ({', '.join(lacks)})" if lacks else "Python 3.11 or newer"
+    )
     print(f"samocode: it needs {what}. Run: {CLONE / 'install.sh'}", file=sys.stderr)
     sys.exit(2)
 

@@ -1,11 +1,13 @@
-"""What the Claude CLI's stream-json tells: bytes in, typed facts out (measured in claude-cli.md; tests/fakes/events)."""
+"""What the Claude CLI's stream-json tells: bytes in, typed facts out (measured in claude-cli.md;
+tests/fakes/events)."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, final
+
+from samocode.outside import items, mapping, number, parse
 
 MAX_LINE_BYTES = 16 << 20  # a longer line is no event; it is skipped, not kept
 AUTH_STATUSES = (401, 403)
@@ -14,7 +16,8 @@ Event = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Facts:
-    """What one run said of itself so far. Money is the CLI's list-price estimate in USD, times are epoch seconds."""
+    """What one run said of itself so far. Money is the CLI's list-price estimate in USD, times are
+    epoch seconds."""
 
     started: bool = False
     api_key_source: str | None = None
@@ -23,7 +26,8 @@ class Facts:
     is_error: bool = False
     subtype: str | None = None
     error: str | None = None
-    """Class of the API failure that ended the run: authentication_failed, billing_error, rate_limit, ..."""
+    """Class of the API failure that ended the run: authentication_failed, billing_error,
+    rate_limit, ..."""
     status: int | None = None
     limit_rejected: bool = False
     limit_resets_at: float | None = None
@@ -45,11 +49,11 @@ class Facts:
         if kind == "user" and event.get("parent_tool_use_id") is None:
             return replace(self, finished=False)
         if kind == "rate_limit_event":
-            info = _mapping(event.get("rate_limit_info"))
+            info = mapping(event.get("rate_limit_info"))
             return replace(
                 self,
                 limit_rejected=info.get("status") == "rejected",
-                limit_resets_at=_number(info.get("resetsAt")),
+                limit_resets_at=number(info.get("resetsAt")),
             )
         return self._result(event) if kind == "result" else self
 
@@ -81,7 +85,7 @@ class Facts:
 
     def _result(self, event: Event) -> Facts:
         is_error = event.get("is_error") is True
-        denials = [_mapping(d).get("tool_name") for d in _list(event.get("permission_denials"))]
+        denials = [mapping(d).get("tool_name") for d in items(event.get("permission_denials"))]
         subtype, turns = event.get("subtype"), event.get("num_turns")
         error = self.error or ("unknown" if event.get("terminal_reason") == "api_error" else None)
         return replace(
@@ -91,13 +95,14 @@ class Facts:
             subtype=subtype if isinstance(subtype, str) else None,
             error=error if is_error else None,
             status=(_status(event) or self.status) if is_error else None,
-            cost_usd=_number(event.get("total_cost_usd")),
+            cost_usd=number(event.get("total_cost_usd")),
             tokens=_tokens(event),
             turns=turns if isinstance(turns, int) else 0,
             denials=tuple(str(name) for name in denials if name),
         )
 
 
+@final
 class Reader:
     """Cuts a growing log into events. Feed it bytes as they come; `facts` is always up to date."""
 
@@ -113,7 +118,7 @@ class Reader:
             lines, self._skipping = lines[1:], False
         if len(self._rest) > MAX_LINE_BYTES:
             self._rest, self._skipping = b"", True
-        found = [event for line in lines if (event := _event(line)) is not None]
+        found = [event for line in lines if (event := mapping(parse(line)))]
         for event in found:
             self.facts = self.facts.after(event)
         return found
@@ -121,41 +126,17 @@ class Reader:
 
 def content(event: Event) -> list[Mapping[str, Any]]:
     """The blocks of an assistant or user event's message."""
-    return [_mapping(block) for block in _list(_mapping(event.get("message")).get("content"))]
-
-
-def _event(line: bytes) -> Event | None:
-    try:
-        found = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None
+    return [mapping(block) for block in items(mapping(event.get("message")).get("content"))]
 
 
 def _tokens(event: Event) -> int:
-    """All tokens of all models; `usage` misses the last call of a run that its budget ended, `modelUsage` does not."""
+    """All tokens of all models: `usage` misses helpers and the last call of a run that its budget
+    ended, `modelUsage` does not (measured)."""
     counts = ("inputTokens", "outputTokens", "cacheReadInputTokens", "cacheCreationInputTokens")
-    models = _mapping(event.get("modelUsage")).values()
-    return int(
-        sum(_number(_mapping(model).get(count)) or 0 for model in models for count in counts)
-    )
+    models = mapping(event.get("modelUsage")).values()
+    return int(sum(number(mapping(model).get(count)) or 0 for model in models for count in counts))
 
 
 def _status(event: Event) -> int | None:
-    status = event.get("api_error_status")
-    return status if isinstance(status, int) else None
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _number(value: object) -> float | None:
-    """A finite number, else None."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return float(value) if abs(value) < 1e15 else None
+    status = number(event.get("api_error_status"))
+    return None if status is None else int(status)

@@ -1,4 +1,5 @@
-"""Reading and writing files that others may spoil: bounded reads, whole-file writes, appends that hold."""
+"""Reading and writing files that others may spoil: bounded reads, whole-file writes, appends that
+hold."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ class Unreadable(Exception):
 def read(path: Path, limit: int = MAX_BYTES) -> bytes | None:
     """The bytes of a regular file, None when there is none.
 
-    Never follows a link, never blocks on a fifo, never reads more than `limit` bytes: a child may put anything there.
+    Never follows a link, never blocks on a fifo, never reads more than `limit` bytes: a child may
+    put anything there.
     """
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -29,7 +31,7 @@ def read(path: Path, limit: int = MAX_BYTES) -> bytes | None:
         if error.errno in (errno.ELOOP, errno.ENXIO):
             raise Unreadable(f"{path.name} is a link or a device, not a plain file") from error
         raise Unreadable(f"{path.name} cannot be read: {error.strerror}") from error
-    with open(fd, "rb") as file:
+    with os.fdopen(fd, "rb") as file:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):
             raise Unreadable(f"{path.name} is not a plain file")
@@ -38,8 +40,17 @@ def read(path: Path, limit: int = MAX_BYTES) -> bytes | None:
         return file.read(limit)
 
 
+def read_any(path: Path, limit: int = 1 << 30) -> bytes:
+    """The bytes of a file, empty for anything that is no readable file of at most `limit` bytes."""
+    try:
+        return read(path, limit) or b""
+    except Unreadable:
+        return b""
+
+
 def read_text(path: Path, limit: int = MAX_BYTES) -> str | None:
-    """The same as text. Bytes that are no UTF-8 survive a round trip through `write`; a BOM is dropped."""
+    """The same as text. Bytes that are no UTF-8 survive a round trip through `write`; a BOM is
+    dropped."""
     data = read(path, limit)
     return None if data is None else data.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
 
@@ -54,7 +65,7 @@ def write_bytes(path: Path, data: bytes) -> None:
     temporary = path.with_name(path.name + ".loop.tmp")
     temporary.unlink(missing_ok=True)
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with open(fd, "wb") as file:
+    with os.fdopen(fd, "wb") as file:
         file.write(data)
         file.flush()
         os.fsync(fd)
@@ -62,7 +73,8 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def append(path: Path, data: bytes) -> None:
-    """Add `data` at the end in one write and make it durable; on failure the file is as long as before."""
+    """Add `data` at the end in one write and make it durable; on failure the file is as long as
+    before."""
     fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         size = os.fstat(fd).st_size
@@ -87,7 +99,8 @@ def set_aside(path: Path) -> Path:
 
 
 def remove(path: Path) -> None:
-    """Make the name free again: unlink a file, link or fifo; a directory is set aside, never emptied."""
+    """Make the name free again: unlink a file, link or fifo; a directory is set aside, never
+    emptied."""
     if path.is_dir() and not path.is_symlink():
         set_aside(path)
     else:

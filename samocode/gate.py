@@ -1,4 +1,5 @@
-"""The human's part: questions wait here until each has an answer on record, from the file or from the terminal."""
+"""The human's part: questions wait here until each has an answer on record, from the file or from
+the terminal."""
 
 from __future__ import annotations
 
@@ -9,11 +10,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, final
 
 from samocode import approval, questions
-from samocode.history import Asked
 from samocode.iteration import recorded
+from samocode.past import Asked
 from samocode.session import QA, Session
 from samocode.stop import StopRequest
 from samocode.timing import Timing
@@ -23,7 +24,8 @@ Passed = Literal["open", "waiting", "stopped"]
 
 @dataclass
 class Gate:
-    """Lets the loop pass when no question on record is open. Nothing runs and no token is spent while it waits."""
+    """Lets the loop pass when no question on record is open. Nothing runs and no token is spent
+    while it waits."""
 
     session: Session
     stop: StopRequest
@@ -59,7 +61,8 @@ class Gate:
             self._listen() if announced else time.sleep(min(self.timing.poll, self.timing.settle))
 
     def _update(self) -> None:
-        """Put on record what the file says, then let approvals follow, until that changes nothing more."""
+        """Put on record what the file says, then let approvals follow, until that changes nothing
+        more."""
         while True:
             self._collect()
             for line in approval.settle(self.session):
@@ -72,7 +75,8 @@ class Gate:
                 return
 
     def _collect(self) -> None:
-        """Answers in the file that are new or changed go on record; questions or answers that vanished come back."""
+        """Answers in the file that are new or changed go on record; questions or answers that
+        vanished come back."""
         session = self.session
         document = session.read_questions()
         for number, asked in list(session.history.past.asked.items()):
@@ -106,7 +110,8 @@ class Gate:
         self.session.write_questions(_put(document, answered))
 
     def _say_yes(self) -> None:
-        """--yes: the suggestion stands for the answer, a plan is approved; what only a human can do stays open."""
+        """--yes: the suggestion stands for the answer, a plan is approved; what only a human can do
+        stays open."""
         for asked in self.session.history.past.open:
             block = self.session.read_questions().find(asked.id)
             text = "approve" if asked.kind == "approval" else block.suggested if block else None
@@ -154,8 +159,10 @@ class Gate:
         return line.decode("utf-8", "replace").strip("\r")
 
 
+@final
 class _Settled:
-    """Whether a file has been unchanged for a while: editors save in pieces, and a half-saved answer is none."""
+    """Whether a file has been unchanged for a while: editors save in pieces, and a half-saved
+    answer is none."""
 
     def __init__(self, path: Path, seconds: float) -> None:
         self._path, self._seconds = path, seconds

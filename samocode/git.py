@@ -1,4 +1,5 @@
-"""The only door to git. It looks, and makes the session's own branch and worktree; it changes nothing else."""
+"""The only door to git. It looks, and makes the session's own branch and worktree; it changes
+nothing else."""
 
 from __future__ import annotations
 
@@ -16,12 +17,14 @@ LOCATION_VARIABLES = (
     "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY",
     "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_PREFIX", "GIT_NAMESPACE",
 )  # fmt: skip
-"""Set by git for its own hooks and aliases; inherited, they send every git command to the wrong repository."""
+"""Set by git for its own hooks and aliases; inherited, they send every git command to the wrong
+repository."""
 
 
 @dataclass(frozen=True)
 class Worktree:
-    """Where a session's code lives: `path` on `branch`, cut from the commit or branch named by `base`."""
+    """Where a session's code lives: `path` on `branch`, cut from the commit or branch named by
+    `base`."""
 
     path: Path
     branch: str
@@ -30,13 +33,15 @@ class Worktree:
 
 @dataclass(frozen=True)
 class State:
-    """What is checked out: HEAD's hash, and for every tracked file that differs from it a hash of its content."""
+    """What is checked out: HEAD's hash, and for every tracked file that differs from it a hash of
+    its content."""
 
     head: str
-    dirty: Mapping[str, str] = field(default_factory=dict)
+    dirty: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def changes_since(self, before: State) -> tuple[str, ...]:
-        """The names that tell this state from an earlier one; empty when nothing tracked changed."""
+        """The names that tell this state from an earlier one; empty when nothing tracked
+        changed."""
         moved = (
             (f"HEAD ({before.head[:9]} -> {self.head[:9]})",) if self.head != before.head else ()
         )
@@ -48,7 +53,8 @@ class State:
 
 @dataclass(frozen=True)
 class Repository:
-    """The repository that MAIN_REPO lies in; `prefix` is MAIN_REPO's place below its top ("" or "sub/")."""
+    """The repository that MAIN_REPO lies in; `prefix` is MAIN_REPO's place below its top ("" or
+    "sub/")."""
 
     top: Path
     prefix: str
@@ -56,7 +62,8 @@ class Repository:
 
     @classmethod
     def find(cls, folder: Path, environ: Mapping[str, str]) -> Repository | None:
-        """The repository around `folder`, None when there is none. UserError when git refuses to work there."""
+        """The repository around `folder`, None when there is none. UserError when git refuses to
+        work there."""
         try:
             answer = _git(folder, environ, "rev-parse", "--show-toplevel", "--show-prefix")
         except FileNotFoundError:
@@ -83,7 +90,8 @@ class Repository:
         """UserError unless a worktree can be made and committed in here."""
         if self.call("rev-parse", "--verify", "-q", "HEAD^{commit}") is None:
             raise UserError(
-                f"MAIN_REPO {self.top} has no commit yet. Run: git -C {self.top} commit --allow-empty -m 'First commit'"
+                f"MAIN_REPO {self.top} has no commit yet. Run: git -C {self.top} commit "
+                "--allow-empty -m 'First commit'"
             )
         if self.call("var", "GIT_COMMITTER_IDENT") is None:
             raise UserError(
@@ -92,10 +100,12 @@ class Repository:
             )
 
     def base(self, wanted: str | None) -> str:
-        """The branch to start from (protocol.md, The worktree): BASE_BRANCH, origin's default, main, master, current."""
+        """The branch to start from (protocol.md, The worktree): BASE_BRANCH, origin's default,
+        main, master, current."""
         if wanted and not self._copies(wanted):
             raise UserError(
-                f"BASE_BRANCH {wanted} is no branch of {self.top}: correct or remove it in .samocode."
+                f"BASE_BRANCH {wanted} is no branch of {self.top}: correct or remove it in "
+                ".samocode."
             )
         head = self.call("symbolic-ref", "-q", "--short", "refs/remotes/origin/HEAD")
         names = [wanted, head.strip().removeprefix("origin/") if head else None, "main", "master"]
@@ -114,7 +124,8 @@ class Repository:
         return self.call("rev-parse", "-q", "--verify", f"refs/heads/{branch}") is not None
 
     def ensure(self, worktree: Worktree) -> str | None:
-        """Make the worktree usable; None when it was, else what was done. UserError when something is in the way."""
+        """Make the worktree usable; None when it was, else what was done. UserError when something
+        is in the way."""
         checked_out = self._registered()
         if (at := worktree.path.resolve()) in checked_out and at.is_dir():
             self._wait_until_made(at)
@@ -126,7 +137,8 @@ class Repository:
         holder = next((p for p, b in checked_out.items() if b == worktree.branch and p != at), None)
         if holder:
             raise UserError(
-                f"Branch {worktree.branch} is checked out in {holder}: switch that to another branch."
+                f"Branch {worktree.branch} is checked out in {holder}: switch that to another "
+                "branch."
             )
         at.parent.mkdir(parents=True, exist_ok=True)
         if self.exists(worktree.branch):
@@ -139,7 +151,8 @@ class Repository:
         """UserError when a new session's path or branch is somebody else's already."""
         if self.exists(worktree.branch):
             raise UserError(
-                f"Branch {worktree.branch} exists already: choose another --session name, or remove the branch."
+                f"Branch {worktree.branch} exists already: choose another --session name, or "
+                "remove the branch."
             )
         if worktree.path.exists() or worktree.path.resolve() in self._registered():
             raise UserError(
@@ -186,7 +199,8 @@ class Repository:
             raise UserError(f"git worktree add failed: {answer.stderr.strip().splitlines()[-1:]}")
 
     def _wait_until_made(self, at: Path) -> None:
-        """A loop killed in `git worktree add` leaves git at work; git locks the worktree until it is whole."""
+        """A loop killed in `git worktree add` leaves git at work; git locks the worktree until it
+        is whole."""
         for _ in range(TIMEOUT):
             listing = self.call("worktree", "list", "--porcelain", "-z") or ""
             if not any(
@@ -196,18 +210,19 @@ class Repository:
                 return
             time.sleep(1)
         raise UserError(
-            f"{at} was never finished. Run: git -C {self.top} worktree remove -f -f {at} and start again."
+            f"{at} was never finished. Run: git -C {self.top} worktree remove -f -f {at} and start "
+            "again."
         )
 
     def _registered(self) -> dict[Path, str]:
         """Path -> branch ("" when detached) of every worktree git knows."""
         found: dict[Path, str] = {}
         for block in (self.call("worktree", "list", "--porcelain", "-z") or "").split("\0\0"):
-            lines = dict(line.partition(" ")[::2] for line in block.split("\0"))
+            entries = [line.partition(" ") for line in block.split("\0")]
+            lines = {key: value for key, _, value in entries}
             if "worktree" in lines:
-                found[Path(lines["worktree"]).resolve()] = lines.get("branch", "").removeprefix(
-                    "refs/heads/"
-                )
+                branch = lines.get("branch", "").removeprefix("refs/heads/")
+                found[Path(lines["worktree"]).resolve()] = branch
         return found
 
     def _copies(self, name: str) -> list[str]:
@@ -253,7 +268,8 @@ def _git(cwd: Path, environ: Mapping[str, str], *args: str) -> subprocess.Comple
 
 
 def _digest(path: Path) -> str:
-    """A short hash of what stands at a path: a file's bytes, a link's target, or the word for nothing."""
+    """A short hash of what stands at a path: a file's bytes, a link's target, or the word for
+    nothing."""
     if path.is_symlink():
         return "link:" + str(path.readlink())
     if not path.is_file():

@@ -1,22 +1,26 @@
-"""`_history.jsonl`: the append-only record of a session, and everything the loop knows, folded from it."""
+"""`_history.jsonl`: the append-only record of a session, and everything the loop knows, folded from
+it."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 from samocode import files, questions
 from samocode.errors import UserError
 from samocode.git import State, Worktree
+from samocode.outside import mapping, parse
+from samocode.past import Approval, Asked, Iteration, Past
 
 FILE = "_history.jsonl"
 MAX_HISTORY_BYTES = 256 << 20
 HEARD = frozenset({"continue", "waiting", "blocked", "done", "verify_failed", "stalled", "looping"})
-"""Outcomes of a child that read its notes and answered; after any other the next iteration is told them again."""
+"""Outcomes of a child that read its notes and answered; after any other the next iteration is told
+them again."""
 
 
 def local_now() -> datetime:
@@ -24,90 +28,7 @@ def local_now() -> datetime:
     return datetime.now().astimezone()
 
 
-@dataclass(frozen=True)
-class Asked:
-    """A question on record."""
-
-    id: int
-    kind: str
-    """qa, action (something only a human can do) or approval (written by the loop)."""
-    text: str
-    plan: str | None = None
-
-
-@dataclass(frozen=True)
-class Iteration:
-    """What the loop looks back at in one iteration's line."""
-
-    n: int
-    phase: str
-    outcome: str
-    next: str
-    note: str = ""
-    progress: bool = True
-    cost_usd: float = 0.0
-    estimated: bool = False
-    recovered: bool = False
-    delay: float = 0.0
-
-
-@dataclass(frozen=True)
-class Approval:
-    """A plan that a human approved; `digest` is of its text without ticks and notes."""
-
-    plan: str
-    digest: str
-    copy: str
-
-
-@dataclass(frozen=True)
-class Past:
-    """Everything that the history says, as facts (no line of it is read twice elsewhere)."""
-
-    worktree: Worktree | None = None
-    set_up: bool = False
-    round: int = 1
-    iteration: int = 0
-    phase: str = "investigation"
-    entered: Mapping[str, int] = field(default_factory=dict)
-    recent: tuple[Iteration, ...] = ()
-    """Iterations since this start of the loop, the recovered one too."""
-    last: Iteration | None = None
-    iterations: int = 0
-    cost_usd: float = 0.0
-    dearest: float = 0.0
-    started: str | None = None
-    texts: tuple[tuple[str, str, str], ...] = ()
-    """The human's words: (time, task or dive or note, text)."""
-    asked: Mapping[int, Asked] = field(default_factory=dict)
-    answers: Mapping[int, str] = field(default_factory=dict)
-    plan_to_ask: str | None = None
-    ask_why: str = ""
-    approval_id: int | None = None
-    """The approval question that holds now."""
-    approved: Approval | None = None
-    last_approved: Approval | None = None
-    baseline: State | None = None
-    """What code looked like when it last was the human's: at this start, or when an approval lapsed."""
-    verify_failures: int = 0
-    done: str | None = None
-    """The summary, once the session is done."""
-    notes: tuple[str, ...] = ()
-    """What the next iteration is told, in the order it happened."""
-    stopped: tuple[int, str] | None = None
-
-    @property
-    def open(self) -> tuple[Asked, ...]:
-        """Questions on record without an answer on record: the gate is shut."""
-        return tuple(q for q in self.asked.values() if q.id not in self.answers)
-
-    @property
-    def approves_now(self) -> bool:
-        """The approval question has a yes that no `approved` line follows yet."""
-        answer = self.answers.get(self.approval_id or 0)
-        return self.approved is None and answer is not None and questions.approves(answer)
-
-
+@final
 class History:
     """The file and the facts folded from it. `append` is the only way to add to either."""
 
@@ -117,7 +38,8 @@ class History:
         self._now = now
 
     def load(self, repair: bool = True) -> History:
-        """Read it all. A torn last line (a killed write) is kept aside when `repair`, else passed over."""
+        """Read it all. A torn last line (a killed write) is kept aside when `repair`, else passed
+        over."""
         try:
             data = files.read(self.path, MAX_HISTORY_BYTES) or b""
         except files.Unreadable as error:
@@ -141,11 +63,8 @@ class History:
         self.past = fold(self.past, line)
 
     def _parsed(self, line: bytes, number: int) -> Mapping[str, Any]:
-        try:
-            found = json.loads(line)
-        except (ValueError, RecursionError):
-            found = None
-        if not isinstance(found, dict):
+        found = mapping(parse(line))
+        if not found:
             raise UserError(
                 f"{self.path} line {number} is damaged: mend or remove that line, then run again."
             )
@@ -153,7 +72,8 @@ class History:
 
 
 def fold(past: Past, line: Mapping[str, Any]) -> Past:
-    """The facts after one more line; unknown events change nothing. A line of a wrong shape is a UserError."""
+    """The facts after one more line; unknown events change nothing. A line of a wrong shape is a
+    UserError."""
     step = _STEPS.get(str(line.get("event")))
     try:
         return step(past, line) if step else past
@@ -176,9 +96,15 @@ def _task(past: Past, line: Mapping[str, Any]) -> Past:
         return past if first else _noted(past, "The human added a note: read the end of _task.md.")
     return replace(
         _noted(past, "The human opened a new round: read the end of _task.md."),
-        round=past.round + 1, phase="investigation", entered={}, done=None, verify_failures=0,
-        approved=None, approval_id=None, plan_to_ask=None,
-    )  # fmt: skip
+        round=past.round + 1,
+        phase="investigation",
+        entered={},
+        done=None,
+        verify_failures=0,
+        approved=None,
+        approval_id=None,
+        plan_to_ask=None,
+    )
 
 
 def _start(past: Past, line: Mapping[str, Any]) -> Past:
@@ -191,24 +117,37 @@ def _set_up(past: Past, line: Mapping[str, Any]) -> Past:
 
 def _iteration(past: Past, line: Mapping[str, Any]) -> Past:
     now = Iteration(
-        n=int(line["n"]), phase=line["phase"], outcome=line["outcome"], next=line["next"], note=line.get("note", ""),
-        progress=bool(line.get("progress", True)), cost_usd=float(line.get("cost_usd", 0)),
-        estimated=bool(line.get("estimated")), recovered=bool(line.get("recovered")),
+        n=int(line["n"]),
+        phase=line["phase"],
+        outcome=line["outcome"],
+        next=line["next"],
+        note=line.get("note", ""),
+        progress=bool(line.get("progress", True)),
+        cost_usd=float(line.get("cost_usd", 0)),
+        estimated=bool(line.get("estimated")),
+        recovered=bool(line.get("recovered")),
         delay=float(line.get("delay", 0)),
-    )  # fmt: skip
+    )
     entered = dict(past.entered) or {now.phase: 1}
     if now.next != now.phase:
         entered[now.next] = entered.get(now.next, 0) + 1
     plan = line.get("plan")
     return replace(
-        past, iteration=now.n, phase=now.next, entered=entered, recent=(*past.recent, now), last=now,
-        iterations=past.iterations + 1, cost_usd=past.cost_usd + now.cost_usd,
+        past,
+        iteration=now.n,
+        phase=now.next,
+        entered=entered,
+        recent=(*past.recent, now),
+        last=now,
+        iterations=past.iterations + 1,
+        cost_usd=past.cost_usd + now.cost_usd,
         dearest=past.dearest if now.estimated else max(past.dearest, now.cost_usd),
-        plan_to_ask=plan or past.plan_to_ask, ask_why="" if plan else past.ask_why,
+        plan_to_ask=plan or past.plan_to_ask,
+        ask_why="" if plan else past.ask_why,
         notes=() if now.outcome in HEARD else past.notes,
         verify_failures=past.verify_failures + (now.outcome == "verify_failed"),
         done=line.get("summary", "") if now.outcome == "done" else None,
-    )  # fmt: skip
+    )
 
 
 def _asked(past: Past, line: Mapping[str, Any]) -> Past:
@@ -256,9 +195,13 @@ def _approved(past: Past, line: Mapping[str, Any]) -> Past:
 def _lapsed(past: Past, line: Mapping[str, Any]) -> Past:
     past = _noted(past, f"The approval of the plan lapsed: {line['why']}")
     return replace(
-        past, approved=None, approval_id=None, baseline=_state(line) or past.baseline,
-        plan_to_ask=line.get("plan") or past.plan_to_ask, ask_why=line["why"] if line.get("plan") else past.ask_why,
-    )  # fmt: skip
+        past,
+        approved=None,
+        approval_id=None,
+        baseline=_state(line) or past.baseline,
+        plan_to_ask=line.get("plan") or past.plan_to_ask,
+        ask_why=line["why"] if line.get("plan") else past.ask_why,
+    )
 
 
 def _stop(past: Past, line: Mapping[str, Any]) -> Past:

@@ -1,4 +1,5 @@
-"""The Stop hook (`main.py --check-signal DIR`): the loop's own check, run while the child can still mend it."""
+"""The Stop hook (`main.py --check-signal DIR`): the loop's own check, run while the child can still
+mend it."""
 
 from __future__ import annotations
 
@@ -7,10 +8,10 @@ from pathlib import Path
 
 from samocode import signals
 from samocode.clone import environment
-from samocode.project import Project
 from samocode.errors import UserError
 from samocode.git import Repository
 from samocode.history import History
+from samocode.project import Project
 from samocode.session import TASK, Session
 
 SEND_BACK = (
@@ -19,7 +20,8 @@ SEND_BACK = (
 
 
 def check_signal(folder: Path) -> int:
-    """0 when the child may end; SEND_BACK, with one sentence per problem on stderr, when it may not."""
+    """0 when the child may end; SEND_BACK, with one sentence per problem on stderr, when it may
+    not."""
     problems = problems_of(folder.resolve())
     for problem in problems:
         print(problem, file=sys.stderr)
@@ -39,7 +41,8 @@ def problems_of(folder: Path) -> tuple[str, ...]:
     changed = session.changed_code()
     restore = (
         (
-            f"No plan is approved yet, so code must not change. Restore what you changed: {', '.join(changed[:20])}.",
+            "No plan is approved yet, so code must not change. Restore what you changed: "
+            f"{', '.join(changed[:20])}.",
         )
         if changed
         else ()

@@ -1,4 +1,5 @@
-"""One iteration: write what the child needs, run it, read the facts, decide, and put it on record."""
+"""One iteration: write what the child needs, run it, read the facts, decide, and put it on
+record."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from samocode import claude, files, policy, processes, questions, signals
 from samocode.config import Settings
+from samocode.decision import Decision, Facts, Limits
 from samocode.events import Event
 from samocode.history import local_now
 from samocode.session import LOGS, Session, Snapshot
@@ -24,7 +26,7 @@ class Ended:
     """A recorded iteration and what the loop does next."""
 
     number: int
-    decision: policy.Decision
+    decision: Decision
     run: claude.Run
     said: tuple[str, ...] = ()
     """What the loop put right in `_qa.md`."""
@@ -36,15 +38,15 @@ class Iterations:
 
     session: Session
     settings: Settings
-    limits: policy.Limits
+    limits: Limits
     stop: StopRequest
     timing: Timing
     show: Callable[[Event | None], None]
     say: Callable[[str], None]
 
     def run_next(self) -> Ended:
-        """Start a child and see it through. Deleting the old signal comes before everything else: killed at any
-        point, nothing old looks fresh."""
+        """Start a child and see it through. Deleting the old signal comes before everything else:
+        killed at any point, nothing old looks fresh."""
         session, past = self.session, self.session.history.past
         number, now = past.iteration + 1, local_now()
         before = session.snapshot()
@@ -61,7 +63,8 @@ class Iterations:
         return self._evaluate(run, number, log, before)
 
     def recover(self) -> Ended | None:
-        """End what a killed loop left running, and evaluate its unrecorded iteration once; None if there is none."""
+        """End what a killed loop left running, and evaluate its unrecorded iteration once; None if
+        there is none."""
         left = processes.end_tree(self.session.folder, None, self.timing.term_grace)
         pending = self.session.pending_iteration()
         if pending is None:
@@ -101,11 +104,17 @@ class Iterations:
         changed = session.changed_code()
         said = self._protect_questions(before)
         situation = session.situation()
-        facts = policy.Facts(
-            run=run, report=signals.read(situation), phase=past.phase, now=time.time(), changed_code=changed,
-            tampered=tampered, uncommitted=situation.uncommitted, stop=self.stop.requested,
+        facts = Facts(
+            run=run,
+            report=signals.read(situation),
+            phase=past.phase,
+            now=time.time(),
+            changed_code=changed,
+            tampered=tampered,
+            uncommitted=situation.uncommitted,
+            stop=self.stop.requested,
             progress=before is None or session.fingerprint() != before.print,
-        )  # fmt: skip
+        )
         kind = (
             "action"
             if facts.report.signal and facts.report.signal.waits_for == "human_action"
@@ -160,29 +169,42 @@ class Iterations:
         lines = log.read_text(errors="replace").splitlines()[-VERIFY_LINES:]
         return "\n".join([*lines, f"({verify}: {how})"])
 
-    def _record(
-        self, decision: policy.Decision, facts: policy.Facts, number: int, log: Path
-    ) -> None:
+    def _record(self, decision: Decision, facts: Facts, number: int, log: Path) -> None:
         past, run, signal = self.session.history.past, facts.run, facts.report.signal
         told = run.facts
         estimated = told.started and told.cost_usd is None
         done = decision.outcome == "done"
         self.session.history.append(
-            "iteration", n=number, phase=facts.phase, outcome=decision.outcome, next=decision.next,
-            signal=signal.status if signal else None, plan=decision.plan, summary=decision.why if done else None,
-            note=decision.note.strip() or None, why=None if done else decision.why or None,
-            head=self._head(), cost_usd=past.dearest if estimated else told.cost_usd or 0.0, estimated=estimated or None,
-            tokens=told.tokens, seconds=round(run.seconds, 1), exit=run.exit_code, ended=run.ended,
-            session_id=run.session_id, log=log.name, progress=facts.progress, delay=decision.delay or None,
-            left_over=list(run.left_over), recovered=run.ended == "killed_loop" or None,
+            "iteration",
+            n=number,
+            phase=facts.phase,
+            outcome=decision.outcome,
+            next=decision.next,
+            signal=signal.status if signal else None,
+            plan=decision.plan,
+            summary=decision.why if done else None,
+            note=decision.note.strip() or None,
+            why=None if done else decision.why or None,
+            head=self._head(),
+            cost_usd=past.dearest if estimated else told.cost_usd or 0.0,
+            estimated=estimated or None,
+            tokens=told.tokens,
+            seconds=round(run.seconds, 1),
+            exit=run.exit_code,
+            ended=run.ended,
+            session_id=run.session_id,
+            log=log.name,
+            progress=facts.progress,
+            delay=decision.delay or None,
+            left_over=list(run.left_over),
+            recovered=run.ended == "killed_loop" or None,
             denied=list(told.denials) or None,
-        )  # fmt: skip
+        )
 
 
-def recorded(
-    session: Session, document: questions.Document, number: int
-) -> questions.Question:
-    """A question on record as it must stand: as in `document` when its answer is the recorded one, else rebuilt."""
+def recorded(session: Session, document: questions.Document, number: int) -> questions.Question:
+    """A question on record as it must stand: as in `document` when its answer is the recorded one,
+    else rebuilt."""
     past = session.history.past
     answer = past.answers.get(number)
     stands = document.find(number)

@@ -1,16 +1,14 @@
-"""How an iteration ends and what follows: one pure function over facts (protocol.md, How an iteration ends)."""
+"""How an iteration ends and what follows: one pure function over facts (protocol.md, How an
+iteration ends)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import IntEnum
 from itertools import takewhile
-from typing import Literal
 
-from samocode.claude import Run
-from samocode.history import Iteration, Past
-from samocode.signals import Report, Signal
+from samocode.decision import Decision, Exit, Facts, Limits
+from samocode.past import Iteration, Past
+from samocode.signals import Signal
 from samocode.timing import Timing
 
 MAX_SILENT = 2  # iterations in a row without a valid signal
@@ -20,76 +18,31 @@ MAX_IDLE = 3  # `continue` in a row that left nothing behind
 MAX_ENTERED = 6  # times a round may enter one phase
 MAX_VERIFY_FAILURES = 3
 BLOCKING = {
-    "authentication_failed": ("auth", "Claude is not logged in, or its key is refused. Run: claude auth login (or set "
-                              "a valid ANTHROPIC_API_KEY), then go on."),
-    "billing_error": ("billing", "The account that pays for Claude has no credit. Top it up, or use another login, then go on."),
-    "model_not_found": ("model", "Claude does not know the model. Correct CLAUDE_MODEL or --model, then go on."),
-    "invalid_request": ("invalid_request", "The API refuses the request. Look at the log named below and at CLAUDE_ARGS."),
-}  # fmt: skip
-"""API failures that time does not mend: class -> (outcome, remedy). Any class not named here is transient."""
+    "authentication_failed": (
+        "auth",
+        "Claude is not logged in, or its key is refused. Run: claude auth login (or set a valid "
+        "ANTHROPIC_API_KEY), then go on.",
+    ),
+    "billing_error": (
+        "billing",
+        "The account that pays for Claude has no credit. Top it up or change the login; go on.",
+    ),
+    "model_not_found": (
+        "model",
+        "Claude does not know the model. Correct CLAUDE_MODEL or --model, then go on.",
+    ),
+    "invalid_request": (
+        "invalid_request",
+        "The API refuses the request. Look at the log named below and at CLAUDE_ARGS.",
+    ),
+}
+"""API failures that time does not mend: class -> (outcome, remedy). Any class not named here is
+transient."""
 
 
 PERMANENT_STATUSES = frozenset(range(400, 500)) - {408, 409, 429}
-"""Most refused requests, spend limits among them, come with the class `unknown`: their status tells (measured)."""
-
-
-class Exit(IntEnum):
-    """Exit codes of main.py (protocol.md)."""
-
-    DONE = 0
-    FAILED = 1
-    USAGE = 2
-    BLOCKED = 3
-    WAITING = 4
-    LIMIT = 5
-    INTERRUPTED = 130
-    TERMINATED = 143
-
-
-@dataclass(frozen=True)
-class Limits:
-    """The user's caps: spawns a run, USD a session (None: no cap), seconds of waiting for the API."""
-
-    max_iterations: int
-    max_cost: float | None
-    max_wait: float
-
-
-@dataclass(frozen=True)
-class Facts:
-    """All that is known when an iteration is over."""
-
-    run: Run
-    report: Report
-    phase: str
-    now: float
-    """Wall clock, epoch seconds: a usage limit's reset is told in these."""
-    changed_code: tuple[str, ...] = ()
-    """Tracked files changed though no plan is approved."""
-    tampered: tuple[str, ...] = ()
-    uncommitted: tuple[str, ...] = ()
-    progress: bool = True
-    stop: bool = False
-    budgeted: bool = False
-    """The CLI was given --max-budget-usd by the loop."""
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What the history line says (`outcome`, `next`, `note`), and what the loop does: go on, wait, verify or stop."""
-
-    outcome: str
-    next: str
-    action: Literal["go", "wait", "verify", "stop"]
-    exit: int | None = None
-    why: str = ""
-    """For the human, when it stops or waits."""
-    note: str = ""
-    """For the next iteration."""
-    delay: float = 0.0
-    """Seconds before the next spawn; with `until`, a moment of the wall clock instead."""
-    until: float | None = None
-    plan: str | None = None
+"""Most refused requests, spend limits among them, come with the class `unknown`: their status tells
+(measured)."""
 
 
 def decide(facts: Facts, past: Past, limits: Limits, timing: Timing) -> Decision:
@@ -100,10 +53,15 @@ def decide(facts: Facts, past: Past, limits: Limits, timing: Timing) -> Decision
             facts, "tampered", f"A child changed {', '.join(facts.tampered)}; it was put right."
         )
     if facts.changed_code:
-        return _blocked(facts, "changed_code", (
-            f"Code changed before a plan was approved: {_few(facts.changed_code)}. Nothing was reverted; look at it, "
-            "then run again to accept the present state."
-        ))  # fmt: skip
+        return _blocked(
+            facts,
+            "changed_code",
+            (
+                f"Code changed before a plan was approved: {_few(facts.changed_code)}. Nothing was "
+                "reverted; look at it, "
+                "then run again to accept the present state."
+            ),
+        )
     if signal is None:
         return _without_signal(facts, past, limits, timing)
     if signal.status == "continue":
@@ -119,19 +77,22 @@ def before_spawn(past: Past, limits: Limits) -> Decision | None:
     if limits.max_cost is not None and past.cost_usd >= limits.max_cost:
         return _capped(
             past,
-            f"the session's cost of {past.cost_usd:.2f} USD reached --max-cost {limits.max_cost:.2f}.",
+            f"the session's cost of {past.cost_usd:.2f} USD reached --max-cost "
+            f"{limits.max_cost:.2f}.",
         )
     return None
 
 
 def after_verify(facts: Facts, past: Past, summary: str, failure: str | None) -> Decision:
-    """What `done` is worth once VERIFY ran; `failure` is the end of its output, None when it passed."""
+    """What `done` is worth once VERIFY ran; `failure` is the end of its output, None when it
+    passed."""
     if failure is None:
         return Decision("done", facts.phase, "stop", Exit.DONE, summary)
     note = f"VERIFY failed after done was signalled. Its last lines:\n{failure}"
     if past.verify_failures + 1 >= MAX_VERIFY_FAILURES:
-        return Decision("verify_failed", "implementation", "stop", Exit.BLOCKED, f"VERIFY failed {MAX_VERIFY_FAILURES} "
-                        f"times since the plan was approved. Its last lines:\n{failure}", note)  # fmt: skip
+        times = f"VERIFY failed {MAX_VERIFY_FAILURES} times since the plan was approved."
+        why = f"{times} Its last lines:\n{failure}"
+        return Decision("verify_failed", "implementation", "stop", Exit.BLOCKED, why, note)
     return Decision("verify_failed", "implementation", "go", note=note)
 
 
@@ -150,29 +111,24 @@ def _as_it_says(facts: Facts, signal: Signal) -> Decision:
 
 
 def _go_on(facts: Facts, signal: Signal, past: Past, limits: Limits, timing: Timing) -> Decision:
-    next_phase = signal.phase or facts.phase
-    note = _denied(facts)
+    next_phase, note = signal.phase or facts.phase, _denied(facts)
+    on = Decision("continue", next_phase, "go", note=note)
     if facts.stop:
-        return Decision("continue", next_phase, "go", note=note)
-    if facts.run.facts.limit_rejected and (
-        wait := _limit(facts, limits, timing, "continue", next_phase)
-    ):
-        return wait
-    idle = [it for it in _counted(past) if it.outcome == "continue"][-(MAX_IDLE - 1) :]
-    if (
-        not facts.progress
-        and _ends_with(past, "continue", MAX_IDLE - 1)
-        and not any(it.progress for it in idle)
-    ):
-        return Decision("stalled", next_phase, "stop", Exit.BLOCKED, (
-            f"{MAX_IDLE} iterations in a row said continue in phase {facts.phase} and left nothing behind: no commit, "
-            "no change, no new file."
-        ), note)  # fmt: skip
+        return on
+    if facts.run.facts.limit_rejected:
+        return _limit(facts, limits, timing, "continue", next_phase) or on
+    if not facts.progress and _idle_before(past) >= MAX_IDLE - 1:
+        why = (
+            f"{MAX_IDLE} iterations in a row said continue in phase {facts.phase} and left nothing "
+            "behind: no commit, no change, no new file."
+        )
+        return Decision("stalled", next_phase, "stop", Exit.BLOCKED, why, note)
     if next_phase != facts.phase and past.entered.get(next_phase, 0) >= MAX_ENTERED:
-        return Decision("looping", next_phase, "stop", Exit.BLOCKED, (
-            f"Phase {next_phase} is entered for the {MAX_ENTERED + 1}th time in this round: the work goes in circles."
-        ), note)  # fmt: skip
-    return Decision("continue", next_phase, "go", note=note)
+        times = f"Phase {next_phase} is entered for the {MAX_ENTERED + 1}th time in this round"
+        return Decision(
+            "looping", next_phase, "stop", Exit.BLOCKED, f"{times}: work goes in circles.", note
+        )
+    return on
 
 
 def _without_signal(facts: Facts, past: Past, limits: Limits, timing: Timing) -> Decision:
@@ -223,8 +179,8 @@ def _timeout(facts: Facts, past: Past) -> Decision:
     note = "It was ended at the time limit." + _left(facts)
     if _ends_with(past, "timeout", MAX_TIMEOUTS - 1):
         why = (
-            f"{MAX_TIMEOUTS} iterations in a row ran into the time limit (CLAUDE_TIMEOUT, --timeout)."
-            + _left(facts)
+            f"{MAX_TIMEOUTS} iterations in a row ran into the time limit (CLAUDE_TIMEOUT, "
+            "--timeout)." + _left(facts)
         )
         return Decision("timeout", facts.phase, "stop", Exit.BLOCKED, why, note)
     return Decision("timeout", facts.phase, "go", note=note)
@@ -233,7 +189,8 @@ def _timeout(facts: Facts, past: Past) -> Decision:
 def _limit(
     facts: Facts, limits: Limits, timing: Timing, outcome: str, next_phase: str
 ) -> Decision | None:
-    """Wait until the usage limit resets; None when the API did not say when, or the moment is past."""
+    """Wait until the usage limit resets; None when the API did not say when, or the moment is
+    past."""
     resets = facts.run.facts.limit_resets_at
     if resets is None or resets <= facts.now - timing.limit_slack:
         return None
@@ -307,6 +264,12 @@ def _counted(past: Past) -> list[Iteration]:
 
 def _ends_with(past: Past, outcome: str, times: int) -> bool:
     return len(_run_of(_counted(past), outcome)) >= times
+
+
+def _idle_before(past: Past) -> int:
+    """How many `continue` right before this one left nothing behind."""
+    idle = takewhile(lambda it: not it.progress, _run_of(_counted(past), "continue"))
+    return len(list(idle))
 
 
 def _run_of(iterations: Sequence[Iteration], outcome: str) -> list[Iteration]:

@@ -1,8 +1,9 @@
-"""Own the whole process tree of what the loop starts, and end it: detached, deaf to SIGTERM, or forking.
+"""Own the whole process tree of what the loop starts, and end it: detached, deaf to SIGTERM, or
+forking.
 
-Linux: the loop is the reaper of its orphans (PR_SET_CHILD_SUBREAPER), so every descendant is found by parentage; a
-mark in the environment finds those that a killed loop left behind. Elsewhere only the mark and the parentage that
-`ps` shows are there, and a process that hides both stays.
+Linux: the loop is the reaper of its orphans (PR_SET_CHILD_SUBREAPER), so every descendant is found
+by parentage; a mark in the environment finds those that a killed loop left behind. Elsewhere only
+the mark and the parentage that `ps` shows are there, and a process that hides both stays.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from pathlib import Path
 from typing import IO
 
 MARK = "SAMOCODE_RUN"
-"""Environment variable that every process of a session inherits; its value is the session folder."""
+"""Environment variable that every process of a session inherits; its value is the session
+folder."""
 TERM_GRACE = 5.0  # seconds between SIGTERM and SIGKILL
 KILL_ROUNDS = 100  # a tree that forks while it is killed gets this many tries, 0.05 s apart
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
@@ -48,10 +50,16 @@ def become_reaper() -> None:
 
 
 def spawn(
-    command: Sequence[str], cwd: Path, environ: Mapping[str, str], mark: Path, stdin: IO[bytes] | int, stdout: IO[bytes],
+    command: Sequence[str],
+    cwd: Path,
+    environ: Mapping[str, str],
+    mark: Path,
+    stdin: IO[bytes] | int,
+    stdout: IO[bytes],
     stderr: IO[bytes] | int,
-) -> subprocess.Popen[bytes]:  # fmt: skip
-    """Start a command in a process session of its own, marked, and told to end (SIGTERM) should the loop be killed."""
+) -> subprocess.Popen[bytes]:
+    """Start a command in a process session of its own, marked, and told to end (SIGTERM) should the
+    loop be killed."""
     parent = os.getpid()
 
     def before_exec() -> None:
@@ -61,9 +69,15 @@ def spawn(
                 os._exit(1)
 
     return subprocess.Popen(
-        command, cwd=cwd, env={**environ, MARK: str(mark)}, stdin=stdin, stdout=stdout, stderr=stderr,
-        start_new_session=True, preexec_fn=before_exec,
-    )  # fmt: skip
+        command,
+        cwd=cwd,
+        env={**environ, MARK: str(mark)},
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+        start_new_session=True,
+        preexec_fn=before_exec,
+    )
 
 
 def end_tree(
@@ -94,7 +108,8 @@ def end_tree(
 
 
 def reap(main: subprocess.Popen[bytes] | None = None) -> None:
-    """Collect adopted orphans that ended, each by its pid: waiting for any would steal the exit code of `main`."""
+    """Collect adopted orphans that ended, each by its pid: waiting for any would steal the exit
+    code of `main`."""
     for row in _table() if _reaper else ():
         if row.zombie and row.parent == os.getpid() and (main is None or row.pid != main.pid):
             with contextlib.suppress(ChildProcessError):
@@ -102,10 +117,16 @@ def reap(main: subprocess.Popen[bytes] | None = None) -> None:
 
 
 def run_shell(
-    command: str, cwd: Path, environ: Mapping[str, str], mark: Path, log: Path, limit: float,
+    command: str,
+    cwd: Path,
+    environ: Mapping[str, str],
+    mark: Path,
+    log: Path,
+    limit: float,
     stopped: Callable[[], bool],
-) -> int | None:  # fmt: skip
-    """Run the user's SETUP or VERIFY by /bin/sh, output into `log`; its exit code, None at the limit or a stop."""
+) -> int | None:
+    """Run the user's SETUP or VERIFY by /bin/sh, output into `log`; its exit code, None at the
+    limit or a stop."""
     with log.open("wb") as out:
         main = spawn(
             ["/bin/sh", "-c", command],
@@ -149,7 +170,8 @@ class _Row:
 
 
 def _members(mark: Path) -> list[Process]:
-    """Living processes that carry the mark, that we are the reaper of, or that descend from one of these."""
+    """Living processes that carry the mark, that we are the reaper of, or that descend from one of
+    these."""
     rows = {row.pid: row for row in _table() if not row.zombie and row.pid != os.getpid()}
     members = _marked(rows, f"{MARK}={mark}")
     if _reaper:
@@ -188,7 +210,8 @@ def _proc_rows() -> Iterator[_Row]:
 
 
 def _ps_rows() -> Iterator[tuple[_Row, str]]:
-    """The table by ps(1), with each process's command and environment as text (macOS shows our own only)."""
+    """The table by ps(1), with each process's command and environment as text (macOS shows our own
+    only)."""
     answer = subprocess.run(
         ["ps", "-A", "-E", "-ww", "-o", "pid=,ppid=,state=,command="],
         capture_output=True, text=True, errors="replace", check=False,

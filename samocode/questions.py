@@ -1,4 +1,5 @@
-"""`_qa.md`: the one Markdown form that the loop reads. Pure text in, text out (protocol.md, Gates)."""
+"""`_qa.md`: the one Markdown form that the loop reads. Pure text in, text out (protocol.md,
+Gates)."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ class Question:
     text: str
     suggested: str | None
     answer: str | None
-    """What the human wrote, stripped; None while open (empty, punctuation, a comment, a placeholder)."""
+    """What the human wrote, stripped; None while open (empty, punctuation, a comment, a
+    placeholder)."""
     unconfirmed: str | None
     """Text that stood after `Answer:` while a child ran and still waits for a human's word."""
 
@@ -47,7 +49,8 @@ class Document:
 
 
 def parse(text: str) -> Document:
-    """Read `_qa.md`. Never fails: what is no question is preamble or belongs to the question above it."""
+    """Read `_qa.md`. Never fails: what is no question is preamble or belongs to the question above
+    it."""
     masked = _mask_fences(text)
     heads = list(QUESTION.finditer(masked))
     ends = [*(h.start() for h in heads[1:]), len(text)]
@@ -61,16 +64,19 @@ def parse(text: str) -> Document:
 
 
 def answered(question: Question, text: str, by: str | None = None) -> Question:
-    """The question with `text` as its answer; `by` adds the line that says who answered for the human.
+    """The question with `text` as its answer; `by` adds the line that says who answered for the
+    human.
 
-    A line of the answer that reads like a question's heading is indented, so that it stays an answer.
+    A line of the answer that reads like a question's heading is indented, so that it stays an
+    answer.
     """
     told = QUESTION.sub(lambda heading: " " + heading[0], text.strip())
     return _rewrite(question, " " + told if told else "", [f"By: {by}"] if by else [])
 
 
 def sealed(question: Question) -> Question:
-    """The question open again: a text that appeared while a child ran stands above `Answer:` as unconfirmed."""
+    """The question open again: a text that appeared while a child ran stands above `Answer:` as
+    unconfirmed."""
     if question.answer is None:
         return question
     return _rewrite(
@@ -81,8 +87,9 @@ def sealed(question: Question) -> Question:
 def protect(after: Document, kept: Mapping[int, Question]) -> tuple[Document, tuple[str, ...]]:
     """What a child left of `_qa.md`, put right: (document, what was put right).
 
-    `kept` are the recorded questions as they stood before. They come back as they were; a text that was put in
-    place of a recorded answer is kept as unconfirmed. New questions lose answers that no human can have confirmed.
+    `kept` are the recorded questions as they stood before. They come back as they were; a text that
+    was put in place of a recorded answer is kept as unconfirmed. New questions lose answers that no
+    human can have confirmed.
     """
     said: list[str] = []
     blocks: list[Question] = []
@@ -114,7 +121,8 @@ def protect(after: Document, kept: Mapping[int, Question]) -> tuple[Document, tu
 
 
 def meaning(raw: str) -> str | None:
-    """An answer's text, or None when it says nothing: empty, punctuation, a comment or a placeholder."""
+    """An answer's text, or None when it says nothing: empty, punctuation, a comment or a
+    placeholder."""
     text = _without_comments(raw).replace("\r\n", "\n").strip()
     if _words(text) in PLACEHOLDERS or not any(_says_something(c) for c in text):
         return None
@@ -122,7 +130,8 @@ def meaning(raw: str) -> str | None:
 
 
 def approves(answer: str) -> bool:
-    """True only when all of the answer, case and punctuation aside, is a yes (protocol.md, Plan approval)."""
+    """True only when all of the answer, case and punctuation aside, is a yes (protocol.md, Plan
+    approval)."""
     return _words(answer) in APPROVALS
 
 
@@ -185,7 +194,8 @@ def _question(head: re.Match[str], text: str, masked: str) -> Question:
 
 
 def _rewrite(question: Question, answer: str, extra: list[str]) -> Question:
-    """The block with `extra` lines above its `Answer:` and `answer` after it; everything else as it was."""
+    """The block with `extra` lines above its `Answer:` and `answer` after it; everything else as it
+    was."""
     eol = "\r\n" if "\r\n" in question.text else "\n"
     mark = ANSWER.search(_mask_fences(question.text))
     above = question.text[: mark.start()] if mark else question.text.rstrip() + eol
@@ -200,7 +210,8 @@ def _renumbered(question: Question, number: int) -> Question:
 
 
 def _noting(old: Question, other: str) -> Question:
-    """A recorded question with its recorded answer, and the text that stood in its place as unconfirmed lines."""
+    """A recorded question with its recorded answer, and the text that stood in its place as
+    unconfirmed lines."""
     mark = ANSWER.search(_mask_fences(old.text))
     at = mark.start() if mark else len(old.text)
     lines = "".join(f"Unconfirmed: {line}\n" for line in other.splitlines())

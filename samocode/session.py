@@ -1,36 +1,34 @@
-"""The session folder: find or make it, lock it, keep the human's words, and what stands in it between iterations."""
+"""The session folder: find or make it, lock it, keep the human's words, and what stands in it
+between iterations."""
 
 from __future__ import annotations
 
-import difflib
-import fcntl
 import hashlib
 import json
-import os
-import re
-import socket
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from samocode import files, questions, signals
-from samocode.project import Project
 from samocode.errors import UserError
 from samocode.git import Repository, State, Worktree
-from samocode.history import History, local_now
+from samocode.history import History
+from samocode.outside import mapping, parse
+from samocode.project import Project
 from samocode.questions import Document
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-DATED = re.compile(r"\d\d-\d\d-\d\d-(.+)", re.S)
-ARCHIVE = "_archive"
 TASK, OVERVIEW, QA, ITERATION, LOCK, LOGS = (
-    "_task.md", "_overview.md", "_qa.md", "_iteration.json", "_worker.lock", "_logs",
-)  # fmt: skip
+    "_task.md",
+    "_overview.md",
+    "_qa.md",
+    "_iteration.json",
+    "_worker.lock",
+    "_logs",
+)
 NO_PROGRESS = frozenset({TASK, OVERVIEW, ITERATION, LOCK, LOGS, signals.FILE, "_history.jsonl"})
-"""What the loop writes, and what a child writes in every iteration: a change there is no progress."""
+"""What the loop writes, and what a child writes in every iteration: a change there is no
+progress."""
 SKELETON = """# {name}
 
 ## Status
@@ -58,7 +56,8 @@ class Snapshot:
 
 @dataclass
 class Session:
-    """An open session. `repository` is None when MAIN_REPO is in no git repository: research only."""
+    """An open session. `repository` is None when MAIN_REPO is in no git repository: research
+    only."""
 
     folder: Path
     project: Project
@@ -77,7 +76,8 @@ class Session:
 
     @property
     def cwd(self) -> Path:
-        """Where the child works: MAIN_REPO's place in the worktree, or MAIN_REPO itself without git."""
+        """Where the child works: MAIN_REPO's place in the worktree, or MAIN_REPO itself without
+        git."""
         if self.worktree is None or self.repository is None:
             return self.project.main_repo
         return self.worktree.path / self.repository.prefix
@@ -94,7 +94,8 @@ class Session:
             return None
         if self.repository is None:
             raise UserError(
-                f"{self.name} began in a git repository and {self.project.main_repo} is in none now."
+                f"{self.name} began in a git repository and {self.project.main_repo} is in none "
+                "now."
             )
         return self.repository.ensure(self.worktree)
 
@@ -147,9 +148,9 @@ class Session:
 
     def put_right(self, before: Snapshot) -> tuple[str, ...]:
         """Restore history and task if they differ, the other version kept beside; their names."""
-        changed = []
+        changed: list[str] = []
         for path, data in ((self.history.path, before.history), (self.folder / TASK, before.task)):
-            if _bytes(path) != data:
+            if files.read_any(path) != data:
                 if path.exists() or path.is_symlink():
                     files.set_aside(path)
                 files.write_bytes(path, data)
@@ -157,7 +158,8 @@ class Session:
         return tuple(changed)
 
     def fingerprint(self) -> str:
-        """A hash of HEAD, changes, untracked files and artifacts: equal before and after means nothing was done."""
+        """A hash of HEAD, changes, untracked files and artifacts: equal before and after means
+        nothing was done."""
         parts = [repr(self.code())]
         if self.worktree and self.repository:
             tree = self.worktree.path
@@ -173,14 +175,8 @@ class Session:
 
     def pending_iteration(self) -> Mapping[str, object] | None:
         """The iteration that a killed loop began and never recorded."""
-        try:
-            found = json.loads(files.read(self.folder / ITERATION) or b"null")
-        except (ValueError, RecursionError, files.Unreadable):
-            return None
-        number = found.get("iteration") if isinstance(found, dict) else None
-        return (
-            found if isinstance(number, int) and number == self.history.past.iteration + 1 else None
-        )
+        found = mapping(parse(files.read_any(self.folder / ITERATION)))
+        return found if found.get("iteration") == self.history.past.iteration + 1 else None
 
     def log(self, number: int, phase: str, now: datetime) -> Path:
         """The log file of an iteration; free even when a killed loop took the same minute."""
@@ -204,7 +200,8 @@ class Session:
         return True
 
     def add_text(self, kind: str, text: str) -> bool:
-        """Take the human's words into the record; False when they stand there word for word already."""
+        """Take the human's words into the record; False when they stand there word for word
+        already."""
         past = self.history.past
         if any(text.strip() == known.strip() for _, _, known in past.texts):
             return False
@@ -217,7 +214,7 @@ class Session:
     def restore_task(self) -> None:
         """Every text on record stands in `_task.md`; a killed loop may not have got that far."""
         path = self.folder / TASK
-        present = _bytes(path).decode("utf-8", "surrogateescape")
+        present = files.read_any(path).decode("utf-8", "surrogateescape")
         for when, kind, text in self.history.past.texts:
             entry = task_entry(when, kind, text)
             if entry not in present:
@@ -229,46 +226,6 @@ def task_entry(when: str, kind: str, text: str) -> str:
     return f"\n## {when[:16].replace('T', ' ')} {kind}\n\n{text.strip()}\n"
 
 
-def check_name(name: str) -> None:
-    """UserError unless the name can name a folder and a git branch."""
-    if not NAME.fullmatch(name) or ".." in name or name.endswith((".", ".lock")):
-        raise UserError(
-            f"--session {name!r}: use up to 64 letters, digits, '.', '_' and '-', beginning with a letter or digit, "
-            "without '/' or '..', not ending in '.' or '.lock'."
-        )
-
-
-def find(sessions: Path, name: str) -> Path | None:
-    """The folder of exactly this name, else the newest YY-MM-DD-NAME (ignoring case), else None."""
-    check_name(name)
-    exact = sessions / name
-    if not exact.is_dir():
-        dated = [
-            d
-            for d in _folders(sessions)
-            if (m := DATED.fullmatch(d.name)) and m[1].lower() == name.lower()
-        ]
-        if not dated:
-            return None
-        exact = max(dated, key=lambda folder: folder.name)
-    if not (exact / TASK).is_file():
-        raise UserError(f"{exact} is no session (it has no {TASK}): choose another --session name.")
-    return exact
-
-
-def nearest(sessions: Path, name: str) -> str:
-    """A sentence with the names that come near, archived ones too; empty when there is none."""
-    archive = sessions / ARCHIVE
-    known = {d.name: d.name for d in _folders(sessions)} | {
-        d.name: f"{ARCHIVE}/{d.name}" for d in _folders(archive)
-    }
-    short = {
-        (m[1] if (m := DATED.fullmatch(n)) else n): shown for n, shown in sorted(known.items())
-    }
-    near = difflib.get_close_matches(name, [*short, *known], n=3, cutoff=0.5)
-    return f" Near: {', '.join(dict.fromkeys((short | known)[n] for n in near))}." if near else ""
-
-
 def open_session(
     project: Project, folder: Path, environ: Mapping[str, str], repair: bool = True
 ) -> Session:
@@ -276,104 +233,6 @@ def open_session(
     history = History(folder / "_history.jsonl").load(repair)
     repository = Repository.find(project.main_repo, environ) if history.past.worktree else None
     return Session(folder, project, repository, history)
-
-
-def create(
-    project: Project, name: str, texts: Mapping[str, str], environ: Mapping[str, str]
-) -> Path:
-    """A new session's folder with the human's words in it. All or nothing: it is renamed into place."""
-    check_name(name)
-    now = local_now()
-    folder = project.sessions / f"{now:%y-%m-%d}-{name}"
-    tree = _new_worktree(project, folder.name, environ)
-    project.sessions.mkdir(exist_ok=True)
-    making = project.sessions / f".new-{folder.name}-{os.getpid()}"
-    making.mkdir(mode=0o700)
-    (making / LOGS).mkdir(mode=0o700)
-    history = History(making / "_history.jsonl")
-    place = {"path": str(tree.path), "branch": tree.branch, "base": tree.base} if tree else {}
-    history.append("session", name=folder.name, **place)
-    session = Session(making, project, None, history)
-    files.append(making / TASK, f"# {folder.name}: the human's words, kept by the loop\n".encode())
-    for kind, text in texts.items():
-        session.add_text(kind, text)
-    files.write(making / OVERVIEW, SKELETON.format(name=folder.name))
-    making.rename(folder)
-    return folder
-
-
-def _new_worktree(project: Project, name: str, environ: Mapping[str, str]) -> Worktree | None:
-    repository = Repository.find(project.main_repo, environ)
-    if repository is None:
-        return None
-    repository.check()
-    tree = Worktree(
-        project.worktrees.resolve() / name, f"samocode/{name}", repository.base(project.base_branch)
-    )
-    repository.check_free(tree)
-    return tree
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold the session: one loop at a time. The kernel's lock on the folder; it goes with its process."""
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        if not _lock(fd):
-            raise UserError(f"Session {folder.name} is running already: {holder(folder)}.")
-        files.write(folder / LOCK, json.dumps(
-            {"pid": os.getpid(), "host": socket.gethostname(), "since": local_now().isoformat(timespec="seconds")}
-        ) + "\n")  # fmt: skip
-        yield
-    finally:
-        os.close(fd)
-
-
-def _lock(fd: int) -> bool:
-    """Take the lock; a few tries, since somebody who only looks (`is_running`) holds it for an instant."""
-    for _ in range(3):
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            time.sleep(0.1)
-        else:
-            return True
-    return False
-
-
-def holder(folder: Path) -> str:
-    """Who holds the session, for people."""
-    try:
-        found = json.loads(files.read(folder / LOCK) or b"{}")
-        return f"pid {found['pid']} on {found['host']} since {found['since']}"
-    except (ValueError, RecursionError, KeyError, TypeError, files.Unreadable):
-        return f"{folder / LOCK} does not say by whom"
-
-
-def is_running(folder: Path) -> bool:
-    """Whether a loop holds the session now."""
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(fd)
-    return False
-
-
-def _folders(parent: Path) -> list[Path]:
-    if not parent.is_dir():
-        return []
-    return [d for d in parent.iterdir() if d.is_dir() and not d.name.startswith((".", "_"))]
-
-
-def _bytes(path: Path) -> bytes:
-    """A file's bytes, empty for anything that is no readable file."""
-    try:
-        return files.read(path, 1 << 30) or b""
-    except files.Unreadable:
-        return b""
 
 
 def _stat(path: Path, top: Path) -> str:

@@ -1,4 +1,5 @@
-"""What a run needs before its first iteration: the worktree, SETUP, the warnings, and the start on record."""
+"""What a run needs before its first iteration: the worktree, SETUP, the warnings, and the start on
+record."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ SETUP_LINES = 20  # of a failed SETUP's output, shown
 def prepare(
     session: Session, settings: Settings, stop: StopRequest, say: Callable[[str], None]
 ) -> None:
-    """Make the session ready to spawn. UserError when the worktree cannot be had (2) or SETUP fails (3)."""
+    """Make the session ready to spawn. UserError when the worktree cannot be had (2) or SETUP fails
+    (3)."""
     for warning in [*settings.warnings, *_visible_folders(session)]:
         say(f"warning: {warning}")
     made = session.ensure_worktree()
@@ -56,13 +58,15 @@ def _run_setup(
 
 
 def _visible_folders(session: Session) -> list[str]:
-    """SESSIONS or WORKTREES inside the repository and not ignored would show up in the user's git status."""
+    """SESSIONS or WORKTREES inside the repository and not ignored would show up in the user's git
+    status."""
     if session.repository is None or session.worktree is None:
         return []
     top = session.repository.top.resolve()
     places = {"SESSIONS": session.project.sessions, "WORKTREES": session.worktree.path.parent}
     return [
-        f"{name} lies inside the repository; add this line to its .gitignore: /{path.resolve().relative_to(top)}/"
+        f"{name} lies inside the repository; add this line to its .gitignore: "
+        f"/{path.resolve().relative_to(top)}/"
         for name, path in places.items()
         if not session.repository.ignores(path)
     ]

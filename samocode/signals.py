@@ -1,4 +1,5 @@
-"""`_signal.json`: what a child may say at its end, and the one check that the loop and the Stop hook share."""
+"""`_signal.json`: what a child may say at its end, and the one check that the loop and the Stop
+hook share."""
 
 from __future__ import annotations
 
@@ -8,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from samocode import files
+from samocode import files, outside
+from samocode.outside import mapping
 
 FILE = "_signal.json"
 MAX_SIGNAL_BYTES = 64 * 1024
@@ -43,7 +45,8 @@ class Signal:
 
 @dataclass(frozen=True)
 class Situation:
-    """What stands around a signal when it is judged; all of it comes from files and git, none from the child."""
+    """What stands around a signal when it is judged; all of it comes from files and git, none from
+    the child."""
 
     folder: Path
     phase: str
@@ -59,7 +62,8 @@ class Situation:
 
 @dataclass(frozen=True)
 class Report:
-    """The signal if it is valid, else one sentence per problem; `missing` tells silence from rubbish."""
+    """The signal if it is valid, else one sentence per problem; `missing` tells silence from
+    rubbish."""
 
     signal: Signal | None = None
     problems: tuple[str, ...] = field(default=())
@@ -67,7 +71,8 @@ class Report:
 
 
 def read(situation: Situation) -> Report:
-    """Read and judge the session's signal. Anything but a valid one is a Report with problems, never a guess."""
+    """Read and judge the session's signal. Anything but a valid one is a Report with problems,
+    never a guess."""
     try:
         data = files.read(situation.folder / FILE, MAX_SIGNAL_BYTES)
     except files.Unreadable as error:
@@ -82,18 +87,22 @@ def read(situation: Situation) -> Report:
 
 def parse(data: bytes) -> tuple[Signal | None, tuple[str, ...]]:
     """Bytes to a Signal by form alone: (signal, ()) or (None, problems)."""
-    try:
-        found = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        return None, (f"{FILE} is not JSON ({error}).",)
-    if not isinstance(found, dict):
-        return None, (f'{FILE} must hold one JSON object, like {{"status": "continue"}}.',)
+    found = mapping(outside.parse(data))
+    if not found:
+        example = '{"status": "continue"}'
+        return None, (f"{FILE} must hold one JSON object, like {example}.",)
     problems = tuple(_form_problems(found))
     if problems:
         return None, problems
-    values = {key: found.get(key) for key in KEYS}
-    waits_for = values.pop("for")
-    return Signal(status=found["status"], waits_for=waits_for, **values), ()
+    return Signal(
+        status=found["status"],
+        phase=found.get("phase"),
+        waits_for=found.get("for"),
+        plan=found.get("plan"),
+        reason=found.get("reason"),
+        needs=found.get("needs"),
+        summary=found.get("summary"),
+    ), ()
 
 
 def judge(signal: Signal, situation: Situation) -> tuple[str, ...]:
@@ -144,11 +153,13 @@ def _phase_problems(signal: Signal, situation: Situation) -> list[str]:
         return []
     if not situation.git:
         return [
-            f"Phase {signal.phase} needs a git repository; without one a session is research: end with done."
+            f"Phase {signal.phase} needs a git repository; without one a session is research: end "
+            "with done."
         ]
     if not situation.approved:
         return [
-            f"Phase {signal.phase} needs an approved plan: in phase planning signal waiting, for plan_approval."
+            f"Phase {signal.phase} needs an approved plan: in phase planning signal waiting, for "
+            "plan_approval."
         ]
     return []
 
@@ -159,7 +170,8 @@ def _waiting_problems(signal: Signal, situation: Situation) -> list[str]:
     if not situation.open_questions:
         return [
             *situation.question_problems,
-            f"Waiting for {signal.waits_for} needs an open question in _qa.md (`## Q1: ...` with a line `Answer:`).",
+            f"Waiting for {signal.waits_for} needs an open question in _qa.md (`## Q1: ...` with a "
+            "line `Answer:`).",
         ]
     problems = list(situation.question_problems)
     if signal.waits_for == "qa_answers":
@@ -177,7 +189,8 @@ def _plan_problems(signal: Signal, situation: Situation) -> list[str]:
         return ["plan_approval needs `plan`: the name of the plan file in the session folder."]
     if "/" in name or not name.endswith(".md") or name.startswith(("_", ".")):
         return [
-            f"`plan` must be the plain name of a .md file in the session folder; it is {_short(name)}."
+            "`plan` must be the plain name of a .md file in the session folder; it is "
+            f"{_short(name)}."
         ]
     try:
         data = files.read(situation.folder / name)
@@ -191,15 +204,17 @@ def _plan_problems(signal: Signal, situation: Situation) -> list[str]:
 
 
 def _done_problems(situation: Situation) -> list[str]:
-    problems = []
+    problems: list[str] = []
     if situation.phase not in MAY_END:
         problems.append(
-            f"done is legal in the phases done, investigation and requirements; this is {situation.phase}: "
+            "done is legal in the phases done, investigation and requirements; this is "
+            f"{situation.phase}: "
             'signal continue with "phase": "done" for the summary.'
         )
     if situation.uncommitted:
         problems.append(
-            f"done needs every tracked change committed; not committed: {_few(situation.uncommitted)}."
+            "done needs every tracked change committed; not committed: "
+            f"{_few(situation.uncommitted)}."
         )
     return problems
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import signal
 from types import FrameType
+from typing import final
 
 
+@final
 class StopRequest:
-    """Ctrl-C once: after this iteration; twice, SIGTERM or SIGHUP: now. While nothing runs, any of them: at once."""
+    """Ctrl-C once: after this iteration; twice, SIGTERM or SIGHUP: now. While nothing runs, any of
+    them: at once."""
 
     def __init__(self) -> None:
         self.requested = False
@@ -15,7 +18,8 @@ class StopRequest:
         self.exit_code = 130
 
     def install(self) -> None:
-        """Take over SIGINT, SIGTERM and SIGHUP of this process. One that was ignored (nohup) stays so."""
+        """Take over SIGINT, SIGTERM and SIGHUP of this process. One that was ignored (nohup) stays
+        so."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._on_signal)

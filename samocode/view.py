@@ -1,4 +1,5 @@
-"""What a person sees: live lines while a child works, the state of a session, and the words of every stop."""
+"""What a person sees: live lines while a child works, the state of a session, and the words of
+every stop."""
 
 from __future__ import annotations
 
@@ -6,16 +7,18 @@ import contextlib
 import shlex
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TextIO
+from typing import Any, TextIO
 
 from samocode import questions
+from samocode.decision import Decision, Exit
 from samocode.events import Event, content
-from samocode.history import Past
-from samocode.policy import Decision, Exit
-from samocode.session import LOGS, OVERVIEW, QA, Session, is_running
+from samocode.outside import mapping
+from samocode.past import Past
+from samocode.session import LOGS, OVERVIEW, QA, Session
+from samocode.sessions import is_running
 
 WIDTH = 110  # columns of a live line
 TOOL_INPUTS = (
@@ -30,9 +33,14 @@ TOOL_INPUTS = (
     "prompt",
 )
 TITLES = {
-    Exit.DONE: "done", Exit.FAILED: "failed", Exit.BLOCKED: "blocked", Exit.WAITING: "waiting for you",
-    Exit.LIMIT: "limit reached", Exit.INTERRUPTED: "interrupted", Exit.TERMINATED: "terminated",
-}  # fmt: skip
+    Exit.DONE: "done",
+    Exit.FAILED: "failed",
+    Exit.BLOCKED: "blocked",
+    Exit.WAITING: "waiting for you",
+    Exit.LIMIT: "limit reached",
+    Exit.INTERRUPTED: "interrupted",
+    Exit.TERMINATED: "terminated",
+}
 
 
 @dataclass
@@ -58,7 +66,8 @@ class View:
         self._began = self.clock()
         cost = f", {past.cost_usd:.2f} USD so far" if past.cost_usd else ""
         self.say(
-            f"\n== {past.iteration + 1} {past.phase} ({datetime.now():%H:%M}, limit {_span(limit)}{cost})"
+            f"\n== {past.iteration + 1} {past.phase} ({datetime.now():%H:%M}, limit "
+            f"{_span(limit)}{cost})"
         )
 
     def event(self, event: Event | None) -> None:
@@ -116,7 +125,8 @@ def how_to_answer(session: Session, terminal: bool) -> str:
 
 
 def status(session: Session) -> str:
-    """Where a session stands, for `--max-iterations 0`: at most some twenty lines besides its open questions."""
+    """Where a session stands, for `--max-iterations 0`: at most some twenty lines besides its open
+    questions."""
     past = session.history.past
     tree = session.worktree
     running = "a loop runs it now" if is_running(session.folder) else "no loop runs it"
@@ -125,7 +135,8 @@ def status(session: Session) -> str:
         f"Worktree:  {tree.path} (branch {tree.branch}, from {tree.base})"
         if tree
         else "Worktree:  none (research)",
-        f"Phase:     {'done' if past.done is not None else past.phase} (round {past.round}; {running})",
+        f"Phase:     {'done' if past.done is not None else past.phase} (round {past.round}; "
+        f"{running})",
         f"So far:    {past.iterations} iterations, {past.cost_usd:.2f} USD",
         f"Plan:      {past.approved.plan} (approved)"
         if past.approved
@@ -142,7 +153,8 @@ def status(session: Session) -> str:
 
 
 def stop_text(session: Session, code: Exit, why: str, go_on: list[str]) -> str:
-    """The words of a stop, on the screen and by Telegram: what happened, what it cost, how to go on."""
+    """The words of a stop, on the screen and by Telegram: what happened, what it cost, how to go
+    on."""
     past = session.history.past
     cost = f"{past.cost_usd:.2f} USD" if past.cost_usd else "no cost reported"
     lines = [f"samocode {session.name}: {TITLES[code]}", why.strip(), ""]
@@ -172,10 +184,14 @@ def done_lines(session: Session) -> list[str]:
         return [f"No commits on {tree.branch}; the documents are in {session.folder}", ""]
     base = tree.base.removeprefix("origin/")
     return [
-        f"Branch {tree.branch} in {tree.path}", commits, stat,
-        f"Merge:   git -C {top} switch {shlex.quote(base)} && git -C {top} merge {shlex.quote(tree.branch)}",
-        f"Archive: /session-archive {session.name} in Claude Code", "",
-    ]  # fmt: skip
+        f"Branch {tree.branch} in {tree.path}",
+        commits,
+        stat,
+        f"Merge:   git -C {top} switch {shlex.quote(base)} && git -C {top} merge "
+        f"{shlex.quote(tree.branch)}",
+        f"Archive: /session-archive {session.name} in Claude Code",
+        "",
+    ]
 
 
 def _elapsed(past: Past) -> str:
@@ -185,17 +201,16 @@ def _elapsed(past: Past) -> str:
     return f"{_span((datetime.now().astimezone() - began).total_seconds())} since it was made"
 
 
-def _block(block: object) -> str:
-    kind = block.get("type") if isinstance(block, dict) else None
-    if kind == "text":
-        lines = str(block.get("text", "")).strip().splitlines()  # type: ignore[attr-defined]
+def _block(block: Mapping[str, Any]) -> str:
+    """The line for one block of a message; empty for what is not shown."""
+    if block.get("type") == "text":
+        lines = str(block.get("text", "")).strip().splitlines()
         return lines[0] if lines else ""
-    if kind != "tool_use":
+    if block.get("type") != "tool_use":
         return ""
-    given = block.get("input")  # type: ignore[attr-defined]
-    values = given if isinstance(given, dict) else {}
-    shown = next((str(values[key]) for key in TOOL_INPUTS if values.get(key)), "")
-    return f"{block.get('name')}: {' '.join(shown.split())}"  # type: ignore[attr-defined]
+    given = mapping(block.get("input"))
+    shown = next((str(given[key]) for key in TOOL_INPUTS if given.get(key)), "")
+    return f"{block.get('name')}: {' '.join(shown.split())}"
 
 
 def _clip(text: str) -> str:

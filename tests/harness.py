@@ -1,4 +1,5 @@
-"""A session on a real repository, driven by the real loop and a stand-in child; used by the tests of the loop."""
+"""A session on a real repository, driven by the real loop and a stand-in child; used by the tests
+of the loop."""
 
 from __future__ import annotations
 
@@ -68,7 +69,9 @@ class Project:
         lines = [f"{key}='{value}'" for key, value in (values | keys).items()]
         self.config.write_text("\n".join(lines) + "\n")
 
-    def script(self, *steps: str, default: str = "signal('blocked', reason='no more steps')") -> None:
+    def script(
+        self, *steps: str, default: str = "signal('blocked', reason='no more steps')"
+    ) -> None:
         """What the child does in iterations 1, 2, ... and in any later one."""
         for number, step in enumerate(steps, 1):
             (self.steps / f"{number}.py").write_text(step)
@@ -84,23 +87,44 @@ class Project:
 
     def command(self, *args: str) -> list[str]:
         """The loop's command line."""
-        return [sys.executable, str(LOOP), "--config", str(self.config), "--session", self.name, *args]
+        return [
+            sys.executable,
+            str(LOOP),
+            "--config",
+            str(self.config),
+            "--session",
+            self.name,
+            *args,
+        ]
 
-    def run(self, *args: str, timeout: float = 60, task: str | None = None) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *args: str, timeout: float = 60, task: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """Run the loop to its end, without a terminal."""
         given = ("--task", task) if task else ()
         return subprocess.run(
-            self.command(*given, *args), env=self.environ(), cwd=self.folder, capture_output=True, text=True,
-            stdin=subprocess.DEVNULL, timeout=timeout, check=False,
-        )  # fmt: skip
+            self.command(*given, *args),
+            env=self.environ(),
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=timeout,
+            check=False,
+        )
 
     def start(self, *args: str, task: str | None = None) -> subprocess.Popen[str]:
         """Start the loop and leave it running."""
         given = ("--task", task) if task else ()
         return subprocess.Popen(
-            self.command(*given, *args), env=self.environ(), cwd=self.folder, text=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+            self.command(*given, *args),
+            env=self.environ(),
+            cwd=self.folder,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
 
     def history(self, event: str | None = None) -> list[Mapping[str, Any]]:
         """The history's lines, of one event or all; none while there is no session."""
@@ -117,6 +141,7 @@ class Project:
     def answer(self, number: int, text: str) -> None:
         """Answer a question as a person with an editor does."""
         path = self.session / "_qa.md"
+        wait_for(lambda: path.exists() and f"## Q{number}" in path.read_text())
         head, mark, tail = path.read_text().partition(f"## Q{number}")
         before, answer, after = tail.partition("Answer:")
         rest = after[after.index("\n") :] if "\n" in after else "\n"

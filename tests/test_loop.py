@@ -24,7 +24,8 @@ def project(tmp_path: Path, repo: Path) -> Project:
 
 
 def test_a_whole_session_with_both_gates(project: Project) -> None:
-    """Dive, questions, plan, implementation, testing, quality, summary: exit 0 and a branch to merge."""
+    """Dive, questions, plan, implementation, testing, quality, summary: exit 0 and a branch to
+    merge."""
     project.script(
         "write('dive.md'); signal('continue', phase='requirements')",
         "ask(1); ask(2, 'Where?'); signal('waiting', **{'for': 'qa_answers'})",
@@ -45,10 +46,20 @@ def test_a_whole_session_with_both_gates(project: Project) -> None:
     project.answer(3, "Yes!")
     printed = loop.communicate(timeout=30)[0]
     assert loop.returncode == 0, printed
-    assert project.outcomes() == ["continue", "waiting", "continue", "waiting", *["continue"] * 3, "done"]
+    assert project.outcomes() == [
+        "continue",
+        "waiting",
+        "continue",
+        "waiting",
+        *["continue"] * 3,
+        "done",
+    ]
     assert [line["phase"] for line in project.history("iteration")][4:] == [
-        "implementation", "testing", "quality", "done",
-    ]  # fmt: skip
+        "implementation",
+        "testing",
+        "quality",
+        "done",
+    ]
     assert "B, because" in (project.session / "req.md").read_text()
     assert (project.worktree / "a.py").read_text() == "print(1)"
     assert "def double" in (project.repo / "a.py").read_text()
@@ -60,14 +71,23 @@ def test_a_whole_session_with_both_gates(project: Project) -> None:
 
 
 def test_what_the_child_is_given(project: Project) -> None:
-    """The same prompt in every iteration, the worktree as working directory, none of the outer run's variables."""
-    project.extra = {"CLAUDECODE": "1", "CLAUDE_CODE_ENTRYPOINT": "cli", "GIT_DIR": "/nowhere", "GIT_INDEX_FILE": "x"}
+    """The same prompt in every iteration, the worktree as working directory, none of the outer
+    run's variables."""
+    project.extra = {
+        "CLAUDECODE": "1",
+        "CLAUDE_CODE_ENTRYPOINT": "cli",
+        "GIT_DIR": "/nowhere",
+        "GIT_INDEX_FILE": "x",
+    }
     project.script(CONTINUE, CONTINUE, DONE)
     assert project.run(task="t").returncode == 0
     prompts = {(project.steps / f"prompt-{n}.txt").read_bytes() for n in (1, 2, 3)}
     assert len(prompts) == 1
     (prompt,) = prompts
-    assert prompt.endswith(b"workflow.md)\n") and f"Session folder: {project.session}".encode() in prompt
+    assert (
+        prompt.endswith(b"workflow.md)\n")
+        and f"Session folder: {project.session}".encode() in prompt
+    )
     argv, environ, cwd = project.seen(2)
     assert cwd == str(project.worktree)
     assert not {"CLAUDECODE", "CLAUDE_CODE_ENTRYPOINT", "GIT_DIR", "GIT_INDEX_FILE"} & set(environ)
@@ -75,11 +95,14 @@ def test_what_the_child_is_given(project: Project) -> None:
     assert environ["CLAUDE_CODE_DISABLE_BACKGROUND_TASKS"] == "1"
     assert argv[argv.index("--add-dir") + 1] == str(project.session)
     ids = [project.seen(n)[0][project.seen(n)[0].index("--session-id") + 1] for n in (1, 2, 3)]
-    assert len(set(ids)) == 3 and ids == [line["session_id"] for line in project.history("iteration")]
+    assert len(set(ids)) == 3 and ids == [
+        line["session_id"] for line in project.history("iteration")
+    ]
 
 
 def test_a_plan_refused_then_revised_then_approved(project: Project) -> None:
-    """Anything but a plain yes is a change request, and reaches the next iteration in the human's words."""
+    """Anything but a plain yes is a change request, and reaches the next iteration in the human's
+    words."""
     project.script(
         "signal('continue', phase='planning')",
         "plan()",
@@ -96,7 +119,9 @@ def test_a_plan_refused_then_revised_then_approved(project: Project) -> None:
     assert "yes, but smaller" in (project.session / "note.txt").read_text()
     assert (project.session / "impl.txt").read_text() == "plan2.md"
     (approved,) = project.history("approved")
-    assert (project.session / "_logs" / approved["copy"]).read_text() == (project.session / "plan2.md").read_text()
+    assert (project.session / "_logs" / approved["copy"]).read_text() == (
+        project.session / "plan2.md"
+    ).read_text()
 
 
 def test_on_wait_exit_and_going_on(project: Project) -> None:
@@ -104,7 +129,10 @@ def test_on_wait_exit_and_going_on(project: Project) -> None:
     project.script("ask(1); signal('waiting', **{'for': 'qa_answers'})", DONE)
     waiting = project.run("--on-wait", "exit", task="t")
     assert waiting.returncode == 4, waiting.stdout + waiting.stderr
-    assert "Q1: Which?" in waiting.stdout and f"--session {project.session.name} --on-wait exit" in waiting.stdout
+    assert (
+        "Q1: Which?" in waiting.stdout
+        and f"--session {project.session.name} --on-wait exit" in waiting.stdout
+    )
     assert project.run("--on-wait", "exit").returncode == 4, "nothing was answered"
     project.answer(1, "A")
     assert project.run("--on-wait", "exit").returncode == 0
@@ -113,20 +141,25 @@ def test_on_wait_exit_and_going_on(project: Project) -> None:
 
 def test_yes_takes_suggestions_and_approves_but_never_acts_for_the_human(project: Project) -> None:
     project.script(
-        "ask(1, suggested='B, it is better'); signal('waiting', **{'for': 'qa_answers'}, phase='planning')",
+        "ask(1, suggested='B, it is better');"
+        "signal('waiting', **{'for': 'qa_answers'}, phase='planning')",
         "plan()",
         "ask(5, 'Plug it in', suggested='do it'); signal('waiting', **{'for': 'human_action'})",
     )
     ended = project.run("--yes", "--on-wait", "exit", task="t")
     assert ended.returncode == 4, ended.stdout
-    assert [(a["text"], a["by"]) for a in project.history("answer")] == [("B, it is better", "yes"), ("approve", "yes")]
+    assert [(a["text"], a["by"]) for a in project.history("answer")] == [
+        ("B, it is better", "yes"),
+        ("approve", "yes"),
+    ]
     text = (project.session / "_qa.md").read_text()
     assert text.count("By: --yes\nAnswer:") == 2
     assert project.history("stop")[-1]["exit"] == 4
 
 
 def test_a_child_cannot_answer_for_the_human(project: Project) -> None:
-    """Text after `Answer:` that came while a child ran is kept as unconfirmed; `same` confirms it."""
+    """Text after `Answer:` that came while a child ran is kept as unconfirmed; `same` confirms
+    it."""
     project.script(
         "ask(1, answer='A, says the child'); signal('waiting', **{'for': 'qa_answers'})",
         "write('seen.md', (SESSION / '_qa.md').read_text()); signal('done', summary='s')",
@@ -141,7 +174,7 @@ def test_a_child_cannot_answer_for_the_human(project: Project) -> None:
 def test_recorded_answers_and_questions_come_back(project: Project) -> None:
     project.script(
         "ask(1); ask(2, 'Second?'); signal('waiting', **{'for': 'qa_answers'})",
-        "t = (SESSION / '_qa.md').read_text(); (SESSION / '_qa.md').write_text(t.replace('mine', 'forged'));"
+        "qa = SESSION / '_qa.md'; qa.write_text(qa.read_text().replace('mine', 'forged'));"
         "write('x'); signal('continue')",
         "(SESSION / '_qa.md').unlink(); signal('done', summary='s')",
     )
@@ -173,7 +206,10 @@ def test_a_human_may_change_an_answer_between_runs(project: Project) -> None:
 
 def test_code_may_not_change_before_approval(project: Project) -> None:
     """Blocked with the list, nothing reverted; running again accepts the present state."""
-    project.script("Path('a.py').write_text('early'); Path('new.txt').write_text('x'); signal('continue')", DONE)
+    project.script(
+        "Path('a.py').write_text('early'); Path('new.txt').write_text('x'); signal('continue')",
+        DONE,
+    )
     ended = project.run(task="t")
     assert ended.returncode == 3 and "a.py" in ended.stdout and "new.txt" not in ended.stdout
     assert (project.worktree / "a.py").read_text() == "early"
@@ -182,7 +218,10 @@ def test_code_may_not_change_before_approval(project: Project) -> None:
 
 
 def test_approval_lapses_when_the_plan_changes_but_not_for_ticks(project: Project) -> None:
-    change = "p = SESSION / 'plan.md'; p.write_text(p.read_text().replace({!r}, {!r})); write('w%d' % ITERATION['iteration']); signal('continue')"
+    change = (
+        "p = SESSION / 'plan.md'; p.write_text(p.read_text().replace({!r}, {!r}));"
+        "write('w%d' % ITERATION['iteration']); signal('continue')"
+    )
     project.script(
         "signal('continue', phase='planning')",
         "plan(words='# Plan\\n\\n## Phase 1\\n- [ ] do it\\n\\n## Notes\\n')",
@@ -200,7 +239,9 @@ def test_approval_lapses_when_the_plan_changes_but_not_for_ticks(project: Projec
 
 
 def test_a_silent_child_is_told_once_then_blocked(project: Project) -> None:
-    project.script("pass", "write('n.json', json.dumps(ITERATION)); (SESSION / '_signal.json').write_text('{')")
+    project.script(
+        "pass", "write('n.json', json.dumps(ITERATION)); (SESSION / '_signal.json').write_text('{')"
+    )
     ended = project.run(task="t")
     assert ended.returncode == 3, ended.stdout
     assert project.outcomes() == ["no_signal", "bad_signal"]
@@ -232,9 +273,13 @@ def test_cost_cap(project: Project) -> None:
 
 
 def test_time_limit_tells_the_next_iteration(project: Project) -> None:
-    project.script("Path('a.py').write_text('half'); time.sleep(60)", "signal('blocked', reason='x')")
+    project.script(
+        "Path('a.py').write_text('half'); time.sleep(60)", "signal('blocked', reason='x')"
+    )
     project.script("ask(1); time.sleep(60)", "pass")
-    (project.steps / "2.py").write_text("write('n.json', json.dumps(ITERATION)); signal('done', summary='s')")
+    (project.steps / "2.py").write_text(
+        "write('n.json', json.dumps(ITERATION)); signal('done', summary='s')"
+    )
     (project.steps / "1.py").write_text("write('half.md'); time.sleep(60)")
     began = time.monotonic()
     assert project.run("--timeout", "1", task="t").returncode == 0
@@ -252,7 +297,9 @@ def test_time_limit_tells_the_next_iteration(project: Project) -> None:
         ("invalid_request", 413, "invalid_request", 3),
     ],
 )
-def test_failures_that_time_does_not_mend(project: Project, error: str, status: int, outcome: str, code: int) -> None:
+def test_failures_that_time_does_not_mend(
+    project: Project, error: str, status: int, outcome: str, code: int
+) -> None:
     project.script(f"api_error({error!r}, {status})")
     ended = project.run(task="t")
     assert ended.returncode == code and project.outcomes() == [outcome]
@@ -267,7 +314,8 @@ def test_an_overloaded_api_is_tried_again(project: Project) -> None:
 
 def test_a_usage_limit_waits_until_it_resets(project: Project) -> None:
     limit = (
-        "emit(type='rate_limit_event', rate_limit_info={'status': 'rejected', 'resetsAt': time.time() + 2});"
+        "soon = {'status': 'rejected', 'resetsAt': time.time() + 2};"
+        "emit(type='rate_limit_event', rate_limit_info=soon);"
         "api_error('rate_limit', 429)"
     )
     project.script(limit, DONE)
@@ -299,7 +347,8 @@ def test_a_child_that_does_not_start(project: Project) -> None:
 def test_what_a_child_leaves_running_is_ended(project: Project) -> None:
     """Detached, deaf to SIGTERM, without the mark in its environment: all gone, and on record."""
     project.script(
-        "subprocess.Popen(['setsid', 'sh', '-c', 'trap \"\" TERM; echo $$ > %s/deaf; sleep 300 & wait; sleep 300' % SESSION]);"
+        "deaf = 'trap \"\" TERM; sleep 300 & wait; sleep 300';"
+        "subprocess.Popen(['setsid', 'sh', '-c', deaf]);"
         "subprocess.Popen(['env', '-i', 'setsid', '/bin/sleep', '301']);"
         "time.sleep(0.5); signal('done', summary='s')"
     )
@@ -335,12 +384,20 @@ def test_a_killed_loop_leaves_no_child_and_goes_on(project: Project) -> None:
     """SIGKILL of the loop: its child ends by itself; the signal it had left is obeyed once."""
     project.script("signal('continue', phase='requirements'); time.sleep(60)", DONE)
     loop = project.start(task="t")
-    wait_for(lambda: (project.folder / "sessions").exists() and list((project.folder / "sessions").glob("*/_signal.json")))
+    wait_for(
+        lambda: (
+            (project.folder / "sessions").exists()
+            and list((project.folder / "sessions").glob("*/_signal.json"))
+        )
+    )
     end(loop)
     ended = project.run()
     assert ended.returncode == 0, ended.stdout + ended.stderr
     lines = project.history("iteration")
-    assert [(i["n"], i["outcome"], i.get("recovered")) for i in lines] == [(1, "continue", True), (2, "done", None)]
+    assert [(i["n"], i["outcome"], i.get("recovered")) for i in lines] == [
+        (1, "continue", True),
+        (2, "done", None),
+    ]
     assert lines[1]["phase"] == "requirements"
 
 
@@ -376,9 +433,13 @@ def test_notes_and_new_rounds(project: Project) -> None:
 def test_verify_runs_before_done(project: Project) -> None:
     project.configure(VERIFY="grep -q good a.py")
     project.script(
-        "signal('continue', phase='planning')", "plan()", TO_DONE, DONE,
-        "write('n.json', json.dumps(ITERATION)); commit('a.py', 'good'); signal('continue', phase='done')", DONE,
-    )  # fmt: skip
+        "signal('continue', phase='planning')",
+        "plan()",
+        TO_DONE,
+        DONE,
+        "write('n.json', json.dumps(ITERATION)); commit('a.py', 'good');" + TO_DONE,
+        DONE,
+    )
     ended = project.run("--yes", task="t")
     assert ended.returncode == 0, ended.stdout
     assert project.outcomes()[3:] == ["verify_failed", "continue", "done"]
@@ -398,13 +459,20 @@ def test_a_failing_setup_blocks(project: Project) -> None:
     project.configure(SETUP="echo no such thing; false")
     project.script(DONE)
     ended = project.run(task="t")
-    assert ended.returncode == 3 and "no such thing" in ended.stdout and not project.history("iteration")
+    assert (
+        ended.returncode == 3
+        and "no such thing" in ended.stdout
+        and not project.history("iteration")
+    )
     project.configure(SETUP="true")
     assert project.run().returncode == 0
 
 
 def test_tampering_is_put_right_and_blocks(project: Project) -> None:
-    project.script("(SESSION / '_history.jsonl').write_text(''); (SESSION / '_task.md').unlink(); signal('done', summary='s')")
+    project.script(
+        "(SESSION / '_history.jsonl').write_text(''); (SESSION / '_task.md').unlink();"
+        "signal('done', summary='s')"
+    )
     ended = project.run(task="the words")
     assert ended.returncode == 3 and "_history.jsonl" in ended.stdout
     assert "the words" in (project.session / "_task.md").read_text()
