@@ -31,8 +31,8 @@ class Gate:
     stop: StopRequest
     timing: Timing
     say: Callable[[str], None]
-    on_wait: Callable[[], None]
-    """Called once when a wait begins: show the questions, notify."""
+    on_wait: Callable[[bool], None]
+    """Called once when a wait begins, with whether answers can be typed here."""
     pause: bool = True
     """False: do not wait here, the caller ends with exit code 4."""
     yes: bool = False
@@ -54,7 +54,7 @@ class Gate:
                 if not self.session.history.past.open:
                     return "open"
             if settled and not announced:
-                self.on_wait()
+                self.on_wait(self.terminal is not None)
                 announced = True
             if settled and not self.pause:
                 return "waiting"

@@ -199,6 +199,12 @@ class Session:
         files.write(path, SKELETON.format(name=self.name))
         return True
 
+    def take(self, texts: Mapping[str, str]) -> bool:
+        """Put the words of this start on record and into the file; whether any were new."""
+        self.restore_task()
+        new = [self.add_text(kind, text) for kind, text in texts.items()]
+        return any(new)
+
     def add_text(self, kind: str, text: str) -> bool:
         """Take the human's words into the record; False when they stand there word for word
         already."""

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, TextIO
 
 from samocode import questions
+from samocode.claude import Run
 from samocode.decision import Decision, Exit
 from samocode.events import Event, content
 from samocode.outside import mapping
@@ -79,15 +80,13 @@ class View:
         for line in describe(event):
             self.say("   " + line)
 
-    def ended(
-        self, decision: Decision, seconds: float, cost: float | None, left_over: tuple[str, ...]
-    ) -> None:
+    def ended(self, decision: Decision, run: Run) -> None:
         """How an iteration ended."""
-        money = f", {cost:.2f} USD" if cost else ""
+        money = f", {run.facts.cost_usd:.2f} USD" if run.facts.cost_usd else ""
         onward = f" -> {decision.next}" if decision.action == "go" else ""
-        self.say(f"-- {decision.outcome}{onward} ({_span(seconds)}{money})")
-        if left_over:
-            self.say(f"   ended what it left running: {', '.join(left_over)}")
+        self.say(f"-- {decision.outcome}{onward} ({_span(run.seconds)}{money})")
+        if run.left_over:
+            self.say(f"   ended what it left running: {', '.join(run.left_over)}")
         if decision.note.strip() and decision.outcome != "continue":
             self.say("   " + decision.note.strip().replace("\n", "\n   "))
 
@@ -152,7 +151,7 @@ def status(session: Session) -> str:
     return "\n".join(lines)
 
 
-def stop_text(session: Session, code: Exit, why: str, go_on: list[str]) -> str:
+def stop_text(session: Session, code: Exit, why: str, go_on: str) -> str:
     """The words of a stop, on the screen and by Telegram: what happened, what it cost, how to go
     on."""
     past = session.history.past
@@ -170,7 +169,7 @@ def stop_text(session: Session, code: Exit, why: str, go_on: list[str]) -> str:
         lines += [f"Log: {log}" for log in logs[-1:]]
     if code != Exit.DONE:
         hint = ' (add --task "your decision" if it needs one)' if code == Exit.BLOCKED else ""
-        lines.append(f"To go on{hint}: {shlex.join(go_on)}")
+        lines.append(f"To go on{hint}: {go_on}")
     return "\n".join(line for line in lines)
 
 

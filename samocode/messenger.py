@@ -1,0 +1,74 @@
+"""What the human is told at each wait and stop: on the screen, by Telegram, and on record."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import sys
+import time
+from dataclasses import dataclass
+
+from samocode import __version__, config, telegram, view
+from samocode.cli import Options
+from samocode.clone import CLONE
+from samocode.config import Settings
+from samocode.decision import Exit
+from samocode.session import Session
+
+
+@dataclass(frozen=True)
+class Messenger:
+    """Speaks for one run of one session."""
+
+    session: Session
+    settings: Settings
+    options: Options
+    view: view.View
+
+    def hello(self) -> None:
+        """The first line of a run: model, permission mode, who pays."""
+        settings = self.settings
+        self.view.say(
+            f"samocode {__version__}: session {self.session.name}, model {settings.model}, "
+            f"permission mode {settings.permission_mode}, paid by {config.payer(settings.environ)}"
+        )
+
+    def questions(self, terminal: bool) -> None:
+        """A wait at the gate begins: show the open questions and where to answer."""
+        if self.options.on_wait == "exit":
+            return  # the stop that follows says it all
+        text = view.questions_text(self.session)
+        self.view.say(f"\n{text}\n\n{view.how_to_answer(self.session, terminal)}")
+        answer = view.how_to_answer(self.session, terminal=False)
+        self.notify(f"samocode {self.session.name} waits for you\n\n{text}\n\n{answer}")
+
+    def api_wait(self, why: str, seconds: float, notify: bool) -> None:
+        """The loop will go on by itself after `seconds`."""
+        resumes = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(time.time() + seconds))
+        self.session.history.append("limit", why=why, until=resumes, seconds=round(seconds, 1))
+        self.view.say(f"   {why}: going on at {resumes}")
+        if notify:
+            self.notify(f"samocode {self.session.name}: {why}, going on by itself at {resumes}")
+
+    def stop(self, code: Exit, why: str) -> int:
+        """The one way out of a run; returns the exit code. A full disk does not silence it."""
+        with contextlib.suppress(OSError):
+            self.session.history.append("stop", exit=int(code), why=why)
+        text = view.stop_text(self.session, code, why, self._command())
+        self.view.say("\n" + text)
+        if code != Exit.INTERRUPTED:
+            self.notify(text)
+        return code
+
+    def notify(self, text: str) -> None:
+        """Send it by Telegram where that is set up; trouble there is shown and changes nothing."""
+        if self.settings.telegram and (trouble := telegram.send(self.settings.telegram, text)):
+            self.view.say(f"   {trouble}")
+
+    def _command(self) -> str:
+        """The exact command that goes on from here."""
+        file, name = str(self.settings.project.file), self.session.name
+        words = [sys.executable, str(CLONE / "main.py"), "--config", file, "--session", name]
+        if self.options.on_wait == "exit":
+            words += ["--on-wait", "exit"]
+        return shlex.join(words)
