@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None, timing: Timing | None = None) -> int
         if options.demo:
             from samocode import demo
 
-            return demo.play(run)
+            return demo.play(run, timing or Timing())
         return run(options, config.load(options, environment(), ENV_FILE, Path.cwd()), timing)
     except UserError as error:
         for problem in error.problems:
@@ -90,7 +90,7 @@ class Loop:
         self.session = found
         self.settings = settings
         self.stop = StopRequest()
-        self.view = view.View(quiet=timing.quiet)
+        self.view = view.View(quiet=timing.quiet, known=(str(found.folder), str(found.cwd)))
         self.messenger = Messenger(found, settings, options, self.view)
         self.limits = Limits(settings.max_iterations, settings.max_cost, settings.max_wait)
         show, say = self.view.event, self.view.say

@@ -94,12 +94,11 @@ class Gate:
 
     def _record(self, asked: Asked, text: str, by: str) -> None:
         self.session.history.append("answer", id=asked.id, text=text, by=by)
-        took = ""
+        title = questions.parse(asked.text).questions[0].title
+        took = "answer"
         if asked.kind == "approval":
-            took = (
-                " (taken as a yes)" if questions.approves(text) else " (taken as a change request)"
-            )
-        self.say(f"Q{asked.id} answered by {by}{took}: {text.splitlines()[0][:200]}")
+            took = "taken as a yes" if questions.approves(text) else "taken as a change request"
+        self.say(f"Q{asked.id}: {title}\n   {took} ({by}): {text.splitlines()[0][:200]}")
 
     def _answer(self, asked: Asked, text: str, by: str, mark: str | None = None) -> None:
         """An answer that did not come from the file: on record first, then into the file."""

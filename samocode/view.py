@@ -51,6 +51,8 @@ class View:
     out: TextIO = field(default_factory=lambda: sys.stdout)
     quiet: float = 300.0
     """Seconds without a line after which the child is mentioned as still running."""
+    known: tuple[str, ...] = ()
+    """Folders that are not repeated in every line: the session's and the code's."""
     clock: Callable[[], float] = time.monotonic
     _began: float = 0.0
     _spoke: float = 0.0
@@ -78,7 +80,9 @@ class View:
                 self.say(f"   ... still running, {_span(self.clock() - self._began)}")
             return
         for line in describe(event):
-            self.say("   " + line)
+            for folder in self.known:
+                line = line.replace(f"{folder}/", "")
+            self.say("   " + _clip(line))
 
     def ended(self, decision: Decision, run: Run) -> None:
         """How an iteration ended."""
@@ -104,7 +108,7 @@ def describe(event: Event) -> list[str]:
     if kind != "assistant":
         return []
     depth = "  " if event.get("parent_tool_use_id") else ""
-    return [depth + _clip(line) for block in content(event) if (line := _block(block))]
+    return [depth + line for block in content(event) if (line := _block(block))]
 
 
 def questions_text(session: Session) -> str:
