@@ -98,6 +98,7 @@ class Loop:
         self.gate = Gate(found, self.stop, timing, say, self.messenger.questions)
         self.gate.pause = options.on_wait == "pause"
         self.gate.yes = options.yes
+        self.gate.prompt = self.view.prompt
         self.gate.terminal = terminal()
         self.begun = False
 

@@ -36,6 +36,8 @@ class Gate:
     pause: bool = True
     """False: do not wait here, the caller ends with exit code 4."""
     yes: bool = False
+    prompt: Callable[[str], None] = print
+    """Like `say`, for the line that a person types in."""
     terminal: int | None = None
     """File descriptor of the terminal to read answers from, None without one."""
     _prompted: int = field(default=0, init=False)
@@ -129,8 +131,7 @@ class Gate:
         )
         if self._prompted != asked.id:
             self._prompted = asked.id
-            enter = f" [Enter: {block.suggested}]" if block.suggested and asked.kind == "qa" else ""
-            self.say(f"Q{asked.id}: {block.title}{enter}")
+            self.prompt(f"Your answer to Q{asked.id} [{_hint(asked, block)}]: ")
         line = self._line(self.terminal)
         if line is None:
             return
@@ -181,6 +182,16 @@ class _Settled:
         except OSError:
             return (0, 0, 0)
         return (status.st_mtime_ns, status.st_size, status.st_ino)
+
+
+def _hint(asked: Asked, block: questions.Question) -> str:
+    if asked.kind == "approval":
+        return "yes, or what to change"
+    if asked.kind == "qa" and block.suggested:
+        return f"Enter: {block.suggested}"
+    return (
+        "type it when it is done, or what stands in the way" if asked.kind == "action" else "text"
+    )
 
 
 def _differs(found: questions.Question | None, wanted: questions.Question) -> bool:

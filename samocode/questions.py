@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 
-QUESTION = re.compile(r"^#{2,4} \**Q(\d{1,9})\b[*:.) \t]*(.*)$", re.M)
-ANSWER = re.compile(r"^\**Answer[ \t]*:\**", re.M | re.I)
-SUGGESTED = re.compile(r"^\**Suggested[ \t]*:\**[ \t]*(\S.*)$", re.M | re.I)
+QUESTION = re.compile(r"^#{2,4} \**Q(\d{1,18})\b[*:.) \t]*(.*)$", re.M)
+ANSWER = re.compile(r"^\**Answer\**[ \t]*:\**", re.M | re.I)
+SUGGESTED = re.compile(r"^\**Suggested\**[ \t]*:\**[ \t]*(\S.*)$", re.M | re.I)
 UNCONFIRMED = re.compile(r"^Unconfirmed: ?(.*)$", re.M)
 FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
 PLACEHOLDERS = frozenset({"tbd", "todo", "pending"})
@@ -74,50 +74,28 @@ def answered(question: Question, text: str, by: str | None = None) -> Question:
     return _rewrite(question, " " + told if told else "", [f"By: {by}"] if by else [])
 
 
-def sealed(question: Question) -> Question:
-    """The question open again: a text that appeared while a child ran stands above `Answer:` as
-    unconfirmed."""
-    if question.answer is None:
-        return question
-    return _rewrite(
-        question, "", [f"Unconfirmed: {line}".rstrip() for line in question.answer.splitlines()]
-    )
-
-
 def protect(after: Document, kept: Mapping[int, Question]) -> tuple[Document, tuple[str, ...]]:
     """What a child left of `_qa.md`, put right: (document, what was put right).
 
-    `kept` are the recorded questions as they stood before. They come back as they were; a text that
-    was put in place of a recorded answer is kept as unconfirmed. New questions lose answers that no
-    human can have confirmed.
+    `kept` are the recorded questions as they stood before. They come back as they were; a text
+    that was put in place of a recorded answer is kept as unconfirmed. New questions get a number
+    of their own, and lose answers that no human can have given.
     """
     said: list[str] = []
-    blocks: list[Question] = []
-    for number, old in kept.items():
-        now = after.find(number)
-        if now is None or now.text.strip() != old.text.strip():
-            said.append(f"Q{number} was {'gone' if now is None else 'changed'} and is put back")
-            other = now.answer if now else None
-            blocks.append(old if other in (None, old.answer) else _noting(old, str(other)))
-        else:
-            blocks.append(now)
-    used = set(kept)
-    for found in (q for q in after.questions if q is not after.find(q.id) or q.id not in kept):
-        if found.id in kept and found.title == kept[found.id].title:
-            continue  # a recorded question copied once more
-        new = found
-        if found.id <= max(used, default=0):
-            new = _renumbered(found, max(used) + 1)
-            said.append(
-                f"a second or late Q{found.id} is now Q{new.id}: numbers are unique and only grow"
-            )
-        used.add(new.id)
+    first = {q.id: q for q in reversed(after.questions)}
+    blocks = [_restored(first.get(number), old, said) for number, old in kept.items()]
+    top = max(kept, default=0)
+    for found in after.questions:
+        if found.id in kept and (found is first[found.id] or found.title == kept[found.id].title):
+            continue  # recorded: dealt with above, or copied once more
+        new = found if found.id > top else _renumbered(found, top + 1)
+        if new.id != found.id:
+            said.append(f"a second or late Q{found.id} is now Q{new.id}")
+        top = new.id
         if new.answer is not None:
             said.append(f"Q{new.id} was answered while no human was asked: kept as unconfirmed")
-        blocks.append(
-            sealed(new) if ANSWER.search(_mask_fences(new.text)) else _rewrite(new, "", [])
-        )
-    return Document(after.preamble, tuple(_ending_in_newline(blocks))), tuple(said)
+        blocks.append(sealed(new))
+    return _joined(after.preamble, blocks), tuple(said)
 
 
 def meaning(raw: str) -> str | None:
@@ -168,11 +146,7 @@ def approval(number: int, plan: str, why: str) -> Question:
 
 def appended(document: Document, question: Question) -> Document:
     """The document with one more question at its end."""
-    blocks = tuple(_ending_in_newline([*document.questions, question]))
-    preamble = document.preamble
-    if preamble and not preamble.endswith("\n"):
-        preamble += "\n"
-    return Document(preamble, blocks)
+    return _joined(document.preamble, [*document.questions, question])
 
 
 def _question(head: re.Match[str], text: str, masked: str) -> Question:
@@ -205,8 +179,26 @@ def _rewrite(question: Question, answer: str, extra: list[str]) -> Question:
     return parse(text).questions[0]
 
 
+def _restored(now: Question | None, old: Question, said: list[str]) -> Question:
+    """A recorded question as it must stand, given what a child left in its place."""
+    if now is not None and now.text.strip() == old.text.strip():
+        return now
+    said.append(f"Q{old.id} was {'gone' if now is None else 'changed'} and is put back")
+    other = now.answer if now else None
+    return old if other is None or other == old.answer else _noting(old, other)
+
+
+def sealed(question: Question) -> Question:
+    """A new question, open: what a child put after `Answer:` stands above it, unconfirmed."""
+    told = question.answer.splitlines() if question.answer else []
+    if not told and ANSWER.search(_mask_fences(question.text)):
+        return question
+    return _rewrite(question, "", [f"Unconfirmed: {line}".rstrip() for line in told])
+
+
 def _renumbered(question: Question, number: int) -> Question:
-    return parse(re.sub(r"Q\d+", f"Q{number}", question.text, count=1)).questions[0]
+    text = re.sub(r"Q\d+", f"Q{number}", question.text, count=1)
+    return replace(question, id=number, text=text)
 
 
 def _noting(old: Question, other: str) -> Question:
@@ -218,36 +210,58 @@ def _noting(old: Question, other: str) -> Question:
     return parse(old.text[:at] + lines + old.text[at:]).questions[0]
 
 
-def _ending_in_newline(blocks: Iterable[Question]) -> Iterator[Question]:
-    for block in blocks:
-        text = block.text if block.text.endswith("\n") else block.text + "\n"
-        yield parse(text if text.endswith(("\n\n", "\n\r\n")) else text + "\n").questions[0]
+def _joined(preamble: str, blocks: Iterable[Question]) -> Document:
+    """Blocks one below the other, each heading at the beginning of a line, a blank line between."""
+    if preamble and not preamble.endswith("\n"):
+        preamble += "\n"
+    return Document(preamble, tuple(map(_ending_in_a_blank_line, blocks)))
+
+
+def _ending_in_a_blank_line(block: Question) -> Question:
+    if block.text.endswith(("\n\n", "\n\r\n")):
+        return block
+    return replace(block, text=block.text + ("\n" if block.text.endswith("\n") else "\n\n"))
 
 
 def _mask_fences(text: str) -> str:
-    """The text with fenced code blanked, offsets kept. A fence that never closes is no fence."""
+    """The text with fenced code blanked, offsets kept.
+
+    People forget to close fences, and a form that vanished in one would keep the gate shut. So a
+    fence that does not close is none, nor is one that would hide the `Answer:` of its question or,
+    opened in an answer, the next question.
+    """
     lines = text.splitlines(keepends=True)
-    unclosed: dict[
-        str, int
-    ] = {}  # per mark: lengths from here up are known to have no closing line
-    at = 0
+    ahead = _answers_ahead(lines)
+    unclosed: dict[str, int] = {}  # per mark: from this length up nothing closes in this zone
+    at, zone = 0, ""
     while at < len(lines):
+        if QUESTION.match(lines[at]) or (zone == "question" and ANSWER.match(lines[at])):
+            zone, unclosed = "question" if QUESTION.match(lines[at]) else "answer", {}
         opening = FENCE.match(lines[at])
         if opening and len(opening[1]) < unclosed.get(opening[1][0], 1 << 30):
-            end = _closing(lines, at, opening[1])
+            end = _closing(lines, at, opening[1], zone == "answer")
             if end is None:
                 unclosed[opening[1][0]] = len(opening[1])
-            else:
-                lines[at : end + 1] = [
-                    re.sub(r"[^\r\n]", " ", line) for line in lines[at : end + 1]
-                ]
+            elif zone != "question" or ahead[end + 1]:
+                blank = [re.sub(r"[^\r\n]", " ", line) for line in lines[at : end + 1]]
+                lines[at : end + 1] = blank
                 at = end
         at += 1
     return "".join(lines)
 
 
-def _closing(lines: list[str], at: int, mark: str) -> int | None:
+def _answers_ahead(lines: list[str]) -> list[bool]:
+    """For each line (and the end): whether an `Answer:` comes before the next question."""
+    ahead = [False]
+    for line in reversed(lines):
+        ahead.append(bool(ANSWER.match(line)) or (not QUESTION.match(line) and ahead[-1]))
+    return ahead[::-1]
+
+
+def _closing(lines: list[str], at: int, mark: str, in_answer: bool) -> int | None:
     for number in range(at + 1, len(lines)):
+        if in_answer and QUESTION.match(lines[number]):
+            return None
         fence = FENCE.match(lines[number])
         if fence and fence[1].startswith(mark) and not fence[2].strip():
             return number

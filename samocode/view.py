@@ -64,6 +64,12 @@ class View:
             self.out.write(_printable(text) + "\n")
             self.out.flush()
 
+    def prompt(self, text: str) -> None:
+        """The beginning of a line that a person completes."""
+        with contextlib.suppress(OSError, ValueError):
+            self.out.write(_printable(text))
+            self.out.flush()
+
     def iteration(self, past: Past, limit: float) -> None:
         """The heading of an iteration."""
         self._began = self.clock()
