@@ -1,0 +1,228 @@
+#!/usr/bin/env bash
+# Sets Samocode up: .venv in this folder, and a link for every command in Claude's commands folder.
+# It never overwrites anything. bash 3.2 (macOS) is enough. tests/run reads it for find_python.
+set -euo pipefail
+
+usage() {
+    cat <<'END'
+Usage: ./install.sh [--demo | --uninstall | --help]
+
+  (nothing)     make .venv here and link commands/*.md into ~/.claude/commands
+                (or $CLAUDE_CONFIG_DIR/commands); may be run again at any time
+  --demo        make .venv here, then play a whole session with a scripted
+                stand-in for Claude: no claude, no key, no link is needed or made
+  --uninstall   remove the links, the .venv and the folders this script made
+END
+}
+
+say() { printf '%s\n' "$*"; }
+warn() { printf '%s\n' "$*" >&2; }
+die() { warn "$*"; exit 1; }
+
+# The file behind any number of symbolic links. (macOS before 12.3 has no readlink -f.)
+real_file() {
+    local file=$1 target
+    while [ -L "$file" ]; do
+        target=$(readlink "$file")
+        case $target in
+            /*) file=$target ;;
+            *) file=$(dirname "$file")/$target ;;
+        esac
+    done
+    printf '%s/%s\n' "$(cd "$(dirname "$file")" && pwd -P)" "$(basename "$file")"
+}
+
+python_is_fit() { "$1" -c "import sys; $2; sys.exit(sys.version_info < (3, 11))" </dev/null >/dev/null 2>&1; }
+
+# Every python on PATH, also the second of a name: a pyenv shim that fails may hide one that works.
+pythons() {
+    local name
+    for name in python3 python3.14 python3.13 python3.12 python3.11; do type -aP "$name" || true; done
+}
+
+# Print a python that is 3.11 or newer and can make a venv. Otherwise say what is missing, return 1.
+find_python() {
+    local python lacking=""
+    while IFS= read -r python; do
+        if python_is_fit "$python" "import ensurepip, venv"; then printf '%s\n' "$python"; return; fi
+        if [ -z "$lacking" ] && python_is_fit "$python" "pass"; then lacking=$python; fi
+    done < <(pythons)
+    if [ -n "$lacking" ]; then
+        warn "$lacking cannot make a virtual environment (no ensurepip). On Debian and Ubuntu: sudo apt install python3-venv. Then run this again."
+    else
+        warn "No Python 3.11 or newer was found. Get one: 'sudo apt install python3 python3-venv' (Debian 12, Ubuntu 24.04 or newer), 'brew install python' (macOS), or https://www.python.org/downloads/. Then run this again."
+    fi
+    return 1
+}
+
+# .venv/.samocode marks a .venv that this script made; it holds the checksum of the requirements in it.
+venv_works() { [ -x "$venv/bin/python" ] && python_is_fit "$venv/bin/python" "import pip"; }
+
+make_venv() {
+    local python
+    if venv_works; then return; fi
+    if { [ -e "$venv" ] || [ -L "$venv" ]; } && [ ! -f "$mark" ]; then
+        die "$venv has no working Python 3.11 or newer, and this script did not make it. Move it away and run this again."
+    fi
+    python=$(find_python) || exit 1
+    say "Making .venv with $python"
+    rm -rf "$venv"
+    mkdir "$venv"
+    : >"$mark"
+    "$python" -m venv "$venv" >"$venv/made.log" 2>&1 || { cat "$venv/made.log" >&2; die "$python could not make .venv."; }
+}
+
+install_requirements() {
+    local sum log="$venv/pip.log"
+    sum=$(cksum <"$clone/requirements.txt")
+    if [ -f "$mark" ] && [ "$(cat "$mark")" = "$sum" ] && "$venv/bin/python" -c 'import dotenv, requests' 2>/dev/null; then
+        return
+    fi
+    say "Installing requirements.txt into .venv"
+    # --no-cache-dir: nothing is left outside this folder. PIP_USER=0: in a venv, "user = true" fails.
+    if PIP_USER=0 "$venv/bin/python" -m pip install --quiet --no-cache-dir --disable-pip-version-check \
+        -r "$clone/requirements.txt" >"$log" 2>&1; then
+        rm -f "$log"
+        if [ -f "$mark" ]; then printf '%s\n' "$sum" >"$mark"; fi
+        return
+    fi
+    cat "$log" >&2
+    if grep -Eqi 'retrying|connection|name resolution|timed out|ssl|proxy' "$log"; then
+        die "pip could not reach its package index. Check the network, a proxy (HTTPS_PROXY) or a mirror (PIP_INDEX_URL), then run this again."
+    fi
+    die "pip could not install requirements.txt: see its words above."
+}
+
+# What this script made outside .venv, for --uninstall: folders it made, and folders it put links in.
+remember() {
+    mkdir -p "$clone/.cache"
+    grep -Fqxs -- "$1" "$made" || printf '%s\n' "$1" >>"$made"
+}
+
+make_folder() {
+    [ -d "$1" ] && return
+    make_folder "$(dirname "$1")"
+    mkdir "$1" || die "$1 could not be made: something else is in the way."
+    remember "folder $1"
+}
+
+# Link one command. Returns 1, having said why, when something else has its name.
+link() {
+    local source=$1 name=$2
+    if [ "$name" -ef "$source" ]; then return; fi
+    if [ -L "$name" ] && [ ! -e "$name" ]; then
+        warn "Left alone: $name points to $(readlink "$name"), which is gone."
+        gone="$gone $(printf '%q' "$name")"
+        return 1
+    fi
+    if [ -e "$name" ]; then
+        warn "Left alone: $name is not a link of this clone. Move it away and run this again to get Samocode's."
+        return 1
+    fi
+    ln -s "$source" "$name"
+}
+
+# Remove this script's links from folder $1; with "stale", only those whose command is gone.
+remove_links() {
+    local name
+    for name in "$1"/*.md; do
+        [ -L "$name" ] || continue
+        [ "$(readlink "$name")" = "$clone/commands/$(basename "$name")" ] || continue
+        if [ "${2:-}" = stale ] && [ -e "$name" ]; then continue; fi
+        rm "$name"
+        say "Removed $name"
+    done
+}
+
+link_commands() {
+    local source linked=0 left=0 gone=""
+    make_folder "$folder"
+    remember "links $folder"
+    remove_links "$folder" stale
+    for source in "$clone"/commands/*.md; do
+        [ -f "$source" ] || die "$clone/commands is empty: this clone is not complete."
+        if link "$source" "$folder/$(basename "$source")"; then linked=$((linked + 1)); else left=$((left + 1)); fi
+    done
+    say "$linked commands are linked in $folder"
+    [ "$left" = 0 ] && return
+    warn "$left were left alone, see above."
+    [ -z "$gone" ] || warn "Was that this clone before you moved it? Then run: rm$gone; and this script again."
+    return 1
+}
+
+check_tools() {
+    local claude=${CLAUDE_PATH:-claude}
+    if command -v "$claude" >/dev/null; then
+        say "claude: $(command -v "$claude")"
+    else
+        warn "claude was not found ($claude). Get it: https://code.claude.com/docs/en/setup (npm install -g @anthropic-ai/claude-code). When it is somewhere else: CLAUDE_PATH=/path/to/claude in $clone/.env"
+    fi
+    command -v git >/dev/null || warn "git was not found: without it Samocode can only research. Install it with your package manager."
+}
+
+next_steps() {
+    cat <<'END'
+
+Next: in your project's folder write a file named .samocode:
+    MAIN_REPO=.
+    WORKTREES=../worktrees
+    SESSIONS=../sessions
+Start claude there and say:
+    Run samocode with a dive into <what to look at>. Task: <what to do>.
+To see a whole session first, without claude: ./install.sh --demo
+END
+}
+
+install() {
+    local status=0
+    check_tools
+    make_venv
+    install_requirements
+    link_commands || status=1
+    next_steps
+    return $status
+}
+
+demo() {
+    make_venv
+    install_requirements
+    exec "$venv/bin/python" "$clone/main.py" --demo
+}
+
+uninstall() {
+    local line
+    remove_links "$folder"
+    if [ -f "$made" ]; then
+        # Newest first, so that a folder comes before the one around it.
+        sed -n '1!G;h;$p' "$made" | while IFS= read -r line; do
+            case $line in
+                "links "*) remove_links "${line#links }" ;;
+                "folder "*) if rmdir "${line#folder }" 2>/dev/null; then say "Removed ${line#folder }"; fi ;;
+            esac
+        done
+        rm "$made"
+        rmdir "$clone/.cache" 2>/dev/null || true
+    fi
+    if [ -f "$mark" ]; then rm -rf "$venv"; say "Removed $venv"; fi
+    say "Samocode is uninstalled. This folder and your sessions are still there."
+}
+
+main() {
+    if [ $# -gt 1 ]; then usage >&2; exit 2; fi
+    clone=$(dirname "$(real_file "${BASH_SOURCE[0]}")")
+    venv=$clone/.venv
+    mark=$venv/.samocode
+    made=$clone/.cache/installed
+    case ${1:-} in
+        --help | -h) usage; return ;;
+        --demo) demo ;;
+        "" | --uninstall) ;;
+        *) warn "install.sh: unknown option $1"; usage >&2; exit 2 ;;
+    esac
+    if [ -z "${CLAUDE_CONFIG_DIR:-}${HOME:-}" ]; then die "Neither HOME nor CLAUDE_CONFIG_DIR is set: there is no place for the commands."; fi
+    folder=${CLAUDE_CONFIG_DIR:-$HOME/.claude}/commands
+    case $folder in /*) ;; *) folder=$PWD/$folder ;; esac
+    if [ "${1:-}" = --uninstall ]; then uninstall; else install; fi
+}
+
+if [ "${BASH_SOURCE[0]}" = "$0" ]; then main "$@"; fi

@@ -1,0 +1,157 @@
+"""The demo: a small real project in the clone's .demo/ folder, and a stand-in for Claude."""
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from samocode.errors import UserError
+
+if TYPE_CHECKING:
+    from samocode.cli import Options
+    from samocode.config import Settings
+    from samocode.timing import Timing
+
+HERE = Path(__file__).resolve().parent
+SESSION = "demo"
+DIVE = "how slugify makes a link, and how its tests run"
+TASK = (
+    "Give slugify a limit, so that no link is longer than 40 characters. "
+    "A test for it is there already and fails."
+)
+
+SETTINGS = """\
+# Written by ./install.sh --demo. Your own project needs the first three lines.
+MAIN_REPO=repo
+WORKTREES=worktrees
+SESSIONS=sessions
+# SETUP is left out: nothing has to be installed in a new worktree. VERIFY must pass at the end.
+VERIFY=../../bin/python -m unittest
+"""
+
+FAREWELL = """
+Everything is in {folder}
+  {session}  the notebook, your answers, the plan, the reports, the logs
+  repo  the project; the work is on the branch {branch}
+Look at the work, and take it over:
+  cd {repo} && git diff main...{branch}
+  git merge {branch} && ../bin/python -m unittest
+Remove the demo: rm -rf {folder}
+In your own project: run {install}, then follow its last lines."""
+
+
+@dataclass(frozen=True)
+class DemoProject:
+    """A prepared demo; all of it lies in `folder`."""
+
+    folder: Path
+    config: Path
+    """The project's .samocode."""
+    claude: Path
+    """The stand-in: takes the CLI's flags and prompt, prints its events, needs no network."""
+    environ: Mapping[str, str]
+    """What the stand-in and everything it starts may see: nothing of the user's."""
+    task: str = TASK
+    dive: str = DIVE
+    session: str = SESSION
+
+
+def play(run: Callable[["Options", "Settings", "Timing"], int], timing: "Timing") -> int:
+    """Play the demo with main.py's `run`; its exit code. Without a terminal the loop answers."""
+    # Imported here: the stand-in lives in this package too, and each of its starts would wait.
+    from samocode import config
+    from samocode.cli import Options
+    from samocode.clone import CLONE
+    from samocode.gate import terminal
+
+    project = prepare(CLONE, datetime.now().astimezone())
+    # auto: bypassPermissions is refused to root. The stand-in asks for no permission anyway.
+    environ = {
+        **project.environ,
+        "CLAUDE_PATH": str(project.claude),
+        "CLAUDE_MODEL": "scripted",
+        "CLAUDE_PERMISSION_MODE": "auto",
+    }
+    options = Options(
+        config=project.config,
+        session=project.session,
+        task=project.task,
+        dive=project.dive,
+        yes=terminal() is None,
+    )
+    code = run(options, config.load(options, environ, None, project.folder), timing)
+    print(farewell(project) if code == 0 else f"The demo's folder is {project.folder}")
+    return code
+
+
+def prepare(clone: Path, now: datetime) -> DemoProject:
+    """Make `<clone>/.demo/MMDD-HHMMSS/` with a real git project in it. UserError without git."""
+    git = shutil.which("git")
+    if git is None:
+        raise UserError("The demo needs git. Install it with your package manager and run again.")
+    folder = _new_folder(clone / ".demo", f"{now:%m%d-%H%M%S}")
+    for name in ("home", "bin", "sessions", "worktrees"):
+        (folder / name).mkdir()
+    claude = _wrapper(folder / "bin/claude", sys.executable, str(HERE / "claude"))
+    _wrapper(folder / "bin/python", sys.executable)
+    path = [str(folder / "bin"), str(Path(git).parent), "/usr/local/bin", "/usr/bin", "/bin"]
+    environ = {"PATH": os.pathsep.join(path), "HOME": str(folder / "home"), "LANG": "C.UTF-8"}
+    _repository(folder / "repo", environ)
+    config = folder / ".samocode"
+    config.write_text(SETTINGS)
+    return DemoProject(folder, config, claude, environ)
+
+
+def farewell(project: DemoProject) -> str:
+    """Where to look after the demo, and what to run next."""
+    sessions = sorted((project.folder / "sessions").glob(f"*-{SESSION}"))
+    name = sessions[-1].name if sessions else SESSION
+    return FAREWELL.format(
+        folder=shlex.quote(str(project.folder)),
+        session=f"sessions/{name}",
+        repo=shlex.quote(str(project.folder / "repo")),
+        branch=f"samocode/{name}",
+        install=shlex.quote(str(HERE.parents[1] / "install.sh")),
+    )
+
+
+def _new_folder(parent: Path, name: str) -> Path:
+    """A folder that was not there before, also when two demos start in the same second."""
+    parent.mkdir(exist_ok=True)
+    for number in range(1, 100):
+        folder = parent / (name if number == 1 else f"{name}-{number}")
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            continue
+        return folder
+    raise UserError(f"{parent} is full of demos: remove it and run again.")
+
+
+def _wrapper(file: Path, *command: str) -> Path:
+    """An executable that stands for `command`: a shebang line cannot hold a path with a space."""
+    file.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n')
+    file.chmod(0o755)
+    return file
+
+
+def _repository(folder: Path, environ: Mapping[str, str]) -> None:
+    """The project under git, with an identity and settings of its own: the user's never count."""
+    shutil.copytree(HERE / "project", folder, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / ".gitignore").write_text("__pycache__/\n")
+    for command in (
+        ("init", "--quiet", "--template="),
+        ("symbolic-ref", "HEAD", "refs/heads/main"),  # git before 2.28 has no init -b
+        ("config", "user.name", "Samocode demo"),
+        ("config", "user.email", "demo@samocode.invalid"),
+        ("config", "commit.gpgSign", "false"),
+        ("add", "."),
+        ("commit", "--quiet", "--message", "A small library with one failing test"),
+    ):
+        subprocess.run(["git", *command], cwd=folder, env=environ, check=True)

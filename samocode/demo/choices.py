@@ -1,0 +1,177 @@
+"""What the human can decide in the demo, and what each decision does to the code and its tests."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+CODE = "links/slug.py"
+TESTS = "tests/test_slug.py"
+
+HEAD = """\
+def slugify(title: str) -> str:
+    \"\"\"The title as the last part of a link: lower case, words joined by hyphens.\"\"\"
+"""
+NEW_HEAD = """\
+def slugify(title: str, limit: int = 40) -> str:
+    \"\"\"The title as the last part of a link: lower case, words joined by hyphens.
+
+    No longer than `limit`: {rule}
+    \"\"\"
+"""
+WORDS = '    words = re.findall(r"[a-z0-9]+", title.lower())\n'
+JOIN = '    return "-".join(words)\n'
+
+
+@dataclass(frozen=True)
+class Change:
+    """One exact replacement in a file of the project."""
+
+    file: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class Option:
+    """One possible answer, and everything that follows from it."""
+
+    letter: str
+    says: str
+    requirement: str
+    changes: tuple[Change, ...]
+    test: str
+    """A test method; it fails without `changes`."""
+    trial: str
+    """An expression that shows the behaviour."""
+
+
+@dataclass(frozen=True)
+class Topic:
+    """One question to the human; the first option is the suggestion."""
+
+    title: str
+    why: str
+    reason: str
+    commit: str
+    """The commit's message."""
+    options: tuple[Option, ...]
+
+    def question(self, number: int) -> str:
+        """The question as it stands in _qa.md."""
+        options = "".join(f"- {option.letter}) {option.says}\n" for option in self.options)
+        suggested = f"Suggested: {self.options[0].letter}, {self.reason}\n"
+        return f"## Q{number}: {self.title}\nWhy: {self.why}\n{options}{suggested}Answer:\n"
+
+    def choose(self, answer: str) -> Option:
+        """The option that the answer names by its letter; the suggestion when it names none."""
+        named = re.match(r"\W*([A-Za-z])\b", answer)
+        letter = named[1].upper() if named else ""
+        return next((one for one in self.options if one.letter == letter), self.options[0])
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A question of ours with its answer: the human's words, and the option they were taken as."""
+
+    number: int
+    topic: Topic
+    words: str
+    option: Option
+
+
+TOO_LONG = Topic(
+    title="What happens to a title that is longer than the limit?",
+    why="it decides whether a link may end in half a word.",
+    commit="Limit the length of a link",
+    reason="half a word in a link looks like a mistake",
+    options=(
+        Option(
+            letter="A",
+            says="Leave out the words that do not fit",
+            requirement="a link is at most `limit` long (40), and holds whole words only",
+            changes=(
+                Change(CODE, HEAD, NEW_HEAD.format(rule="words that do not fit are left out.")),
+                Change(
+                    CODE,
+                    JOIN,
+                    '    while len(words) > 1 and len("-".join(words)) > limit:\n'
+                    "        words.pop()\n"
+                    '    return "-".join(words)[:limit]\n',
+                ),
+            ),
+            test=(
+                "    def test_words_that_do_not_fit_are_left_out(self) -> None:\n"
+                '        self.assertEqual(slugify("Hello wide world", limit=8), "hello")\n'
+            ),
+            trial="slugify('A very long title about many small things', limit=20)",
+        ),
+        Option(
+            letter="B",
+            says="Cut at the limit, also inside a word",
+            requirement="a link is at most `limit` long (40), cut inside a word if need be",
+            changes=(
+                Change(CODE, HEAD, NEW_HEAD.format(rule="the rest is cut off.")),
+                Change(CODE, JOIN, '    return "-".join(words)[:limit].rstrip("-")\n'),
+            ),
+            test=(
+                "    def test_the_rest_is_cut_off(self) -> None:\n"
+                '        self.assertEqual(slugify("Hello wide world", limit=8), "hello-wi")\n'
+            ),
+            trial="slugify('A very long title about many small things', limit=20)",
+        ),
+    ),
+)
+
+NO_WORD = Topic(
+    title='What is the link of a title without any letter or digit, like "!!!"?',
+    why="today it is empty, and an empty link opens the wrong page.",
+    commit="Decide the link of a title without a word",
+    reason="a page with a plain link is better than a page that cannot be saved",
+    options=(
+        Option(
+            letter="A",
+            says='The word "untitled"',
+            requirement='a title without letter or digit gives "untitled"',
+            changes=(Change(CODE, WORDS, WORDS.rstrip("\n") + ' or ["untitled"]\n'),),
+            test=(
+                "    def test_a_title_without_a_word_is_untitled(self) -> None:\n"
+                '        self.assertEqual(slugify("!!!"), "untitled")\n'
+            ),
+            trial="slugify('!!!')",
+        ),
+        Option(
+            letter="B",
+            says="An error that names the title",
+            requirement="a title without letter or digit raises ValueError and names the title",
+            changes=(
+                Change(
+                    CODE,
+                    WORDS,
+                    WORDS
+                    + "    if not words:\n"
+                    + '        raise ValueError(f"no letter or digit in the title {title!r}")\n',
+                ),
+            ),
+            test=(
+                "    def test_a_title_without_a_word_is_an_error(self) -> None:\n"
+                '        with self.assertRaisesRegex(ValueError, "!!!"):\n'
+                '            slugify("!!!")\n'
+            ),
+            trial="slugify('!!!')",
+        ),
+    ),
+)
+
+TOPICS = (TOO_LONG, NO_WORD)
+
+
+def choices(answered: Iterable[tuple[int, str, str]]) -> tuple[Choice, ...]:
+    """Our questions among (number, title, answer), in the order of TOPICS."""
+    known = {title: (number, answer) for number, title, answer in answered}
+    return tuple(
+        Choice(
+            known[topic.title][0], topic, known[topic.title][1], topic.choose(known[topic.title][1])
+        )
+        for topic in TOPICS
+        if topic.title in known
+    )

@@ -1,0 +1,122 @@
+"""The session folder's texts as the stand-in reads and writes them."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+APPROVALS = {"a", "y", "yes", "ok", "okay", "approve", "approved", "lgtm", "a approve"}
+SECTIONS = ("Status", "Decisions", "Flow log", "Files")
+
+
+@dataclass(frozen=True)
+class Iteration:
+    """What `_iteration.json` says."""
+
+    number: int
+    phase: str
+    stamp: str
+    notes: tuple[str, ...]
+    approved_plan: str | None
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question of `_qa.md` with its answer, "" while it is open."""
+
+    number: int
+    title: str
+    answer: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What one iteration adds to the notebook."""
+
+    phase: str
+    did: str
+    next: str
+    files: tuple[str, ...] = ()
+    decisions: tuple[str, ...] = ()
+
+
+def iteration(text: str) -> Iteration:
+    """Read `_iteration.json`."""
+    found = json.loads(text)
+    return Iteration(
+        number=found["iteration"],
+        phase=found["phase"],
+        stamp=found["stamp"],
+        notes=tuple(found.get("notes") or ()),
+        approved_plan=found.get("approved_plan"),
+    )
+
+
+def questions(text: str) -> tuple[Question, ...]:
+    """Read `_qa.md` by the grammar of commands/task.md."""
+    blocks = re.split(r"^(?=#{2,4} \**Q\d+\b)", text.replace("\r\n", "\n"), flags=re.M)
+    heads = [(re.match(r"#{2,4} \**Q(\d+)\b[*:.) ]*(.*)", block), block) for block in blocks]
+    return tuple(Question(int(h[1]), h[2].strip(), _answer(block)) for h, block in heads if h)
+
+
+def _answer(block: str) -> str:
+    parts = re.split(r"^\**Answer\s*:\**", block, maxsplit=1, flags=re.M | re.I)
+    return parts[1].strip() if len(parts) == 2 else ""
+
+
+def wishes(asked: Sequence[Question]) -> tuple[str, ...]:
+    """What the human wanted changed, each time a plan was not simply approved."""
+    answers = [
+        one.answer for one in asked if one.title.startswith("Approve the plan") and one.answer
+    ]
+    refused = [one for one in answers if re.sub(r"\W+", " ", one).strip().lower() not in APPROVALS]
+    return tuple(
+        re.sub(r"^\W*B\b\W*", "", " ".join(one.split()), flags=re.I) or one for one in refused
+    )
+
+
+def newest(folder: Path, kind: str) -> Path | None:
+    """The latest artifact of a kind (dive, requirements, plan, ...), None when there is none."""
+    found = sorted(folder.glob(f"[0-9]*-{kind}-*.md"), key=lambda file: file.stat().st_mtime_ns)
+    return found[-1] if found else None
+
+
+def overview(text: str, now: Iteration, entry: Entry) -> str:
+    """`_overview.md` with one more entry; what else stands in it stays."""
+    preamble, *parts = re.split(r"^## ", text, flags=re.M)
+    sections: dict[str, str] = dict.fromkeys(SECTIONS, "")
+    for part in parts:
+        name, _, told = str(part).partition("\n")
+        sections[name.strip()] = told.strip()
+    sections["Status"] = f"Phase: {entry.phase}\nLast action: {entry.did}\nNext: {entry.next}"
+    log = f"{now.stamp} [{now.phase}] {entry.did}"
+    for name, lines in (
+        ("Decisions", entry.decisions),
+        ("Flow log", (log,)),
+        ("Files", entry.files),
+    ):
+        sections[name] = "\n".join([sections[name], *(f"- {line}" for line in lines)]).strip()
+    body = "\n\n".join(f"## {name}\n{told}".strip() for name, told in sections.items())
+    return f"{preamble.strip()}\n\n{body}\n".lstrip()
+
+
+def open_phase(plan: str) -> tuple[int, str] | None:
+    """Number and name of the first plan phase with an open box, None when all are ticked."""
+    for number, name, body in _phases(plan):
+        if "- [ ]" in body:
+            return number, name
+    return None
+
+
+def ticked(plan: str, number: int) -> str:
+    """The plan with every box of one phase ticked."""
+    for found, _name, body in _phases(plan):
+        if found == number:
+            return plan.replace(body, body.replace("- [ ]", "- [x]"), 1)
+    return plan
+
+
+def _phases(plan: str) -> list[tuple[int, str, str]]:
+    pattern = r"^## Phase (\d+): (.*)\n((?:(?!## ).*\n?)*)"
+    return [(int(n), name, body) for n, name, body in re.findall(pattern, plan, flags=re.M)]

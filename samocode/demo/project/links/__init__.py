@@ -1,0 +1,3 @@
+from links.slug import slugify
+
+__all__ = ["slugify"]

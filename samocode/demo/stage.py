@@ -1,0 +1,173 @@
+"""What the stand-in does, shown as the real CLI shows it: as events. All of it really happens."""
+
+import itertools
+import json
+import subprocess
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
+
+TOOLS = ("Bash", "Edit", "Read", "Write")
+TALK_PAUSE = 0.6  # seconds: long enough for a person to follow
+TOOL_PAUSE = 0.25
+COMMAND_LIMIT = 60.0
+
+
+class Failed(Exception):
+    """A command that had to work did not."""
+
+    def __init__(self, command: str, output: str) -> None:
+        super().__init__(f"{command} failed: {output.strip()[-500:]}")
+
+
+@dataclass(frozen=True)
+class Call:
+    """What the loop asked for on the command line."""
+
+    model: str = "demo"
+    permission_mode: str = "default"
+    session_id: str = ""
+    settings: str = ""
+    """JSON, or the path of a file with JSON; "" for none."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """A finished shell command; `output` is both streams in the order they came."""
+
+    command: str
+    code: int
+    output: str
+
+    @property
+    def last_line(self) -> str:
+        """The last line that says something."""
+        return next((line for line in reversed(self.output.splitlines()) if line.strip()), "")
+
+    def proof(self) -> str:
+        """One line for a report: what was run, how it ended."""
+        return f"- `{self.command}`: exit {self.code}, `{self.last_line.strip()}`"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One run of the stand-in. Events go to `out`, one JSON object a line."""
+
+    call: Call
+    cwd: Path
+    environ: Mapping[str, str]
+    out: TextIO
+    sleep: Callable[[float], None]
+    began: float = field(default_factory=time.monotonic)
+    turns: Iterator[int] = field(default_factory=itertools.count)
+
+    def open(self) -> None:
+        """The first event of a run."""
+        self._event(
+            type="system",
+            subtype="init",
+            cwd=str(self.cwd),
+            model=self.call.model,
+            tools=TOOLS,
+            slash_commands=[],
+            permissionMode=self.call.permission_mode,
+            apiKeySource="none",
+            claude_code_version="demo",
+        )
+
+    def close(self, words: str) -> None:
+        """The last event of a run."""
+        self._event(
+            type="result",
+            subtype="success",
+            is_error=False,
+            terminal_reason="completed",
+            num_turns=next(self.turns),
+            duration_ms=int((time.monotonic() - self.began) * 1000),
+            total_cost_usd=0,
+            usage=dict.fromkeys(
+                (
+                    "input_tokens",
+                    "cache_creation_input_tokens",
+                    "cache_read_input_tokens",
+                    "output_tokens",
+                ),
+                0,
+            ),
+            modelUsage={},
+            permission_denials=[],
+            result=words,
+        )
+
+    def say(self, text: str) -> None:
+        """Talk, and leave time to read it."""
+        self._message("assistant", {"type": "text", "text": text})
+        self.sleep(TALK_PAUSE)
+
+    def read(self, file: Path) -> str:
+        """The text of a file."""
+        text = file.read_text()
+        self._tool("Read", {"file_path": str(file)}, text)
+        return text
+
+    def write(self, file: Path, text: str) -> None:
+        """A whole new text for a file."""
+        file.write_text(text)
+        self._tool("Write", {"file_path": str(file), "content": text}, f"Wrote {file}")
+
+    def edit(self, file: Path, old: str, new: str) -> None:
+        """One exact replacement. Failed when `old` is not there."""
+        text = file.read_text()
+        if old not in text:
+            raise Failed(f"Edit of {file.name}", f"not found: {old}")
+        file.write_text(text.replace(old, new, 1))
+        change = {"file_path": str(file), "old_string": old, "new_string": new}
+        self._tool("Edit", change, f"Edited {file}")
+
+    def bash(self, command: str, why: str) -> Done:
+        """Run a shell command in the working directory and wait for it."""
+        ended = subprocess.run(
+            ["/bin/sh", "-c", command],
+            cwd=self.cwd,
+            env=dict(self.environ),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=COMMAND_LIMIT,
+            check=False,
+        )
+        asked = {"command": command, "description": why}
+        self._tool("Bash", asked, ended.stdout, is_error=ended.returncode != 0)
+        return Done(command, ended.returncode, ended.stdout)
+
+    def must(self, command: str, why: str) -> Done:
+        """`bash`, but Failed when the command does not end with 0."""
+        done = self.bash(command, why)
+        if done.code != 0:
+            raise Failed(command, done.output)
+        return done
+
+    def _tool(self, name: str, asked: dict[str, str], answer: str, is_error: bool = False) -> None:
+        use = f"toolu_demo_{next(self.turns)}"
+        self._message("assistant", {"type": "tool_use", "id": use, "name": name, "input": asked})
+        result = {
+            "type": "tool_result",
+            "tool_use_id": use,
+            "content": answer,
+            "is_error": is_error,
+        }
+        self._message("user", result)
+        self.sleep(TOOL_PAUSE)
+
+    def _message(self, role: str, block: dict[str, Any]) -> None:
+        message = {"role": role, "model": self.call.model, "content": [block]}
+        self._event(type=role, message=message, parent_tool_use_id=None)
+
+    def _event(self, **event: Any) -> None:
+        line = {**event, "session_id": self.call.session_id, "uuid": str(uuid.uuid4())}
+        self.out.write(json.dumps(line) + "\n")
+        self.out.flush()

@@ -1,0 +1,105 @@
+"""install.sh's links: only its own are made, mended and removed."""
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+from tests.machine import Machine, copy_of, names, needs_wheels, tree
+
+
+@needs_wheels
+def test_what_is_not_its_own_is_left_alone_and_told(machine: Machine) -> None:
+    machine.commands.mkdir(parents=True)
+    (machine.commands / "dive.md").write_text("mine")
+    (machine.commands / "do.md").symlink_to(machine.home / "elsewhere.md")
+    (machine.home / "elsewhere.md").write_text("mine too")
+    (machine.commands / "task.md").mkdir()
+    (machine.commands / "other.md").write_text("not ours at all")
+    before = tree(machine.home)
+    done = machine.install()
+    assert done.returncode == 1
+    for name in ("dive.md", "do.md", "task.md"):
+        assert f"Left alone: {machine.commands / name}" in done.stderr
+    assert "other.md" not in done.stdout + done.stderr
+    assert before.items() <= tree(machine.home).items()
+    linked = {file.name for file in machine.commands.iterdir() if file.is_symlink()}
+    assert linked == set(machine.sources()) - {"dive.md", "task.md"}
+    assert "Next:" in done.stdout
+
+
+@needs_wheels
+def test_a_link_to_a_command_that_is_gone_is_removed(machine: Machine) -> None:
+    machine.install()
+    (machine.clone / "commands/dive.md").unlink()
+    done = machine.install()
+    assert done.returncode == 0
+    assert names(machine.commands) == set(machine.sources())
+
+
+@needs_wheels
+def test_links_of_a_moved_clone_are_told_and_the_told_command_helps(machine: Machine) -> None:
+    machine.install()
+    moved = replace(machine, clone=machine.clone.rename(machine.clone.with_name("moved clone")))
+    before = tree(machine.home)
+    done = moved.install()
+    assert done.returncode == 1
+    assert tree(machine.home) == before
+    assert f"{machine.clone}/commands/dive.md, which is gone" in done.stderr
+    remedy = done.stderr.split("Then run: ")[1].split(";")[0]
+    subprocess.run(["bash", "-c", remedy], check=True)
+    assert moved.install().returncode == 0
+    assert all(file.exists() for file in machine.commands.iterdir())
+
+
+@needs_wheels
+def test_links_of_another_clone_are_left_alone(machine: Machine) -> None:
+    machine.install()
+    second = replace(machine, clone=copy_of(machine.clone, machine.clone.with_name("second")))
+    before = tree(machine.home)
+    assert second.install().returncode == 1
+    assert second.install("--uninstall").returncode == 0
+    assert tree(machine.home) == before
+
+
+@needs_wheels
+def test_the_config_dir_of_claude_is_honoured(machine: Machine, tmp_path: Path) -> None:
+    for given, meant in (("/its own/x", tmp_path / "its own/x"), ("rel", machine.home / "rel")):
+        value = f"{tmp_path}{given}" if given.startswith("/") else given
+        assert machine.knowing(CLAUDE_CONFIG_DIR=value).install().returncode == 0
+        assert names(meant / "commands") == set(machine.sources())
+    assert not (machine.home / ".claude").exists()
+    done = machine.install("--uninstall")  # without the variable: it knows what it made
+    assert done.returncode == 0
+    assert not (tmp_path / "its own").exists()
+    assert names(machine.home) == set()
+
+
+@needs_wheels
+def test_uninstall_removes_exactly_what_was_made(machine: Machine) -> None:
+    before = tree(machine.home)
+    clone = names(machine.clone) - {".venv"}
+    machine.install()
+    done = machine.install("--uninstall")
+    assert done.returncode == 0, done.stderr
+    assert tree(machine.home) == before
+    assert names(machine.clone) == clone
+    assert machine.install("--uninstall").returncode == 0
+
+
+@needs_wheels
+def test_uninstall_keeps_what_others_put_there(machine: Machine) -> None:
+    machine.commands.mkdir(parents=True)
+    (machine.commands / "dive.md").write_text("mine")
+    (machine.commands / "d.md").symlink_to(machine.clone / "commands/dive.md")
+    before = tree(machine.home)
+    machine.install()
+    machine.install("--uninstall")
+    assert tree(machine.home) == before
+
+
+@needs_wheels
+def test_uninstall_keeps_a_folder_that_was_there(machine: Machine) -> None:
+    machine.commands.mkdir(parents=True)
+    machine.install()
+    machine.install("--uninstall")
+    assert machine.commands.is_dir()
