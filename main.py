@@ -34,7 +34,11 @@ Texts = Mapping[str, str]
 """The human's words of this start, by kind: dive, task."""
 
 
-def main(argv: Sequence[str] | None = None, timing: Timing | None = None) -> int:
+def main(
+    argv: Sequence[str] | None = None,
+    timing: Timing | None = None,
+    env_file: Path | None = ENV_FILE,
+) -> int:
     """Run once; the exit code (protocol.md). Known trouble is a sentence, a bug its traceback."""
     try:
         options = cli.parse(sys.argv[1:] if argv is None else argv)
@@ -44,7 +48,7 @@ def main(argv: Sequence[str] | None = None, timing: Timing | None = None) -> int
             from samocode import demo
 
             return demo.play(run, timing or Timing())
-        return run(options, config.load(options, environment(), ENV_FILE, Path.cwd()), timing)
+        return run(options, config.load(options, environment(), env_file, Path.cwd()), timing)
     except UserError as error:
         for problem in error.problems:
             print(f"samocode: {problem}", file=sys.stderr)

@@ -179,9 +179,9 @@ def recover(log: Path | None) -> Run:
         with log.open("rb") as file:
             for chunk in iter(lambda: file.read(1 << 20), b""):
                 reader.feed(chunk)
-    return Run(
-        "killed_loop", None, reader.facts, stderr=_tail(log.with_suffix(".stderr")) if log else ""
-    )
+    stderr = _tail(log.with_suffix(".stderr")) if log else ""
+    told = reader.facts
+    return Run("killed_loop", None, told, session_id=told.session_id, stderr=stderr)
 
 
 @final

@@ -31,12 +31,14 @@ def read(path: Path, limit: int = MAX_BYTES) -> bytes | None:
         if error.errno in (errno.ELOOP, errno.ENXIO):
             raise Unreadable(f"{path.name} is a link or a device, not a plain file") from error
         raise Unreadable(f"{path.name} cannot be read: {error.strerror}") from error
+    status = os.fstat(fd)
+    if not stat.S_ISREG(status.st_mode) or status.st_size > limit:
+        os.close(fd)
+        what = (
+            f"larger than {limit // 1024} KB" if stat.S_ISREG(status.st_mode) else "no plain file"
+        )
+        raise Unreadable(f"{path.name} is {what}")
     with os.fdopen(fd, "rb") as file:
-        status = os.fstat(fd)
-        if not stat.S_ISREG(status.st_mode):
-            raise Unreadable(f"{path.name} is not a plain file")
-        if status.st_size > limit:
-            raise Unreadable(f"{path.name} is larger than {limit // 1024} KB")
         return file.read(limit)
 
 
@@ -63,7 +65,7 @@ def write(path: Path, text: str) -> None:
 def write_bytes(path: Path, data: bytes) -> None:
     """`write`, for bytes."""
     temporary = path.with_name(path.name + ".loop.tmp")
-    temporary.unlink(missing_ok=True)
+    remove(temporary)
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(fd, "wb") as file:
         file.write(data)

@@ -214,6 +214,8 @@ def _joined(preamble: str, blocks: Iterable[Question]) -> Document:
     """Blocks one below the other, each heading at the beginning of a line, a blank line between."""
     if preamble and not preamble.endswith("\n"):
         preamble += "\n"
+    if mark := _left_open(preamble):
+        preamble += f"{mark}\n"
     return Document(preamble, tuple(map(_ending_in_a_blank_line, blocks)))
 
 
@@ -248,6 +250,17 @@ def _mask_fences(text: str) -> str:
                 at = end
         at += 1
     return "".join(lines)
+
+
+def _left_open(preamble: str) -> str | None:
+    """The mark of a fence that the preamble opens and leaves open."""
+    mark = None
+    for fence in filter(None, map(FENCE.match, preamble.splitlines())):
+        if mark is None:
+            mark = fence[1]
+        elif fence[1].startswith(mark) and not fence[2].strip():
+            mark = None
+    return mark
 
 
 def _answers_ahead(lines: list[str]) -> list[bool]:

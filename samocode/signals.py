@@ -187,7 +187,8 @@ def _plan_problems(signal: Signal, situation: Situation) -> list[str]:
     name = signal.plan or ""
     if not name.strip():
         return ["plan_approval needs `plan`: the name of the plan file in the session folder."]
-    if "/" in name or not name.endswith(".md") or name.startswith(("_", ".")):
+    plain = name.isprintable() and "/" not in name and not name.startswith(("_", "."))
+    if not plain or not name.endswith(".md"):
         return [
             "`plan` must be the plain name of a .md file in the session folder; it is "
             f"{_short(name)}."

@@ -22,4 +22,4 @@ FAST = Timing(
 )
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:], FAST))
+    sys.exit(main(sys.argv[1:], FAST, env_file=None))

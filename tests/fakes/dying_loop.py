@@ -1,0 +1,66 @@
+"""tests/fakes/loop.py, with death before a chosen line of the product, or a list of the lines it
+ran."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Any, final
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from loop import FAST, main
+
+ROOT = str(Path(__file__).resolve().parents[2])
+PRODUCT = (f"{ROOT}/samocode/", f"{ROOT}/main.py")
+
+
+@final
+class Lines:
+    """A trace function. DIE_BEFORE is FILE:LINE:HIT: the loop ends by SIGKILL when it is about to
+    run that line for the HIT-th time, in itself or (a forked child of it) on its behalf."""
+
+    def __init__(self, target: str) -> None:
+        name, line, hit = target.rsplit(":", 2)
+        self.at, self.hit = (f"{ROOT}/{name}", int(line)), int(hit)
+        self.loop = os.getpid()
+        self.ran: set[tuple[str, int]] = set()
+
+    def __call__(self, frame: FrameType, event: str, _arg: Any) -> Any:
+        if not frame.f_code.co_filename.startswith(PRODUCT):
+            return None
+        if event == "line":
+            here = (frame.f_code.co_filename, frame.f_lineno)
+            self.ran.add(here)
+            if here == self.at:
+                self.hit -= 1
+                if self.hit == 0:
+                    self.die()
+        return self
+
+    def die(self) -> None:
+        """End the loop; a forked child that stands in for it lives on to see what comes."""
+        os.kill(self.loop, signal.SIGKILL)
+        if os.getpid() != self.loop:
+            os.nice(5)  # some time for the kernel to tell us
+
+    def write(self, path: Path) -> None:
+        """Add what was run to the list of earlier runs."""
+        with path.open("a") as file:
+            for name, line in sorted(self.ran):
+                file.write(f"{name.removeprefix(ROOT + '/')}:{line}\n")
+
+
+if __name__ == "__main__":
+    lines = Lines(os.environ.get("DIE_BEFORE", "none:0:0"))
+    sys.settrace(lines)
+    try:
+        code = main(sys.argv[1:], FAST)
+    finally:
+        sys.settrace(None)
+        if "LINES_RAN" in os.environ:
+            lines.write(Path(os.environ["LINES_RAN"]))
+    sys.exit(code)

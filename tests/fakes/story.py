@@ -1,0 +1,255 @@
+"""A session of some thirty iterations, as the stand-in child plays it for the crash tests.
+
+The child takes its place in the story from the record alone, as a real one does, so that a step
+that was cut off is done again. It notes every start, and whatever it sees that must never be.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any, final
+
+OBEYED = frozenset({"continue", "waiting", "blocked", "verify_failed", "done"})
+"""Outcomes that only a signal can lead to."""
+TASK, NOTE = "Tell a story.", "The hero is called Ada."
+LONG = "because " * 2500  # 20 KB: a write of several pages can be torn by a SIGKILL
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one iteration does in `phase`, and the phase it goes on to (None: it stays)."""
+
+    phase: str
+    does: str = "work"
+    next: str | None = None
+    words: tuple[str, ...] = ()
+
+
+STEPS = (
+    Step("investigation"),
+    Step("investigation", next="requirements"),
+    Step("requirements", "ask", words=("Which hero?", "Which end?")),
+    Step("requirements"),
+    Step("requirements", "forge", words=("Which colour?",)),
+    Step("requirements", next="planning"),
+    Step("planning", "plan", words=("plan-1.md",)),
+    Step("planning", "plan", words=("plan-2.md",)),
+    Step("implementation", "commit"),
+    Step("implementation", "tick"),
+    Step("implementation", "deaf"),
+    Step("implementation", "act", words=("Plug it in",)),
+    Step("implementation", "detach"),
+    Step("implementation", "block"),
+    Step("implementation", "commit"),
+    Step("implementation", "late", next="testing"),
+    Step("testing", "detach"),
+    Step("testing", next="implementation"),
+    Step("implementation", "commit", next="testing"),
+    Step("testing", next="quality"),
+    Step("quality", "ask", words=("Is it good?",)),
+    Step("quality", next="testing"),
+    Step("testing", "commit", next="quality"),
+    Step("quality", next="done"),
+    Step("done", "done"),  # VERIFY fails: good.txt is not there
+    Step("implementation", "mend", next="done"),
+    Step("done", "done"),
+)
+ANSWERS = {
+    "Which hero?": "Ada, " + LONG,
+    "Which end?": "A happy one.\nWith a cake.",
+    "Which colour?": "Blue",
+    "Approve the plan plan-1.md?": "Yes, but shorter",
+    "Approve the plan plan-2.md?": "Yes.",
+    "Plug it in": "done, it hums",
+    "Is it good?": "B",
+}
+FORGED = "Red, says the child"
+
+
+def place(session: Path) -> int:
+    """How many steps are behind us: those whose signal the loop obeyed."""
+    lines = map(json.loads, (session / "_history.jsonl").read_bytes().splitlines())
+    return sum(ln["event"] == "iteration" and ln["outcome"] in OBEYED for ln in lines)
+
+
+def questions(text: str) -> dict[str, tuple[int, str]]:
+    """Title -> (number, what stands after `Answer:`), read more simply than the loop does it."""
+    found: dict[str, tuple[int, str]] = {}
+    for block in ("\n" + text).split("\n## Q")[1:]:
+        number, _, rest = block.partition(": ")
+        title, _, body = rest.partition("\n")
+        answer = ("\n" + body).rpartition("\nAnswer:")[2].strip()
+        found[title] = (int(number), answer)
+    return found
+
+
+@final
+class Child:
+    """One child: its step, its diary in the steps folder, its hands."""
+
+    def __init__(self, session: Path, iteration: Mapping[str, Any], steps: Path) -> None:
+        self.session, self.iteration, self.steps = session, iteration, steps
+        self.at = place(session)
+        self.dice = random.Random(f"{steps}{iteration['iteration']}")  # noqa: S311 - a dice, no secret
+
+    def log(self, **entry: object) -> None:
+        """One line in the diary, in one write."""
+        line = {"n": self.iteration["iteration"], "pid": os.getpid(), "t": time.time()} | entry
+        fd = os.open(self.steps / "diary.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        os.write(fd, json.dumps(line).encode() + b"\n")
+        os.close(fd)
+
+    def play(self) -> None:
+        """Do the step: look, work, signal."""
+        self.alone()
+        self.log(start=self.at)
+        if self.at >= len(STEPS):
+            self.log(violation="a child was started after the end")
+            return
+        step = STEPS[self.at]
+        self.look(step)
+        if step.does in ("deaf", "late"):
+            signal.signal(signal.SIGTERM, self.on_term if step.does == "late" else signal.SIG_IGN)
+        self.work()
+        self.say(getattr(self, f"do_{step.does}", self.do_work)(step))
+
+    def alone(self) -> None:
+        """Hold a lock for life: whoever finds it held runs beside another child."""
+        self.held = os.open(self.steps / "one-child", os.O_WRONLY | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(self.held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.log(violation="two children at once")
+
+    def look(self, step: Step) -> None:
+        """Is everything as it was promised to a child?"""
+        if self.iteration["phase"] != step.phase:
+            self.log(violation=f"step {self.at} in phase {self.iteration['phase']}")
+        lines = [json.loads(ln) for ln in (self.session / "_history.jsonl").open("rb")]
+        answered = {ln["id"] for ln in lines if ln["event"] == "answer"}
+        if still := {ln["id"] for ln in lines if ln["event"] == "asked"} - answered:
+            self.log(violation=f"spawned while open: {still}")
+        told = " ".join(self.iteration["notes"])
+        heard = max((i for i, ln in enumerate(lines) if ln.get("outcome") in OBEYED), default=-1)
+        for line in lines[heard + 1 :]:
+            if line["event"] == "answer" and f"Q{line['id']}" not in told and "plan" not in told:
+                self.log(violation=f"not told of the answer to Q{line['id']}")
+        if self.at > 13 and NOTE not in (self.session / "_task.md").read_text():
+            self.log(violation="the note is not in _task.md")
+
+    def work(self) -> None:
+        """Some 20-80 ms with several writes."""
+        for part in range(3):
+            (self.session / f"step-{self.at}-{part}.md").write_text(f"{self.iteration}\n")
+            time.sleep(self.dice.uniform(0.007, 0.027))
+        (self.session / "_overview.md").write_text(f"# At step {self.at}\n")
+
+    def say(self, message: Mapping[str, object]) -> None:
+        """Write the signal, as workflow.md says; the diary has it before and after."""
+        temporary = self.session / "_signal.json.tmp"
+        temporary.write_text(json.dumps(message))
+        self.log(signals=self.at)
+        temporary.rename(self.session / "_signal.json")
+        self.log(signalled=self.at)
+        time.sleep(self.dice.choice((0, 0, 0.02)))
+
+    def on_term(self, _number: int, _frame: FrameType | None) -> None:
+        """The step `late` signals when it is told to end, as a CLI that ends politely may."""
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        time.sleep(0.02)
+        self.say(self.do_work(STEPS[self.at]))
+        os._exit(143)
+
+    def do_work(self, step: Step) -> Mapping[str, object]:
+        """Go on."""
+        return {"status": "continue"} | ({"phase": step.next} if step.next else {})
+
+    def do_ask(self, step: Step, kind: str = "qa_answers", answer: str = "") -> Mapping[str, object]:
+        """Ask all of `words` in one write; go on when an earlier try of this step got its answers
+        already."""
+        path = self.session / "_qa.md"
+        known = questions(path.read_text()) if path.exists() else {}
+        new = [title for title in step.words if title not in known]
+        number = max([n for n, _ in known.values()], default=0)
+        blocks = [
+            f"## Q{number + i}: {title}\nWhy: {LONG}\n- A) One\n- B) Two\nSuggested: A\n"
+            f"Answer: {answer}\n\n"
+            for i, title in enumerate(new, 1)
+        ]
+        with path.open("ab", buffering=0) as file:
+            file.write("".join(blocks).encode())
+        time.sleep(self.dice.choice((0, 0.05)))
+        if new or any(not known[title][1] for title in step.words):
+            return {"status": "waiting", "for": kind}
+        return self.do_work(step)
+
+    def do_forge(self, step: Step) -> Mapping[str, object]:
+        """Ask, and answer for the human."""
+        return self.do_ask(step, answer=FORGED)
+
+    def do_act(self, step: Step) -> Mapping[str, object]:
+        """Ask for what only a human can do."""
+        return self.do_ask(step, "human_action")
+
+    def do_plan(self, step: Step) -> Mapping[str, object]:
+        """Write the plan and ask for its approval."""
+        (self.session / step.words[0]).write_text("# Plan\n\n## Phase 1\n- [ ] tell it\n")
+        return {"status": "waiting", "for": "plan_approval", "plan": step.words[0]}
+
+    def do_tick(self, step: Step) -> Mapping[str, object]:
+        """Tick a box of the approved plan."""
+        path = self.session / "plan-2.md"
+        path.write_text(path.read_text().replace("[ ]", "[x]"))
+        return self.do_work(step)
+
+    def do_detach(self, step: Step) -> Mapping[str, object]:
+        """Leave a process behind that nothing but the loop ends."""
+        deaf = "trap '' TERM; sleep 600 & wait; sleep 600"
+        command = ["setsid", "sh", "-c", deaf if self.dice.random() < 0.3 else "sleep 600"]
+        subprocess.Popen(command, stdin=subprocess.DEVNULL)
+        return self.do_work(step)
+
+    def do_block(self, _step: Step) -> Mapping[str, object]:
+        """Stop until the human has said something."""
+        return {"status": "blocked", "reason": "Who is the hero?"}
+
+    def do_commit(self, step: Step, name: str | None = None) -> Mapping[str, object]:
+        """Change the code. A lock that git left when it was cut off is nobody's: we are alone."""
+        name = name or f"chapter-{self.at}.txt"
+        Path(name).write_text("Once upon a time\n")
+        git = subprocess.run(["git", "rev-parse", "--git-dir"], capture_output=True, text=True)
+        Path(git.stdout.strip(), "index.lock").unlink(missing_ok=True)
+        subprocess.run(["git", "add", name], check=True)
+        if subprocess.run(["git", "diff", "--cached", "--quiet"]).returncode:
+            subprocess.run(["git", "commit", "-qm", name], check=True)
+        return self.do_work(step)
+
+    def do_mend(self, step: Step) -> Mapping[str, object]:
+        """Do what VERIFY missed."""
+        if "VERIFY failed" not in str(self.iteration["previous"]) + str(self.iteration["notes"]):
+            self.log(mend_without_note=True)  # lawful only after an interruption
+        return self.do_commit(step, "good.txt")
+
+    def do_done(self, _step: Step) -> Mapping[str, object]:
+        """The end, if VERIFY agrees."""
+        return {"status": "done", "summary": "It is told."}
+
+
+def script() -> str:
+    """The step file that makes tests/fakes/claude play this."""
+    root = Path(__file__).resolve().parents[2]
+    return (
+        f"sys.path.insert(0, {str(root)!r})\nfrom tests.fakes import story\n"
+        "story.Child(SESSION, ITERATION, Path(os.environ['FAKE_STEPS'])).play()\n"
+    )
+
