@@ -21,7 +21,6 @@ class Facts:
 
     started: bool = False
     session_id: str = ""
-    api_key_source: str | None = None
     finished: bool = False
     """A result event came and nothing after it."""
     is_error: bool = False
@@ -60,8 +59,8 @@ class Facts:
 
     def _system(self, event: Event) -> Facts:
         if event.get("subtype") == "init":
-            source, session_id = text(event.get("apiKeySource")), text(event.get("session_id"))
-            return replace(self, started=True, api_key_source=source, session_id=session_id or "")
+            session_id = event.get("session_id")
+            return replace(self, started=True, session_id=str(session_id or ""))
         if event.get("subtype") == "api_retry":
             refused = event.get("error_status") in AUTH_STATUSES
             return replace(self, auth_retries=self.auth_retries + 1 if refused else 0)
