@@ -62,7 +62,9 @@ class Messenger:
 
     def notify(self, text: str) -> None:
         """Send it by Telegram where that is set up; trouble there is shown and changes nothing."""
-        if self.settings.telegram and (trouble := telegram.send(self.settings.telegram, text)):
+        if self.settings.telegram and (
+            trouble := telegram.send(self.settings.telegram, text, read_on=str(self.session.folder))
+        ):
             self.view.say(f"   {trouble}")
 
     def _command(self) -> str:

@@ -25,11 +25,6 @@ def items(value: object) -> Sequence[object]:
     return cast("Sequence[object]", value) if isinstance(value, list) else ()
 
 
-def text(value: object) -> str | None:
-    """The value if it is text."""
-    return value if isinstance(value, str) else None
-
-
 def number(value: object) -> float | None:
     """The value if it is a finite number of a size that counts something, else None."""
     if isinstance(value, bool) or not isinstance(value, int | float):
