@@ -54,6 +54,7 @@ class Settings:
     max_wait: float
     telegram: Telegram | None
     environ: Environ = field(repr=False)  # the user's, as given
+    payer: str
     warnings: tuple[str, ...]
 
 
@@ -82,6 +83,7 @@ def load(
         max_wait=values.get(keys.WAIT),
         telegram=_telegram(values),
         environ=environ,
+        payer=payer(environ),
         warnings=(*_open_secret(env_file, dotenv), *_denials(mode, args)),
     )
     problems.extend(_root(mode, environ, uid) if spawns else ())

@@ -8,7 +8,7 @@ import sys
 import time
 from dataclasses import dataclass
 
-from samocode import __version__, config, telegram, view
+from samocode import __version__, telegram, view
 from samocode.cli import Options
 from samocode.clone import CLONE
 from samocode.config import Settings
@@ -30,7 +30,7 @@ class Messenger:
         settings = self.settings
         self.view.say(
             f"samocode {__version__}: session {self.session.name}, model {settings.model}, "
-            f"permission mode {settings.permission_mode}, paid by {config.payer(settings.environ)}"
+            f"permission mode {settings.permission_mode}, paid by {settings.payer}"
         )
 
     def questions(self, terminal: bool) -> None:

@@ -74,10 +74,10 @@ def test_a_person_at_a_terminal_is_asked(clone: Path, tmp_path: Path) -> None:
     try:
         seen = ""
         for asked, answer in (
-            (r"^Q1: What happens .*Enter: A", "B\n"),
-            (r"^Q2: What is .*Enter: A", "\n"),
-            (r"^Q3: Approve the plan .*\?", "B: make it 60\n"),
-            (r"^Q4: Approve the plan .*\?", "\x03"),
+            (r"Your answer to Q1 ", "B\n"),
+            (r"Your answer to Q2 ", "\n"),
+            (r"Your answer to Q3 ", "B: make it 60\n"),
+            (r"Your answer to Q4 ", "\x03"),
         ):
             seen = read_until(person, asked)
             os.write(person, answer.encode())

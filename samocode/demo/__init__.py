@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -85,7 +85,8 @@ def play(run: Callable[["Options", "Settings", "Timing"], int], timing: "Timing"
         dive=project.dive,
         yes=terminal() is None,
     )
-    code = run(options, config.load(options, environ, None, project.folder), timing)
+    settings = config.load(options, environ, None, project.folder)
+    code = run(options, replace(settings, payer="nobody: a scripted stand-in plays"), timing)
     print(farewell(project) if code == 0 else f"The demo's folder is {project.folder}")
     return code
 

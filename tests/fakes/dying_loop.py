@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 from types import FrameType
 from typing import Any, final
@@ -21,21 +22,24 @@ PRODUCT = (f"{ROOT}/samocode/", f"{ROOT}/main.py")
 @final
 class Lines:
     """A trace function. DIE_BEFORE is FILE:LINE:HIT: the loop ends by SIGKILL when it is about to
-    run that line for the HIT-th time, in itself or (a forked child of it) on its behalf."""
+    run that line for the HIT-th time; FILE:FUNCTION:HIT: when that function is about to return.
+    In the loop itself, or in a forked child of it that runs the loop's code until its exec."""
 
     def __init__(self, target: str) -> None:
-        name, line, hit = target.rsplit(":", 2)
-        self.at, self.hit = (f"{ROOT}/{name}", int(line)), int(hit)
+        name, place, hit = target.rsplit(":", 2)
+        self.at, self.hit = (f"{ROOT}/{name}", place), int(hit)
         self.loop = os.getpid()
         self.ran: set[tuple[str, int]] = set()
 
     def __call__(self, frame: FrameType, event: str, _arg: Any) -> Any:
         if not frame.f_code.co_filename.startswith(PRODUCT):
             return None
-        if event == "line":
-            here = (frame.f_code.co_filename, frame.f_lineno)
-            self.ran.add(here)
-            if here == self.at:
+        if event in ("line", "return"):
+            line = event == "line"
+            place = str(frame.f_lineno) if line else frame.f_code.co_name
+            if line:
+                self.ran.add((frame.f_code.co_filename, frame.f_lineno))
+            if (frame.f_code.co_filename, place) == self.at:
                 self.hit -= 1
                 if self.hit == 0:
                     self.die()
@@ -45,7 +49,7 @@ class Lines:
         """End the loop; a forked child that stands in for it lives on to see what comes."""
         os.kill(self.loop, signal.SIGKILL)
         if os.getpid() != self.loop:
-            os.nice(5)  # some time for the kernel to tell us
+            time.sleep(0.05)  # the kernel tells us of the loop's end
 
     def write(self, path: Path) -> None:
         """Add what was run to the list of earlier runs."""
