@@ -9,13 +9,13 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Literal, final
+from typing import Literal
 
 from samocode import approval, questions
 from samocode.iteration import recorded
 from samocode.past import Asked
 from samocode.session import QA, Session
+from samocode.settled import Settled
 from samocode.stop import StopRequest
 from samocode.timing import Timing
 
@@ -46,7 +46,7 @@ class Gate:
     def passes(self) -> Passed:
         """Collect answers, approvals and lapses until nothing is open; or say why not."""
         announced = False
-        file = _Settled(self.session.folder / QA, self.timing.settle)
+        file = Settled(self.session.folder / QA, self.timing.settle)
         while True:
             if self.stop.requested:
                 return "stopped"
@@ -157,31 +157,6 @@ class Gate:
             return None
         self._typed = rest
         return line.decode("utf-8", "replace").strip("\r")
-
-
-@final
-class _Settled:
-    """Whether a file has been unchanged for a while: editors save in pieces, and a half-saved
-    answer is none."""
-
-    def __init__(self, path: Path, seconds: float) -> None:
-        self._path, self._seconds = path, seconds
-        self._seen = self._mark()
-        age = time.time() - self._seen[0] / 1e9
-        self._since = time.monotonic() - (seconds if age >= seconds else 0)
-
-    def settled(self) -> bool:
-        mark = self._mark()
-        if mark != self._seen:
-            self._seen, self._since = mark, time.monotonic()
-        return time.monotonic() - self._since >= self._seconds
-
-    def _mark(self) -> tuple[int, int, int]:
-        try:
-            status = self._path.lstat()
-        except OSError:
-            return (0, 0, 0)
-        return (status.st_mtime_ns, status.st_size, status.st_ino)
 
 
 def _hint(asked: Asked, block: questions.Question) -> str:

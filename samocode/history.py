@@ -52,7 +52,7 @@ class History:
             files.write_bytes(self.path, whole + b"\n" if whole else b"")
         self.past = Past()
         for number, line in enumerate(whole.split(b"\n") if whole else [], 1):
-            self.past = fold(self.past, self._parsed(line, number))
+            self.past = self._folded(line, number)
         return self
 
     def append(self, event: str, **values: object) -> None:
@@ -62,25 +62,22 @@ class History:
         files.append(self.path, json.dumps(line, ensure_ascii=True).encode() + b"\n")
         self.past = fold(self.past, line)
 
-    def _parsed(self, line: bytes, number: int) -> Mapping[str, Any]:
+    def _folded(self, line: bytes, number: int) -> Past:
         found = mapping(parse(line))
-        if not found:
+        try:
+            return fold(self.past, {"event": found["event"], **found})
+        except (KeyError, TypeError, ValueError) as error:
             raise UserError(
-                f"{self.path} line {number} is damaged: mend or remove that line, then run again."
-            )
-        return found
+                f"{self.path} line {number} is damaged ({error!r}): mend or remove that line, then "
+                "run again."
+            ) from error
 
 
 def fold(past: Past, line: Mapping[str, Any]) -> Past:
-    """The facts after one more line; unknown events change nothing. A line of a wrong shape is a
-    UserError."""
+    """The facts after one more line; unknown events change nothing. A line of a wrong shape raises
+    KeyError, TypeError or ValueError."""
     step = _STEPS.get(str(line.get("event")))
-    try:
-        return step(past, line) if step else past
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(
-            f"A history line cannot be read ({error!r}): {json.dumps(line)[:200]}"
-        ) from error
+    return step(past, line) if step else past
 
 
 def _session(past: Past, line: Mapping[str, Any]) -> Past:
@@ -144,10 +141,18 @@ def _iteration(past: Past, line: Mapping[str, Any]) -> Past:
         dearest=past.dearest if now.estimated else max(past.dearest, now.cost_usd),
         plan_to_ask=plan or past.plan_to_ask,
         ask_why="" if plan else past.ask_why,
-        notes=() if now.outcome in HEARD else past.notes,
+        notes=_notes_after(past, now),
         verify_failures=past.verify_failures + (now.outcome == "verify_failed"),
         done=line.get("summary", "") if now.outcome == "done" else None,
     )
+
+
+def _notes_after(past: Past, now: Iteration) -> tuple[str, ...]:
+    """A child that was heard has read its notes; one that was cut off is followed by another that
+    is told them again, VERIFY's output among them."""
+    if now.outcome == "verify_failed":
+        return (now.note,) if now.note else past.notes
+    return () if now.outcome in HEARD else past.notes
 
 
 def _asked(past: Past, line: Mapping[str, Any]) -> Past:

@@ -14,11 +14,13 @@ from samocode.config import Settings
 from samocode.decision import Decision, Facts, Limits
 from samocode.events import Event
 from samocode.history import local_now
-from samocode.session import LOGS, Session, Snapshot
+from samocode.session import LOGS, QA, Session, Snapshot
+from samocode.settled import Settled
 from samocode.stop import StopRequest
 from samocode.timing import Timing
 
 VERIFY_LINES = 50  # of a failed VERIFY's output, told to the next iteration
+MAX_SETTLE = 10.0  # seconds that the loop waits for a human's editor to finish a save
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,7 @@ class Iterations:
         session, past = self.session, self.session.history.past
         tampered = session.put_right(before) if before else ()
         changed = session.changed_code()
+        Settled(session.folder / QA, self.timing.settle).wait(MAX_SETTLE)
         said = self._protect_questions(before)
         situation = session.situation()
         facts = Facts(

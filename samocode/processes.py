@@ -63,6 +63,8 @@ def spawn(
     parent = os.getpid()
 
     def before_exec() -> None:
+        # The loop's own handler is still here and would swallow the SIGTERM of its death.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         if _libc is not None:
             _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
             if os.getppid() != parent:  # the loop died before the line above

@@ -35,6 +35,7 @@ def test_the_defaults(place: Place) -> None:
         max_wait=21600,
         telegram=None,
         environ=place.environ,
+        payer="the login stored by claude (claude auth status shows it)",
         warnings=(),
     )
     assert not (folder / "sessions").exists()
