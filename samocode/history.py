@@ -151,7 +151,7 @@ def _notes_after(past: Past, now: Iteration) -> tuple[str, ...]:
     """A child that was heard has read its notes; one that was cut off is followed by another that
     is told them again, VERIFY's output among them."""
     if now.outcome == "verify_failed":
-        return (now.note,) if now.note else past.notes
+        return (now.note,) if now.note else ()
     return () if now.outcome in HEARD else past.notes
 
 
