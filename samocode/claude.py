@@ -56,6 +56,7 @@ AUTH_RETRIES = (
     3  # 401 or 403 this often: the login is wrong; the CLI's own retries would take three minutes
 )
 TAIL_BYTES = 4000
+MAX_LEFT_OVER = 50  # names in the history; a tree that forks while it ends has thousands
 Ended = Literal["itself", "timeout", "stopped", "no_init", "after_result", "auth", "killed_loop"]
 
 
@@ -167,7 +168,7 @@ def run(
         watch.reader.facts,
         time.monotonic() - began,
         session_id,
-        tuple(str(process) for process in left_over),
+        tuple(str(process) for process in left_over[:MAX_LEFT_OVER]),
         _tail(job.log.with_suffix(".stderr")),
     )
 

@@ -98,11 +98,9 @@ def end_tree(
         time.sleep(0.05)
     until = time.monotonic() + KILL_SECONDS
     while ((alive := _alive(mark, main)) or _has_children()) and time.monotonic() < until:
-        found.update((p.pid, p) for p in alive)
-        _signal_all(alive, signal.SIGKILL)
-        for pid in _direct_children():  # at once: a chain of forks lives by being faster
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
+        quick = _direct_children()  # a chain of forks lives by being faster than the table
+        found.update((p.pid, p) for p in (*alive, *quick))
+        _signal_all((*quick, *alive), signal.SIGKILL)
         time.sleep(0.001)
     if main:
         main.wait()
@@ -120,14 +118,15 @@ def _has_children() -> bool:
     return True
 
 
-def _direct_children() -> list[int]:
-    if not _reaper:
-        return []
+def _direct_children() -> list[Process]:
+    """Our living children by the shortest way; none where the kernel does not list them."""
     pid = os.getpid()
     try:
-        return list(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+        listed = Path(f"/proc/{pid}/task/{pid}/children").read_text() if _reaper else ""
     except OSError:  # a kernel without CONFIG_PROC_CHILDREN
         return []
+    rows = [row for child in listed.split() if (row := _proc_row(child))]
+    return [Process(row.pid, row.name) for row in rows if not row.zombie]
 
 
 def reap(main: subprocess.Popen[bytes] | None = None) -> None:
@@ -205,7 +204,7 @@ def _members(mark: Path) -> list[Process]:
 
 
 def _table() -> list[_Row]:
-    return list(_proc_rows()) if _LINUX else [row for row, _ in _ps_rows()]
+    return _proc_rows() if _LINUX else [row for row, _ in _ps_rows()]
 
 
 def _marked(rows: Mapping[int, _Row], entry: str) -> set[int]:
@@ -224,12 +223,18 @@ def _environment(pid: int) -> list[bytes]:
         return []
 
 
-def _proc_rows() -> Iterator[_Row]:
-    for pid in [int(name) for name in os.listdir("/proc") if name.isdigit()]:  # noqa: PTH208 - names, not paths
-        with contextlib.suppress(OSError, ValueError):
-            head, _, rest = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")
-            state, parent = rest.split()[:2]
-            yield _Row(pid, int(parent), state in "ZX", head.partition("(")[2])
+def _proc_row(pid: str) -> _Row | None:
+    try:
+        head, _, rest = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")
+    except OSError:
+        return None
+    state, parent = rest.split()[:2]
+    return _Row(int(pid), int(parent), state in "ZX", head.partition("(")[2])
+
+
+def _proc_rows() -> list[_Row]:
+    names = os.listdir("/proc")  # noqa: PTH208 - names, not paths
+    return [row for name in names if name.isdigit() and (row := _proc_row(name))]
 
 
 def _ps_rows() -> Iterator[tuple[_Row, str]]:
