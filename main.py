@@ -53,6 +53,11 @@ def main(
         for problem in error.problems:
             print(f"samocode: {problem}", file=sys.stderr)
         return error.exit_code
+    except OSError as error:
+        if error.errno not in FULL_DISK:
+            raise
+        print(f"samocode: {error}: make room or give access, then go on.", file=sys.stderr)
+        return Exit.FAILED
     except KeyboardInterrupt:  # before the loop took over the signals: nothing has begun
         return Exit.INTERRUPTED
 

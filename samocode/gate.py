@@ -80,6 +80,7 @@ class Gate:
         """Answers in the file that are new or changed go on record; questions or answers that
         vanished come back."""
         session = self.session
+        session.clear_questions()
         document = session.read_questions()
         for number, asked in list(session.history.past.asked.items()):
             found = document.find(number)

@@ -135,6 +135,7 @@ class Iterations:
 
     def _protect_questions(self, before: Snapshot | None) -> tuple[str, ...]:
         past = self.session.history.past
+        self.session.clear_questions()
         now = self.session.read_questions()
         old = questions.parse(before.questions) if before else now
         kept = {n: recorded(self.session, old, n) for n in past.asked}

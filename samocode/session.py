@@ -100,13 +100,19 @@ class Session:
         return self.repository.ensure(self.worktree)
 
     def read_questions(self) -> Document:
-        """`_qa.md` as it stands; something that cannot be read is set aside, not obeyed."""
+        """`_qa.md` as it stands; something that cannot be read holds no question."""
         path = self.folder / QA
         try:
             return questions.parse(files.read_text(path) or "")
         except files.Unreadable:
-            files.set_aside(path)
             return questions.parse("")
+
+    def clear_questions(self) -> None:
+        """Set aside what stands in the place of `_qa.md` and cannot be read."""
+        try:
+            files.read(self.folder / QA)
+        except files.Unreadable:
+            files.set_aside(self.folder / QA)
 
     def write_questions(self, document: Document) -> None:
         """Replace `_qa.md`, if its text differs."""

@@ -7,7 +7,9 @@ import fcntl
 import json
 import os
 import re
+import shutil
 import socket
+import tempfile
 import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -16,6 +18,7 @@ from pathlib import Path
 from samocode import files
 from samocode.errors import UserError
 from samocode.git import Repository, Worktree
+from samocode.history import FILE as HISTORY
 from samocode.history import History, local_now
 from samocode.outside import mapping, parse
 from samocode.project import Project
@@ -77,19 +80,29 @@ def create(
     folder = project.sessions / f"{now:%y-%m-%d}-{name}"
     tree = _new_worktree(project, folder.name, environ)
     project.sessions.mkdir(exist_ok=True)
-    making = project.sessions / f".new-{folder.name}-{os.getpid()}"
-    making.mkdir(mode=0o700)
+    making = Path(tempfile.mkdtemp(prefix=f".new-{folder.name}-", dir=project.sessions))
+    try:
+        _fill(making, folder.name, project, texts, tree)
+        making.rename(folder)
+    except OSError:
+        shutil.rmtree(making, ignore_errors=True)
+        if not (folder / TASK).is_file():  # else another start was faster: the lock decides
+            raise
+    return folder
+
+
+def _fill(
+    making: Path, name: str, project: Project, texts: Mapping[str, str], tree: Worktree | None
+) -> None:
     (making / LOGS).mkdir(mode=0o700)
-    history = History(making / "_history.jsonl")
+    history = History(making / HISTORY)
     place = {"path": str(tree.path), "branch": tree.branch, "base": tree.base} if tree else {}
-    history.append("session", name=folder.name, **place)
+    history.append("session", name=name, **place)
     session = Session(making, project, None, history)
-    files.append(making / TASK, f"# {folder.name}: the human's words, kept by the loop\n".encode())
+    files.append(making / TASK, f"# {name}: the human's words, kept by the loop\n".encode())
     for kind, text in texts.items():
         session.add_text(kind, text)
-    files.write(making / OVERVIEW, SKELETON.format(name=folder.name))
-    making.rename(folder)
-    return folder
+    files.write(making / OVERVIEW, SKELETON.format(name=name))
 
 
 def _new_worktree(project: Project, name: str, environ: Mapping[str, str]) -> Worktree | None:

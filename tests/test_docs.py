@@ -1,0 +1,95 @@
+"""README, CONTRIBUTING and --help are promises: every name they show is held to the code."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+
+import pytest
+
+from samocode import cli, history, session, signals
+from samocode.decision import Exit
+from samocode.keys import ENV_KEYS, PROJECT_KEYS
+from tests.harness import ROOT
+
+README = (ROOT / "README.md").read_text()
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
+
+
+def rows(first: str) -> list[list[str]]:
+    """The cells of the README's table whose first heading is `first`, without heading and rule."""
+    lines = README.split(f"\n| {first} |", 1)[1].split("\n\n", 1)[0].splitlines()[2:]
+    return [[cell.strip() for cell in line.strip()[1:-1].split("|")] for line in lines]
+
+
+def help_text() -> str:
+    """What --help prints."""
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out), pytest.raises(SystemExit):
+        cli.parse(["--help"])
+    return out.getvalue()
+
+
+def test_the_settings_tables_are_the_keys() -> None:
+    project = {cells[0].strip("`") for cells in rows("key")}
+    assert project == {key.name for key in PROJECT_KEYS}
+    shown = {cells[0].strip("`"): cells[1].strip("`") for cells in rows("variable")}
+    assert shown == {key.name: key.default for key in ENV_KEYS}
+
+
+def test_every_flag_exists() -> None:
+    known = set(re.findall(r"--[a-z-]+", help_text()))
+    known |= set(re.findall(r"--[a-z]+", (ROOT / "install.sh").read_text()))
+    foreign = {"--allowedTools"}  # claude's own, in the example of CLAUDE_ARGS
+    prose = re.sub(r"--strict|--kills|--demo", "", README + CONTRIBUTING)
+    assert set(re.findall(r"(?<![\w-])--[a-zA-Z][a-zA-Z-]+", prose)) - foreign <= known
+
+
+def test_exit_codes() -> None:
+    shown = {int(code) for cells in rows("exit code") for code in cells[0].split(", ")}
+    assert shown == {int(code) for code in Exit}
+    in_help = re.findall(r"(?:^|  )\s*(\d+)  \w", help_text().split("exit codes:")[1], re.M)
+    assert {int(code) for code in in_help} == shown
+
+
+def test_signals_parse() -> None:
+    examples = [cells[0].strip("`") for cells in rows("signal")]
+    parsed = [signals.parse(example.encode()) for example in examples]
+    assert [problems for _, problems in parsed] == [()] * len(examples)
+    assert {signal.status for signal, _ in parsed if signal} == set(signals.TEXTS)
+    assert {signal.waits_for for signal, _ in parsed if signal and signal.waits_for} == set(
+        signals.WAITS
+    )
+
+
+def test_phases() -> None:
+    assert tuple(cells[0].strip("`") for cells in rows("phase")) == signals.PHASES
+    drawn = set(re.findall(r"(\w+) --> (\w+)", README.split("```mermaid")[1].split("```")[0]))
+    assert {name for pair in drawn for name in pair} == set(signals.PHASES)
+
+
+def test_commands() -> None:
+    shown = {name for cells in rows("command") for name in re.findall(r"`/([\w-]+)`", cells[0])}
+    assert shown == {path.stem for path in (ROOT / "commands").glob("*.md")}
+
+
+def test_the_session_folder() -> None:
+    drawn = set(re.findall(r"[├└]── (_[\w.]+)", README))
+    names = {session.TASK, session.OVERVIEW, session.QA, session.ITERATION, session.LOGS}
+    assert drawn == names | {signals.FILE, history.FILE}
+
+
+def test_every_path_in_the_guide_exists() -> None:
+    tree = CONTRIBUTING.split("## The house")[1].split("```")[1]
+    modules = re.findall(r"\b(\w+\.py)\b", tree.split("samocode/\n")[1].split("tests/")[0])
+    there = {path.name for path in (ROOT / "samocode").glob("*.py")} - {"__init__.py"}
+    assert set(modules) == there
+    for name in re.findall(r"`((?:samocode|tests|trials|bench)/[\w/.]+)`", CONTRIBUTING):
+        assert (ROOT / name).exists(), name
+
+
+def test_the_example_of_a_samocode_is_complete() -> None:
+    block = README.split("Put a file `.samocode`")[1].split("```")[1]
+    required = {"MAIN_REPO", "WORKTREES", "SESSIONS"}
+    assert {line.split("=")[0] for line in block.split()} == required
