@@ -46,6 +46,7 @@ class Facts:
     """Tracked files changed though no plan is approved."""
     tampered: tuple[str, ...] = ()
     uncommitted: tuple[str, ...] = ()
+    untracked: tuple[str, ...] = ()
     progress: bool = True
     stop: bool = False
     budgeted: bool = False

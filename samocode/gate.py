@@ -3,9 +3,11 @@ the terminal."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import sys
+import termios
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -56,6 +58,7 @@ class Gate:
                 if not self.session.history.past.open:
                     return "open"
             if settled and not announced:
+                self._forget_typed()
                 self.on_wait(self.terminal is not None)
                 announced = True
             if settled and not self.pause:
@@ -96,12 +99,12 @@ class Gate:
             self.say(f"Put back in {QA}: {', '.join(f'Q{q.id}' for q in missing)}")
 
     def _record(self, asked: Asked, text: str, by: str) -> None:
-        self.session.history.append("answer", id=asked.id, text=text, by=by)
-        title = questions.parse(asked.text).questions[0].title
-        took = "answer"
+        title, took = questions.parse(asked.text).questions[0].title, None
         if asked.kind == "approval":
-            took = "taken as a yes" if questions.approves(text) else "taken as a change request"
-        self.say(f"Q{asked.id}: {title}\n   {took} ({by}): {text.splitlines()[0][:200]}")
+            took = "a yes" if questions.approves(text) else "a change request"
+        self.session.history.append("answer", id=asked.id, text=text, by=by, took=took)
+        how = f"taken as {took}" if took else "answer"
+        self.say(f"Q{asked.id}: {title}\n   {how} ({by}): {text.splitlines()[0][:200]}")
 
     def _answer(self, asked: Asked, text: str, by: str, mark: str | None = None) -> None:
         """An answer that did not come from the file: on record first, then into the file."""
@@ -144,6 +147,13 @@ class Gate:
         if text:
             self._answer(asked, text, "terminal")
         self._prompted = 0
+
+    def _forget_typed(self) -> None:
+        """What was typed before the questions were shown answers none of them."""
+        self._typed = b""
+        if self.terminal is not None:
+            with contextlib.suppress(termios.error):
+                termios.tcflush(self.terminal, termios.TCIFLUSH)
 
     def _line(self, terminal: int) -> str | None:
         """One whole line typed at the terminal, None when there is none yet."""

@@ -115,6 +115,7 @@ class Iterations:
             changed_code=changed,
             tampered=tampered,
             uncommitted=situation.uncommitted,
+            untracked=session.untracked(),
             stop=self.stop.requested,
             progress=before is None or session.fingerprint() != before.print,
         )

@@ -278,7 +278,8 @@ def _run_of(iterations: Sequence[Iteration], outcome: str) -> list[Iteration]:
 
 
 def _left(facts: Facts) -> str:
-    return f" Uncommitted: {_few(facts.uncommitted)}." if facts.uncommitted else ""
+    changed = f" Uncommitted: {_few(facts.uncommitted)}." if facts.uncommitted else ""
+    return changed + (f" Untracked: {_few(facts.untracked)}." if facts.untracked else "")
 
 
 def _denied(facts: Facts) -> str:

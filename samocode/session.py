@@ -88,6 +88,12 @@ class Session:
             return None
         return self.repository.state(self.worktree.path)
 
+    def untracked(self) -> tuple[str, ...]:
+        """Files in the worktree that git neither tracks nor ignores."""
+        if self.worktree is None or self.repository is None:
+            return ()
+        return self.repository.untracked(self.worktree.path)
+
     def ensure_worktree(self) -> str | None:
         """Make the worktree usable; what was done, None when nothing had to be."""
         if self.worktree is None:
@@ -97,7 +103,13 @@ class Session:
                 f"{self.name} began in a git repository and {self.project.main_repo} is in none "
                 "now."
             )
-        return self.repository.ensure(self.worktree)
+        done = self.repository.ensure(self.worktree)
+        if not self.cwd.is_dir():
+            raise UserError(
+                f"{self.repository.prefix} is not in branch {self.worktree.branch}: commit that "
+                "folder to the base branch, or set MAIN_REPO to the repository's top."
+            )
+        return done
 
     def read_questions(self) -> Document:
         """`_qa.md` as it stands; something that cannot be read holds no question."""
@@ -167,9 +179,9 @@ class Session:
         """A hash of HEAD, changes, untracked files and artifacts: equal before and after means
         nothing was done."""
         parts = [repr(self.code())]
-        if self.worktree and self.repository:
+        if self.worktree:
             tree = self.worktree.path
-            parts += [_stat(tree / name, tree) for name in self.repository.untracked(tree)]
+            parts += [_stat(tree / name, tree) for name in self.untracked()]
         for path in sorted(self.folder.rglob("*")):
             if path.relative_to(self.folder).parts[0] not in NO_PROGRESS:
                 parts.append(_stat(path, self.folder))

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any, TextIO
 
 from samocode import questions
@@ -151,6 +152,7 @@ def status(session: Session) -> str:
         if past.approved
         else "Plan:      none approved",
         f"Notebook:  {session.folder / OVERVIEW}",
+        f"Logs:      {_size(session.folder / LOGS)} in {LOGS}/; delete them as you like",
     ]
     if past.last:
         lines.append(f"Last:      iteration {past.last.n} {past.last.phase}: {past.last.outcome}")
@@ -171,9 +173,8 @@ def stop_text(session: Session, code: Exit, why: str, go_on: str) -> str:
         lines[2:] = ["", questions_text(session), "", how_to_answer(session, terminal=False)]
     if code == Exit.DONE:
         lines += done_lines(session)
-    lines.append(
-        f"{past.iterations} iterations, {cost}, {_elapsed(past)}. Session: {session.folder}"
-    )
+    lines.append(f"{past.iterations} iterations, {cost}, {_elapsed(past)}.")
+    lines.append(f"Session: {session.folder} (logs: {_size(session.folder / LOGS)})")
     if code in (Exit.BLOCKED, Exit.FAILED) and past.last:
         logs = sorted((session.folder / LOGS).glob(f"{past.last.n:03d}-*.jsonl"))
         lines += [f"Log: {log}" for log in logs[-1:]]
@@ -201,6 +202,11 @@ def done_lines(session: Session) -> list[str]:
         f"Archive: /session-archive {session.name} in Claude Code",
         "",
     ]
+
+
+def _size(folder: Path) -> str:
+    size = sum(file.lstat().st_size for file in folder.glob("*")) if folder.is_dir() else 0
+    return f"{size / 1e6:.1f} MB"
 
 
 def _elapsed(past: Past) -> str:

@@ -211,7 +211,9 @@ def test_code_may_not_change_before_approval(project: Project) -> None:
         DONE,
     )
     ended = project.run(task="t")
-    assert ended.returncode == 3 and "a.py" in ended.stdout and "new.txt" not in ended.stdout
+    assert ended.returncode == 3
+    assert "before a plan was approved: a.py. Nothing was reverted" in ended.stdout
+    assert "Untracked: new.txt" in ended.stdout
     assert (project.worktree / "a.py").read_text() == "early"
     git("commit", "-qam", "accepted", cwd=project.worktree)
     assert project.run().returncode == 0
