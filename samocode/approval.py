@@ -75,7 +75,7 @@ def _approve(session: Session) -> str:
         _lapse(session, f"the plan {plan} is gone", None)
         return f"The plan {plan} is gone: it cannot be approved."
     copy = f"{past.iteration:03d}-approved-plan.md"
-    files.write(session.folder / LOGS / copy, text)
+    files.write(session.logs / copy, text)
     digest = hashlib.sha256(essence(text).encode("utf-8", "surrogateescape")).hexdigest()
     session.history.append("approved", id=past.approval_id, plan=plan, digest=digest, copy=copy)
     return f"Plan {plan} approved; implementation may begin."
@@ -101,7 +101,7 @@ def _changed(session: Session, plan: str, copy: str) -> str | None:
     digest = hashlib.sha256(essence(now).encode("utf-8", "surrogateescape")).hexdigest()
     if past.approved and digest == past.approved.digest:
         return None
-    old = files.read_text(session.folder / LOGS / copy) or ""
+    old = plan_text(session, f"{LOGS}/{copy}") or ""
     diff = difflib.unified_diff(
         essence(old).splitlines(), essence(now).splitlines(), lineterm="", n=0
     )

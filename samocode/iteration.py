@@ -14,7 +14,7 @@ from samocode.config import Settings
 from samocode.decision import Decision, Facts, Limits
 from samocode.events import Event
 from samocode.history import local_now
-from samocode.session import LOGS, QA, Session, Snapshot
+from samocode.session import QA, Session, Snapshot
 from samocode.settled import Settled
 from samocode.stop import StopRequest
 from samocode.timing import Timing
@@ -71,7 +71,7 @@ class Iterations:
         pending = self.session.pending_iteration()
         if pending is None:
             return None
-        log = self.session.folder / LOGS / Path(str(pending.get("log"))).name
+        log = self.session.logs / Path(str(pending.get("log"))).name
         run = replace(claude.recover(log), left_over=tuple(map(str, left)))
         return self._evaluate(run, self.session.history.past.iteration + 1, log, None)
 
@@ -156,7 +156,7 @@ class Iterations:
         verify = self.session.project.verify
         if not verify or not self.session.history.past.approved:
             return None
-        log = self.session.folder / LOGS / f"{number:03d}-verify.log"
+        log = self.session.logs / f"{number:03d}-verify.log"
         self.say(f"VERIFY: {verify}")
         environ = claude.environment(self.settings.environ)
         code = processes.run_shell(

@@ -196,11 +196,20 @@ class Session:
         found = mapping(parse(files.read_any(self.folder / ITERATION)))
         return found if found.get("iteration") == self.history.past.iteration + 1 else None
 
+    @property
+    def logs(self) -> Path:
+        """The folder of logs and approved plans; there again when a child tidied it away."""
+        path = self.folder / LOGS
+        if path.is_symlink() or not path.is_dir():
+            if path.is_symlink() or path.exists():
+                files.set_aside(path)
+            path.mkdir(mode=0o700)
+        return path
+
     def log(self, number: int, phase: str, now: datetime) -> Path:
         """The log file of an iteration; free even when a killed loop took the same minute."""
         stem = f"{number:03d}-{now:%m-%d-%H%M}-{phase}"
-        (self.folder / LOGS).mkdir(mode=0o700, exist_ok=True)
-        path, extra = self.folder / LOGS / f"{stem}.jsonl", 1
+        path, extra = self.logs / f"{stem}.jsonl", 1
         while path.exists() or path.with_suffix(".stderr").exists():
             extra += 1
             path = path.with_name(f"{stem}-{extra}.jsonl")

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from samocode import __version__, claude, processes
 from samocode.config import Settings
 from samocode.errors import UserError
-from samocode.session import LOGS, Session
+from samocode.session import Session
 from samocode.stop import StopRequest
 
 SETUP_LINES = 20  # of a failed SETUP's output, shown
@@ -42,7 +42,7 @@ def _run_setup(
     if not command or session.worktree is None:
         return
     say(f"SETUP: {command}")
-    log = session.folder / LOGS / "setup.log"
+    log = session.logs / "setup.log"
     environ = claude.environment(settings.environ)
     code = processes.run_shell(
         command, session.cwd, environ, session.folder, log, settings.timeout, lambda: stop.requested
