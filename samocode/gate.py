@@ -151,7 +151,7 @@ class Gate:
     def _forget_typed(self) -> None:
         """What was typed before the questions were shown answers none of them."""
         self._typed = b""
-        if self.terminal is not None:
+        if self.terminal is not None and _in_foreground(self.terminal):
             with contextlib.suppress(termios.error):
                 termios.tcflush(self.terminal, termios.TCIFLUSH)
 
