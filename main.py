@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import final
 
 from samocode import cli, config, hook, policy, session, sessions, view
-from samocode.clone import ENV_FILE, environment
+from samocode.clone import ENV_FILE, environment, open_streams
 from samocode.config import Settings
 from samocode.decision import Decision, Exit, Limits
 from samocode.errors import UserError
@@ -40,6 +40,7 @@ def main(
     env_file: Path | None = ENV_FILE,
 ) -> int:
     """Run once; the exit code (protocol.md). Known trouble is a sentence, a bug its traceback."""
+    open_streams()
     try:
         options = cli.parse(sys.argv[1:] if argv is None else argv)
         if options.check_signal:
@@ -123,6 +124,9 @@ class Loop:
             code = Exit.BLOCKED if error.exit_code == Exit.USAGE else Exit(error.exit_code)
             return self.messenger.stop(code, "\n".join(error.problems))
         except Exception as error:
+            if not self.session.folder.is_dir():
+                why = "The session folder is gone: somebody removed it while the loop ran."
+                return self.messenger.stop(Exit.FAILED, why)
             if isinstance(error, OSError) and error.errno in FULL_DISK:
                 why = f"{error}: make room or give access, then go on. Nothing is lost."
                 return self.messenger.stop(Exit.FAILED, why)

@@ -29,6 +29,17 @@ def need_python() -> None:
     sys.exit(2)
 
 
+def open_streams() -> None:
+    """Started without stdin, stdout or stderr (some daemons, `>&-`), use the null device."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115 - lives as long as we
+    sys.stderr = sys.stderr or sys.stdout
+
+
 def environment() -> dict[str, str]:
     """A copy of the process's environment: the one place that reads it."""
     return dict(os.environ)

@@ -102,6 +102,8 @@ class Iterations:
 
     def _evaluate(self, run: claude.Run, number: int, log: Path, before: Snapshot | None) -> Ended:
         session, past = self.session, self.session.history.past
+        if not session.cwd.is_dir() and (made := session.ensure_worktree()):
+            self.say(f"   the working directory was gone: {made}")
         tampered = session.put_right(before) if before else ()
         changed = session.changed_code()
         Settled(session.folder / QA, self.timing.settle).wait(MAX_SETTLE)

@@ -4,6 +4,7 @@ every stop."""
 from __future__ import annotations
 
 import contextlib
+import os
 import shlex
 import sys
 import time
@@ -61,15 +62,16 @@ class View:
     def say(self, text: str = "") -> None:
         """Print lines, whatever characters are in them."""
         self._spoke = self.clock()
-        with contextlib.suppress(OSError, ValueError):
-            self.out.write(_printable(text) + "\n")
-            self.out.flush()
+        self.prompt(text + "\n")
 
     def prompt(self, text: str) -> None:
-        """The beginning of a line that a person completes."""
-        with contextlib.suppress(OSError, ValueError):
+        """Print the beginning of a line that a person completes."""
+        try:
             self.out.write(_printable(text))
             self.out.flush()
+        except OSError:  # nobody reads any more; Python must not fail on it at exit either
+            with contextlib.suppress(OSError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), self.out.fileno())
 
     def iteration(self, past: Past, limit: float) -> None:
         """The heading of an iteration."""
