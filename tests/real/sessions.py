@@ -1,0 +1,242 @@
+"""A session with the real CLI: the real loop as a process, and a script in place of the model.
+
+SAMOCODE_KEEP=FOLDER in the environment of pytest keeps a copy of every session folder there.
+"""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tests.api import Request, Text, Tool, Turn, Turns
+from tests.harness import LOOP, ROOT, Project
+from tests.real.cli import clean_env
+from tests.replies import bash, write
+from tests.script import Answer, iteration_on_disk, tool_results
+
+MAIN = ROOT / "main.py"
+NOWHERE = "http://127.0.0.1:9"  # the discard port: nobody listens
+NO_RETRY = {"CLAUDE_CODE_MAX_RETRIES": "0"}  # of the CLI's own: the loop has its own patience
+IDENTITY = ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_NOSYSTEM")  # set by tests/conftest.py
+KEEP = os.environ.get("SAMOCODE_KEEP")  # read at import: conftest.py clears it for the tests
+
+Event = dict[str, Any]
+
+
+@dataclass(kw_only=True)
+class RealProject(Project):
+    """A project whose children are the real CLI."""
+
+    claude: Path
+    api: str = NOWHERE
+    login: Callable[[Mapping[str, str]], dict[str, str]] = dict
+    """Makes of an environment with an API key one with another login."""
+    program: Path = LOOP
+    """The loop with a faster clock, or MAIN itself."""
+    loops: list[subprocess.Popen[str]] = field(default_factory=list[subprocess.Popen[str]])
+    """Those that were started and not waited for."""
+
+    def environ(self) -> dict[str, str]:
+        """From nothing: loopback, a dummy key, a HOME and a git identity of its own.
+
+        MAIN reads the .env of whoever runs the tests: a bot named there writes to nobody.
+        """
+        git = {name: os.environ[name] for name in IDENTITY}
+        loops = {"CLAUDE_PATH": str(self.claude), "TELEGRAM_API_URL": NOWHERE}
+        return self.login(clean_env(self.folder / "home", self.api) | git | loops | self.extra)
+
+    def command(self, *args: str) -> list[str]:
+        """The loop's command line."""
+        session = ["--config", str(self.config), "--session", self.name]
+        return [sys.executable, str(self.program), *session, *args]
+
+    def start(self, *args: str, task: str | None = None) -> subprocess.Popen[str]:
+        """Start the loop and leave it running; `real_project` ends what the test does not."""
+        self.loops.append(super().start(*args, task=task))
+        return self.loops[-1]
+
+    def iteration(self) -> int:
+        """The number of the iteration that was started last."""
+        return iteration_on_disk(self.folder / "sessions", self.name)()
+
+    def events(self, number: int) -> list[Event]:
+        """What the CLI printed in an iteration."""
+        (log,) = (self.session / "_logs").glob(f"{number:03d}-*.jsonl")
+        return [json.loads(line) for line in log.read_text().splitlines()]
+
+    def marked(self) -> list[psutil.Process]:
+        """Living processes that carry the session's mark."""
+        mark = str(self.session)
+        return [p for p in psutil.process_iter() if _environ(p).get("SAMOCODE_RUN") == mark]
+
+
+@contextmanager
+def real_project(folder: Path, repo: Path, claude: Path, name: str) -> Generator[RealProject]:
+    """A project for the test `name`; at its end nothing of it runs on, and it is kept if wished."""
+    project = RealProject(folder, repo, claude=claude)
+    try:
+        yield project
+    finally:
+        for loop in project.loops:
+            loop.kill()
+            loop.communicate()
+        for session in (folder / "sessions").glob(f"*-{project.name}"):
+            for process in project.marked():
+                with suppress(psutil.Error):
+                    process.kill()
+            if KEEP:
+                kept = Path(KEEP, re.sub(r"\W+", "-", name))
+                shutil.rmtree(kept, ignore_errors=True)
+                shutil.copytree(session, kept, symlinks=True)
+
+
+def _environ(process: psutil.Process) -> dict[str, str]:
+    """A process's environment; empty for one that is gone, dead or somebody else's."""
+    try:
+        return process.environ()
+    except (psutil.Error, OSError):
+        return {}
+
+
+def prompt_of(request: Request) -> str:
+    """The text of the first message: what the loop gave on stdin."""
+    content = request["messages"][0]["content"]
+    return content if isinstance(content, str) else "".join(block["text"] for block in content)
+
+
+def session_of(request: Request) -> Path:
+    """The session folder, as the prompt names it."""
+    found = re.search(r"^Session folder: (.+)$", prompt_of(request), re.M)
+    assert found, "the prompt does not name the session folder"
+    return Path(found[1])
+
+
+# What a scripted child does.
+
+
+def signal(status: str, **more: str) -> Tool:
+    """The child's last act, renamed into place. `wait` stands for `for`."""
+    given = {"for" if key == "wait" else key: value for key, value in more.items()}
+    text = shlex.quote(json.dumps({"status": status, **given}))
+    made = f'printf %s {text} > "$SAMOCODE_RUN/_signal.json.tmp"'
+    return bash(f'{made} && mv "$SAMOCODE_RUN/_signal.json.tmp" "$SAMOCODE_RUN/_signal.json"')
+
+
+def artifact(kind: str, text: str | Callable[[Request], str]) -> Answer:
+    """A document STAMP-kind.md in the session folder, by the Write tool."""
+
+    def reply(request: Request) -> Tool:
+        folder = session_of(request)
+        stamp = json.loads((folder / "_iteration.json").read_text())["stamp"]
+        told = text if isinstance(text, str) else text(request)
+        return write(folder / f"{stamp}-{kind}.md", told)
+
+    return reply
+
+
+# A whole session: the repository of tests/conftest.py gets a function `triple`.
+
+TESTS = f"{shlex.quote(sys.executable)} -m unittest"
+LOOK = bash('cat "$SAMOCODE_RUN"/_[itoq]*.*; git status --short')
+READ = Tool("Read", {"file_path": "a.py"})
+QUESTIONS = """# Questions
+
+## Q1: What should triple do with text?
+Why: `*` repeats it.
+- A) Repeat it
+- B) Refuse it
+Suggested: A, as double does
+Answer:
+
+## Q2: Where does it go?
+Why: it decides who can import it.
+Suggested: into a.py
+Answer:
+"""
+PLAN = """# Plan: triple
+
+## Phase 1: triple
+Mode: dop
+Files: a.py, test_a.py
+- [ ] a test of triple, then triple
+Verify: python -m unittest
+
+## Notes
+"""
+TICK = """
+plan=$(ls "$SAMOCODE_RUN"/*-plan-triple.md) && sed 's/- \\[ \\]/- [x]/' "$plan" > "$plan.tmp" &&
+mv "$plan.tmp" "$plan" && echo learned >> "$plan"
+"""
+DOUBLE = "    return number * 2\n"
+TRIPLE = "\n\ndef triple(number: int) -> int:\n    return number * 3\n"
+EDIT = Tool("Edit", {"file_path": "a.py", "old_string": DOUBLE, "new_string": DOUBLE + TRIPLE})
+TEST = """
+    def test_triple(self) -> None:
+        from a import triple
+
+        self.assertEqual(triple(2), 6)
+"""
+COMMIT = "git add a.py test_a.py && git commit --quiet -m 'Add triple' && git status --short"
+
+
+def close(note: str, last: Tool) -> Turn:
+    """The end of an iteration: a line in the notebook, then the signal."""
+    return Turn((bash(f'echo {shlex.quote(note)} >> "$SAMOCODE_RUN/_overview.md"'), last))
+
+
+def ask_for_approval(request: Request) -> Turn:
+    """The end of planning; the plan's name is known by now."""
+    (plan,) = session_of(request).glob("*-plan-triple.md")
+    return close("planned", signal("waiting", wait="plan_approval", plan=plan.name))
+
+
+SESSION: Turns = {
+    1: [
+        Turn((Text("I look around."), LOOK, READ)),
+        artifact("dive-numbers", "# Dive: numbers\na.py:1 doubles a number.\n"),
+        close("looked", signal("continue", phase="requirements")),
+    ],
+    2: [
+        LOOK,
+        lambda request: write(session_of(request) / "_qa.md", QUESTIONS),
+        close("asked", signal("waiting", wait="qa_answers")),
+    ],
+    3: [
+        LOOK,
+        artifact("requirements-triple", lambda request: tool_results(request)[-1]),
+        close("folded in", signal("continue", phase="planning")),
+    ],
+    4: [LOOK, artifact("plan-triple", PLAN), ask_for_approval],
+    5: [
+        Turn((LOOK, READ)),
+        EDIT,
+        bash(f"printf %s {shlex.quote(TEST)} >> test_a.py && {TESTS}"),
+        Turn((bash(TICK), bash(COMMIT))),
+        artifact("phase-1-triple", "# Phase 1\nDone.\n"),
+        close("built", signal("continue", phase="testing")),
+    ],
+    6: [
+        bash(TESTS),
+        artifact("test-triple", lambda request: tool_results(request)[-1]),
+        close("tested", signal("continue", phase="quality")),
+    ],
+    7: [
+        bash("git diff main..."),
+        artifact("review-triple", "# Review\nVerdict: pass\n"),
+        close("reviewed", signal("continue", phase="done")),
+    ],
+    8: [
+        artifact("summary-triple", "# Summary\nIt triples.\n"),
+        close("summed up", signal("done", summary="triple is there, tested.")),
+    ],
+}

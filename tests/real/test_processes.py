@@ -1,0 +1,190 @@
+"""No way to end an iteration leaves a process behind: the real CLI, and a tool that resists."""
+
+import shlex
+import signal as signals
+import subprocess
+import sys
+import time
+from collections.abc import Generator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.api import ScriptedApi, SessionScript, Tool
+from tests.harness import LOOP, wait_for
+from tests.real.sessions import MAIN, RealProject, real_project, signal
+from tests.replies import bash
+
+pytestmark = pytest.mark.real
+
+SOON = 10.0  # seconds until nothing of an iteration is alive
+HIDES = sys.platform == "linux"  # elsewhere a process without the mark cannot be found
+DETACH = """
+import os, signal
+os.setsid()
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+os.execv('/bin/sleep', ['sleep', '{}'])
+"""
+
+
+@dataclass(frozen=True)
+class Stubborn:
+    """A tool call that never ends, and processes of it that hide; `mark` is in their arguments."""
+
+    mark: str
+
+    def tool(self, hidden: bool = HIDES, ends: bool = False) -> Tool:
+        """Deaf, detached orphans, one without any environment; a deaf child; the tool itself."""
+        last = "sleep 0.5" if ends else f"tail -f /dev/null {self.mark}.none"
+        detach = f"{shlex.quote(sys.executable)} -c {shlex.quote(DETACH.format(self.mark))}"
+        deaf = f'(trap "" TERM; while :; do sleep {self.mark}; done) &'
+        orphans = f"({detach} &); " + (f"(env -i {detach} &); " if hidden else "")
+        return bash(f"{orphans}{deaf} {last}")
+
+    def alive(self) -> list[psutil.Process]:
+        """Those that live."""
+        found: list[psutil.Process] = []
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                dead = process.status() == psutil.STATUS_ZOMBIE
+                if not dead and self.mark in " ".join(process.cmdline()):
+                    found.append(process)
+        return found
+
+    def all_there(self, hidden: bool = HIDES) -> bool:
+        """Whether all have started."""
+        names = [process.name() for process in self.alive()]
+        return names.count("sleep") == 2 + hidden and "tail" in names
+
+
+@pytest.fixture
+def project(
+    tmp_path: Path, repo: Path, claude: Path, request: pytest.FixtureRequest
+) -> Generator[RealProject]:
+    """A project around the small repository."""
+    with real_project(tmp_path, repo, claude, request.node.name) as made:
+        yield made
+
+
+@pytest.fixture
+def stubborn() -> Generator[Stubborn]:
+    """Processes of this test alone; it leaves none of them."""
+    made = Stubborn(f"4000.{time.time_ns() % 10**12}")
+    yield made
+    for process in made.alive():
+        with suppress(psutil.Error):
+            process.kill()
+
+
+def api_for(project: RealProject, *first: Tool) -> ScriptedApi:
+    """An API whose first iteration runs these tools, and whose second is blocked at once."""
+    turns = {1: list(first), 2: [signal("blocked", reason="enough")]}
+    return ScriptedApi(SessionScript(turns, project.iteration))
+
+
+def claude_of(loop: subprocess.Popen[str], project: RealProject) -> psutil.Process:
+    """The CLI that runs under a loop."""
+    binary = str(project.claude.resolve())
+    (found,) = [p for p in psutil.Process(loop.pid).children() if p.exe() == binary]
+    return found
+
+
+def gone(project: RealProject, stubborn: Stubborn) -> bool:
+    """Whether nothing of the iteration lives."""
+    return not stubborn.alive() and not project.marked()
+
+
+@pytest.mark.parametrize(
+    ("program", "numbers", "code"),
+    [(MAIN, [signals.SIGTERM], 143), (LOOP, [signals.SIGINT, signals.SIGINT], 130)],
+    ids=["SIGTERM", "Ctrl-C twice"],
+)
+def test_a_stop_now_ends_everything(
+    project: RealProject,
+    stubborn: Stubborn,
+    program: Path,
+    numbers: list[signals.Signals],
+    code: int,
+) -> None:
+    """Detached, hidden, deaf: all gone when the loop is, and the record names them."""
+    project.program = program
+    with api_for(project, stubborn.tool()) as api:
+        project.api = api.url
+        loop = project.start(task="t")
+        wait_for(stubborn.all_there)
+        began = time.monotonic()
+        for number in numbers:
+            loop.send_signal(number)
+            time.sleep(0.2)
+        printed = loop.communicate(timeout=30)[0]
+    assert time.monotonic() - began < SOON
+    assert (loop.returncode, project.outcomes()) == (code, ["stopped"]), printed
+    assert gone(project, stubborn)
+    left = [entry.split()[1] for entry in project.history("iteration")[0]["left_over"]]
+    assert left.count("sleep") >= 2 + HIDES, "the detached ones, and the deaf one's"
+
+
+def test_a_good_end_leaves_nothing_either(project: RealProject, stubborn: Stubborn) -> None:
+    """What a tool left running is ended and on record; the work counts all the same."""
+    with api_for(project, stubborn.tool(ends=True), signal("continue")) as api:
+        project.api = api.url
+        assert project.run(task="t").returncode == 3
+    assert gone(project, stubborn)
+    first = project.history("iteration")[0]
+    assert first["outcome"] == "continue"
+    assert len(first["left_over"]) >= 2 + HIDES
+
+
+def test_the_time_limit_ends_everything(project: RealProject, stubborn: Stubborn) -> None:
+    """The next iteration begins on a clean machine and is told."""
+    with api_for(project, stubborn.tool()) as api:
+        project.api = api.url
+        loop = project.start("--timeout", "3", task="t")
+        wait_for(stubborn.all_there)
+        wait_for(lambda: project.outcomes() == ["timeout"])
+        assert not stubborn.alive()
+        assert loop.wait(timeout=30) == 3
+    (first, second) = project.history("iteration")
+    assert first["seconds"] < 3 + SOON and len(first["left_over"]) >= 3
+    assert second["outcome"] == "blocked"
+    assert "time limit" in (project.session / "_iteration.json").read_text()
+
+
+def test_a_killed_claude_is_a_crash_and_its_tools_end(
+    project: RealProject, stubborn: Stubborn
+) -> None:
+    """SIGKILL ends the CLI alone; the loop ends the rest and goes on."""
+    with api_for(project, stubborn.tool()) as api:
+        project.api = api.url
+        loop = project.start(task="t")
+        wait_for(stubborn.all_there)
+        claude_of(loop, project).kill()
+        wait_for(lambda: project.outcomes() == ["crash"], SOON)
+        assert not stubborn.alive()
+        assert loop.wait(timeout=30) == 3
+    first = project.history("iteration")[0]
+    assert first["exit"] == -signals.SIGKILL and "tail" in str(first["left_over"])
+    assert project.outcomes() == ["crash", "blocked"]
+
+
+def test_a_killed_loop_takes_its_child_along(project: RealProject, stubborn: Stubborn) -> None:
+    """The child ends by itself; what hid from it ends with the next start, which goes on."""
+    with api_for(project, stubborn.tool(hidden=False)) as api:
+        project.api = api.url
+        loop = project.start(task="t")
+        wait_for(lambda: stubborn.all_there(hidden=False))
+        child = claude_of(loop, project)
+        loop.kill()
+        wait_for(lambda: not child.is_running(), 5)
+        wait_for(lambda: "tail" not in [process.name() for process in stubborn.alive()], 5)
+        ended = project.run()
+    assert ended.returncode == 3, ended.stdout + ended.stderr
+    assert gone(project, stubborn)
+    (first, second) = project.history("iteration")
+    assert (first["outcome"], first["recovered"]) == ("interrupted", True)
+    assert second["outcome"] == "blocked"
+    assert "sleep" in str(first["left_over"])
+    assert first["session_id"] == project.events(1)[0]["session_id"]
