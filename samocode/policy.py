@@ -33,7 +33,8 @@ BLOCKING = {
     ),
     "invalid_request": (
         "invalid_request",
-        "The API refuses the request. Look at the log named below and at CLAUDE_ARGS.",
+        "The API refuses the request for good; what Claude said names the reason (a spending cap, "
+        "a request too large, a wrong flag in CLAUDE_ARGS).",
     ),
 }
 """API failures that time does not mend: class -> (outcome, remedy). Any class not named here is
