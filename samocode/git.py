@@ -6,12 +6,13 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from samocode.errors import UserError
 
+WORKTREE_WAITS = (0.1, 0.3, 1.0, 3.0)  # seconds before the tries after the first
 TIMEOUT = 300  # seconds; a worktree of a very large repository takes minutes
 LOCATION_VARIABLES = (
     "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY",
@@ -141,11 +142,18 @@ class Repository:
                 "branch."
             )
         at.parent.mkdir(parents=True, exist_ok=True)
+        new = not self.exists(worktree.branch)
+        self._worktree("add", "-f", arguments=lambda: self._target(worktree))
+        if new:
+            return f"worktree {at} on new branch {worktree.branch}, from {worktree.base}"
+        return f"worktree {at} made again from branch {worktree.branch}"
+
+    def _target(self, worktree: Worktree) -> list[str]:
+        """What to check out where; a try that failed half-way may have made the branch."""
+        path = str(worktree.path.resolve())
         if self.exists(worktree.branch):
-            self._add("-f", str(at), worktree.branch)
-            return f"worktree {at} made again from branch {worktree.branch}"
-        self._add("-f", "--no-track", "-b", worktree.branch, str(at), worktree.base)
-        return f"worktree {at} on new branch {worktree.branch}, from {worktree.base}"
+            return [path, worktree.branch]
+        return ["--no-track", "-b", worktree.branch, path, worktree.base]
 
     def check_free(self, worktree: Worktree) -> None:
         """UserError when a new session's path or branch is somebody else's already."""
@@ -193,16 +201,22 @@ class Repository:
             stat or ""
         ).rstrip()
 
-    def _add(self, *args: str) -> None:
-        answer = _git(self.top, self.environ, "worktree", "add", *args)
-        if answer.returncode != 0:
-            raise UserError(f"git worktree add failed: {answer.stderr.strip().splitlines()[-1:]}")
+    def _worktree(self, *args: str, arguments: Callable[[], list[str]] = list) -> str:
+        """`git worktree ...`, patiently: it fails when it meets another worktree half made."""
+        answer = _git(self.top, self.environ, "worktree", *args, *arguments())
+        for wait in WORKTREE_WAITS:
+            if answer.returncode == 0:
+                return answer.stdout
+            time.sleep(wait)
+            answer = _git(self.top, self.environ, "worktree", *args, *arguments())
+        why = " ".join(answer.stderr.strip().splitlines()[-1:])
+        raise UserError(f"git worktree {args[0]} failed in {self.top}: {why}")
 
     def _wait_until_made(self, at: Path) -> None:
         """A loop killed in `git worktree add` leaves git at work; git locks the worktree until it
         is whole."""
         for _ in range(TIMEOUT):
-            listing = self.call("worktree", "list", "--porcelain", "-z") or ""
+            listing = self._worktree("list", "--porcelain", "-z")
             if not any(
                 f"worktree {at}\0" in b + "\0" and "\0locked initializing" in b
                 for b in listing.split("\0\0")
@@ -217,7 +231,7 @@ class Repository:
     def _registered(self) -> dict[Path, str]:
         """Path -> branch ("" when detached) of every worktree git knows."""
         found: dict[Path, str] = {}
-        for block in (self.call("worktree", "list", "--porcelain", "-z") or "").split("\0\0"):
+        for block in (self._worktree("list", "--porcelain", "-z")).split("\0\0"):
             entries = [line.partition(" ") for line in block.split("\0")]
             lines = {key: value for key, _, value in entries}
             if "worktree" in lines:

@@ -11,9 +11,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, final
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from loop import FAST, main
+from main import main
+from tests.fakes.loop import FAST
 
 ROOT = str(Path(__file__).resolve().parents[2])
 PRODUCT = (f"{ROOT}/samocode/", f"{ROOT}/main.py")
@@ -62,7 +63,7 @@ if __name__ == "__main__":
     lines = Lines(os.environ.get("DIE_BEFORE", "none:0:0"))
     sys.settrace(lines)
     try:
-        code = main(sys.argv[1:], FAST)
+        code = main(sys.argv[1:], FAST, env_file=None)
     finally:
         sys.settrace(None)
         if "LINES_RAN" in os.environ:

@@ -174,7 +174,9 @@ class Child:
         """Go on."""
         return {"status": "continue"} | ({"phase": step.next} if step.next else {})
 
-    def do_ask(self, step: Step, kind: str = "qa_answers", answer: str = "") -> Mapping[str, object]:
+    def do_ask(
+        self, step: Step, kind: str = "qa_answers", answer: str = ""
+    ) -> Mapping[str, object]:
         """Ask all of `words` in one write; go on when an earlier try of this step got its answers
         already."""
         path = self.session / "_qa.md"
@@ -252,4 +254,3 @@ def script() -> str:
         f"sys.path.insert(0, {str(root)!r})\nfrom tests.fakes import story\n"
         "story.Child(SESSION, ITERATION, Path(os.environ['FAKE_STEPS'])).play()\n"
     )
-
