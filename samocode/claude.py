@@ -141,20 +141,15 @@ def run(
 ) -> Run:
     """Spawn the CLI, watch it to its end, and end everything it started. `show` gets each event,
     None while silent."""
+    if not os.access(settings.claude, os.X_OK):  # an update at night takes it away for a moment
+        return Run("itself", None, stderr=f"{settings.claude} is gone or not executable")
     session_id = str(uuid.uuid4())
     began = time.monotonic()
     with _open_logs(job.log) as (log, stderr, stdin):
         stdin.write(prompt(job.session))
         stdin.seek(0)
-        main = processes.spawn(
-            command(settings, job, session_id),
-            job.cwd,
-            environment(settings.environ),
-            job.session,
-            stdin,
-            log,
-            stderr,
-        )
+        words, environ = command(settings, job, session_id), environment(settings.environ)
+        main = processes.spawn(words, job.cwd, environ, job.session, stdin, log, stderr)
         with job.log.open("rb") as tail:
             watch = _Watch(main, tail, timing, show, job.limit)
             try:

@@ -49,8 +49,6 @@ class Facts:
     untracked: tuple[str, ...] = ()
     progress: bool = True
     stop: bool = False
-    budgeted: bool = False
-    """The CLI was given --max-budget-usd by the loop."""
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,11 @@ def write_bytes(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(fd)
-    temporary.replace(path)
+    try:
+        temporary.replace(path)
+    except IsADirectoryError:
+        set_aside(path)
+        temporary.replace(path)
 
 
 def append(path: Path, data: bytes) -> None:

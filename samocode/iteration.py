@@ -105,6 +105,8 @@ class Iterations:
         if not session.cwd.is_dir() and (made := session.ensure_worktree()):
             self.say(f"   the working directory was gone: {made}")
         tampered = session.put_right(before) if before else ()
+        if before:
+            session.put_iteration_right()
         changed = session.changed_code()
         Settled(session.folder / QA, self.timing.settle).wait(MAX_SETTLE)
         said = self._protect_questions(before)

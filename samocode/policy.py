@@ -135,45 +135,36 @@ def _go_on(facts: Facts, signal: Signal, past: Past, limits: Limits, timing: Tim
 def _without_signal(facts: Facts, past: Past, limits: Limits, timing: Timing) -> Decision:
     run, told = facts.run, facts.run.facts
     if facts.stop or run.ended == "stopped":
-        return Decision(
-            "stopped",
-            facts.phase,
-            "go",
-            note="It was stopped by the human before it ended." + _left(facts),
-        )
+        note = "It was stopped by the human before it ended." + _left(facts)
+        return Decision("stopped", facts.phase, "go", note=note)
     if run.ended == "killed_loop":
-        return Decision(
-            "interrupted",
-            facts.phase,
-            "go",
-            note="The loop was killed while it ran." + _left(facts),
-        )
-    error = "authentication_failed" if run.ended == "auth" else told.error
-    if error not in BLOCKING and told.status in PERMANENT_STATUSES:
-        error = "invalid_request"
+        note = "The loop was killed while it ran." + _left(facts)
+        return Decision("interrupted", facts.phase, "go", note=note)
+    error = _error_class(facts)
     if error in BLOCKING:
         outcome, remedy = BLOCKING[error]
         return _blocked(facts, outcome, f"{remedy} (Claude said: {told.text[:300] or error})")
     if told.subtype == "error_max_budget_usd":
-        return Decision(
-            "budget",
-            facts.phase,
-            "stop",
-            Exit.LIMIT,
-            "The cost cap ended the iteration.",
-            _left(facts),
-        )
+        why = "The cost cap ended the iteration."
+        return Decision("budget", facts.phase, "stop", Exit.LIMIT, why, _left(facts))
     if run.ended == "timeout":
         return _timeout(facts, past)
     if error == "rate_limit" and told.limit_rejected:
-        return _limit(facts, limits, timing, "limited", facts.phase) or _transient(
-            facts, past, limits, timing
-        )
+        wait = _limit(facts, limits, timing, "limited", facts.phase)
+        return wait or _transient(facts, past, limits, timing)
     if error:
         return _transient(facts, past, limits, timing)
-    if not told.finished:
-        return _crash(facts, past, timing)
-    return _silent(facts, past)
+    return _silent(facts, past) if told.finished else _crash(facts, past, timing)
+
+
+def _error_class(facts: Facts) -> str | None:
+    """What ended the run, by the CLI's own class; a permanent status beats a vague class."""
+    told = facts.run.facts
+    if facts.run.ended == "auth":
+        return "authentication_failed"
+    if told.error not in BLOCKING and told.status in PERMANENT_STATUSES:
+        return "invalid_request"
+    return told.error
 
 
 def _timeout(facts: Facts, past: Past) -> Decision:

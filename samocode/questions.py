@@ -13,6 +13,7 @@ ANSWER = re.compile(r"^\**Answer\**[ \t]*:\**", re.M | re.I)
 SUGGESTED = re.compile(r"^\**Suggested\**[ \t]*:\**[ \t]*(\S.*)$", re.M | re.I)
 UNCONFIRMED = re.compile(r"^Unconfirmed: ?(.*)$", re.M)
 FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
+MAX_NEW = 50  # questions that one iteration may ask; a person has to answer them
 PLACEHOLDERS = frozenset({"tbd", "todo", "pending"})
 APPROVALS = frozenset({"a", "y", "yes", "ok", "okay", "approve", "approved", "lgtm", "a approve"})
 
@@ -119,8 +120,10 @@ def confirms(answer: str) -> bool:
 
 
 def problems(document: Document, recorded: Collection[int]) -> tuple[str, ...]:
-    """What is wrong with the numbers of new questions, one sentence each."""
+    """What is wrong with the new questions, one sentence each."""
     said: list[str] = []
+    if len(document.questions) > len(recorded) + MAX_NEW:
+        said.append(f"More than {MAX_NEW} new questions: ask only what decides something.")
     seen: set[int] = set()
     for question in document.questions:
         if question.id in seen:

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -29,6 +30,7 @@ TASK, OVERVIEW, QA, ITERATION, LOCK, LOGS = (
 NO_PROGRESS = frozenset({TASK, OVERVIEW, ITERATION, LOCK, LOGS, signals.FILE, "_history.jsonl"})
 """What the loop writes, and what a child writes in every iteration: a change there is no
 progress."""
+MAX_DEPTH = 20  # folders below the session folder that count as progress; a child may nest for ever
 SKELETON = """# {name}
 
 ## Status
@@ -63,6 +65,7 @@ class Session:
     project: Project
     repository: Repository | None
     history: History = field(repr=False)
+    _iteration_text: str = field(default="", repr=False, init=False)
 
     @property
     def name(self) -> str:
@@ -167,6 +170,7 @@ class Session:
     def put_right(self, before: Snapshot) -> tuple[str, ...]:
         """Restore history and task if they differ, the other version kept beside; their names."""
         changed: list[str] = []
+        self.folder.mkdir(mode=0o700, exist_ok=True)
         for path, data in ((self.history.path, before.history), (self.folder / TASK, before.task)):
             if files.read_any(path) != data:
                 if path.exists() or path.is_symlink():
@@ -182,14 +186,18 @@ class Session:
         if self.worktree:
             tree = self.worktree.path
             parts += [_stat(tree / name, tree) for name in self.untracked()]
-        for path in sorted(self.folder.rglob("*")):
-            if path.relative_to(self.folder).parts[0] not in NO_PROGRESS:
-                parts.append(_stat(path, self.folder))
+        parts += sorted(_artifacts(self.folder))
         return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
 
     def write_iteration(self, values: Mapping[str, object]) -> None:
         """`_iteration.json`: the one thing in a child's view that changes every time."""
-        files.write(self.folder / ITERATION, json.dumps(values, indent=1) + "\n")
+        self._iteration_text = json.dumps(values, indent=1) + "\n"
+        files.write(self.folder / ITERATION, self._iteration_text)
+
+    def put_iteration_right(self) -> None:
+        """A forged `_iteration.json` must not pass for one that a killed loop began."""
+        if files.read_any(self.folder / ITERATION) != self._iteration_text.encode():
+            files.write(self.folder / ITERATION, self._iteration_text)
 
     def pending_iteration(self) -> Mapping[str, object] | None:
         """The iteration that a killed loop began and never recorded."""
@@ -266,6 +274,18 @@ def open_session(
     history = History(folder / "_history.jsonl").load(repair)
     repository = Repository.find(project.main_repo, environ) if history.past.worktree else None
     return Session(folder, project, repository, history)
+
+
+def _artifacts(folder: Path) -> Iterator[str]:
+    """What stands in the session folder besides what changes anyway, a few folders deep."""
+    for top, names, found in os.walk(folder):
+        here = Path(top)
+        if here == folder:
+            names[:] = [name for name in names if name not in NO_PROGRESS]
+            found = [name for name in found if name not in NO_PROGRESS]
+        if len(here.relative_to(folder).parts) >= MAX_DEPTH:
+            names.clear()
+        yield from (_stat(here / name, folder) for name in (*names, *found))
 
 
 def _stat(path: Path, top: Path) -> str:
