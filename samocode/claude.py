@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import subprocess
 import sys
 import tempfile
 import time
@@ -15,7 +14,7 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Literal, final
+from typing import IO
 
 from samocode import git, processes
 from samocode.clone import CLONE, COMMANDS, WORKFLOW
@@ -23,6 +22,7 @@ from samocode.config import Settings
 from samocode.events import Event, Facts, Reader
 from samocode.stop import StopRequest
 from samocode.timing import Timing
+from samocode.watch import Ended, Watch
 
 TOOLS = "Bash,Edit,Read,Write,Agent,WebFetch,WebSearch"
 """Built-in tools of the child. The others wait for a person or a later moment, which mislead it in
@@ -52,12 +52,8 @@ FIXED = {
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_EDITOR": "true",
 }
-AUTH_RETRIES = (
-    3  # 401 or 403 this often: the login is wrong; the CLI's own retries would take three minutes
-)
 TAIL_BYTES = 4000
 MAX_LEFT_OVER = 50  # names in the history; a tree that forks while it ends has thousands
-Ended = Literal["itself", "timeout", "stopped", "no_init", "after_result", "auth", "killed_loop"]
 
 
 @dataclass(frozen=True)
@@ -151,7 +147,7 @@ def run(
         words, environ = command(settings, job, session_id), environment(settings.environ)
         main = processes.spawn(words, job.cwd, environ, job.session, stdin, log, stderr)
         with job.log.open("rb") as tail:
-            watch = _Watch(main, tail, timing, show, job.limit)
+            watch = Watch(main, tail, timing, show, job.limit)
             try:
                 ended = watch.until_end(stop)
             finally:
@@ -178,59 +174,6 @@ def recover(log: Path | None) -> Run:
     stderr = _tail(log.with_suffix(".stderr")) if log else ""
     told = reader.facts
     return Run("killed_loop", None, told, session_id=told.session_id, stderr=stderr)
-
-
-@final
-class _Watch:
-    """Follows a running child by its log file until something ends it."""
-
-    def __init__(
-        self,
-        main: subprocess.Popen[bytes],
-        tail: IO[bytes],
-        timing: Timing,
-        show: Callable[[Event | None], None],
-        limit: float,
-    ) -> None:
-        self.reader = Reader()
-        self._main, self._tail, self._timing, self._show = main, tail, timing, show
-        self._start = self._heard = time.monotonic()
-        self._limit = limit
-
-    def read_on(self) -> None:
-        """Read what the log holds by now and show it."""
-        while data := self._tail.read(1 << 20):
-            for event in self.reader.feed(data):
-                self._heard = time.monotonic()
-                self._show(event)
-
-    def until_end(self, stop: StopRequest) -> Ended:
-        """Why the run is over: it ended, or one of the loop's reasons to end it."""
-        reaped = time.monotonic()
-        while True:
-            gone = self._main.poll() is not None
-            self.read_on()
-            if gone:
-                return "itself"
-            if reason := self._reason(stop):
-                return reason
-            self._show(None)
-            if time.monotonic() - reaped > 1:  # adopted orphans must not pile up as zombies
-                processes.reap(self._main)
-                reaped = time.monotonic()
-            time.sleep(self._timing.tick)
-
-    def _reason(self, stop: StopRequest) -> Ended | None:
-        now, facts = time.monotonic(), self.reader.facts
-        if stop.now:
-            return "stopped"
-        if now - self._start > self._limit:
-            return "timeout"
-        if not facts.started and now - self._start > self._timing.init_grace:
-            return "no_init"
-        if facts.finished and now - self._heard > self._timing.result_grace:
-            return "after_result"
-        return "auth" if facts.auth_retries >= AUTH_RETRIES else None
 
 
 @contextmanager

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from samocode import approval, questions
-from samocode.iteration import recorded
 from samocode.past import Asked
 from samocode.session import QA, Session
 from samocode.settled import Settled
@@ -90,7 +89,7 @@ class Gate:
             known = session.history.past.answers.get(number)
             if found and found.answer is not None and found.answer != known:
                 self._record(asked, found.answer, "file")
-        blocks = [recorded(session, document, n) for n in session.history.past.asked]
+        blocks = [session.recorded(document, n) for n in session.history.past.asked]
         missing = [b for b in blocks if _differs(document.find(b.id), b)]
         for question in missing:
             document = _put(document, question)

@@ -143,7 +143,7 @@ class Iterations:
         self.session.clear_questions()
         now = self.session.read_questions()
         old = questions.parse(before.questions) if before else now
-        kept = {n: recorded(self.session, old, n) for n in past.asked}
+        kept = {n: self.session.recorded(old, n) for n in past.asked}
         document, said = questions.protect(now, kept)
         if now.questions or kept:
             self.session.write_questions(document)
@@ -209,15 +209,3 @@ class Iterations:
             recovered=run.ended == "killed_loop" or None,
             denied=list(told.denials) or None,
         )
-
-
-def recorded(session: Session, document: questions.Document, number: int) -> questions.Question:
-    """A question on record as it must stand: as in `document` when its answer is the recorded one,
-    else rebuilt."""
-    past = session.history.past
-    answer = past.answers.get(number)
-    stands = document.find(number)
-    if stands and stands.answer == answer:
-        return stands
-    rebuilt = questions.parse(past.asked[number].text).questions[0]
-    return questions.answered(rebuilt, answer) if answer is not None else rebuilt

@@ -8,11 +8,10 @@ import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-QUESTION = re.compile(r"^#{2,4} \**Q(\d{1,18})\b[*:.) \t]*(.*)$", re.M)
-ANSWER = re.compile(r"^\**Answer\**[ \t]*:\**", re.M | re.I)
+from samocode.fences import ANSWER, QUESTION, left_open, masked
+
 SUGGESTED = re.compile(r"^\**Suggested\**[ \t]*:\**[ \t]*(\S.*)$", re.M | re.I)
 UNCONFIRMED = re.compile(r"^Unconfirmed: ?(.*)$", re.M)
-FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
 MAX_NEW = 50  # questions that one iteration may ask; a person has to answer them
 PLACEHOLDERS = frozenset({"tbd", "todo", "pending"})
 APPROVALS = frozenset({"a", "y", "yes", "ok", "okay", "approve", "approved", "lgtm", "a approve"})
@@ -52,14 +51,14 @@ class Document:
 def parse(text: str) -> Document:
     """Read `_qa.md`. Never fails: what is no question is preamble or belongs to the question above
     it."""
-    masked = _mask_fences(text)
-    heads = list(QUESTION.finditer(masked))
+    plain = masked(text)
+    heads = list(QUESTION.finditer(plain))
     ends = [*(h.start() for h in heads[1:]), len(text)]
     spans = zip(heads, ends, strict=False)
     return Document(
         preamble=text[: heads[0].start()] if heads else text,
         questions=tuple(
-            _question(h, text[h.start() : end], masked[h.start() : end]) for h, end in spans
+            _question(h, text[h.start() : end], plain[h.start() : end]) for h, end in spans
         ),
     )
 
@@ -152,10 +151,10 @@ def appended(document: Document, question: Question) -> Document:
     return _joined(document.preamble, [*document.questions, question])
 
 
-def _question(head: re.Match[str], text: str, masked: str) -> Question:
-    mark = ANSWER.search(masked)
+def _question(head: re.Match[str], text: str, plain: str) -> Question:
+    mark = ANSWER.search(plain)
     above = text[: mark.start()] if mark else text
-    suggestion = SUGGESTED.search(masked[: len(above)])
+    suggestion = SUGGESTED.search(plain[: len(above)])
     unconfirmed = "\n".join(line.rstrip("\r") for line in UNCONFIRMED.findall(above))
     answer = meaning(text[mark.end() :]) if mark else None
     if answer is not None and unconfirmed and confirms(answer):
@@ -174,7 +173,7 @@ def _rewrite(question: Question, answer: str, extra: list[str]) -> Question:
     """The block with `extra` lines above its `Answer:` and `answer` after it; everything else as it
     was."""
     eol = "\r\n" if "\r\n" in question.text else "\n"
-    mark = ANSWER.search(_mask_fences(question.text))
+    mark = ANSWER.search(masked(question.text))
     above = question.text[: mark.start()] if mark else question.text.rstrip() + eol
     tail = question.text[len(question.text.rstrip()) :] or eol
     lines = "".join(line + eol for line in extra)
@@ -194,7 +193,7 @@ def _restored(now: Question | None, old: Question, said: list[str]) -> Question:
 def sealed(question: Question) -> Question:
     """A new question, open: what a child put after `Answer:` stands above it, unconfirmed."""
     told = question.answer.splitlines() if question.answer else []
-    if not told and ANSWER.search(_mask_fences(question.text)):
+    if not told and ANSWER.search(masked(question.text)):
         return question
     return _rewrite(question, "", [f"Unconfirmed: {line}".rstrip() for line in told])
 
@@ -207,7 +206,7 @@ def _renumbered(question: Question, number: int) -> Question:
 def _noting(old: Question, other: str) -> Question:
     """A recorded question with its recorded answer, and the text that stood in its place as
     unconfirmed lines."""
-    mark = ANSWER.search(_mask_fences(old.text))
+    mark = ANSWER.search(masked(old.text))
     at = mark.start() if mark else len(old.text)
     lines = "".join(f"Unconfirmed: {line}\n" for line in other.splitlines())
     return parse(old.text[:at] + lines + old.text[at:]).questions[0]
@@ -217,7 +216,7 @@ def _joined(preamble: str, blocks: Iterable[Question]) -> Document:
     """Blocks one below the other, each heading at the beginning of a line, a blank line between."""
     if preamble and not preamble.endswith("\n"):
         preamble += "\n"
-    if mark := _left_open(preamble):
+    if mark := left_open(preamble):
         preamble += f"{mark}\n"
     return Document(preamble, tuple(map(_ending_in_a_blank_line, blocks)))
 
@@ -226,62 +225,6 @@ def _ending_in_a_blank_line(block: Question) -> Question:
     if block.text.endswith(("\n\n", "\n\r\n")):
         return block
     return replace(block, text=block.text + ("\n" if block.text.endswith("\n") else "\n\n"))
-
-
-def _mask_fences(text: str) -> str:
-    """The text with fenced code blanked, offsets kept.
-
-    People forget to close fences, and a form that vanished in one would keep the gate shut. So a
-    fence that does not close is none, nor is one that would hide the `Answer:` of its question or,
-    opened in an answer, the next question.
-    """
-    lines = text.splitlines(keepends=True)
-    ahead = _answers_ahead(lines)
-    unclosed: dict[str, int] = {}  # per mark: from this length up nothing closes in this zone
-    at, zone = 0, ""
-    while at < len(lines):
-        if QUESTION.match(lines[at]) or (zone == "question" and ANSWER.match(lines[at])):
-            zone, unclosed = "question" if QUESTION.match(lines[at]) else "answer", {}
-        opening = FENCE.match(lines[at])
-        if opening and len(opening[1]) < unclosed.get(opening[1][0], 1 << 30):
-            end = _closing(lines, at, opening[1], zone == "answer")
-            if end is None:
-                unclosed[opening[1][0]] = len(opening[1])
-            elif zone != "question" or ahead[end + 1]:
-                blank = [re.sub(r"[^\r\n]", " ", line) for line in lines[at : end + 1]]
-                lines[at : end + 1] = blank
-                at = end
-        at += 1
-    return "".join(lines)
-
-
-def _left_open(preamble: str) -> str | None:
-    """The mark of a fence that the preamble opens and leaves open."""
-    mark = None
-    for fence in filter(None, map(FENCE.match, preamble.splitlines())):
-        if mark is None:
-            mark = fence[1]
-        elif fence[1].startswith(mark) and not fence[2].strip():
-            mark = None
-    return mark
-
-
-def _answers_ahead(lines: list[str]) -> list[bool]:
-    """For each line (and the end): whether an `Answer:` comes before the next question."""
-    ahead = [False]
-    for line in reversed(lines):
-        ahead.append(bool(ANSWER.match(line)) or (not QUESTION.match(line) and ahead[-1]))
-    return ahead[::-1]
-
-
-def _closing(lines: list[str], at: int, mark: str, in_answer: bool) -> int | None:
-    for number in range(at + 1, len(lines)):
-        if in_answer and QUESTION.match(lines[number]):
-            return None
-        fence = FENCE.match(lines[number])
-        if fence and fence[1].startswith(mark) and not fence[2].strip():
-            return number
-    return None
 
 
 def _without_comments(text: str) -> str:

@@ -17,7 +17,7 @@ from samocode.git import Repository, State, Worktree
 from samocode.history import History
 from samocode.outside import mapping, parse
 from samocode.project import Project
-from samocode.questions import Document
+from samocode.questions import Document, Question
 
 TASK, OVERVIEW, QA, ITERATION, LOCK, LOGS = (
     "_task.md",
@@ -133,6 +133,16 @@ class Session:
         """Replace `_qa.md`, if its text differs."""
         if document.text() != self.read_questions().text():
             files.write(self.folder / QA, document.text())
+
+    def recorded(self, document: Document, number: int) -> Question:
+        """A question on record as it must stand: as in `document` when its answer is the recorded
+        one, else rebuilt from the record."""
+        past = self.history.past
+        answer, stands = past.answers.get(number), document.find(number)
+        if stands and stands.answer == answer:
+            return stands
+        rebuilt = questions.parse(past.asked[number].text).questions[0]
+        return questions.answered(rebuilt, answer) if answer is not None else rebuilt
 
     def situation(self) -> signals.Situation:
         """What a signal is judged by: the very same facts for the loop and for the Stop hook."""
