@@ -1,0 +1,203 @@
+#!/usr/bin/env python3
+"""Kill the loop with SIGKILL at random moments of a session of some thirty iterations, start it
+again each time, and hold it to what protocol.md promises.
+
+    python bench/crash.py --kills 300 --seed 7            all ways to choose the moment, in turn
+    python bench/crash.py --kills 100 --how line          before a random line of the loop's code
+
+Ends with 1, the seed and the folder at the first promise that did not hold.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from tests.crashing import GONE_WITHIN, Telling, Violation, holds, started
+from tests.harness import Project
+from tests.killing import BEFORE_EXEC, DYING, HOWS, PATIENCE, Death, How, wait
+
+ENDS = {0: "done", 3: "blocked: the story wants a note"}
+
+
+@dataclass
+class Tally:
+    """One row of the table."""
+
+    how: str
+    sessions: int = 0
+    kills: int = 0
+    starts: int = 0
+    iterations: int = 0
+    recovered: int = 0
+    answers: int = 0
+    longest: float = 0.0
+    """Seconds that a child outlived its loop."""
+    seconds: float = 0.0
+    places: set[str] = field(default_factory=set[str])
+    """Where it died, in the way that knows: line."""
+
+
+def tell(telling: Telling, death: Death, kills: int, tally: Tally) -> None:
+    """One session to its end, with at most so many kills. Violation when a promise did not hold."""
+    began, last = time.monotonic(), tally.kills + kills
+    telling.human.start()
+    try:
+        while live_once(telling, death if tally.kills < last else None, tally):
+            pass
+        telling.check_end()
+    finally:
+        telling.human.over.set()
+        telling.human.join()
+    tally.sessions += 1
+    tally.iterations += len(telling.lines("iteration"))
+    tally.recovered += sum("recovered" in line for line in telling.lines("iteration"))
+    tally.answers += telling.human.saves
+    tally.seconds += time.monotonic() - began
+
+
+def live_once(telling: Telling, death: Death | None, tally: Tally) -> bool:
+    """One start of the loop, and its end; whether the session needs another."""
+    loop = started(telling, death.environ() if death else {}, DYING)
+    try:
+        if death:
+            death.strike(loop, telling.project.folder)
+        wait(loop, PATIENCE)
+        holds(loop.returncode is not None, "it hangs")
+    finally:
+        loop.kill()
+        loop.wait()
+    tally.starts += 1
+    if loop.returncode == -9:
+        tally.kills += 1
+        if death:
+            tally.places |= {death.place} - {""}
+            if death.dice.random() < 0.25:
+                tally.longest = max(tally.longest, child_gone(telling.project))
+            if death.dice.random() < 0.2:
+                telling.tear()
+        telling.check()
+        return True
+    telling.check()
+    holds(loop.returncode in ENDS, f"exit code {loop.returncode}")
+    return loop.returncode != 0
+
+
+def child_gone(project: Project) -> float:
+    """Seconds until no child holds the lock that each holds for life."""
+    began = time.monotonic()
+    with (project.steps / "one-child").open("a") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lasted = time.monotonic() - began
+                holds(lasted < GONE_WITHIN, "the child outlived its loop")
+                time.sleep(0.02)
+            else:
+                return time.monotonic() - began
+
+
+def isolate(top: Path) -> None:
+    """A HOME of our own, and no variable that leads to Claude, Telegram or git."""
+    foreign = ("CLAUDE", "ANTHROPIC", "AI_AGENT", "TELEGRAM_", "SAMOCODE_", "GIT_", "XDG_")
+    for name in [name for name in os.environ if name.startswith(foreign)]:
+        del os.environ[name]
+    (top / "home").mkdir(parents=True)
+    (top / "gitconfig").write_text("[user]\nname = Test\nemail = test@example.invalid\n")
+    os.environ |= {"HOME": str(top / "home"), "GIT_CONFIG_GLOBAL": str(top / "gitconfig")}
+    os.environ["GIT_CONFIG_NOSYSTEM"] = "1"
+    # The children's `env python3`: a pyenv in its place takes 0.1 s more for each.
+    os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+
+
+def place(top: Path, name: str, seed: object) -> Telling:
+    """A new project with a small repository."""
+    folder, repo = top / name, top / name / "repo"
+    repo.mkdir(parents=True)
+    (repo / "a.py").write_text("print(1)\n")
+    for args in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-qm", "Start"]):
+        subprocess.run(["git", *args], cwd=repo, check=True)
+    return Telling(Project(folder, repo), seed)
+
+
+def lines_of(top: Path) -> list[str]:
+    """Every line of the product that a session runs when nobody kills it, and the moment between
+    fork and exec."""
+    telling = place(top, "undisturbed", "undisturbed")
+    ran = top / "lines-ran"
+    os.environ["LINES_RAN"] = str(ran)
+    telling.project.extra = {"LINES_RAN": str(ran)}
+    tell(telling, Death((), random.Random(0), []), 0, Tally("undisturbed"))  # noqa: S311
+    return [*sorted(set(ran.read_text().split())), *[BEFORE_EXEC] * 10]
+
+
+def rows(how: How, kills: int, seed: int, top: Path, lines: list[str]) -> Iterator[Tally]:
+    """Sessions killed in one way until the kills are used up; the tally after each."""
+    tally = Tally(how)
+    while tally.kills < kills:
+        name = f"{seed}-{how}-{tally.sessions}"
+        telling = place(top, name, name)
+        death = Death((how,), random.Random(name), lines)  # noqa: S311 - a dice, no secret
+        try:
+            tell(telling, death, kills - tally.kills, tally)
+        except Violation as broken:
+            broken.add_note(f"seed {seed}, way {how}, folder {telling.project.folder}")
+            raise
+        shutil.rmtree(telling.project.folder)
+        yield tally
+
+
+def main() -> int:
+    """The run, its table, its seed."""
+    raw = argparse.RawTextHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
+    parser.add_argument("--kills", type=int, default=300)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
+    parser.add_argument("--how", choices=HOWS)
+    options = parser.parse_args()
+    hows = (cast("How", options.how),) if options.how else HOWS
+    top = Path(tempfile.mkdtemp(prefix="samocode-crash-"))
+    isolate(top)
+    try:
+        lines = lines_of(top) if "line" in hows else []
+        random.Random(options.seed).shuffle(lines)  # noqa: S311 - a dice, no secret
+        for how in hows:
+            share = -(-options.kills // len(hows))
+            for tally in rows(how, share, options.seed, top, list(lines)):
+                show(tally, len(set(lines)))
+    except Violation as broken:
+        print(f"VIOLATION: {broken}\n{' '.join(broken.__notes__)}")
+        return 1
+    shutil.rmtree(top)
+    print(f"Nothing was lost. Seed {options.seed}.")
+    return 0
+
+
+def show(tally: Tally, lines: int) -> None:
+    """The tally so far, in one line."""
+    where = f", at {len(tally.places)} of {lines} lines" if tally.how == "line" else ""
+    print(
+        f"{tally.how:6} {tally.kills:4} kills{where}, {tally.sessions} sessions finished, "
+        f"{tally.iterations} iterations ({tally.recovered} recovered), {tally.answers} saves by "
+        f"the human, 0 lost; a child outlived its loop by {tally.longest:.2f} s at most; "
+        f"{tally.seconds:.0f} s",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,248 @@
+"""A session that is killed again and again: the human who answers meanwhile, and what must hold
+after every kill."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, final
+
+from tests.fakes import story
+from tests.harness import Project
+
+GONE_WITHIN = 5.0  # seconds: what a killed loop or an ended session may leave running
+
+
+class Violation(AssertionError):
+    """A promise that did not hold."""
+
+
+def holds(promise: object, text: str) -> None:
+    """Violation with `text` unless `promise` is true."""
+    if not promise:
+        raise Violation(text)
+
+
+@final
+class Human(threading.Thread):
+    """Answers every open question, whether a loop runs or not, as editors save: by rename, in
+    place, in pieces."""
+
+    def __init__(self, sessions: Path, seed: object) -> None:
+        super().__init__(daemon=True)
+        self.sessions = sessions
+        self.dice = random.Random(f"human {seed}")  # noqa: S311 - a dice, no secret
+        self.given: dict[str, str] = {}
+        """Title -> the last answer that was saved whole."""
+        self.saves = 0
+        self.over = threading.Event()
+
+    def run(self) -> None:
+        while not self.over.wait(0.03):
+            for path in self.sessions.glob("[!.]*/_qa.md"):
+                self.look(path)
+
+    def look(self, path: Path) -> None:
+        """Answer the first open question, after some thought; now and then think again."""
+        title = self.open_question(path)
+        if title is None or self.over.wait(self.dice.choice((0, 0, 0.05, 0.3))):
+            return
+        self.save(path, title)
+        if self.dice.random() < 0.3 and self.open_question(path):  # the gate is still shut
+            self.save(path, title, ", changed")
+
+    def open_question(self, path: Path) -> str | None:
+        try:
+            found = story.questions(path.read_text())
+        except FileNotFoundError:
+            return None
+        return next((t for t, (_, answer) in found.items() if t and not answer), None)
+
+    def save(self, path: Path, title: str, more: str = "") -> None:
+        """One save of the whole file, with this question answered."""
+        head, mark, tail = path.read_text().partition(f": {title}\n")
+        block, heading, rest = tail.partition("\n## Q")
+        above, answer, old = block.partition("\nAnswer:")
+        if not answer or (old.strip() and not more):
+            return
+        text = ("same" if "\nUnconfirmed:" in above else story.ANSWERS[title]) + more
+        if more and "approve" in title.lower():
+            return
+        new = f"{head}{mark}{above}\nAnswer: {text}\n{heading}{rest}".encode()
+        self.write(path, new)
+        self.given[title] = text
+        self.saves += 1
+
+    def write(self, path: Path, data: bytes) -> None:
+        """As an editor does it."""
+        way = self.dice.choice(("rename", "rename", "in place", "pieces"))
+        if way == "rename":
+            temporary = path.with_name("_qa.md~")
+            temporary.write_bytes(data)
+            temporary.rename(path)
+            return
+        with path.open("wb", buffering=0) as file:
+            half = len(data) // 2 if way == "pieces" else 0
+            file.write(data[:half])
+            time.sleep(0.02 if half else 0)
+            file.write(data[half:])
+
+
+@dataclass
+class Telling:
+    """One session of the story: its project, its human, and what was seen at earlier looks."""
+
+    project: Project
+    seed: object
+    kept: list[bytes] = field(default_factory=list[bytes])
+    logs: dict[str, str] = field(default_factory=dict[str, str])
+    human: Human = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.project.configure(
+            VERIFY="sleep 0.05; test -f good.txt || { echo no good.txt; exit 1; }",
+            SETUP="echo x >> ../../setup-ran",
+        )
+        self.project.script(default=story.script())
+        self.human = Human(self.project.folder / "sessions", self.seed)
+
+    def text(self) -> str:
+        """What the human says at a start: the task, and the note once it is asked for."""
+        blocked = any(ln["outcome"] == "blocked" for ln in self.lines("iteration"))
+        return story.NOTE if blocked else story.TASK
+
+    def lines(self, event: str) -> list[Mapping[str, Any]]:
+        """The history's whole lines of one event; none while there is no session."""
+        return [ln for ln in map(json.loads, self.whole()) if ln["event"] == event]
+
+    def whole(self) -> list[bytes]:
+        found = list((self.project.folder / "sessions").glob("[!.]*/_history.jsonl"))
+        return found[0].read_bytes().split(b"\n")[:-1] if found else []
+
+    def diary(self, key: str) -> list[Mapping[str, Any]]:
+        """The children's own notes that have this key."""
+        path = self.project.steps / "diary.jsonl"
+        lines = path.read_bytes().splitlines() if path.exists() else []
+        return [ln for ln in map(json.loads, lines) if key in ln]
+
+    def tear(self) -> None:
+        """What a kill in the middle of a write would leave; a kill at such a moment is rare."""
+        for path in (self.project.folder / "sessions").glob("[!.]*/_history.jsonl"):
+            with path.open("ab") as file:
+                file.write(b'{"t": "2026-01-01T00:00:00+00:00", "event": "iteration", "n": 99, "ph')
+
+    def check(self) -> None:
+        """What holds at any moment at which no loop runs."""
+        now = self.whole()
+        holds(now[: len(self.kept)] == self.kept, "the history lost or changed a line")
+        self.kept = now
+        for found in self.diary("violation"):
+            raise Violation(f"child {found['n']}: {found['violation']}")
+        iterations = self.lines("iteration")
+        numbers = [ln["n"] for ln in iterations]
+        holds(numbers == list(range(1, len(numbers) + 1)), f"iterations are numbered {numbers}")
+        self.check_starts({ln["n"]: ln for ln in iterations})
+        self.check_logs(iterations)
+
+    def check_starts(self, recorded: Mapping[int, Mapping[str, Any]]) -> None:
+        """Each child has its line, or will have it: it is the last. Its signal was obeyed, once."""
+        starts = {ln["n"]: ln for ln in self.diary("start")}
+        holds(len(starts) == len(self.diary("start")), "two children had the same number")
+        late = [n for n in starts if n not in recorded and n != len(recorded) + 1]
+        holds(not late, f"children without a line in the history: {late}")
+        intended = {ln["n"] for ln in self.diary("signals")}
+        landed = {ln["n"] for ln in self.diary("signalled")}
+        obeyed = [n for n, ln in recorded.items() if ln["outcome"] in story.OBEYED]
+        holds(not set(obeyed) - intended, f"obeyed without a signal: {set(obeyed) - intended}")
+        lost = (landed & set(recorded)) - set(obeyed)
+        holds(not lost, f"signals lost: {[(n, recorded[n]) for n in lost]}")
+        told = [starts[n]["start"] for n in obeyed]
+        holds(told == list(range(len(told))), f"the steps that were obeyed: {told}")
+
+    def check_logs(self, iterations: list[Mapping[str, Any]]) -> None:
+        """Every child's log is there, belongs to one line, and stays as it was."""
+        names = [ln["log"] for ln in iterations]
+        holds(len(set(names)) == len(names), "two iterations share a log")
+        started = {ln["n"] for ln in self.diary("start")}
+        for line in iterations:
+            path = self.project.session / "_logs" / line["log"]
+            if not path.exists():
+                holds(line["n"] not in started, f"the log {path.name} is gone")
+                continue
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            holds(self.logs.setdefault(path.name, digest) == digest, f"{path.name} was changed")
+
+    def check_end(self) -> None:
+        """What holds when the session is done."""
+        self.check()
+        outcomes = [ln["outcome"] for ln in self.lines("iteration")]
+        obeyed = [outcome for outcome in outcomes if outcome in story.OBEYED]
+        holds(len(obeyed) == len(story.STEPS), f"{len(obeyed)} steps of {len(story.STEPS)}")
+        self.check_answers()
+        task = (self.project.session / "_task.md").read_text()
+        holds(story.TASK in task and story.NOTE in task, "the human's words are not in _task.md")
+        for step, name in [(i, s.does) for i, s in enumerate(story.STEPS)]:
+            path = self.project.worktree / f"chapter-{step}.txt"
+            holds(name != "commit" or path.exists(), f"{path.name} is not there")
+        holds((self.project.worktree / "good.txt").exists(), "done without VERIFY")
+        until = time.monotonic() + GONE_WITHIN
+        while alive := list(marked(self.project.folder)):
+            holds(time.monotonic() < until, f"still alive: {alive}")
+            time.sleep(0.1)
+
+    def check_answers(self) -> None:
+        """Every question was answered, and what the human saved last is on record or in the
+        file."""
+        titles = {
+            ln["id"]: ln["text"].partition(": ")[2].splitlines()[0] for ln in self.lines("asked")
+        }
+        record: dict[str, list[str]] = {}
+        for line in self.lines("answer"):
+            record.setdefault(titles[line["id"]], []).append(line["text"])
+        holds(
+            set(titles.values()) == set(record),
+            f"never answered: {set(titles.values()) - set(record)}",
+        )
+        file = (self.project.session / "_qa.md").read_text()
+        for title, text in self.human.given.items():
+            kept = text == "same" or text in record[title] or text.strip().splitlines()[-1] in file
+            holds(
+                kept, f"the answer to {title!r} is lost: {text[:60]!r}; on record: {record[title]}"
+            )
+
+
+def marked(folder: Path) -> Iterator[str]:
+    """The living processes that carry the mark of a session below `folder`."""
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+            continue
+        try:
+            environ = (entry / "environ").read_bytes()
+            state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            continue
+        if f"SAMOCODE_RUN={folder}/".encode() in environ and state not in "ZX":
+            yield f"{entry.name} {(entry / 'cmdline').read_bytes().replace(bytes(1), b' ')!r}"
+
+
+def started(telling: Telling, environ: Mapping[str, str], loop: Path) -> subprocess.Popen[bytes]:
+    """The loop as a process of its own, its output kept for the post-mortem."""
+    command = telling.project.command("--task", telling.text())
+    command[1] = str(loop)
+    with (telling.project.folder / "output.txt").open("ab") as out:
+        return subprocess.Popen(
+            command,
+            env={**telling.project.environ(), **environ},
+            cwd=telling.project.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+        )

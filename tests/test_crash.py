@@ -1,0 +1,38 @@
+"""The loop is killed with SIGKILL at random moments and started again; `python bench/crash.py
+--kills 300` is the long run."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+from bench.crash import Tally, place, tell
+from tests.killing import HOWS, Death
+
+KILLS = 12
+# Where a kill hurts: between two steps that belong together. FILE:FUNCTION is its return.
+WEAK = (
+    "samocode/files.py:remove",
+    "samocode/session.py:write_iteration",
+    "samocode/claude.py:_created",
+    "samocode/processes.py:before_exec",
+    "samocode/processes.py:spawn",
+    "samocode/processes.py:end_tree",
+    "samocode/iteration.py:_record_questions",
+    "samocode/iteration.py:_protect_questions",
+    "samocode/iteration.py:_record",
+    "samocode/files.py:append",
+    "samocode/files.py:write_bytes",
+    "samocode/approval.py:ask",
+    "samocode/approval.py:_approve",
+    "samocode/gate.py:_record",
+)
+
+
+def test_killed_again_and_again(tmp_path: Path) -> None:
+    """Whatever the moment: it goes on, and nothing is lost, doubled, torn or left running."""
+    dice = random.Random()  # noqa: S311 - a dice, no secret
+    tally = Tally("mixed")
+    death = Death(HOWS, dice, dice.sample(WEAK * 2, len(WEAK) * 2))
+    tell(place(tmp_path, "told", dice.random()), death, KILLS, tally)
+    assert tally.sessions == 1 and tally.kills >= KILLS // 3

@@ -1,0 +1,141 @@
+"""Files that others may spoil: bounded reads, whole writes, appends that hold."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from samocode import files
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def sparse(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(1 << 30)
+
+
+SPOILT: dict[str, Callable[[Path], object]] = {
+    "link": lambda path: path.symlink_to("/etc/hostname"),
+    "dangling link": lambda path: path.symlink_to("nowhere"),
+    "circle": lambda path: path.symlink_to(path.name),
+    "fifo": lambda path: os.mkfifo(path),
+    "folder": lambda path: path.mkdir(),
+    "1 GB": sparse,
+    "device": lambda path: path.symlink_to("/dev/zero"),
+}
+"""What a child may put in the place of a file."""
+
+
+@pytest.mark.parametrize("kind", SPOILT)
+def test_what_is_no_plain_file_is_unreadable_and_never_blocks(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "_x.md"
+    SPOILT[kind](path)
+    with pytest.raises(files.Unreadable, match=r"_x\.md"):
+        files.read_text(path)
+    assert files.read_any(path, 1 << 20) == b""
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\ud800", "x" * 300])
+def test_a_name_that_can_name_no_file(tmp_path: Path, name: str) -> None:
+    with pytest.raises(files.Unreadable):
+        files.read(tmp_path / name)
+
+
+def test_absence_is_none(tmp_path: Path) -> None:
+    assert files.read(tmp_path / "nothing") is None
+    assert files.read_text(tmp_path / "no folder" / "nothing") is None
+
+
+def test_text_survives_whatever_its_bytes_are(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(b"\xef\xbb\xbfa\r\n\xff\x00\xed\xa0\x80")
+    text = files.read_text(path)
+    assert text is not None and text.startswith("a\r\n")
+    files.write(path, text)
+    assert path.read_bytes() == b"a\r\n\xff\x00\xed\xa0\x80"
+    assert path.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("kind", [*SPOILT, "file"])
+def test_a_write_replaces_whatever_holds_the_temporary_name(tmp_path: Path, kind: str) -> None:
+    """A child may leave anything there; the link's target stays as it is."""
+    path = tmp_path / "x"
+    temporary = tmp_path / "x.loop.tmp"
+    SPOILT.get(kind, lambda at: at.write_text("old"))(temporary)
+    files.write(path, "new")
+    assert path.read_text() == "new" and not path.is_symlink()
+
+
+@pytest.mark.parametrize("kind", [*SPOILT, "file"])
+def test_a_write_replaces_whatever_stands_there(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "x"
+    SPOILT.get(kind, lambda at: at.write_text("old"))(path)
+    files.write(path, "new")
+    assert path.read_text() == "new" and not path.is_symlink()
+    assert len(list(tmp_path.glob("x.kept-*"))) == (kind == "folder"), "a folder is never emptied"
+
+
+@pytest.mark.parametrize("kind", ["link", "circle", "fifo", "folder", "dangling link"])
+def test_remove_and_set_aside(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "x"
+    SPOILT[kind](path)
+    files.remove(path)
+    assert not path.exists() and not path.is_symlink()
+    SPOILT[kind](path)
+    kept = files.set_aside(path)
+    assert kept.name.startswith("x.kept-") and not path.is_symlink()
+    files.remove(path)
+
+
+def test_a_folder_is_set_aside_with_what_it_holds(tmp_path: Path) -> None:
+    for _ in range(2):
+        (tmp_path / "x").mkdir()
+        (tmp_path / "x" / "mine").write_text("words")
+        files.remove(tmp_path / "x")
+    kept = [tmp_path / f"x.kept-{n}" / "mine" for n in (1, 2)]
+    assert [path.read_text() for path in kept] == ["words", "words"]
+
+
+def test_append_never_follows_a_link(tmp_path: Path) -> None:
+    (tmp_path / "target").write_text("mine")
+    (tmp_path / "x").symlink_to("target")
+    with pytest.raises(OSError, match="symbolic"):
+        files.append(tmp_path / "x", b"theirs")
+    assert (tmp_path / "target").read_text() == "mine"
+
+
+FULL = """
+import sys
+from pathlib import Path
+from samocode import files
+path = Path(sys.argv[1])
+for call in (files.append, files.write_bytes):
+    try:
+        call(path, b"n" * 5000)
+    except OSError as error:
+        print(type(error).__name__)
+"""
+
+
+def test_a_full_disk_leaves_the_file_as_it_was(tmp_path: Path) -> None:
+    """By a limit of the file's size, which fails in the middle of a write as a full disk does."""
+    path = tmp_path / "x"
+    path.write_bytes(b"o" * 3000)
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, str(path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)),
+    )
+    assert done.stdout.split() == ["OSError", "OSError"], done.stderr
+    assert path.read_bytes() == b"o" * 3000

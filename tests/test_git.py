@@ -1,0 +1,417 @@
+"""The door to git: which base, which worktree, and that nothing of the user's ever changes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from samocode.errors import UserError
+from samocode.git import Repository, State, Worktree
+from samocode.history import History
+from samocode.project import Project
+from samocode.session import Session
+from tests.conftest import git
+
+
+def at(folder: Path, **environ: str) -> Repository:
+    """The repository around a folder."""
+    found = Repository.find(folder, {**os.environ, **environ})
+    assert found is not None
+    return found
+
+
+def commit(repo: Path, name: str = "a.py", words: str = "x") -> str:
+    """A commit more on the current branch; its hash."""
+    (repo / name).write_text(words)
+    git("add", name, cwd=repo)
+    git("commit", "-qm", f"change {name}", cwd=repo)
+    return git("rev-parse", "HEAD", cwd=repo)
+
+
+@pytest.fixture
+def tree(tmp_path: Path, repo: Path) -> Worktree:
+    """A session's worktree, made."""
+    found = Worktree(tmp_path / "worktrees" / "s", "samocode/s", "main")
+    assert "on new branch samocode/s, from main" in (at(repo).ensure(found) or "")
+    return found
+
+
+BASES: list[tuple[str, list[str], str | None, str]] = [
+    # name, git commands (old, new and other are commits), BASE_BRANCH, base
+    ("only main", [], None, "main"),
+    ("origin's default", ["update-ref refs/remotes/origin/trunk new",
+        "symbolic-ref refs/remotes/origin/HEAD refs/remotes/origin/trunk"], None, "origin/trunk"),
+    ("local older", ["branch trunk old", "update-ref refs/remotes/origin/trunk new",
+        "symbolic-ref refs/remotes/origin/HEAD refs/remotes/origin/trunk"], None, "origin/trunk"),
+    ("local newer", ["branch trunk new", "update-ref refs/remotes/origin/trunk old",
+        "symbolic-ref refs/remotes/origin/HEAD refs/remotes/origin/trunk"], None, "trunk"),
+    ("diverged", ["branch trunk other", "update-ref refs/remotes/origin/trunk new",
+        "symbolic-ref refs/remotes/origin/HEAD refs/remotes/origin/trunk"], None, "trunk"),
+    ("origin without HEAD", ["update-ref refs/remotes/origin/main new"], None, "origin/main"),
+    ("origin's HEAD names a gone branch",
+        ["symbolic-ref refs/remotes/origin/HEAD refs/remotes/origin/gone"], None, "main"),
+    ("BASE_BRANCH", ["branch dev old", "branch trunk"], "dev", "dev"),
+    ("BASE_BRANCH with a slash", ["branch release/1.0 old"], "release/1.0", "release/1.0"),
+    ("BASE_BRANCH of origin", ["update-ref refs/remotes/origin/dev new"], "dev", "origin/dev"),
+    ("main before master", ["branch master old"], None, "main"),
+    ("master", ["branch -m main master"], None, "master"),
+    ("the current branch", ["branch -m main feature"], None, "feature"),
+    ("detached", ["branch -m main feature", "checkout -q --detach old"], None, "old"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("commands", "wanted", "base"), [b[1:] for b in BASES], ids=[b[0] for b in BASES]
+)
+def test_base(repo: Path, commands: list[str], wanted: str | None, base: str) -> None:
+    hashes = {"old": git("rev-parse", "HEAD", cwd=repo)}
+    git("checkout", "-q", "--detach", cwd=repo)
+    hashes["new"] = commit(repo)
+    git("checkout", "-q", "--detach", hashes["old"], cwd=repo)
+    hashes["other"] = commit(repo, "b.py")
+    git("checkout", "-q", "main", cwd=repo)
+    for command in commands:
+        git(*(hashes.get(word, word) for word in command.split()), cwd=repo)
+    assert at(repo).base(wanted) == hashes.get(base, base)
+
+
+def test_an_unknown_base_branch(repo: Path) -> None:
+    with pytest.raises(UserError, match=r"BASE_BRANCH nope is no branch of .*\.samocode"):
+        at(repo).base("nope")
+
+
+def test_a_tag_of_the_same_name_is_not_the_base(tmp_path: Path, repo: Path) -> None:
+    git("tag", "main", cwd=repo)
+    tip = commit(repo)
+    tree = Worktree(tmp_path / "w", "samocode/s", at(repo).base(None))
+    at(repo).ensure(tree)
+    assert git("rev-parse", "HEAD", cwd=tree.path) == tip
+    assert at(repo).story(tree) == ("", "")
+
+
+def test_find(tmp_path: Path, repo: Path) -> None:
+    (repo / "sub" / "deep").mkdir(parents=True)
+    assert at(repo).prefix == ""
+    assert (at(repo / "sub" / "deep").top, at(repo / "sub" / "deep").prefix) == (repo, "sub/deep/")
+    (tmp_path / "plain").mkdir()
+    assert Repository.find(tmp_path / "plain", os.environ) is None
+
+
+@pytest.mark.parametrize("name", ["plain name", "ünï", "-dash", "'quote\""])
+def test_paths_of_any_kind(tmp_path: Path, repo: Path, name: str) -> None:
+    moved = tmp_path / name
+    repo.rename(moved)
+    tree = Worktree(tmp_path / f"w {name}" / "s", "samocode/s", "main")
+    at(moved).ensure(tree)
+    assert at(moved).ensure(tree) is None
+    assert at(moved).state(tree.path).dirty == {}
+    (tree.path / name).write_text("x")
+    assert at(moved).untracked(tree.path) == (name,)
+    git("add", ".", cwd=tree.path)
+    assert list(at(moved).state(tree.path).dirty) == [name]
+
+
+def test_a_repository_that_git_refuses(tmp_path: Path) -> None:
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / ".git").write_text("gitdir: nowhere\n")
+    with pytest.raises(UserError, match="git cannot use the repository"):
+        Repository.find(tmp_path / "broken", os.environ)
+    with pytest.raises(UserError, match="git is not installed"):
+        Repository.find(tmp_path / "broken", {**os.environ, "PATH": str(tmp_path)})
+
+
+def test_no_commit_and_no_identity(tmp_path: Path, repo: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    git("init", "-q", cwd=empty)
+    with pytest.raises(UserError, match=f"has no commit yet. Run: git -C {empty} commit"):
+        at(empty).check()
+    nobody = tmp_path / "nobody"
+    nobody.write_text("[user]\n\tuseConfigOnly = true\n")
+    with pytest.raises(UserError, match=r"git config --global user\.name"):
+        at(repo, GIT_CONFIG_GLOBAL=str(nobody)).check()
+    at(repo).check()
+
+
+def test_the_environment_of_a_git_hook_leads_nowhere(tmp_path: Path, repo: Path) -> None:
+    """Started from a git alias or hook, these would send every command to another repository."""
+    other = tmp_path / "other"
+    other.mkdir()
+    git("init", "-q", cwd=other)
+    found = at(
+        repo, GIT_DIR=str(other / ".git"), GIT_WORK_TREE=str(other), GIT_INDEX_FILE="x",
+            GIT_PREFIX="y/",
+        GIT_OBJECT_DIRECTORY=str(other), GIT_COMMON_DIR=str(other), GIT_NAMESPACE="n",
+    )  # fmt: skip
+    assert found.top == repo
+    found.ensure(Worktree(tmp_path / "w", "samocode/s", found.base(None)))
+    assert git("status", "--porcelain", cwd=tmp_path / "w") == ""
+    assert list(other.iterdir()) == [other / ".git"]
+
+
+# The worktree
+
+
+def test_made_again(repo: Path, tree: Worktree) -> None:
+    tip = commit(tree.path)
+    assert at(repo).ensure(tree) is None
+    shutil.rmtree(tree.path)
+    assert "made again from branch samocode/s" in (at(repo).ensure(tree) or "")
+    assert git("rev-parse", "HEAD", cwd=tree.path) == tip
+    shutil.rmtree(tree.path)
+    git("worktree", "prune", cwd=repo)
+    git("branch", "-q", "-D", "samocode/s", cwd=repo)
+    assert "on new branch samocode/s, from main" in (at(repo).ensure(tree) or "")
+
+
+def test_a_worktree_on_another_branch_is_used_as_it_is(repo: Path, tree: Worktree) -> None:
+    git("checkout", "-q", "-b", "mine", cwd=tree.path)
+    assert at(repo).ensure(tree) is None
+    assert git("symbolic-ref", "--short", "HEAD", cwd=tree.path) == "mine"
+
+
+def test_taken(tmp_path: Path, repo: Path, tree: Worktree) -> None:
+    """A path or a branch that is somebody else's: exit 2, and nothing is touched."""
+    elsewhere = Worktree(tmp_path / "elsewhere", tree.branch, "main")
+    with pytest.raises(UserError, match=f"checked out in {tree.path}"):
+        at(repo).ensure(elsewhere)
+    with pytest.raises(UserError, match="exists already"):
+        at(repo).check_free(elsewhere)
+    for name, make in {"folder": Path.mkdir, "file": Path.touch}.items():
+        path = tmp_path / name
+        make(path)
+        taken = Worktree(path, f"samocode/{name}", "main")
+        with pytest.raises(UserError, match="move it away"):
+            at(repo).ensure(taken)
+        with pytest.raises(UserError, match="taken already"):
+            at(repo).check_free(taken)
+        assert path.exists() and not at(repo).exists(taken.branch)
+    at(repo).check_free(Worktree(tmp_path / "free", "samocode/free", "main"))
+
+
+def test_a_base_that_is_gone(tmp_path: Path, repo: Path) -> None:
+    with pytest.raises(UserError, match=r"^[^\[\]]*nope[^\[\]]*$"):
+        at(repo).ensure(Worktree(tmp_path / "w", "samocode/x", "nope"))
+    assert not (tmp_path / "w").exists() and not at(repo).exists("samocode/x")
+
+
+HOOKS = ("post-checkout", "reference-transaction", "post-index-change", "pre-commit")
+
+
+@pytest.mark.parametrize("configured", [False, True])
+def test_no_hook_of_the_users_runs(tmp_path: Path, repo: Path, configured: bool) -> None:
+    hooks = tmp_path / "hooks" if configured else repo / ".git" / "hooks"
+    hooks.mkdir(exist_ok=True)
+    for name in HOOKS:
+        (hooks / name).write_text(f"#!/bin/sh\necho {name} >> {tmp_path}/ran\n")
+        (hooks / name).chmod(0o755)
+    if configured:
+        git("config", "core.hooksPath", str(hooks), cwd=repo)
+    git("config", "core.fsmonitor", str(hooks / "pre-commit"), cwd=repo)
+    git("branch", "trap", cwd=repo)
+    assert (tmp_path / "ran").exists(), "the hooks work"
+    (tmp_path / "ran").unlink()
+    tree = Worktree(tmp_path / "w", "samocode/s", "main")
+    at(repo).ensure(tree)
+    at(repo).state(tree.path)
+    at(repo).untracked(tree.path)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_ignores(tmp_path: Path, repo: Path) -> None:
+    (repo / ".gitignore").write_text("/hidden/\n")
+    assert at(repo).ignores(tmp_path / "outside")
+    assert at(repo).ignores(repo / "hidden" / "x")
+    assert not at(repo).ignores(repo / "seen" / "x")
+
+
+def test_story(repo: Path, tree: Worktree) -> None:
+    assert at(repo).story(tree) == ("", "")
+    commit(tree.path, "b.py")
+    commit(repo, "unrelated.py")
+    commits, stat = at(repo).story(tree)
+    assert commits.endswith("change b.py") and "\n" not in commits
+    assert "b.py | 1 +" in stat and "unrelated" not in stat
+
+
+# State
+
+
+def test_state_tells_every_tracked_change(repo: Path, tree: Worktree) -> None:
+    before = at(repo).state(tree.path)
+    assert before.dirty == {} and before.head == git("rev-parse", "HEAD", cwd=repo)
+    (tree.path / "new.txt").write_text("untracked is no change")
+    os.utime(tree.path / "a.py")
+    assert at(repo).state(tree.path).changes_since(before) == ()
+    (tree.path / "a.py").write_text("one")
+    first = at(repo).state(tree.path)
+    (tree.path / "a.py").write_text("two")
+    (tree.path / "test_a.py").unlink()
+    second = at(repo).state(tree.path)
+    assert first.changes_since(before) == ("a.py",)
+    assert second.changes_since(first) == ("a.py", "test_a.py")
+    assert before.changes_since(second) == ("a.py", "test_a.py")
+    commit(tree.path, "c.py")
+    (moved, *rest) = at(repo).state(tree.path).changes_since(second)
+    assert moved.startswith("HEAD (") and rest == []
+
+
+CHANGES: dict[str, Callable[[Path], object]] = {
+    "edited": lambda path: path.write_text("x"),
+    "gone": lambda path: path.unlink(),
+    "link": lambda path: (path.unlink(), path.symlink_to("/nowhere")),
+    "fifo": lambda path: (path.unlink(), os.mkfifo(path)),
+    "folder": lambda path: (path.unlink(), path.mkdir()),
+    "executable": lambda path: path.chmod(0o755),
+    "staged": lambda path: (path.write_text("x"), git("add", path.name, cwd=path.parent)),
+    "removed": lambda path: git("rm", "-q", "--cached", path.name, cwd=path.parent),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_each_kind_of_change_is_seen(repo: Path, tree: Worktree, name: str) -> None:
+    before = at(repo).state(tree.path)
+    CHANGES[name](tree.path / "a.py")
+    assert at(repo).state(tree.path).changes_since(before) == ("a.py",)
+
+
+def test_a_worktree_that_git_cannot_read(repo: Path, tree: Worktree) -> None:
+    shutil.rmtree(tree.path)
+    with pytest.raises(UserError, match="git cannot read the worktree") as raised:
+        at(repo).state(tree.path)
+    assert raised.value.exit_code == 3
+    assert State("a") == State("a", {})
+
+
+# The loop's own calls change nothing, whatever a child did
+
+
+def sh(script: str) -> Callable[[Path], None]:
+    """A child's behaviour; that it fails is one of them."""
+
+    def run(cwd: Path) -> None:
+        if cwd.is_dir():
+            subprocess.run(
+                ["sh", "-c", script], cwd=cwd, capture_output=True, timeout=30, check=False
+            )
+
+    return run
+
+
+BEHAVIOUR = {
+    script: sh(script)
+    for script in (
+        "echo x >> a.py", "rm a.py", "touch -t 200101010000 a.py", "chmod +x a.py",
+            "ln -sf /nowhere a.py", "rm a.py; mkdir a.py",
+        "echo n > new.txt; git add new.txt", "echo u > untracked.txt",
+            "echo i > later.txt; git add -N later.txt",
+        "git commit -qam more", "git commit -q --allow-empty -m empty", "git stash -q",
+            "git stash -q -u", "git stash pop -q",
+        "git switch -q -c other", "git checkout -q --detach", "git switch -q main", "git tag -f t",
+            "git branch -f keep",
+        "git reset -q --hard", "git rm -q --cached a.py", "git merge -q --no-edit other",
+            "git config diff.relative true",
+        "git config status.showUntrackedFiles no", "git update-index --assume-unchanged a.py",
+            "git gc -q",
+        "mkdir sub; git init -q sub/inner", "echo '*.txt' > .gitignore", "rm .git; true",
+            "git worktree prune",
+        "echo a > 'odd ü\nname'; git add .",
+            "git update-index --skip-worktree test_a.py; rm test_a.py",
+    )
+}  # fmt: skip
+"""Scripts that run in MAIN_REPO or in the worktree."""
+
+
+def photo(*folders: Path) -> dict[str, bytes | str]:
+    """Every file of repository and worktree, those of .git too: HEAD, index, refs, stash."""
+    found: dict[str, bytes | str] = {}
+    for path in (path for folder in folders for path in folder.rglob("*")):
+        if path.is_symlink():
+            found[str(path)] = f"-> {path.readlink()}"
+        else:
+            found[str(path)] = path.read_bytes() if path.is_file() else "folder"
+    return found
+
+
+@contextmanager
+def scene() -> Iterator[tuple[Path, Session]]:
+    """A repository and a session with its worktree, made as the loop makes it; per example."""
+    with tempfile.TemporaryDirectory() as folder:
+        repo, tree = Path(folder) / "repo", Worktree(Path(folder) / "w" / "s", "samocode/s", "main")
+        repo.mkdir()
+        (repo / "a.py").write_text("a = 1\n")
+        (repo / "test_a.py").write_text("import a\n")
+        git("init", "-q", cwd=repo)
+        git("add", ".", cwd=repo)
+        git("commit", "-qm", "Start", cwd=repo)
+        at(repo).ensure(tree)
+        session = Path(folder) / "session"
+        session.mkdir()
+        history = History(session / "_history.jsonl")
+        history.append("session", path=str(tree.path), branch=tree.branch, base=tree.base)
+        project = Project(repo, repo, tree.path.parent, session.parent)
+        yield repo, Session(session, project, at(repo), history)
+
+
+def look(repo: Path, session: Session) -> None:
+    """Every question the loop asks git in a run; that one has no answer is a UserError."""
+    found, tree = at(repo), session.worktree
+    assert tree is not None
+    found.check()
+    found.base(None)
+    found.ignores(tree.path)
+    for call in (
+        session.ensure_worktree, session.situation, session.changed_code, session.fingerprint,
+        lambda: found.untracked(tree.path), lambda: found.story(tree),
+    ):  # fmt: skip
+        try:
+            call()
+        except UserError as error:
+            assert error.problems, "a sentence"
+
+
+def test_looking_does_not_refresh_the_index(repo: Path, tree: Worktree) -> None:
+    """`git diff` writes the index anew when a file's time changed, whatever GIT_OPTIONAL_LOCKS
+    says."""
+    os.utime(tree.path / "a.py", (1, 1))
+    before = photo(repo, tree.path)
+    assert at(repo).state(tree.path).dirty == {}
+    at(repo).untracked(tree.path)
+    assert photo(repo, tree.path) == before
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(sorted(BEHAVIOUR)), st.booleans()), min_size=1, max_size=7)
+)
+@settings(max_examples=25, deadline=None)
+def test_the_loop_changes_nothing_of_the_users(behaviour: list[tuple[str, bool]]) -> None:
+    """HEAD, index, stash, refs and files of MAIN_REPO and worktree are byte for byte as the child
+    left them."""
+    with scene() as (repo, session):
+        tree = session.cwd
+        for script, in_tree in behaviour:
+            BEHAVIOUR[script](tree if in_tree else repo)
+        before = photo(repo, tree)
+        look(repo, session)
+        assert photo(repo, tree) == before
+
+
+def test_a_worktree_made_again_touches_only_itself() -> None:
+    with scene() as (repo, session):
+        BEHAVIOUR["echo n > new.txt; git add new.txt"](repo)
+        BEHAVIOUR["git stash -q -u"](repo)
+        BEHAVIOUR["echo x >> a.py"](repo)
+        shutil.rmtree(session.cwd)
+        before = photo(repo)
+        look(repo, session)
+        changed = {path for path, data in photo(repo).items() if before.get(path) != data}
+        assert changed and all("/.git/worktrees/s" in path for path in changed), changed

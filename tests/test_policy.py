@@ -1,0 +1,311 @@
+"""How an iteration ends: one table, a row per outcome of protocol.md. Pure: no files, no clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import pytest
+
+from samocode import events, policy
+from samocode.claude import Ended, Run
+from samocode.decision import Decision, Exit, Facts, Limits
+from samocode.past import Iteration, Past
+from samocode.signals import Report, Signal
+from samocode.timing import Timing
+
+NOW = 1_000_000.0
+LIMITS = Limits(max_iterations=100, max_cost=None, max_wait=3600)
+TIMING = Timing(backoff_first=30, backoff_most=600, limit_slack=30)
+SILENT = Report(problems=("No _signal.json: write it.",), missing=True)
+RUBBISH = Report(problems=("_signal.json is not JSON.",))
+GO: Literal["go"] = "go"
+STOP: Literal["stop"] = "stop"
+
+
+def it(
+    outcome: str, progress: bool = True, delay: float = 0.0, recovered: bool = False
+) -> Iteration:
+    """One iteration of this start."""
+    return Iteration(
+        1, "testing", outcome, "testing", progress=progress, delay=delay, recovered=recovered
+    )
+
+
+def past(*recent: Iteration | str, **values: Any) -> Past:
+    """A history with these iterations since this start."""
+    lines = tuple(it(line) if isinstance(line, str) else line for line in recent)
+    return replace(Past(phase="testing", iteration=len(lines), recent=lines), **values)
+
+
+def told(**values: Any) -> events.Facts:
+    """What a run said that started and finished, changed by `values`."""
+    return replace(events.Facts(started=True, finished=True, subtype="success"), **values)
+
+
+def failed(error: str, status: int | None = None, **values: Any) -> events.Facts:
+    """A run that an API failure ended."""
+    return told(is_error=True, error=error, status=status, text="API Error: the words", **values)
+
+
+def facts(
+    report: Report | Signal = SILENT, *, ended: Ended = "itself", run: events.Facts | None = None,
+        code: int | None = 0,
+    **values: Any,
+) -> Facts:  # fmt: skip
+    """What is known at the end of an iteration of phase testing."""
+    found = Report(report) if isinstance(report, Signal) else report
+    whole = Facts(run=Run(ended, code, run or told()), report=found, phase="testing", now=NOW)
+    return replace(whole, **values)
+
+
+CONTINUE = Signal("continue")
+DONE = Signal("done", summary="It works.")
+IDLE = it("continue", progress=False)
+UNFINISHED = events.Facts(started=True)
+RESETS_SOON = {"limit_rejected": True, "limit_resets_at": NOW + 600}
+RESETS_LATE = {"limit_rejected": True, "limit_resets_at": NOW + 4000}
+RESETS_PAST = {"limit_rejected": True, "limit_resets_at": NOW - 31}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A rule: these facts after this history lead there."""
+
+    name: str
+    facts: Facts
+    outcome: str
+    next: str = "testing"
+    action: str = "go"
+    exit: int | None = None
+    past: Past = past()  # noqa: RUF009 - frozen
+    says: str = ""
+    """Stands in `why` or `note`."""
+    delay: float = 0.0
+    until: float | None = None
+
+
+FIRST = [
+    Row("code changed before approval", facts(DONE, changed_code=("a.py",)), "changed_code",
+        "testing", STOP, 3, says="a.py"),
+    Row("history tampered with", facts(DONE, tampered=("_history.jsonl",)), "tampered", "testing",
+        STOP, 3, says="_history.jsonl"),
+    Row("tampering is told before changed code", facts(CONTINUE, tampered=("_task.md",),
+        changed_code=("a.py",)), "tampered", "testing", STOP, 3),
+    Row("changed code beats a failure", facts(run=failed("billing_error", 400),
+        changed_code=("a.py",)), "changed_code", "testing", STOP, 3),
+]  # fmt: skip
+SIGNALLED = [
+    Row("continue", facts(CONTINUE), "continue"),
+    Row("continue with a phase", facts(Signal("continue", phase="quality")), "continue", "quality"),
+    Row("continue to the summary", facts(Signal("continue", phase="done")), "continue", "done"),
+    Row("done", facts(DONE), "done", "testing", "verify", 0, says="It works."),
+    Row("blocked", facts(Signal("blocked", reason="No key.", needs="human_decision")), "blocked",
+        "testing", STOP, 3, says="No key. It needs: human_decision."),
+    Row("blocked lists what was denied", facts(Signal("blocked", reason="No."),
+        run=told(denials=("Bash", "Bash"))), "blocked", "testing", STOP, 3,
+            says="denied for: Bash."),
+    Row("waiting for answers", facts(Signal("waiting", waits_for="qa_answers")), "waiting",
+        "testing", "wait"),
+    Row("waiting, and a phase", facts(Signal("waiting", waits_for="human_action", phase="quality")),
+        "waiting", "quality", "wait"),
+    Row("waiting for approval keeps the phase", facts(Signal("waiting", waits_for="plan_approval",
+        plan="p.md", phase="done")), "waiting", "testing", "wait"),
+    Row("a signal beats a non-zero exit", facts(DONE, code=1, run=told(is_error=True)), "done",
+        "testing", "verify", 0),
+    Row("a signal beats an API failure", facts(CONTINUE, run=failed("server_error", 529)),
+        "continue"),
+    Row("a signal beats the timeout", facts(CONTINUE, ended="timeout", run=UNFINISHED), "continue",
+        past=past("timeout", "timeout")),
+    Row("a signal beats a stop request", facts(DONE, ended="stopped", stop=True), "done", "testing",
+        "verify", 0),
+    Row("continue under a stop request", facts(CONTINUE, stop=True, run=told(**RESETS_SOON)),
+        "continue"),
+    Row("a signal beats a crash", facts(Signal("blocked", reason="r"), run=UNFINISHED, code=-9),
+        "blocked", "testing", STOP, 3),
+    Row("continue notes what was denied", facts(CONTINUE, run=told(denials=("Write",))), "continue",
+        says="denied for: Write."),
+]  # fmt: skip
+STOPPED = [
+    Row("stopped by the human", facts(ended="stopped", stop=True, uncommitted=("a.py",)), "stopped",
+        says="Uncommitted: a.py"),
+    Row("a stop request beats a failure", facts(stop=True, run=failed("authentication_failed",
+        401)), "stopped"),
+    Row("the loop was killed", facts(ended="killed_loop", run=UNFINISHED, code=None), "interrupted",
+        says="was killed"),
+    Row("a recovered signal is obeyed", facts(Signal("continue", phase="quality"),
+        ended="killed_loop", code=None), "continue", "quality"),
+]  # fmt: skip
+BLOCKING = [
+    Row("not logged in", facts(run=failed("authentication_failed", None)), "auth", "testing", STOP,
+        3, says="claude auth login"),
+    Row("401", facts(run=failed("authentication_failed", 401)), "auth", "testing", STOP, 3),
+    Row("third retry with 401", facts(ended="auth", run=replace(UNFINISHED, auth_retries=3)),
+        "auth", "testing", STOP, 3, says="auth login"),
+    Row("no credit", facts(run=failed("billing_error", 400)), "billing", "testing", STOP, 3,
+        says="Top it up"),
+    Row("no such model", facts(run=failed("model_not_found", 404)), "model", "testing", STOP, 3,
+        says="--model"),
+    Row("invalid request", facts(run=failed("invalid_request", 413)), "invalid_request", "testing",
+        STOP, 3, says="the words"),
+    Row("an unknown 400 is permanent", facts(run=failed("unknown", 400)), "invalid_request",
+        "testing", STOP, 3),
+    Row("an unknown 403 is permanent", facts(run=failed("oauth_org_not_allowed", 403)),
+        "invalid_request", "testing", STOP, 3),
+    Row("it beats the timeout", facts(ended="timeout", run=replace(UNFINISHED,
+        error="billing_error")), "billing", "testing", STOP, 3),
+    Row("budget", facts(run=told(is_error=True, subtype="error_max_budget_usd"), budgeted=True),
+        "budget", "testing", STOP, 5),
+]  # fmt: skip
+LIMITED = [
+    Row("usage limit", facts(run=failed("rate_limit", 429, **RESETS_SOON)), "limited",
+        until=NOW + 630),
+    Row("further than MAX_WAIT", facts(run=failed("rate_limit", 429, **RESETS_LATE)), "limited",
+        "testing", STOP, 5, says="SAMOCODE_MAX_WAIT", until=NOW + 4030),
+    Row("just within MAX_WAIT", facts(run=failed("rate_limit", 429, limit_rejected=True,
+        limit_resets_at=NOW + 3570)), "limited", until=NOW + 3600),
+    Row("it reset already", facts(run=failed("rate_limit", 429, **RESETS_PAST)), "transient",
+        delay=30),
+    Row("it does not say when", facts(run=failed("rate_limit", 429, limit_rejected=True)),
+        "transient", delay=30),
+    Row("429 without a rejected limit", facts(run=failed("rate_limit", 429,
+        limit_resets_at=NOW + 600)), "transient", delay=30),
+    Row("continue, and the limit is rejected", facts(Signal("continue", phase="quality"),
+        run=told(**RESETS_SOON)), "continue", "quality", until=NOW + 630),
+    Row("continue, limit further than MAX_WAIT", facts(CONTINUE, run=told(**RESETS_LATE)),
+        "continue", "testing", STOP, 5, until=NOW + 4030),
+    Row("continue, limit reset already", facts(CONTINUE, run=told(**RESETS_PAST)), "continue"),
+    Row("done under a rejected limit", facts(DONE, run=told(**RESETS_SOON)), "done", "testing",
+        "verify", 0),
+]  # fmt: skip
+TRANSIENT = [
+    Row("overloaded", facts(run=failed("server_error", 529)), "transient", delay=30,
+        says="server_error (529)"),
+    Row("no connection", facts(run=failed("server_error")), "transient", delay=30),
+    Row("an unknown class", facts(run=failed("made_up_tomorrow")), "transient", delay=30),
+    Row("408 is no verdict", facts(run=failed("unknown", 408)), "transient", delay=30),
+    Row("the pause doubles", facts(run=failed("server_error", 529)), "transient",
+        past=past(it("transient", delay=30), it("transient", delay=60)), delay=120),
+    Row("up to the most", facts(run=failed("server_error", 529)), "transient",
+        past=past(*[it("transient", delay=1)] * 30), delay=600),
+    Row("from the start after work", facts(run=failed("server_error", 529)), "transient",
+        past=past(it("transient", delay=600), "continue"), delay=30),
+    Row("until MAX_WAIT", facts(run=failed("server_error", 529)), "transient", "testing", STOP, 1,
+        past=past(*[it("transient", delay=600)] * 6), says="SAMOCODE_MAX_WAIT"),
+    Row("exactly MAX_WAIT is still waited", facts(run=failed("server_error", 529)), "transient",
+        past=past(*[it("transient", delay=600)] * 5), delay=600),
+    Row("timeout", facts(ended="timeout", run=UNFINISHED, uncommitted=("a.py",)), "timeout",
+        says="time limit. Uncommitted: a.py"),
+    Row("second timeout", facts(ended="timeout"), "timeout", past=past("timeout")),
+    Row("third timeout in a row", facts(ended="timeout"), "timeout", "testing", STOP, 3,
+        past=past("timeout", "timeout"), says="CLAUDE_TIMEOUT"),
+    Row("in a row skips limited and transient", facts(ended="timeout"), "timeout", "testing", STOP,
+        3, past=past("timeout", "limited", "timeout", "transient")),
+    Row("not in a row", facts(ended="timeout"), "timeout", past=past("timeout", "continue",
+        "timeout")),
+    Row("no init", facts(ended="no_init", run=events.Facts()), "crash", delay=30,
+        says="did not start"),
+    Row("ended without a result", facts(run=UNFINISHED, code=-9), "crash", delay=30,
+        says="without a result (exit code -9)"),
+    Row("crashes double the pause", facts(run=UNFINISHED), "crash", past=past("crash", "crash"),
+        delay=120),
+    Row("fifth crash in a row", facts(run=UNFINISHED), "crash", "testing", STOP, 1,
+        past=past("crash", "limited", "crash", "crash", "transient", "crash"),
+            says="5 times in a row"),
+    Row("fourth crash", facts(run=UNFINISHED), "crash", past=past("crash", "crash", "crash"),
+        delay=240),
+]  # fmt: skip
+SILENCE = [
+    Row("no signal", facts(), "no_signal", says="_signal.json"),
+    Row("a bad signal", facts(RUBBISH), "bad_signal", says="not JSON"),
+    Row("max turns", facts(run=told(is_error=True, subtype="error_max_turns")), "no_signal",
+        says="--max-turns"),
+    Row("after its result", facts(ended="after_result"), "no_signal"),
+    Row("twice in a row", facts(RUBBISH), "bad_signal", "testing", STOP, 3, past=past("no_signal"),
+        says="2 iterations in a row"),
+    Row("twice, an outage between", facts(), "no_signal", "testing", STOP, 3,
+        past=past("bad_signal", "transient", "limited")),
+    Row("not in a row", facts(), "no_signal", past=past("no_signal", "continue")),
+]  # fmt: skip
+CIRCLES = [
+    Row("idle", facts(CONTINUE, progress=False), "continue", past=past(IDLE)),
+    Row("stalled", facts(CONTINUE, progress=False), "stalled", "testing", STOP, 3, past=past(IDLE,
+        IDLE), says="no commit, no change, no new file"),
+    Row("stalled across an outage", facts(CONTINUE, progress=False), "stalled", "testing", STOP, 3,
+        past=past(IDLE, "transient", IDLE, "limited")),
+    Row("work between is no stall", facts(CONTINUE, progress=False), "continue", past=past(IDLE,
+        "continue")),
+    Row("another outcome between is no stall", facts(CONTINUE, progress=False), "continue",
+        past=past(IDLE, IDLE, "timeout")),
+    Row("progress is no stall", facts(CONTINUE), "continue", past=past(IDLE, IDLE)),
+    Row("entered for the 6th time", facts(Signal("continue", phase="quality")), "continue",
+        "quality", past=past(entered={"quality": 5})),
+    Row("entered for the 7th time", facts(Signal("continue", phase="quality")), "looping",
+        "quality", STOP, 3, past=past(entered={"quality": 6}), says="7th time"),
+    Row("staying is not entering", facts(CONTINUE), "continue", past=past(entered={"testing": 6})),
+    Row("a stop request comes first", facts(Signal("continue", phase="quality"), stop=True),
+        "continue", "quality", past=past(entered={"quality": 6})),
+]  # fmt: skip
+TABLE = [*FIRST, *SIGNALLED, *STOPPED, *BLOCKING, *LIMITED, *TRANSIENT, *SILENCE, *CIRCLES]
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
+def test_decide(row: Row) -> None:
+    found = policy.decide(row.facts, row.past, LIMITS, TIMING)
+    assert (found.outcome, found.next, found.action, found.exit) == (
+        row.outcome, row.next, row.action, row.exit,
+    )  # fmt: skip
+    assert (found.delay, found.until) == (row.delay, row.until)
+    assert row.says in f"{found.why}\n{found.note}"
+
+
+def test_every_stop_says_why() -> None:
+    stops = [policy.decide(r.facts, r.past, LIMITS, TIMING) for r in TABLE if r.action == STOP]
+    assert all(d.why.strip() for d in stops)
+
+
+def test_every_failure_tells_the_next_iteration() -> None:
+    """What the next child cannot know of itself stands in the note: left-over changes, for one."""
+    rows = [*STOPPED[:3], *TRANSIENT, *SILENCE]
+    for row in rows:
+        changed = replace(row.facts, uncommitted=("left.py",))
+        found = policy.decide(changed, row.past, LIMITS, TIMING)
+        assert "left.py" in found.note, row.name
+
+
+def cap(past: Past, limits: Limits) -> tuple[str, int | None, str] | None:
+    """(action, exit, why) of the caps."""
+    found = policy.before_spawn(past, limits)
+    return (found.action, found.exit, found.why) if found else None
+
+
+def test_before_spawn() -> None:
+    two = replace(LIMITS, max_iterations=2)
+    assert cap(past(), LIMITS) is None
+    assert cap(past("continue"), two) is None
+    action, code, why = cap(past("continue", "transient"), two) or ("", 0, "")
+    assert (action, code) == (STOP, Exit.LIMIT) and "2 iterations" in why
+    assert cap(past("continue", it("continue", recovered=True)), two) is None
+    dear = replace(LIMITS, max_cost=1.0)
+    assert cap(past(cost_usd=0.99), dear) is None
+    _, code, why = cap(past(cost_usd=1.0), dear) or ("", 0, "")
+    assert code == Exit.LIMIT and "1.00 USD" in why
+
+
+@pytest.mark.parametrize(
+    ("failures", "failure", "expected"),
+    [
+        (0, None, ("done", "testing", STOP, 0)),
+        (2, None, ("done", "testing", STOP, 0)),
+        (0, "boom", ("verify_failed", "implementation", GO, None)),
+        (1, "boom", ("verify_failed", "implementation", GO, None)),
+        (2, "boom", ("verify_failed", "implementation", STOP, 3)),
+    ],
+)
+def test_after_verify(
+    failures: int, failure: str | None, expected: tuple[str, str, str, int | None]
+) -> None:
+    before = past(verify_failures=failures)
+    found: Decision = policy.after_verify(facts(DONE), before, "It works.", failure)
+    assert (found.outcome, found.next, found.action, found.exit) == expected
+    assert "boom" in found.note if failure else found.why == "It works."

@@ -1,0 +1,251 @@
+"""The whole process tree ends: detached, deaf, forking, without a mark. Each scene runs in a
+process of its own that became the reaper, as the loop does."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from samocode import processes
+from tests.harness import ROOT, wait_for
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a subreaper")
+
+PRELUDE = """
+import json, os, signal, subprocess, sys, time
+from pathlib import Path
+from samocode import processes
+mark = Path(sys.argv[1])
+processes.become_reaper()
+
+def start(*command):
+    null, out = subprocess.DEVNULL, open(mark / "out", "ab")
+    return processes.spawn(command, mark, dict(os.environ), mark, null, out, null)
+
+def shell(text):
+    return start("/bin/sh", "-c", text)
+
+def children():
+    return [int(p) for p in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
+
+def until(condition):
+    end = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+def end(main=None, grace=0.3):
+    began = time.monotonic()
+    left = processes.end_tree(mark, main, grace)
+    print(json.dumps({
+        "left": sorted(p.command for p in left), "pids": [p.pid for p in left], "children": children(),
+        "seconds": time.monotonic() - began, "code": main.returncode if main else None,
+    }))
+"""
+
+
+def scene(tmp_path: Path, script: str, mark: str = "a session") -> dict[str, Any]:
+    """What a scene printed; nothing that it started lives on."""
+    folder = tmp_path / mark
+    folder.mkdir(exist_ok=True)
+    done = subprocess.run(
+        [sys.executable, "-c", PRELUDE + script, str(folder)],
+        cwd=ROOT, env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    assert found["children"] == []
+    assert [pid for pid in found["pids"] if not gone(pid)] == []
+    return found
+
+
+def gone(pid: int) -> bool:
+    """Whether no living process has this number; who adopted it may not have collected it yet."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+    except OSError:
+        return True
+
+
+UP = "until(lambda: (mark / 'up').exists())\n"
+GONE = UP + "main.wait()\nend(main)"
+TABLE: dict[str, tuple[str, list[str], int | None]] = {
+    # name: (scene, what was left besides the main process, the main process's exit code)
+    "ended by itself": ("main = shell('exit 7'); main.wait(); end(main)", [], 7),
+    "nobody waited": ("main = shell('exit 7'); time.sleep(0.2); end(main)", [], 7),
+    "running": ("main = start('sleep', '300'); end(main)", [], -15),
+    "deaf to SIGTERM": (
+        f"main = shell('trap : TERM; echo > up; while :; do sleep 1; done')\n{UP}end(main)",
+        ["sleep"],
+        -9,
+    ),
+    "stopped": (
+        "main = start('sleep', '300'); os.kill(main.pid, signal.SIGSTOP); end(main)",
+        [],
+        -9,
+    ),
+    "detached grandchild": (
+        f"main = shell('setsid sleep 300 & echo > up; exit 3')\n{GONE}",
+        ["sleep"],
+        3,
+    ),
+    "daemon without a mark": (
+        f"""
+deaf = 'setsid sh -c "trap : TERM; cd /; sleep 300; sleep 300"'
+main = shell(f'env -i {{deaf}} & sleep 0.3; echo > up')
+{GONE}""",
+        ["sh", "sleep"],
+        0,
+    ),
+    "double fork": (
+        f"main = shell('(setsid sh -c \"sleep 300 &\" &) ; sleep 0.3; echo > up')\n{GONE}",
+        ["sleep"],
+        0,
+    ),
+    "a name like a line of /proc": (
+        f"""
+main = shell('cp /bin/sleep "x) R 1 ("; "./x) R 1 (" 300 & echo > up')
+{GONE}""",
+        ["x) R 1 ("],
+        0,
+    ),
+    "nothing at all": ("end()", [], None),
+}
+
+
+@linux
+@pytest.mark.parametrize("name", TABLE)
+def test_end_tree(tmp_path: Path, name: str) -> None:
+    script, left, code = TABLE[name]
+    found = scene(tmp_path, script)
+    assert sorted(set(found["left"])) == left
+    assert found["code"] == code
+    assert found["seconds"] < 3
+
+
+CHAIN = """
+import os, signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+for _ in range(1500):
+    time.sleep(0.004)
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+"""
+
+
+@linux
+def test_a_chain_of_forks(tmp_path: Path) -> None:
+    """Each link starts the next one in a session of its own and is gone: no list of pids holds."""
+    found = scene(
+        tmp_path,
+        f"main = start(sys.executable, '-S', '-c', {CHAIN!r}); main.wait(); time.sleep(0.3); end(main)",
+    )
+    assert found["left"], "it was alive when the end began"
+
+
+@linux
+def test_what_forks_in_its_signal_handler(tmp_path: Path) -> None:
+    """The child that a SIGTERM made is ended too."""
+    found = scene(
+        tmp_path,
+        f"""
+main = shell('trap "setsid sleep 301 & exit 0" TERM; echo > up; while :; do sleep 0.1; done')
+{UP}end(main)""",
+    )
+    assert found["code"] == 0 and "sleep" in found["left"]
+
+
+@linux
+def test_orphans_are_reaped_by_their_pid(tmp_path: Path) -> None:
+    """`waitpid(-1)` would steal the main process's exit code; zombies must not pile up either."""
+    found = scene(
+        tmp_path,
+        """
+main = shell('for i in 1 2 3; do (setsid true &); done; echo > up; sleep 0.5; exit 9')
+until(lambda: (mark / 'up').exists())
+until(lambda: len(children()) == 4)
+processes.reap(main)
+assert children() == [main.pid], children()
+until(lambda: Path(f'/proc/{main.pid}/stat').read_text().split()[2] == 'Z')
+processes.reap(main)
+end(main)
+""",
+    )
+    assert found["code"] == 9
+
+
+@linux
+def test_other_sessions_are_left_alone(tmp_path: Path) -> None:
+    """Not our child, another mark: even one whose mark begins like ours."""
+    other = subprocess.Popen(
+        ["sleep", "60"], env={**os.environ, processes.MARK: str(tmp_path / "a session") + "-2"}
+    )
+    try:
+        assert scene(tmp_path, "end()")["left"] == []
+        assert other.poll() is None
+    finally:
+        other.kill()
+        other.wait()
+
+
+@linux
+def test_a_killed_loops_child_is_found_by_its_mark(tmp_path: Path) -> None:
+    """Nobody's child any more: only the environment tells whose it was."""
+    environ = {**os.environ, processes.MARK: str(tmp_path / "a session")}
+    lost = subprocess.run(
+        ["sh", "-c", "setsid sleep 60 >/dev/null 2>&1 & echo $!"], env=environ, capture_output=True,
+            check=True
+    )  # fmt: skip
+    found = scene(tmp_path, "end()")
+    assert (found["left"], found["pids"]) == (["sleep"], [int(lost.stdout)])
+
+
+@linux
+def test_the_child_ends_with_a_killed_loop(tmp_path: Path) -> None:
+    """Killed in any way, the loop takes its main process along (PR_SET_PDEATHSIG)."""
+    script = "main = start('sleep', '300'); print(main.pid, flush=True); time.sleep(300)"
+    (tmp_path / "s").mkdir()
+    loop = subprocess.Popen(
+        [sys.executable, "-c", PRELUDE + script, str(tmp_path / "s")],
+        cwd=ROOT, env={"PATH": os.environ["PATH"]}, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert loop.stdout is not None
+    pid = int(loop.stdout.readline())
+    loop.kill()
+    loop.communicate()
+    wait_for(lambda: gone(pid), 5)
+
+
+RUN = """
+log, environ = mark / "log", dict(os.environ)
+code = processes.run_shell({command!r}, mark, environ, mark, log, {limit}, lambda: {stop})
+print(json.dumps({{"code": code, "log": log.read_text(), "children": children(), "pids": []}}))
+"""
+
+
+@linux
+@pytest.mark.parametrize(
+    ("command", "limit", "stop", "code", "log"),
+    [
+        ("echo out; echo err >&2; exit 5", 10, "False", 5, "out\nerr\n"),
+        ("setsid sleep 300 & echo $SAMOCODE_RUN", 10, "False", 0, None),
+        ("echo a; sleep 300", 0.3, "False", None, "a\n"),
+        ("sleep 300", 10, "True", None, ""),
+    ],
+)
+def test_run_shell(
+    tmp_path: Path, command: str, limit: float, stop: str, code: int | None, log: str | None
+) -> None:
+    began = time.monotonic()
+    found = scene(tmp_path, RUN.format(command=command, limit=limit, stop=stop))
+    assert found["code"] == code and time.monotonic() - began < 9
+    assert found["log"] == (log if log is not None else f"{tmp_path}/a session\n")

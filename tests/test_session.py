@@ -1,0 +1,442 @@
+"""The session folder: found, made, locked, and put right."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from samocode import files, questions, sessions
+from samocode.errors import UserError
+from samocode.history import local_now
+from samocode.project import Project as Settings
+from samocode.session import Session, open_session
+from tests.conftest import git
+from tests.harness import ROOT, Project, end, wait_for
+
+
+@pytest.fixture
+def place(tmp_path: Path, repo: Path) -> Settings:
+    """What a .samocode says."""
+    return Settings(tmp_path / ".samocode", repo, tmp_path / "worktrees", tmp_path / "sessions")
+
+
+@pytest.fixture
+def session(place: Settings) -> Session:
+    """A new session, open."""
+    folder = sessions.create(place, "work", {"task": "the täsk"}, os.environ)
+    return open_session(place, folder, os.environ)
+
+
+def make(folder: Path, task: bool = True) -> Path:
+    """A folder that looks like a session."""
+    folder.mkdir(parents=True)
+    if task:
+        (folder / "_task.md").touch()
+    return folder
+
+
+# Names
+
+
+@pytest.mark.parametrize("name", ["a", "A.b_c-9", "x" * 64, "26-01-08-work", "9"])
+def test_good_names(tmp_path: Path, name: str) -> None:
+    assert sessions.find(tmp_path, name) is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", ".", "..", "a/b", "../a", "a..b", "-a", "_a", ".a", "a.", "a.lock", "x" * 65, "a b", "a\n",
+        "ä", "a\0b", "a~1",
+     "a:b", "a@{b", "a\\b"],
+)  # fmt: skip
+def test_bad_names(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UserError, match="use up to 64 letters"):
+        sessions.find(tmp_path, name)
+
+
+@pytest.mark.parametrize("name", ["a", "A.b_c-9", "x" * 64, "9"])
+def test_every_good_name_is_a_branch_for_git(tmp_path: Path, name: str) -> None:
+    assert git("check-ref-format", "--branch", f"samocode/26-01-08-{name}", cwd=tmp_path)
+
+
+# Find
+
+
+def test_find(tmp_path: Path) -> None:
+    old, new = make(tmp_path / "25-12-31-Work"), make(tmp_path / "26-01-08-work")
+    exact = make(tmp_path / "work-2")
+    make(tmp_path / ".new-26-02-01-work-77")
+    make(tmp_path / "_archive" / "26-03-01-work")
+    (tmp_path / "26-04-01-work").write_text("a file is no folder")
+    assert sessions.find(tmp_path, "work") == new
+    assert sessions.find(tmp_path, "WORK") == new
+    assert sessions.find(tmp_path, "25-12-31-Work") == old
+    assert sessions.find(tmp_path, "work-2") == exact
+    assert sessions.find(tmp_path, "wor") is None
+    assert sessions.find(tmp_path / "nowhere", "work") is None
+
+
+@pytest.mark.parametrize("name", ["26-01-08-mine", "mine"])
+def test_a_folder_that_is_no_session_is_never_taken(tmp_path: Path, name: str) -> None:
+    folder = make(tmp_path / "26-01-08-mine", task=False)
+    with pytest.raises(UserError, match="is no session"):
+        sessions.find(tmp_path, name)
+    assert list(folder.iterdir()) == []
+
+
+def test_nearest(tmp_path: Path) -> None:
+    make(tmp_path / "26-01-08-jwt-auth")
+    make(tmp_path / "_archive" / "26-01-07-jwt-login")
+    assert "26-01-08-jwt-auth" in sessions.nearest(tmp_path, "jwt-aut")
+    assert "_archive/26-01-07-jwt-login" in sessions.nearest(tmp_path, "jwt-logn")
+    assert sessions.nearest(tmp_path, "zzz") == "" == sessions.nearest(tmp_path / "no", "x")
+
+
+# Create
+
+
+def test_create(place: Settings, session: Session) -> None:
+    assert re.fullmatch(r"\d\d-\d\d-\d\d-work", session.name)
+    names = {path.name for path in session.folder.iterdir()}
+    assert names == {"_task.md", "_overview.md", "_history.jsonl", "_logs"}
+    assert session.folder.stat().st_mode & 0o777 == 0o700
+    assert "the täsk" in (session.folder / "_task.md").read_text()
+    assert "Phase: investigation" in (session.folder / "_overview.md").read_text()
+    assert session.worktree and session.worktree.branch == f"samocode/{session.name}"
+    assert not place.worktrees.exists(), "the worktree is made under the lock"
+
+
+@pytest.mark.parametrize("trouble", ["no commit", "no identity", "path", "branch", "base"])
+def test_create_is_all_or_nothing(
+    tmp_path: Path, place: Settings, session: Session, trouble: str
+) -> None:
+    shutil.rmtree(session.folder)
+    name, repo = session.name, place.main_repo
+    environ = dict(os.environ)
+    if trouble == "no commit":
+        shutil.rmtree(repo / ".git")
+        git("init", "-q", cwd=repo)
+    elif trouble == "no identity":
+        (tmp_path / "nobody").write_text("[user]\n\tuseConfigOnly = true\n")
+        environ["GIT_CONFIG_GLOBAL"] = str(tmp_path / "nobody")
+    elif trouble == "path":
+        (place.worktrees / name).mkdir(parents=True)
+    elif trouble == "branch":
+        git("branch", f"samocode/{name}", cwd=repo)
+    else:
+        place = replace(place, base_branch="nope")
+    with pytest.raises(UserError) as raised:
+        sessions.create(place, "work", {"task": "t"}, environ)
+    assert raised.value.exit_code == 2
+    assert list(place.sessions.iterdir()) == []
+    assert git("worktree", "list", cwd=repo).count("\n") == 0
+
+
+def test_a_failed_create_leaves_no_session(place: Settings) -> None:
+    """Killed or failed before the rename: the next start finds nothing and makes it anew."""
+    with pytest.raises(AttributeError):
+        sessions.create(place, "work", {"task": 7}, os.environ)  # type: ignore[dict-item]
+    assert sessions.find(place.sessions, "work") is None
+    assert sessions.create(place, "work", {"task": "t"}, os.environ).is_dir()
+
+
+def test_without_git_it_is_research(tmp_path: Path, place: Settings) -> None:
+    (tmp_path / "plain").mkdir()
+    place = replace(place, main_repo=tmp_path / "plain")
+    found = open_session(place, sessions.create(place, "r", {"dive": "d"}, os.environ), os.environ)
+    assert (found.worktree, found.code(), found.changed_code()) == (None, None, ())
+    assert found.ensure_worktree() is None and found.cwd == tmp_path / "plain"
+    assert not found.situation().git
+
+
+def test_the_record_wins_over_changed_settings(
+    tmp_path: Path, place: Settings, session: Session
+) -> None:
+    elsewhere = replace(place, worktrees=tmp_path / "elsewhere", base_branch="nope")
+    again = open_session(elsewhere, session.folder, os.environ)
+    assert again.worktree == session.worktree
+    assert "on new branch" in (again.ensure_worktree() or "")
+
+
+def test_a_repository_that_is_gone(tmp_path: Path, session: Session) -> None:
+    (tmp_path / "plain").mkdir()
+    moved = replace(session.project, main_repo=tmp_path / "plain")
+    with pytest.raises(UserError, match="is in none now"):
+        open_session(moved, session.folder, os.environ).ensure_worktree()
+
+
+# Lock
+
+
+def test_one_at_a_time(session: Session) -> None:
+    """The kernel holds it: what stands in the file is for people, and a stale one is no lock."""
+    (session.folder / "_worker.lock").write_text('{"pid": 1, "host": "x", "since": "y"}\n')
+    assert not sessions.is_running(session.folder)
+    with sessions.locked(session.folder):
+        assert sessions.is_running(session.folder)
+        held = json.loads((session.folder / "_worker.lock").read_text())
+        assert held["pid"] == os.getpid()
+        with pytest.raises(UserError) as raised, sessions.locked(session.folder):
+            pass
+        assert f"is running already: pid {os.getpid()} on {held['host']} since" in str(raised.value)
+    assert not sessions.is_running(session.folder)
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b"{", b"\xff", b'"x"'])
+def test_a_lock_file_that_says_nothing(session: Session, data: bytes) -> None:
+    with sessions.locked(session.folder):
+        (session.folder / "_worker.lock").write_bytes(data)
+        assert "does not say by whom" in sessions.holder(session.folder)
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from samocode import sessions
+with sessions.locked(Path(sys.argv[1])):
+    print(flush=True)
+    time.sleep(60)
+"""
+
+
+def test_the_lock_goes_with_its_process(session: Session) -> None:
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(session.folder)], cwd=ROOT, stdout=subprocess.PIPE
+    )
+    assert holder.stdout is not None and holder.stdout.readline()
+    assert sessions.is_running(session.folder)
+    holder.kill()
+    holder.communicate()
+    with sessions.locked(session.folder):
+        pass
+
+
+# The human's words
+
+
+def test_every_text_on_record_stands_in_the_task_file(session: Session) -> None:
+    """Killed between the two writes: the record has it, the file gets it at the next start."""
+    task = session.folder / "_task.md"
+    before = task.read_bytes()
+    assert session.add_text("task", "a second\ntask")
+    whole = task.read_bytes()
+    task.write_bytes(before)
+    again = open_session(session.project, session.folder, os.environ)
+    again.restore_task()
+    again.restore_task()
+    assert task.read_bytes() == whole
+    task.unlink()
+    again.restore_task()
+    assert b"the t\xc3\xa4sk" in task.read_bytes() and b"a second" in task.read_bytes()
+
+
+def test_the_same_words_are_no_news(session: Session) -> None:
+    before = (session.folder / "_task.md").read_bytes()
+    assert not session.add_text("task", " the täsk\n")
+    assert (session.folder / "_task.md").read_bytes() == before
+    assert session.add_text("dive", "the task")
+
+
+def test_a_note_only_once_work_began(session: Session) -> None:
+    session.add_text("dive", "before")
+    session.history.append(
+        "iteration", n=1, phase="investigation", outcome="continue", next="investigation"
+    )
+    session.add_text("task", "after")
+    assert [kind for _, kind, _ in session.history.past.texts] == ["task", "dive", "note"]
+
+
+# What a child must not change
+
+
+@pytest.mark.parametrize("name", ["_history.jsonl", "_task.md"])
+@pytest.mark.parametrize("how", ["edited", "appended", "gone", "link", "folder", "fifo"])
+def test_put_right(session: Session, name: str, how: str) -> None:
+    path = session.folder / name
+    session.ensure_worktree()
+    before = session.snapshot()
+    data = path.read_bytes()
+    other = session.folder / "other"
+    other.write_text("theirs")
+    if how == "edited":
+        path.write_text("forged")
+    elif how == "appended":
+        path.write_bytes(data + b"{}\n")
+    else:
+        path.unlink()
+    {
+        "link": lambda: path.symlink_to(other),
+        "folder": path.mkdir,
+        "fifo": lambda: os.mkfifo(path),
+    }.get(how, lambda: None)()
+    assert session.put_right(before) == (name,)
+    assert path.read_bytes() == data and not path.is_symlink()
+    kept = sorted(session.folder.glob(f"{name}.kept-*"))
+    assert len(kept) == (how != "gone")
+    if how == "edited":
+        assert kept[0].read_text() == "forged"
+    assert other.read_text() == "theirs"
+    assert session.put_right(before) == ()
+
+
+def test_what_is_progress(session: Session) -> None:
+    """Artifacts, questions and code are; the notebook, the signal and the loop's own files are
+    not."""
+    session.ensure_worktree()
+    seen = {session.fingerprint()}
+    for name in (
+        "_overview.md",
+        "_signal.json",
+        "_iteration.json",
+        "_worker.lock",
+        "_logs/001.jsonl",
+    ):
+        (session.folder / name).write_text("x")
+        assert {session.fingerprint()} == seen, name
+    changes = [
+        session.folder / "dive.md", session.folder / "_qa.md", session.cwd / "a.py",
+            session.cwd / "new.txt",
+        session.folder / "odd \udcff name",
+    ]  # fmt: skip
+    for path in changes:
+        path.write_text("changed")
+        assert session.fingerprint() not in seen, path.name
+        seen.add(session.fingerprint())
+    git("commit", "-qam", "x", cwd=session.cwd)
+    assert session.fingerprint() not in seen
+
+
+@pytest.mark.parametrize("kind", ["link", "fifo", "folder", "2 MB"])
+def test_questions_that_cannot_be_read_are_set_aside(session: Session, kind: str) -> None:
+    path = session.folder / "_qa.md"
+    make: dict[str, Callable[[], object]] = {
+        "link": lambda: path.symlink_to("/etc/passwd"),
+        "fifo": lambda: os.mkfifo(path),
+        "folder": path.mkdir,
+        "2 MB": lambda: path.write_text("## Q1: x\nAnswer: mine\n" + "x" * 2_000_000),
+    }
+    make[kind]()
+    assert session.read_questions().questions == ()
+    assert len(list(session.folder.glob("_qa.md.kept-1"))) == 1
+    session.write_questions(questions.parse("## Q1: y\nAnswer:\n"))
+    assert path.read_text() == "## Q1: y\nAnswer:\n"
+
+
+@pytest.mark.parametrize("kind", ["missing", "empty", "blank", "folder", "link", "fine"])
+def test_the_notebook_comes_back(session: Session, kind: str) -> None:
+    path = session.folder / "_overview.md"
+    path.unlink()
+    {"empty": path.touch, "blank": lambda: path.write_text(" \n"), "folder": path.mkdir,
+     "link": lambda: path.symlink_to("/nowhere"), "fine": lambda: path.write_text("mine")}.get(kind,
+         lambda: None)()  # fmt: skip
+    assert session.restore_overview() == (kind != "fine")
+    assert path.read_text().startswith("mine" if kind == "fine" else f"# {session.name}")
+
+
+# A killed loop's iteration
+
+
+@pytest.mark.parametrize(
+    ("data", "pending"),
+    [
+        (None, False),
+        ('{"iteration": 1, "log": "x"}', True),
+        ('{"iteration": 2}', False),
+        ('{"iteration": 0}', False),
+        ('{"iteration": "1"}', False),
+        ("{}", False),
+        ("[1]", False),
+        ("{", False),
+        ("9" * 5000, False),
+    ],
+)
+def test_pending_iteration(session: Session, data: str | None, pending: bool) -> None:
+    if data is not None:
+        files.write(session.folder / "_iteration.json", data)
+    assert (session.pending_iteration() is not None) == pending
+    session.history.append("iteration", n=1, phase="p", outcome="continue", next="p")
+    assert session.pending_iteration() is None or data == '{"iteration": 2}'
+
+
+def test_each_log_is_a_new_file(session: Session) -> None:
+    now = local_now()
+    first = session.log(7, "testing", now)
+    assert re.fullmatch(r"007-\d\d-\d\d-\d{4}-testing\.jsonl", first.name)
+    first.touch()
+    second = session.log(7, "testing", now)
+    second.with_suffix(".stderr").touch()
+    assert len({first, second, session.log(7, "testing", now)}) == 3
+
+
+# --max-iterations 0, as the commands call it
+
+
+@pytest.fixture
+def project(tmp_path: Path, repo: Path) -> Project:
+    """For tests of the whole program."""
+    return Project(tmp_path, repo)
+
+
+def test_show_only_makes_the_session_and_says_where_it_stands(project: Project) -> None:
+    made = project.run("--max-iterations", "0", task="t")
+    assert made.returncode == 0, made.stderr
+    assert str(project.session) in made.stdout and str(project.worktree) in made.stdout
+    assert "investigation" in made.stdout and len(made.stdout.splitlines()) <= 20
+    assert project.worktree.is_dir() and project.history("start") == []
+    project.script("ask(1, 'Where to?'); signal('waiting', **{'for': 'qa_answers'})")
+    assert project.run("--on-wait", "exit").returncode == 4
+    before = {path: path.read_bytes() for path in project.session.iterdir() if path.is_file()}
+    shown = project.run("--max-iterations", "0")
+    assert (
+        shown.returncode == 0 and "Q1: Where to?" in shown.stdout and "exit code 4" in shown.stdout
+    )
+    assert {path: path.read_bytes() for path in before} == before, "looking changes nothing"
+    (project.session / "_qa.md").unlink()
+    (project.session / "_qa.md").mkdir()
+    shown = project.run("--max-iterations", "0")
+    assert shown.returncode == 0 and "Q1: Where to?" in shown.stdout
+    assert (project.session / "_qa.md").is_dir(), "without the lock nothing is set aside"
+
+
+def test_show_only_while_a_loop_runs_changes_nothing(project: Project) -> None:
+    """Not even what a running child has just spoilt, or what the loop is just writing."""
+    project.script("(SESSION / '_qa.md').mkdir(); write('up'); time.sleep(60)")
+    loop = project.start(task="t")
+    wait_for(lambda: list((project.folder / "sessions").glob("*/up")))
+    with (project.session / "_history.jsonl").open("ab") as file:
+        file.write(b'{"torn')
+    shown = project.run("--max-iterations", "0")
+    assert shown.returncode == 0 and "a loop runs it now" in shown.stdout, shown.stderr
+    assert (project.session / "_qa.md").is_dir()
+    assert (project.session / "_history.jsonl").read_bytes().endswith(b'{"torn')
+    end(loop)
+
+
+def test_an_unknown_session_names_the_near_ones(project: Project) -> None:
+    assert project.run("--max-iterations", "0").returncode == 2
+    assert not (project.folder / "sessions").exists()
+    project.run("--max-iterations", "0", task="t")
+    project.name = "wrok"
+    missing = project.run()
+    assert missing.returncode == 2 and "Near: " in missing.stderr and "-work" in missing.stderr
+    assert "--task or --dive" in missing.stderr
+
+
+def test_two_starts_of_one_new_session(project: Project) -> None:
+    """Both find nothing; one makes it, the other one says so or waits its turn: no traceback."""
+    project.script(default="signal('done', summary='s')")
+    loops = [project.start("--max-iterations", "0", task="t") for _ in range(4)]
+    printed = [loop.communicate(timeout=60)[0] for loop in loops]
+    assert 0 in {loop.returncode for loop in loops}
+    assert all(loop.returncode in (0, 2) for loop in loops), printed
+    assert not any("Traceback" in text for text in printed), printed
+    assert len(list((project.folder / "sessions").iterdir())) == 1

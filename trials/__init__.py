@@ -1,0 +1,1 @@
+"""Trials of the prompts with fresh readers (README.md)."""
