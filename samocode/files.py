@@ -97,10 +97,23 @@ def append(path: Path, data: bytes) -> None:
 
 def set_aside(path: Path) -> Path:
     """Rename whatever stands at `path` to a free name beside it, so that nothing is lost."""
+    return path.rename(_free_name(path))
+
+
+def keep(path: Path) -> None:
+    """Keep what stands at `path` under a free name too, without freeing the name in between."""
+    if not path.exists() and not path.is_symlink():
+        return
+    try:
+        os.link(path, _free_name(path), follow_symlinks=False)
+    except OSError:  # a folder, or a file system without links
+        set_aside(path)
+
+
+def _free_name(path: Path) -> Path:
     n = 1
     while (kept := path.with_name(f"{path.name}.kept-{n}")).exists() or kept.is_symlink():
         n += 1
-    path.rename(kept)
     return kept
 
 

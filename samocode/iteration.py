@@ -160,7 +160,7 @@ class Iterations:
         verify = self.session.project.verify
         if not verify or not self.session.history.past.approved:
             return None
-        log = self.session.logs / f"{number:03d}-verify.log"
+        log = self.session.new_log(f"{number:03d}-verify")
         self.say(f"VERIFY: {verify}")
         environ = claude.environment(self.settings.environ)
         code = processes.run_shell(

@@ -149,7 +149,8 @@ def run_shell(
 ) -> int | None:
     """Run the user's SETUP or VERIFY by /bin/sh, output into `log`; its exit code, None at the
     limit or a stop."""
-    with log.open("wb") as out:
+    fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(fd, "wb") as out:
         main = spawn(
             ["/bin/sh", "-c", command],
             cwd,

@@ -183,8 +183,7 @@ class Session:
         self.folder.mkdir(mode=0o700, exist_ok=True)
         for path, data in ((self.history.path, before.history), (self.folder / TASK, before.task)):
             if files.read_any(path) != data:
-                if path.exists() or path.is_symlink():
-                    files.set_aside(path)
+                files.keep(path)
                 files.write_bytes(path, data)
                 changed.append(path.name)
         return tuple(changed)
@@ -226,11 +225,14 @@ class Session:
 
     def log(self, number: int, phase: str, now: datetime) -> Path:
         """The log file of an iteration; free even when a killed loop took the same minute."""
-        stem = f"{number:03d}-{now:%m-%d-%H%M}-{phase}"
-        path, extra = self.logs / f"{stem}.jsonl", 1
-        while path.exists() or path.with_suffix(".stderr").exists():
+        return self.new_log(f"{number:03d}-{now:%m-%d-%H%M}-{phase}", ".jsonl")
+
+    def new_log(self, stem: str, suffix: str = ".log") -> Path:
+        """A name in the logs folder that is not taken: no log is ever overwritten."""
+        path, extra = self.logs / f"{stem}{suffix}", 1
+        while path.exists() or path.is_symlink() or path.with_suffix(".stderr").exists():
             extra += 1
-            path = path.with_name(f"{stem}-{extra}.jsonl")
+            path = path.with_name(f"{stem}-{extra}{suffix}")
         return path
 
     def restore_overview(self) -> bool:
@@ -282,6 +284,11 @@ def open_session(
 ) -> Session:
     """An existing session's folder as a Session; `repair` only while holding the lock."""
     history = History(folder / "_history.jsonl").load(repair)
+    if history.past.started is None:
+        raise UserError(
+            f"{folder} has lost its _history.jsonl: put it back (see _history.jsonl.kept-*), or "
+            "begin a new session."
+        )
     repository = Repository.find(project.main_repo, environ) if history.past.worktree else None
     return Session(folder, project, repository, history)
 

@@ -42,7 +42,7 @@ def _run_setup(
     if not command or session.worktree is None:
         return
     say(f"SETUP: {command}")
-    log = session.logs / "setup.log"
+    log = session.new_log("setup")
     environ = claude.environment(settings.environ)
     code = processes.run_shell(
         command, session.cwd, environ, session.folder, log, settings.timeout, lambda: stop.requested

@@ -31,12 +31,25 @@ SPOILT: dict[str, Callable[[Path], object]] = {
     "device": lambda path: path.symlink_to("/dev/zero"),
 }
 """What a child may put in the place of a file."""
+OTHERWISE: dict[str, Callable[[Path], object]] = {
+    "missing": lambda path: None,
+    "empty": lambda path: path.touch(),
+    "blank": lambda path: path.write_text(" \n"),
+    "file": lambda path: path.write_text("words"),
+    "2 MB": lambda path: path.write_text("## Q1: x\nAnswer: mine\n" + "x" * 2_000_000),
+}
+
+
+def spoil(path: Path, kind: str) -> None:
+    """Put this in the place of whatever plain file is there."""
+    path.unlink(missing_ok=True)
+    (SPOILT | OTHERWISE)[kind](path)
 
 
 @pytest.mark.parametrize("kind", SPOILT)
 def test_what_is_no_plain_file_is_unreadable_and_never_blocks(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "_x.md"
-    SPOILT[kind](path)
+    spoil(path, kind)
     with pytest.raises(files.Unreadable, match=r"_x\.md"):
         files.read_text(path)
     assert files.read_any(path, 1 << 20) == b""
@@ -67,8 +80,7 @@ def test_text_survives_whatever_its_bytes_are(tmp_path: Path) -> None:
 def test_a_write_replaces_whatever_holds_the_temporary_name(tmp_path: Path, kind: str) -> None:
     """A child may leave anything there; the link's target stays as it is."""
     path = tmp_path / "x"
-    temporary = tmp_path / "x.loop.tmp"
-    SPOILT.get(kind, lambda at: at.write_text("old"))(temporary)
+    spoil(tmp_path / "x.loop.tmp", kind)
     files.write(path, "new")
     assert path.read_text() == "new" and not path.is_symlink()
 
@@ -76,7 +88,7 @@ def test_a_write_replaces_whatever_holds_the_temporary_name(tmp_path: Path, kind
 @pytest.mark.parametrize("kind", [*SPOILT, "file"])
 def test_a_write_replaces_whatever_stands_there(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "x"
-    SPOILT.get(kind, lambda at: at.write_text("old"))(path)
+    spoil(path, kind)
     files.write(path, "new")
     assert path.read_text() == "new" and not path.is_symlink()
     assert len(list(tmp_path.glob("x.kept-*"))) == (kind == "folder"), "a folder is never emptied"
@@ -85,10 +97,10 @@ def test_a_write_replaces_whatever_stands_there(tmp_path: Path, kind: str) -> No
 @pytest.mark.parametrize("kind", ["link", "circle", "fifo", "folder", "dangling link"])
 def test_remove_and_set_aside(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "x"
-    SPOILT[kind](path)
+    spoil(path, kind)
     files.remove(path)
     assert not path.exists() and not path.is_symlink()
-    SPOILT[kind](path)
+    spoil(path, kind)
     kept = files.set_aside(path)
     assert kept.name.startswith("x.kept-") and not path.is_symlink()
     files.remove(path)

@@ -32,11 +32,12 @@ def iteration(
     return line("iteration", n=n, phase="planning", outcome=outcome, next=next, **values)
 
 
-def after(*lines: dict[str, Any], past: Past = Past()) -> Past:  # noqa: B008 - frozen
+def after(*lines: dict[str, Any], past: Past | None = None) -> Past:
     """The facts after these lines."""
+    found = past or Past()
     for one in lines:
-        past = fold(past, one)
-    return past
+        found = fold(found, one)
+    return found
 
 
 TASK = line("task", kind="task", text="t")

@@ -18,7 +18,8 @@ from tests.harness import FAKE, Project
 DONE = "signal('done', summary='s')"
 WORK = "\nwrite('w%d' % ITERATION['iteration']); signal('continue')"
 NAMES = """
-QA_FILE, NOTES, NOW = SESSION / "_qa.md", SESSION / "_overview.md", SESSION / "_iteration.json"
+QA_FILE, NOTES = SESSION / "_qa.md", SESSION / "_overview.md"
+NOW, LOCK = SESSION / "_iteration.json", SESSION / "_worker.lock"
 QA = QA_FILE.read_text(errors="replace")
 assert "Which?" in QA and "mine," in QA and " of it" in QA, QA[:500]
 """
@@ -57,8 +58,8 @@ ACTS = {
     "questions are no text": "QA_FILE.write_bytes(bytes(range(256)) * 9)",
     "notebook becomes a folder": "NOTES.unlink(); NOTES.mkdir()",
     "notebook becomes a link": "NOTES.rename(SESSION / 'o.md'); NOTES.symlink_to('o.md')",
-    "forges the lock": "(SESSION / '_worker.lock').write_text('{\"pid\": 1}')",
-    "lock becomes a folder": "(SESSION / '_worker.lock').unlink(); (SESSION / '_worker.lock').mkdir()",
+    "forges the lock": "LOCK.write_text('{\"pid\": 1}')",
+    "lock becomes a folder": "LOCK.unlink(); LOCK.mkdir()",
     "forges the iteration": "NOW.write_text('{\"iteration\": 99}')",
     "iteration becomes a folder": "NOW.unlink(); NOW.mkdir()",
     "takes the loop's temporary names": """
@@ -105,6 +106,8 @@ def test_what_a_child_may_spoil_without_stopping_the_session(project: Project) -
     assert project.history("answer")[0]["text"] == "mine,\nall  of it"
     aside = {path.name for path in project.session.glob("*.kept-*")}
     assert {"_qa.md.kept-1", "_overview.md.kept-1"} <= aside, "nothing is thrown away"
+    again = project.run()
+    assert again.returncode == 0 and "is done" in calm(again)
 
 
 STOPS = {

@@ -8,11 +8,12 @@ from typing import Any, Literal
 import pytest
 
 from samocode import events, policy
-from samocode.claude import Ended, Run
+from samocode.claude import Run
 from samocode.decision import Decision, Exit, Facts, Limits
 from samocode.past import Iteration, Past
 from samocode.signals import Report, Signal
 from samocode.timing import Timing
+from samocode.watch import Ended
 
 NOW = 1_000_000.0
 LIMITS = Limits(max_iterations=100, max_cost=None, max_wait=3600)

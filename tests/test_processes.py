@@ -45,8 +45,9 @@ def end(main=None, grace=0.3):
     began = time.monotonic()
     left = processes.end_tree(mark, main, grace)
     print(json.dumps({
-        "left": sorted(p.command for p in left), "pids": [p.pid for p in left], "children": children(),
+        "left": sorted(p.command for p in left), "pids": [p.pid for p in left],
         "seconds": time.monotonic() - began, "code": main.returncode if main else None,
+        "children": children(),
     }))
 """
 
@@ -147,7 +148,11 @@ def test_a_chain_of_forks(tmp_path: Path) -> None:
     """Each link starts the next one in a session of its own and is gone: no list of pids holds."""
     found = scene(
         tmp_path,
-        f"main = start(sys.executable, '-S', '-c', {CHAIN!r}); main.wait(); time.sleep(0.3); end(main)",
+        f"""
+main = start(sys.executable, '-S', '-c', {CHAIN!r})
+main.wait()
+time.sleep(0.3)
+end(main)""",
     )
     assert found["left"], "it was alive when the end began"
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from samocode import questions
+from samocode import fences, questions
 from samocode.questions import Question, parse
 
 FORM = "## Q1: Which?\nWhy: a reason\n- A) One\nSuggested: A, it fits\nAnswer:{}\n"
@@ -264,7 +264,7 @@ def test_an_answer_stands_as_it_was_given(text: str, above: str) -> None:
     that."""
     blank = one(f"## Q1: Which?\n{above}Answer:\n")
     found = questions.answered(blank, text)
-    expected = questions.QUESTION.sub(lambda heading: " " + heading[0], text).strip()
+    expected = fences.QUESTION.sub(lambda heading: " " + heading[0], text).strip()
     if blank.unconfirmed and questions.confirms(text):
         expected = blank.unconfirmed
     assert found.answer == expected

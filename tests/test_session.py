@@ -8,9 +8,9 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -21,6 +21,7 @@ from samocode.project import Project as Settings
 from samocode.session import Session, open_session
 from tests.conftest import git
 from tests.harness import ROOT, Project, end, wait_for
+from tests.test_files import spoil
 
 
 @pytest.fixture
@@ -144,7 +145,7 @@ def test_create_is_all_or_nothing(
 def test_a_failed_create_leaves_no_session(place: Settings) -> None:
     """Killed or failed before the rename: the next start finds nothing and makes it anew."""
     with pytest.raises(AttributeError):
-        sessions.create(place, "work", {"task": 7}, os.environ)  # type: ignore[dict-item]
+        sessions.create(place, "work", cast("Any", {"task": 7}), os.environ)
     assert sessions.find(place.sessions, "work") is None
     assert sessions.create(place, "work", {"task": "t"}, os.environ).is_dir()
 
@@ -259,32 +260,22 @@ def test_a_note_only_once_work_began(session: Session) -> None:
 
 
 @pytest.mark.parametrize("name", ["_history.jsonl", "_task.md"])
-@pytest.mark.parametrize("how", ["edited", "appended", "gone", "link", "folder", "fifo"])
+@pytest.mark.parametrize("how", ["file", "appended", "missing", "link", "folder", "fifo"])
 def test_put_right(session: Session, name: str, how: str) -> None:
     path = session.folder / name
     session.ensure_worktree()
     before = session.snapshot()
     data = path.read_bytes()
-    other = session.folder / "other"
-    other.write_text("theirs")
-    if how == "edited":
-        path.write_text("forged")
-    elif how == "appended":
+    if how == "appended":
         path.write_bytes(data + b"{}\n")
     else:
-        path.unlink()
-    {
-        "link": lambda: path.symlink_to(other),
-        "folder": path.mkdir,
-        "fifo": lambda: os.mkfifo(path),
-    }.get(how, lambda: None)()
+        spoil(path, how)
     assert session.put_right(before) == (name,)
     assert path.read_bytes() == data and not path.is_symlink()
     kept = sorted(session.folder.glob(f"{name}.kept-*"))
-    assert len(kept) == (how != "gone")
-    if how == "edited":
-        assert kept[0].read_text() == "forged"
-    assert other.read_text() == "theirs"
+    assert len(kept) == (how != "missing")
+    if how == "file":
+        assert kept[0].read_text() == "words"
     assert session.put_right(before) == ()
 
 
@@ -318,28 +309,22 @@ def test_what_is_progress(session: Session) -> None:
 @pytest.mark.parametrize("kind", ["link", "fifo", "folder", "2 MB"])
 def test_questions_that_cannot_be_read_are_set_aside(session: Session, kind: str) -> None:
     path = session.folder / "_qa.md"
-    make: dict[str, Callable[[], object]] = {
-        "link": lambda: path.symlink_to("/etc/passwd"),
-        "fifo": lambda: os.mkfifo(path),
-        "folder": path.mkdir,
-        "2 MB": lambda: path.write_text("## Q1: x\nAnswer: mine\n" + "x" * 2_000_000),
-    }
-    make[kind]()
+    spoil(path, kind)
     assert session.read_questions().questions == ()
-    assert len(list(session.folder.glob("_qa.md.kept-1"))) == 1
+    assert list(session.folder.glob("_qa.md.kept-*")) == [], "looking changes nothing"
+    session.clear_questions()
+    session.clear_questions()
+    assert len(list(session.folder.glob("_qa.md.kept-*"))) == 1
     session.write_questions(questions.parse("## Q1: y\nAnswer:\n"))
     assert path.read_text() == "## Q1: y\nAnswer:\n"
 
 
-@pytest.mark.parametrize("kind", ["missing", "empty", "blank", "folder", "link", "fine"])
+@pytest.mark.parametrize("kind", ["missing", "empty", "blank", "folder", "link", "file"])
 def test_the_notebook_comes_back(session: Session, kind: str) -> None:
     path = session.folder / "_overview.md"
-    path.unlink()
-    {"empty": path.touch, "blank": lambda: path.write_text(" \n"), "folder": path.mkdir,
-     "link": lambda: path.symlink_to("/nowhere"), "fine": lambda: path.write_text("mine")}.get(kind,
-         lambda: None)()  # fmt: skip
-    assert session.restore_overview() == (kind != "fine")
-    assert path.read_text().startswith("mine" if kind == "fine" else f"# {session.name}")
+    spoil(path, kind)
+    assert session.restore_overview() == (kind != "file")
+    assert path.read_text().startswith("words" if kind == "file" else f"# {session.name}")
 
 
 # A killed loop's iteration
