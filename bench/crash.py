@@ -19,14 +19,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tests.crashing import GONE_WITHIN, Telling, Violation, holds, started
+from tests.crashing import GONE_WITHIN, Telling, Violation, holds
 from tests.harness import Project
 from tests.killing import BEFORE_EXEC, DYING, HOWS, PATIENCE, Death, How, wait
 
@@ -94,6 +94,21 @@ def live_once(telling: Telling, death: Death | None, tally: Tally) -> bool:
     telling.check()
     holds(loop.returncode in ENDS, f"exit code {loop.returncode}")
     return loop.returncode != 0
+
+
+def started(telling: Telling, environ: Mapping[str, str], loop: Path) -> subprocess.Popen[bytes]:
+    """The loop as a process of its own, its output kept for the post-mortem."""
+    command = telling.project.command("--task", telling.text())
+    command[1] = str(loop)
+    with (telling.project.folder / "output.txt").open("ab") as out:
+        return subprocess.Popen(
+            command,
+            env={**telling.project.environ(), **environ},
+            cwd=telling.project.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+        )
 
 
 def child_gone(project: Project) -> float:
@@ -171,6 +186,7 @@ def main() -> int:
     options = parser.parse_args()
     hows = (cast("How", options.how),) if options.how else HOWS
     top = Path(tempfile.mkdtemp(prefix="samocode-crash-"))
+    print(f"seed {options.seed}, in {top}", flush=True)
     isolate(top)
     try:
         lines = lines_of(top) if "line" in hows else []

@@ -10,7 +10,7 @@ import re
 from samocode import files, questions, signals
 from samocode.session import LOGS, Session
 
-TICK = re.compile(r"^(\s*[-*] \[)[xX ](\])", re.M)
+TICK = re.compile(r"^([ \t]*[-*] \[)[xX ](\])", re.M)
 NOTES = re.compile(r"^## Notes\b.*?(?=^## |\Z)", re.M | re.S)
 MAX_DIFF_LINES = 12
 
@@ -50,7 +50,7 @@ def ask(session: Session) -> None:
     session.history.append(
         "asked", id=number, kind="approval", text=question.text, plan=past.plan_to_ask
     )
-    session.write_questions(questions.appended(document, question))
+    session.change_questions(lambda now: questions.appended(now, question))
 
 
 def essence(plan: str) -> str:

@@ -11,6 +11,7 @@ import termios
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Literal
 
 from samocode import approval, questions
@@ -91,10 +92,8 @@ class Gate:
                 self._record(asked, found.answer, "file")
         blocks = [session.recorded(document, n) for n in session.history.past.asked]
         missing = [b for b in blocks if _differs(document.find(b.id), b)]
-        for question in missing:
-            document = _put(document, question)
         if missing:
-            session.write_questions(document)
+            session.change_questions(lambda now: reduce(_put, missing, now))
             self.say(f"Put back in {QA}: {', '.join(f'Q{q.id}' for q in missing)}")
 
     def _record(self, asked: Asked, text: str, by: str) -> None:
@@ -111,7 +110,7 @@ class Gate:
         block = document.find(asked.id) or questions.parse(asked.text).questions[0]
         answered = questions.answered(block, text, mark)
         self._record(asked, answered.answer or text, by)
-        self.session.write_questions(_put(document, answered))
+        self.session.change_questions(lambda now: _put(now, answered))
 
     def _say_yes(self) -> None:
         """--yes: the suggestion stands for the answer, a plan is approved; what only a human can do

@@ -12,6 +12,15 @@ from pathlib import Path
 
 from samocode.errors import UserError
 
+STATUS = [
+    "status",
+    "--porcelain",
+    "-z",
+    "--no-renames",
+    "--untracked-files=no",
+    "--ignore-submodules=none",
+]
+HALF_MADE = ("failed to read", "not a git repository", ".lock", "File exists")
 WORKTREE_WAITS = (0.1, 0.3, 1.0, 3.0)  # seconds before the tries after the first
 TIMEOUT = 300  # seconds; a worktree of a very large repository takes minutes
 LOCATION_VARIABLES = (
@@ -153,7 +162,7 @@ class Repository:
         path = str(worktree.path.resolve())
         if self.exists(worktree.branch):
             return [path, worktree.branch]
-        return ["--no-track", "-b", worktree.branch, path, worktree.base]
+        return ["--no-track", "-b", worktree.branch, path, self._full(worktree.base)]
 
     def check_free(self, worktree: Worktree) -> None:
         """UserError when a new session's path or branch is somebody else's already."""
@@ -176,17 +185,13 @@ class Repository:
     def state(self, cwd: Path) -> State:
         """HEAD and the tracked changes of one worktree. UserError when git cannot say."""
         head = self.call("rev-parse", "HEAD", cwd=cwd)
-        names = self.call(
-            "diff", "HEAD", "--name-only", "-z", "--no-renames", "--no-ext-diff", cwd=cwd
-        )
-        if head is None or names is None:
-            raise UserError(
-                f"git cannot read the worktree {cwd}: look at it with git -C {cwd} status",
-                exit_code=3,
-            )
-        return State(
-            head.strip(), {name: _digest(cwd / name) for name in names.split("\0") if name}
-        )
+        # `git diff` would rewrite the index whatever GIT_OPTIONAL_LOCKS says; status heeds it.
+        status = self.call(*STATUS, cwd=cwd)
+        if head is None or status is None:
+            look = f"git -C {cwd} status"
+            raise UserError(f"git cannot read the worktree {cwd}: look at it: {look}", exit_code=3)
+        names = [entry[3:] for entry in status.split("\0") if entry]
+        return State(head.strip(), {name: _digest(cwd / name) for name in names})
 
     def untracked(self, cwd: Path) -> tuple[str, ...]:
         """Files that git does not track and does not ignore."""
@@ -195,49 +200,54 @@ class Repository:
 
     def story(self, worktree: Worktree) -> tuple[str, str]:
         """(commits since the base, diff --stat against it), as git prints them; for people."""
-        span = f"{worktree.base}..{worktree.branch}"
-        stat = self.call("diff", "--stat", f"{worktree.base}...{worktree.branch}")
-        return (self.call("log", "--oneline", "--no-decorate", span) or "").rstrip(), (
-            stat or ""
-        ).rstrip()
+        base, branch = self._full(worktree.base), self._full(worktree.branch)
+        commits = self.call("log", "--oneline", "--no-decorate", f"{base}..{branch}") or ""
+        stat = self.call("diff", "--stat", f"{base}...{branch}") or ""
+        return commits.rstrip(), stat.rstrip()
 
     def _worktree(self, *args: str, arguments: Callable[[], list[str]] = list) -> str:
-        """`git worktree ...`, patiently: it fails when it meets another worktree half made."""
-        answer = _git(self.top, self.environ, "worktree", *args, *arguments())
-        for wait in WORKTREE_WAITS:
+        """`git worktree ...`, tried again where it met another worktree half made."""
+        tries = iter(WORKTREE_WAITS)
+        while True:
+            answer = _git(self.top, self.environ, "worktree", *args, *arguments())
             if answer.returncode == 0:
                 return answer.stdout
+            why = answer.stderr.strip()
+            wait = next(tries, None) if any(word in why for word in HALF_MADE) else None
+            if wait is None:
+                said = why.splitlines()[-1] if why else "it did not say why"
+                raise UserError(f"git worktree {args[0]} failed in {self.top}: {said}")
             time.sleep(wait)
-            answer = _git(self.top, self.environ, "worktree", *args, *arguments())
-        why = " ".join(answer.stderr.strip().splitlines()[-1:])
-        raise UserError(f"git worktree {args[0]} failed in {self.top}: {why}")
 
     def _wait_until_made(self, at: Path) -> None:
         """A loop killed in `git worktree add` leaves git at work; git locks the worktree until it
         is whole."""
         for _ in range(TIMEOUT):
-            listing = self._worktree("list", "--porcelain", "-z")
-            if not any(
-                f"worktree {at}\0" in b + "\0" and "\0locked initializing" in b
-                for b in listing.split("\0\0")
-            ):
+            if "initializing" not in self._listed().get(at, {}).get("locked", ""):
                 return
             time.sleep(1)
-        raise UserError(
-            f"{at} was never finished. Run: git -C {self.top} worktree remove -f -f {at} and start "
-            "again."
-        )
+        remove = f"git -C {self.top} worktree remove -f -f {at}"
+        raise UserError(f"{at} was never finished. Run: {remove} and start again.")
+
+    def _listed(self) -> dict[Path, dict[str, str]]:
+        """What `git worktree list` says of each worktree (-z would need git 2.36)."""
+        found: dict[Path, dict[str, str]] = {}
+        for block in self._worktree("list", "--porcelain").split("\n\n"):
+            entries = [line.partition(" ") for line in block.splitlines()]
+            lines = {key: value for key, _, value in entries}
+            if "worktree" in lines:
+                found[Path(lines["worktree"]).resolve()] = lines
+        return found
 
     def _registered(self) -> dict[Path, str]:
         """Path -> branch ("" when detached) of every worktree git knows."""
-        found: dict[Path, str] = {}
-        for block in (self._worktree("list", "--porcelain", "-z")).split("\0\0"):
-            entries = [line.partition(" ") for line in block.split("\0")]
-            lines = {key: value for key, _, value in entries}
-            if "worktree" in lines:
-                branch = lines.get("branch", "").removeprefix("refs/heads/")
-                found[Path(lines["worktree"]).resolve()] = branch
-        return found
+        listed = self._listed().items()
+        return {at: of.get("branch", "").removeprefix("refs/heads/") for at, of in listed}
+
+    def _full(self, name: str) -> str:
+        """A branch by its full name, so that no tag is taken for it; anything else as it is."""
+        refs = (f"refs/heads/{name}", f"refs/remotes/{name}")
+        return next((ref for ref in refs if self.call("rev-parse", "-q", "--verify", ref)), name)
 
     def _copies(self, name: str) -> list[str]:
         """The local and the origin copy of a branch, those that exist."""

@@ -144,10 +144,9 @@ class Iterations:
         now = self.session.read_questions()
         old = questions.parse(before.questions) if before else now
         kept = {n: self.session.recorded(old, n) for n in past.asked}
-        document, said = questions.protect(now, kept)
         if now.questions or kept:
-            self.session.write_questions(document)
-        return said
+            self.session.change_questions(lambda doc: questions.protect(doc, kept)[0])
+        return questions.protect(now, kept)[1]
 
     def _record_questions(self, kind: str) -> None:
         history = self.session.history

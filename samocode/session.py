@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -129,10 +129,16 @@ class Session:
         except files.Unreadable:
             files.set_aside(self.folder / QA)
 
-    def write_questions(self, document: Document) -> None:
-        """Replace `_qa.md`, if its text differs."""
-        if document.text() != self.read_questions().text():
-            files.write(self.folder / QA, document.text())
+    def change_questions(self, change: Callable[[Document], Document]) -> None:
+        """Replace `_qa.md` by what `change` makes of it; again when somebody saved it meanwhile."""
+        while True:
+            now = self.read_questions()
+            text = change(now).text()
+            if text == now.text():
+                return
+            if now.text() == self.read_questions().text():
+                files.write(self.folder / QA, text)
+                return
 
     def recorded(self, document: Document, number: int) -> Question:
         """A question on record as it must stand: as in `document` when its answer is the recorded

@@ -5,10 +5,15 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.machine import bare, installed, machine
 
 __all__ = ["bare", "git", "installed", "machine", "own_home", "repo"]
+
+# A busy machine breaks hypothesis's 200 ms; the same examples each time, nothing written here.
+settings.register_profile("here", deadline=None, database=None, derandomize=True)
+settings.load_profile("here")
 
 # The same list stands in tests/run, which clears these for the whole test run.
 FOREIGN = ("CLAUDE", "ANTHROPIC", "AI_AGENT", "TELEGRAM_", "SAMOCODE_", "GIT_", "XDG_")

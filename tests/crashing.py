@@ -5,19 +5,27 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import random
-import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
 
 from tests.fakes import story
 from tests.harness import Project
+from tests.killing import marked
 
+ANSWERS = {
+    "Which hero?": "Ada, " + story.LONG,
+    "Which end?": "A happy one.\nWith a cake.",
+    "Which colour?": "Blue",
+    "Approve the plan plan-1.md?": "Yes, but shorter",
+    "Approve the plan plan-2.md?": "Yes.",
+    "Plug it in": "done, it hums",
+    "Is it good?": "B",
+}
 GONE_WITHIN = 5.0  # seconds: what a killed loop or an ended session may leave running
 
 
@@ -73,7 +81,7 @@ class Human(threading.Thread):
         above, answer, old = block.partition("\nAnswer:")
         if not answer or (old.strip() and not more):
             return
-        text = ("same" if "\nUnconfirmed:" in above else story.ANSWERS[title]) + more
+        text = ("same" if "\nUnconfirmed:" in above else ANSWERS[title]) + more
         if more and "approve" in title.lower():
             return
         new = f"{head}{mark}{above}\nAnswer: {text}\n{heading}{rest}".encode()
@@ -121,7 +129,10 @@ class Telling:
 
     def lines(self, event: str) -> list[Mapping[str, Any]]:
         """The history's whole lines of one event; none while there is no session."""
-        return [ln for ln in map(json.loads, self.whole()) if ln["event"] == event]
+        try:
+            return [ln for ln in map(json.loads, self.whole()) if ln["event"] == event]
+        except ValueError as error:
+            raise Violation(f"the history is damaged: {error}") from error
 
     def whole(self) -> list[bytes]:
         found = list((self.project.folder / "sessions").glob("[!.]*/_history.jsonl"))
@@ -217,32 +228,3 @@ class Telling:
             holds(
                 kept, f"the answer to {title!r} is lost: {text[:60]!r}; on record: {record[title]}"
             )
-
-
-def marked(folder: Path) -> Iterator[str]:
-    """The living processes that carry the mark of a session below `folder`."""
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit() or int(entry.name) == os.getpid():
-            continue
-        try:
-            environ = (entry / "environ").read_bytes()
-            state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
-        except OSError:
-            continue
-        if f"SAMOCODE_RUN={folder}/".encode() in environ and state not in "ZX":
-            yield f"{entry.name} {(entry / 'cmdline').read_bytes().replace(bytes(1), b' ')!r}"
-
-
-def started(telling: Telling, environ: Mapping[str, str], loop: Path) -> subprocess.Popen[bytes]:
-    """The loop as a process of its own, its output kept for the post-mortem."""
-    command = telling.project.command("--task", telling.text())
-    command[1] = str(loop)
-    with (telling.project.folder / "output.txt").open("ab") as out:
-        return subprocess.Popen(
-            command,
-            env={**telling.project.environ(), **environ},
-            cwd=telling.project.folder,
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-        )

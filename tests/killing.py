@@ -10,7 +10,7 @@ import random
 import struct
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal, final
 
@@ -104,3 +104,17 @@ def wait(loop: subprocess.Popen[bytes], seconds: float) -> None:
     """Until the loop ends, or these seconds are over."""
     with contextlib.suppress(subprocess.TimeoutExpired):
         loop.wait(seconds)
+
+
+def marked(folder: Path) -> Iterator[str]:
+    """The living processes that carry the mark of a session below `folder`."""
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+            continue
+        try:
+            environ = (entry / "environ").read_bytes()
+            state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            continue
+        if f"SAMOCODE_RUN={folder}/".encode() in environ and state not in "ZX":
+            yield f"{entry.name} {(entry / 'cmdline').read_bytes().replace(bytes(1), b' ')!r}"

@@ -67,7 +67,7 @@ def approved(session: Session) -> Session:
 
 
 def test_the_question_is_on_record_and_in_the_file(session: Session) -> None:
-    session.write_questions(questions.parse("## Q7: An older one\nAnswer: x\n"))
+    session.change_questions(lambda _: questions.parse("## Q7: An older one\nAnswer: x\n"))
     approval.ask(session)
     (asked,) = session.history.past.open
     assert (asked.id, asked.kind, asked.plan) == (8, "approval", "plan.md")

@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import random
+import sys
 from pathlib import Path
+
+import pytest
 
 from bench.crash import Tally, place, tell
 from tests.killing import HOWS, Death
@@ -29,6 +32,7 @@ WEAK = (
 )
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the ways to kill need inotify and /proc")
 def test_killed_again_and_again(tmp_path: Path) -> None:
     """Whatever the moment: it goes on, and nothing is lost, doubled, torn or left running."""
     dice = random.Random()  # noqa: S311 - a dice, no secret

@@ -61,6 +61,13 @@ def test_a_name_that_can_name_no_file(tmp_path: Path, name: str) -> None:
         files.read(tmp_path / name)
 
 
+def test_the_limit(tmp_path: Path) -> None:
+    (tmp_path / "x").write_text("12345")
+    assert files.read(tmp_path / "x", 5) == files.read_any(tmp_path / "x") == b"12345"
+    with pytest.raises(files.Unreadable, match="larger than"):
+        files.read(tmp_path / "x", 4)
+
+
 def test_absence_is_none(tmp_path: Path) -> None:
     assert files.read(tmp_path / "nothing") is None
     assert files.read_text(tmp_path / "no folder" / "nothing") is None
@@ -104,6 +111,20 @@ def test_remove_and_set_aside(tmp_path: Path, kind: str) -> None:
     kept = files.set_aside(path)
     assert kept.name.startswith("x.kept-") and not path.is_symlink()
     files.remove(path)
+
+
+@pytest.mark.parametrize("kind", ["file", "link", "folder", "dangling link", "missing"])
+def test_keep(tmp_path: Path, kind: str) -> None:
+    """The name never stands empty in between: a file is kept by a second link to it."""
+    path = tmp_path / "x"
+    spoil(path, kind)
+    files.keep(path)
+    kept = list(tmp_path.glob("x.kept-*"))
+    assert len(kept) == (kind != "missing")
+    assert path.is_symlink() == (kind in ("link", "dangling link"))
+    assert all(other.is_symlink() == path.is_symlink() for other in kept)
+    if kind == "file":
+        assert path.read_text() == kept[0].read_text() == "words"
 
 
 def test_a_folder_is_set_aside_with_what_it_holds(tmp_path: Path) -> None:

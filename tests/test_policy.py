@@ -155,7 +155,7 @@ BLOCKING = [
         "invalid_request", "testing", STOP, 3),
     Row("it beats the timeout", facts(ended="timeout", run=replace(UNFINISHED,
         error="billing_error")), "billing", "testing", STOP, 3),
-    Row("budget", facts(run=told(is_error=True, subtype="error_max_budget_usd"), budgeted=True),
+    Row("budget", facts(run=told(is_error=True, subtype="error_max_budget_usd")),
         "budget", "testing", STOP, 5),
 ]  # fmt: skip
 LIMITED = [

@@ -1,5 +1,5 @@
-"""Keys and tokens: in no file of a session, in nothing that is printed, in no command line; the bot
-token is not even a child's to see."""
+"""Keys and tokens: in no file of a session, in nothing printed, in no command line; the bot token
+is not even a child's to see."""
 
 from __future__ import annotations
 
@@ -9,16 +9,13 @@ import shutil
 import stat
 import subprocess
 import sys
-import threading
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.harness import FAKE, ROOT, Project
 from tests.telegram_api import TOKEN, Answer, TelegramApi, refusal
+from tests.watching import Seen, watched
 
 KEYS = {
     "ANTHROPIC_API_KEY": "sk-ant-api03-not-a-real-key-0123456789",
@@ -40,49 +37,10 @@ sys.exit(main(sys.argv[1:], Timing(tick="no number"), env_file=None))
 
 @pytest.fixture
 def project(tmp_path: Path, repo: Path) -> Project:
-    """A project around the small repository, with a SETUP and a VERIFY."""
+    """A project with a SETUP and a VERIFY."""
     project = Project(tmp_path, repo)
     project.configure(SETUP="env > ../../setup-env", VERIFY="env > ../../verify-env")
     return project
-
-
-@dataclass
-class Seen:
-    """Every command line that was seen while the watch lasted, and every secret in one."""
-
-    lines: int = 0
-    leaks: tuple[str, ...] = ()
-
-
-@contextmanager
-def watched() -> Generator[Seen]:
-    """Look at all command lines of this machine again and again, as `ps` does."""
-    seen, over = Seen(), threading.Event()
-
-    def look() -> None:
-        while not over.wait(0.02):
-            for text in command_lines():
-                seen.lines += 1
-                if any(secret in text for secret in SECRETS):
-                    seen.leaks += (text,)
-
-    watch = threading.Thread(target=look)
-    watch.start()
-    try:
-        yield seen
-    finally:
-        over.set()
-        watch.join()
-
-
-def command_lines() -> Iterator[str]:
-    """What the system shows of each process to everybody."""
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                yield (entry / "cmdline").read_bytes().decode(errors="replace")
-            except OSError:
-                continue
 
 
 def start(project: Project, main: Path, more: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -122,8 +80,8 @@ def quiet(project: Project, seen: Seen, *printed: str) -> None:
 
 
 def test_the_watch_sees_what_there_is_to_see() -> None:
-    with watched() as seen:
-        subprocess.run(["sh", "-c", f"sleep 0.3 # {TOKEN}"], check=True)
+    with watched(("shown-to-all",)) as seen:
+        subprocess.run(["sh", "-c", "sleep 0.3 # shown-to-all"], check=True)
     assert seen.leaks
 
 
@@ -142,7 +100,7 @@ def test_a_run_with_telegram(
     project: Project, step: str, answers: list[Answer], code: int, words: str
 ) -> None:
     project.script(default=step)
-    with TelegramApi(answers) as api, watched() as seen:
+    with TelegramApi(answers) as api, watched(SECRETS) as seen:
         project.extra = KEYS | api.environ
         ended = project.run("--on-wait", "exit", task="t")
     assert ended.returncode == code, ended.stdout + ended.stderr
@@ -158,7 +116,7 @@ def test_telegram_is_not_there(project: Project) -> None:
         "TELEGRAM_CHAT_ID": "-42",
         "TELEGRAM_API_URL": "http://127.0.0.1:9",
     }
-    with watched() as seen:
+    with watched(SECRETS) as seen:
         ended = project.run(task="t")
     assert ended.returncode == 0 and "not delivered" in ended.stdout
     quiet(project, seen, ended.stdout, ended.stderr)
@@ -177,7 +135,7 @@ def test_telegram_is_not_there(project: Project) -> None:
 def test_wrong_settings(project: Project, wrong: dict[str, str]) -> None:
     """The message names the key, never what a secret one holds."""
     project.script(default=DONE)
-    with TelegramApi() as api, watched() as seen:
+    with TelegramApi() as api, watched(SECRETS) as seen:
         project.extra = KEYS | api.environ | wrong
         ended = project.run(task="t")
     assert ended.returncode == 2 and "Traceback" not in ended.stderr
@@ -189,7 +147,7 @@ def test_a_bug_shows_its_traceback_and_no_secret(project: Project, tmp_path: Pat
     project.script(default=WORK)
     buggy = tmp_path / "buggy.py"
     buggy.write_text(BUGGY.format(root=str(ROOT)))
-    with TelegramApi() as api, watched() as seen:
+    with TelegramApi() as api, watched(SECRETS) as seen:
         ended = start(project, buggy, KEYS | api.environ)
     assert ended.returncode == 1 and "TypeError" in ended.stderr
     assert api.texts, "the human hears of it"
@@ -235,7 +193,7 @@ def test_a_token_file_that_others_may_read(project: Project, mode: int, warned: 
     """The warning stands among the first lines, and the token is used all the same."""
     clone = clone_in(project.folder)
     project.script(default=DONE)
-    with TelegramApi() as api, watched() as seen:
+    with TelegramApi() as api, watched(SECRETS) as seen:
         lines = [f"{key}={value}\n" for key, value in api.environ.items()]
         (clone / ".env").write_text("".join(lines) + f"CLAUDE_PATH={FAKE}\n")
         (clone / ".env").chmod(mode)

@@ -315,7 +315,7 @@ def test_questions_that_cannot_be_read_are_set_aside(session: Session, kind: str
     session.clear_questions()
     session.clear_questions()
     assert len(list(session.folder.glob("_qa.md.kept-*"))) == 1
-    session.write_questions(questions.parse("## Q1: y\nAnswer:\n"))
+    session.change_questions(lambda _: questions.parse("## Q1: y\nAnswer:\n"))
     assert path.read_text() == "## Q1: y\nAnswer:\n"
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from samocode import outside, signals
@@ -212,6 +212,7 @@ def says_continue(data: bytes) -> bool:
     return outside.mapping(outside.parse(data)).get("status") == "continue"
 
 
+@settings(deadline=None)  # a loaded machine is no bug
 @given(
     anything | st.dictionaries(st.sampled_from(KEYS), anything),
     st.sampled_from(PHASES),
@@ -226,6 +227,7 @@ def test_any_json_value(value: Any, phase: str, approved: bool) -> None:
         assert signal.phase is None or signal.phase in PHASES
 
 
+@settings(deadline=None)  # a loaded machine is no bug
 @given(st.binary() | anything.map(lambda value: json.dumps(value).encode()[:-1]))
 def test_any_bytes(data: bytes) -> None:
     signal, problems = judged(data)

@@ -64,16 +64,7 @@ STEPS = (
     Step("implementation", "mend", next="done"),
     Step("done", "done"),
 )
-ANSWERS = {
-    "Which hero?": "Ada, " + LONG,
-    "Which end?": "A happy one.\nWith a cake.",
-    "Which colour?": "Blue",
-    "Approve the plan plan-1.md?": "Yes, but shorter",
-    "Approve the plan plan-2.md?": "Yes.",
-    "Plug it in": "done, it hums",
-    "Is it good?": "B",
-}
-FORGED = "Red, says the child"
+NOTED = next(i for i, step in enumerate(STEPS) if step.does == "block")
 
 
 def place(session: Path) -> int:
@@ -114,8 +105,7 @@ class Child:
         self.alone()
         self.log(start=self.at)
         if self.at >= len(STEPS):
-            self.log(violation="a child was started after the end")
-            return
+            return self.log(violation="a child was started after the end")
         step = STEPS[self.at]
         self.look(step)
         if step.does in ("deaf", "late"):
@@ -144,7 +134,7 @@ class Child:
         for line in lines[heard + 1 :]:
             if line["event"] == "answer" and f"Q{line['id']}" not in told and "plan" not in told:
                 self.log(violation=f"not told of the answer to Q{line['id']}")
-        if self.at > 13 and NOTE not in (self.session / "_task.md").read_text():
+        if self.at > NOTED and NOTE not in (self.session / "_task.md").read_text():
             self.log(violation="the note is not in _task.md")
 
     def work(self) -> None:
@@ -177,17 +167,13 @@ class Child:
     def do_ask(
         self, step: Step, kind: str = "qa_answers", answer: str = ""
     ) -> Mapping[str, object]:
-        """Ask all of `words` in one write; go on when an earlier try of this step got its answers
-        already."""
+        """Ask all of `words` in one write; go on when an earlier try got its answers already."""
         path = self.session / "_qa.md"
         known = questions(path.read_text()) if path.exists() else {}
         new = [title for title in step.words if title not in known]
         number = max([n for n, _ in known.values()], default=0)
-        blocks = [
-            f"## Q{number + i}: {title}\nWhy: {LONG}\n- A) One\n- B) Two\nSuggested: A\n"
-            f"Answer: {answer}\n\n"
-            for i, title in enumerate(new, 1)
-        ]
+        body = f"Why: {LONG}\n- A) One\n- B) Two\nSuggested: A\nAnswer: {answer}\n\n"
+        blocks = [f"## Q{number + i}: {title}\n{body}" for i, title in enumerate(new, 1)]
         with path.open("ab", buffering=0) as file:
             file.write("".join(blocks).encode())
         time.sleep(self.dice.choice((0, 0.05)))
@@ -197,7 +183,7 @@ class Child:
 
     def do_forge(self, step: Step) -> Mapping[str, object]:
         """Ask, and answer for the human."""
-        return self.do_ask(step, answer=FORGED)
+        return self.do_ask(step, answer="Red, says the child")
 
     def do_act(self, step: Step) -> Mapping[str, object]:
         """Ask for what only a human can do."""
@@ -234,10 +220,9 @@ class Child:
         """Stop until the human has said something."""
         return {"status": "blocked", "reason": "Who is the hero?"}
 
-    def do_commit(self, step: Step, name: str | None = None) -> Mapping[str, object]:
+    def do_commit(self, step: Step, name: str = "") -> Mapping[str, object]:
         """Change the code. A lock that git left when it was cut off is nobody's: we are alone."""
-        name = name or f"chapter-{self.at}.txt"
-        Path(name).write_text("Once upon a time\n")
+        Path(name := name or f"chapter-{self.at}.txt").write_text("Once upon a time\n")
         git = subprocess.run(["git", "rev-parse", "--git-dir"], capture_output=True, text=True)
         Path(git.stdout.strip(), "index.lock").unlink(missing_ok=True)
         subprocess.run(["git", "add", name], check=True)
@@ -247,8 +232,8 @@ class Child:
 
     def do_mend(self, step: Step) -> Mapping[str, object]:
         """Do what VERIFY missed."""
-        if "VERIFY failed" not in str(self.iteration["previous"]) + str(self.iteration["notes"]):
-            self.log(mend_without_note=True)  # lawful only after an interruption
+        if "VERIFY failed" not in json.dumps([self.iteration["previous"], self.iteration["notes"]]):
+            self.log(violation="not told that VERIFY failed")
         return self.do_commit(step, "good.txt")
 
     def do_done(self, _step: Step) -> Mapping[str, object]:
