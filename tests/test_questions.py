@@ -305,16 +305,22 @@ def test_protect_loses_nothing_that_was_written_after_answer(before: str, after:
             assert word in document.text()
 
 
+ANSWERED, ASKED = "## Q1: a\nAnswer: {}", "## Q1: a\n{}\n```\n"
+BEFORE = "{}\n~~~\n## Q1: a\n"
+MARKS = ["```\n", "~~~\n", "````\n```\n", "```a\n", "~~~a\n```b\n", "Answer:\n", "## Q1\n"]
+OTHERS = ["<!--", "<!-- -->", "## Q1", "#", "**", "*", "Unconfirmed: a\n", "`", " ", "\n", "\r", "\r\n",
+          "## **Q1\nAnswer:\n```\n"]  # fmt: skip
+
+
 @pytest.mark.parametrize(
-    "text",
-    ["```\n", "~~~\n", "````\n```\n", "<!--", "<!-- -->", "## Q1\n", "## Q1", "#", "Answer:\n",
-        "**", "*",
-     "Unconfirmed: a\n", "`", "## **Q1\nAnswer:\n```\n", " ", "\n", "\r", "\r\n"],
-)  # fmt: skip
-def test_hostile_text_takes_linear_time(text: str) -> None:
-    whole = "## Q1: a\nAnswer: " + text * (200_000 // len(text))
+    ("form", "text", "size"),
+    [(ANSWERED, text, 200_000) for text in MARKS + OTHERS]
+    + [(form, text, 50_000) for form in (ASKED, BEFORE) for text in MARKS],
+)
+def test_hostile_text_takes_linear_time(form: str, text: str, size: int) -> None:
+    whole = form.format(text * (size // len(text)))
     began = time.process_time()
     document = parse(whole)
     protected, _ = questions.protect(document, {1: one("## Q1: a\nAnswer: mine\n")})
-    assert questions.protect(protected, {})[0].questions
+    questions.protect(protected, {})
     assert time.process_time() - began < 2
