@@ -26,9 +26,9 @@ def masked(text: str) -> str:
         opening = FENCE.match(lines[at])
         if opening and len(opening[1]) < unclosed.get(opening[1][0], 1 << 30):
             end = _closing(lines, at, opening[1], zone == "answer")
-            if end is None:
-                unclosed[opening[1][0]] = len(opening[1])
-            elif zone != "question" or ahead[end + 1]:
+            if end is None or (zone == "question" and not ahead[end + 1]):
+                unclosed[opening[1][0]] = len(opening[1])  # so it is with the rest of this zone
+            else:
                 blank = [re.sub(r"[^\r\n]", " ", line) for line in lines[at : end + 1]]
                 lines[at : end + 1] = blank
                 at = end
