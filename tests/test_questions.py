@@ -55,6 +55,7 @@ def one(text: str) -> Question:
         ("## Q1\nAnswer: <!-- write here -->", None),
         ("## Q1\nAnswer: <!--\nwrite\nhere -->\n", None),
         ("## Q1\nAnswer: B <!-- or A? -->", "B"),
+        ("## Q1\nAnswer:<!-- a --> B <!-- b --><!-- c -->", "B"),
         ("## Q1\nAnswer: <!-- never closed", "<!-- never closed"),
         ("## Q1\nAnswer: ```\n```", None),
     ],
@@ -194,7 +195,12 @@ def test_protect_puts_back_and_seals() -> None:
     assert document.questions[1].unconfirmed == "forged"
     assert document.questions[2].unconfirmed == "by the child"
     assert document.preamble == "# Intro\n"
-    assert len(said) == 4
+    assert said == (
+        "Q1 was gone and is put back",
+        "Q2 was changed and is put back",
+        "Q3 was answered while no human was asked: kept as unconfirmed",
+        "a second or late Q2 is now Q4",
+    )
     assert questions.protect(document, {q.id: q for q in document.questions}) == (document, ())
 
 
@@ -207,6 +213,8 @@ def test_protect_puts_back_and_seals() -> None:
         ([1, 2], [1], [1, 2]),
         ([1, 1], [1], [1, 2]),
         ([3, 1], [2], [2, 3, 4]),
+        ([1, 1, 1], [1, 2], [1, 2, 3, 4]),
+        ([2, 3], [5, 1], [5, 1, 6, 7]),
         ([999999999, 999999999], [], [999999999, 1000000000]),
     ],
 )
@@ -227,7 +235,21 @@ def test_problems_name_the_next_free_number() -> None:
     document = parse("## Q1: a\n## Q3: b\n## Q3: c\n## Q2: late\n")
     (twice, late) = questions.problems(document, [1, 3])
     assert "Q3 stands twice" in twice and "Q2 is new" in late and "Q4" in late
-    assert questions.problems(parse("## Q5: a\n## Q6: b\n"), [4]) == ()
+    assert questions.problems(parse("## Q4: old\n## Q5: a\n## Q6: b\n"), [4]) == ()
+    assert questions.problems(parse("## Q1: a\n"), []) == ()
+
+
+def test_no_more_questions_than_a_person_answers() -> None:
+    asked = "".join(f"## Q{n}: a\n" for n in range(1, questions.MAX_NEW + 2))
+    assert questions.problems(parse(asked), [1]) == ()
+    assert "More than 50 new questions" in questions.problems(parse(asked), [])[0]
+    assert questions.problems(parse(asked.partition("## Q2:")[0]), []) == ()
+
+
+def test_a_copy_of_a_recorded_question_is_no_new_one() -> None:
+    text = "## Q1: t\nAnswer: mine\n\n"
+    document, said = questions.protect(parse(text * 3), {1: one(text)})
+    assert (document.text(), said) == (text, ())
 
 
 def test_the_approval_question() -> None:
@@ -294,6 +316,7 @@ def test_protect_never_loses_a_recorded_answer(left: str, answers: list[str]) ->
 
 @settings(deadline=None)  # a loaded machine is no bug
 @given(forms, forms)
+@example("## Q1: t\nAnswer: mine\n", "## Q1: t\nAnswer: mine\n\n## Q1: t\nAnswer: changed\n")
 def test_protect_loses_nothing_that_was_written_after_answer(before: str, after: str) -> None:
     """A human may have typed it just then: every word that stood in an answer still stands
     somewhere."""
@@ -308,8 +331,8 @@ def test_protect_loses_nothing_that_was_written_after_answer(before: str, after:
 ANSWERED, ASKED = "## Q1: a\nAnswer: {}", "## Q1: a\n{}\n```\n"
 BEFORE = "{}\n~~~\n## Q1: a\n"
 MARKS = ["```\n", "~~~\n", "````\n```\n", "```a\n", "~~~a\n```b\n", "Answer:\n", "## Q1\n"]
-OTHERS = ["<!--", "<!-- -->", "## Q1", "#", "**", "*", "Unconfirmed: a\n", "`", " ", "\n", "\r", "\r\n",
-          "## **Q1\nAnswer:\n```\n"]  # fmt: skip
+OTHERS = ["<!--", "<!-- -->", "## Q1", "#", "**", "*", "Unconfirmed: a\n", "`", " ", "\n", "\r"]
+OTHERS += ["\r\n", "## **Q1\nAnswer:\n```\n"]
 
 
 @pytest.mark.parametrize(
