@@ -83,11 +83,16 @@ def protect(after: Document, kept: Mapping[int, Question]) -> tuple[Document, tu
     """
     said: list[str] = []
     first = {q.id: q for q in reversed(after.questions)}
-    blocks = [_restored(first.get(number), old, said) for number, old in kept.items()]
+    back = {number: _restored(first.get(number), old, said) for number, old in kept.items()}
+    blocks: list[Question] = []
     top = max(kept, default=0)
     for found in after.questions:
-        if found.id in kept and (found is first[found.id] or found.title == kept[found.id].title):
-            continue  # recorded: dealt with above, or copied once more
+        if found.id in kept and found is first[found.id]:
+            continue  # dealt with above
+        if found.id in kept and found.title == kept[found.id].title:
+            if found.answer not in (None, back[found.id].answer):  # a copy, answered otherwise
+                back[found.id] = _noting(back[found.id], str(found.answer))
+            continue
         new = found if found.id > top else _renumbered(found, top + 1)
         if new.id != found.id:
             said.append(f"a second or late Q{found.id} is now Q{new.id}")
@@ -95,7 +100,7 @@ def protect(after: Document, kept: Mapping[int, Question]) -> tuple[Document, tu
         if new.answer is not None:
             said.append(f"Q{new.id} was answered while no human was asked: kept as unconfirmed")
         blocks.append(sealed(new))
-    return _joined(after.preamble, blocks), tuple(said)
+    return _joined(after.preamble, [*back.values(), *blocks]), tuple(said)
 
 
 def meaning(raw: str) -> str | None:
@@ -109,8 +114,8 @@ def meaning(raw: str) -> str | None:
 
 def approves(answer: str) -> bool:
     """True only when all of the answer, case and punctuation aside, is a yes (protocol.md, Plan
-    approval)."""
-    return _words(answer) in APPROVALS
+    approval). A question is none: "approve?" asks."""
+    return "?" not in answer and _words(answer) in APPROVALS
 
 
 def confirms(answer: str) -> bool:

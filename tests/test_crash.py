@@ -26,6 +26,7 @@ WEAK = (
     "samocode/iteration.py:_record",
     "samocode/files.py:append",
     "samocode/files.py:write_bytes",
+    "samocode/questions.py:appended",
     "samocode/approval.py:ask",
     "samocode/approval.py:_approve",
     "samocode/gate.py:_record",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
 import sys
 from collections.abc import Callable
@@ -145,9 +144,10 @@ def test_append_never_follows_a_link(tmp_path: Path) -> None:
 
 
 FULL = """
-import sys
+import resource, sys
 from pathlib import Path
 from samocode import files
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 path = Path(sys.argv[1])
 for call in (files.append, files.write_bytes):
     try:
@@ -168,7 +168,6 @@ def test_a_full_disk_leaves_the_file_as_it_was(tmp_path: Path) -> None:
         text=True,
         timeout=30,
         check=False,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)),
     )
     assert done.stdout.split() == ["OSError", "OSError"], done.stderr
     assert path.read_bytes() == b"o" * 3000

@@ -6,6 +6,7 @@ import os
 import pty
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -31,6 +32,9 @@ def project(tmp_path: Path, repo: Path) -> Project:
     return Project(tmp_path, repo)
 
 
+LOGIN = "import os, sys; os.login_tty(0); os.execvp(sys.argv[1], sys.argv[1:])"
+
+
 class Terminal:
     """A person's terminal with the loop in its foreground."""
 
@@ -38,10 +42,10 @@ class Terminal:
         self._master, slave = pty.openpty()
         self.seen = ""
         self.process = subprocess.Popen(
-            command,
+            [sys.executable, "-c", LOGIN, *command],
             env=project.environ(),
             cwd=project.folder,
-            preexec_fn=lambda: os.login_tty(slave),
+            stdin=slave,
         )
         os.close(slave)
         self._reader = threading.Thread(target=self._read)

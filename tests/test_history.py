@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -199,9 +198,10 @@ def test_what_is_no_file_is_no_empty_history(tmp_path: Path) -> None:
 
 
 FULL = """
-import sys
+import resource, sys
 from pathlib import Path
 from samocode.history import History
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 history = History(Path(sys.argv[1])).load()
 try:
     history.append("task", kind="note", text="n" * 9000)
@@ -219,7 +219,6 @@ def test_a_full_disk_leaves_the_record_as_it_was(history: History) -> None:
         text=True,
         timeout=30,
         check=False,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)),
     )
     assert done.stdout.split() == ["True", "1"], done.stderr
     assert history.path.read_bytes() == before

