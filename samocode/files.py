@@ -106,7 +106,7 @@ def keep(path: Path) -> None:
         return
     try:
         os.link(path, _free_name(path), follow_symlinks=False)
-    except OSError:  # a folder, or a file system without links
+    except (OSError, NotImplementedError):  # a folder, or a system without such links
         set_aside(path)
 
 
