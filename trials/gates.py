@@ -84,9 +84,10 @@ def one_plan_phase(it: Played) -> Failures:
 
 
 def committed(it: Played) -> Failures:
-    """Nothing tracked is left uncommitted by an ending other than blocked."""
+    """Nothing tracked is left uncommitted, unless the ending asks the human for a remedy."""
     before, after = (facts["code"] for facts in it.facts)
-    if it.told.get("approved_plan") and it.status in ("continue", "waiting", "done"):
+    asks = it.status == "blocked" or it.signal.get("for") == "human_action"
+    if it.told.get("approved_plan") and not asks:
         mine = [entry for entry in after["tracked"] if entry not in before["tracked"]]
         left = after["tracked"] if it.scenario.state == "leftovers" else mine
         if left and not (it.scenario.deadline and after["tracked"] == before["tracked"]):
