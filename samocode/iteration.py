@@ -14,6 +14,7 @@ from samocode.config import Settings
 from samocode.decision import Decision, Facts, Limits
 from samocode.events import Event
 from samocode.history import local_now
+from samocode.questions import Document
 from samocode.session import QA, Session, Snapshot
 from samocode.settled import Settled
 from samocode.stop import StopRequest
@@ -109,8 +110,8 @@ class Iterations:
             session.put_iteration_right()
         changed = session.changed_code()
         Settled(session.folder / QA, self.timing.settle).wait(MAX_SETTLE)
-        said = self._protect_questions(before)
-        situation = session.situation()
+        document, said = self._protect_questions(before)
+        situation = session.situation(document)
         facts = Facts(
             run=run,
             report=signals.read(situation),
@@ -128,7 +129,7 @@ class Iterations:
             if facts.report.signal and facts.report.signal.waits_for == "human_action"
             else "qa"
         )
-        self._record_questions(kind)
+        self._record_questions(document, kind)
         decision = policy.decide(facts, past, self.limits, self.timing)
         if decision.action == "verify":
             failure = self._verify(number)
@@ -138,19 +139,22 @@ class Iterations:
         self._record(decision, facts, number, log)
         return Ended(number, decision, run, said)
 
-    def _protect_questions(self, before: Snapshot | None) -> tuple[str, ...]:
+    def _protect_questions(self, before: Snapshot | None) -> tuple[Document, tuple[str, ...]]:
+        """(`_qa.md` as a child may leave it, what was put right). All else of this iteration goes
+        by this one reading: what the human saves from now on is the gate's."""
         past = self.session.history.past
         self.session.clear_questions()
         now = self.session.read_questions()
         old = questions.parse(before.questions) if before else now
         kept = {n: self.session.recorded(old, n) for n in past.asked}
-        if now.questions or kept:
-            self.session.change_questions(lambda doc: questions.protect(doc, kept)[0])
-        return questions.protect(now, kept)[1]
+        if not now.questions and not kept:
+            return now, ()
+        said = questions.protect(now, kept)[1]
+        return self.session.change_questions(lambda doc: questions.protect(doc, kept)[0]), said
 
-    def _record_questions(self, kind: str) -> None:
+    def _record_questions(self, document: Document, kind: str) -> None:
         history = self.session.history
-        for question in self.session.read_questions().questions:
+        for question in document.questions:
             if question.id not in history.past.asked:
                 history.append("asked", id=question.id, kind=kind, text=question.text)
 

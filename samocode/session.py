@@ -129,16 +129,17 @@ class Session:
         except files.Unreadable:
             files.set_aside(self.folder / QA)
 
-    def change_questions(self, change: Callable[[Document], Document]) -> None:
-        """Replace `_qa.md` by what `change` makes of it; again when somebody saved it meanwhile."""
+    def change_questions(self, change: Callable[[Document], Document]) -> Document:
+        """Replace `_qa.md` by what `change` makes of it, and return that; again when somebody saved
+        the file meanwhile."""
         while True:
             now = self.read_questions()
             text = change(now).text()
-            if text == now.text():
-                return
-            if now.text() == self.read_questions().text():
-                files.write(self.folder / QA, text)
-                return
+            unchanged = text == now.text()
+            if unchanged or now.text() == self.read_questions().text():
+                if not unchanged:
+                    files.write(self.folder / QA, text)
+                return questions.parse(text)
 
     def recorded(self, document: Document, number: int) -> Question:
         """A question on record as it must stand: as in `document` when its answer is the recorded
@@ -150,10 +151,11 @@ class Session:
         rebuilt = questions.parse(past.asked[number].text).questions[0]
         return questions.answered(rebuilt, answer) if answer is not None else rebuilt
 
-    def situation(self) -> signals.Situation:
-        """What a signal is judged by: the very same facts for the loop and for the Stop hook."""
+    def situation(self, document: Document | None = None) -> signals.Situation:
+        """What a signal is judged by: the same for the loop and for the Stop hook. `document` is
+        `_qa.md`, read here when not given."""
         past = self.history.past
-        document = self.read_questions()
+        document = document or self.read_questions()
         still_open = [q for q in document.questions if q.id not in past.answers]
         code = self.code()
         return signals.Situation(

@@ -153,10 +153,9 @@ class Child:
         self.log(signals=self.at)
         temporary.rename(self.session / "_signal.json")
         self.log(signalled=self.at)
-        time.sleep(self.dice.choice((0, 0, 0.02)))
 
     def on_term(self, _number: int, _frame: FrameType | None) -> None:
-        """The step `late` signals when it is told to end, as a CLI that ends politely may."""
+        """`late` signals when it is told to end, as a polite CLI may."""
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         time.sleep(0.02)
         self.say(self.do_work(STEPS[self.at]))
@@ -173,7 +172,7 @@ class Child:
         path = self.session / "_qa.md"
         known = questions(path.read_text()) if path.exists() else {}
         new = [title for title in step.words if title not in known]
-        number = max([n for n, _ in known.values()], default=0)
+        number = len(known)
         body = f"Why: {LONG}\n- A) One\n- B) Two\nSuggested: A\nAnswer: {answer}\n\n"
         blocks = [f"## Q{number + i}: {title}\n{body}" for i, title in enumerate(new, 1)]
         with path.open("ab", buffering=0) as file:
