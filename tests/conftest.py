@@ -1,6 +1,7 @@
 """What every test gets: a HOME of its own, no variable that leads to Claude, Telegram or git."""
 
 import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from hypothesis import settings
 from tests.machine import bare, installed, machine
 
 __all__ = ["bare", "git", "installed", "machine", "own_home", "repo"]
+
+# A shell that starts the tests with `&` has them ignore Ctrl-C, and so would every loop they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A busy machine breaks hypothesis's 200 ms; the same examples each time, nothing written here.
 settings.register_profile("here", deadline=None, database=None, derandomize=True)
