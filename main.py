@@ -82,12 +82,12 @@ def run(options: cli.Options, settings: Settings, timing: Timing | None = None) 
         return Exit.DONE
     with sessions.locked(folder):
         found = session.open_session(project, folder, settings.environ)
-        if show_only:
-            found.take(texts)
-            found.ensure_worktree()
-            print(view.status(found))
-            return Exit.DONE
-        return Loop(found, settings, options, timing or Timing()).guarded(texts)
+        if not show_only:
+            return Loop(found, settings, options, timing or Timing()).guarded(texts)
+        found.take(texts)
+        found.ensure_worktree()
+    print(view.status(found))
+    return Exit.DONE
 
 
 @final
