@@ -28,6 +28,15 @@ os.setsid()
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 os.execv('/bin/sleep', ['sleep', '{}'])
 """
+FORKS = """
+import os, signal, time
+os.setsid()
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+for _ in range(1000):  # some 20 s of processes that each live for a moment
+    if os.fork():
+        os._exit(0)
+    time.sleep(0.02)
+"""
 
 
 @dataclass(frozen=True)
@@ -37,12 +46,14 @@ class Stubborn:
     mark: str
 
     def tool(self, hidden: bool = HIDES, ends: bool = False) -> Tool:
-        """Deaf, detached orphans, one without any environment; a deaf child; the tool itself."""
+        """Deaf, detached orphans, one without any environment; one that forks in a loop; a deaf
+        child; the tool itself."""
         last = "sleep 0.5" if ends else f"tail -f /dev/null {self.mark}.none"
         detach = f"{shlex.quote(sys.executable)} -c {shlex.quote(DETACH.format(self.mark))}"
         deaf = f'(trap "" TERM; while :; do sleep {self.mark}; done) &'
         orphans = f"({detach} &); " + (f"(env -i {detach} &); " if hidden else "")
-        return bash(f"{orphans}{deaf} {last}")
+        forks = f"({shlex.quote(sys.executable)} -c {shlex.quote(FORKS)} {self.mark} &); "
+        return bash(f"{orphans}{forks}{deaf} {last}")
 
     def alive(self) -> list[psutil.Process]:
         """Those that live."""
@@ -88,8 +99,16 @@ def api_for(project: RealProject, *first: Tool) -> ScriptedApi:
 def claude_of(loop: subprocess.Popen[str], project: RealProject) -> psutil.Process:
     """The CLI that runs under a loop."""
     binary = str(project.claude.resolve())
-    (found,) = [p for p in psutil.Process(loop.pid).children() if p.exe() == binary]
+    (found,) = [p for p in psutil.Process(loop.pid).children() if _program(p) == binary]
     return found
+
+
+def _program(process: psutil.Process) -> str:
+    """What a process runs; empty for one that has just ended (the forking tool makes many)."""
+    try:
+        return process.exe()
+    except psutil.Error:
+        return ""
 
 
 def gone(project: RealProject, stubborn: Stubborn) -> bool:
