@@ -165,8 +165,8 @@ next_steps() {
 
 Next: in your project's folder write a file named .samocode:
     MAIN_REPO=.
-    WORKTREES=../worktrees
-    SESSIONS=../sessions
+    WORKTREES=../myproject-worktrees
+    SESSIONS=../myproject-sessions
 Start claude there and say:
     Run samocode with a dive into <what to look at>. Task: <what to do>.
 To see a whole session first, without claude: ./install.sh --demo

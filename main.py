@@ -49,6 +49,7 @@ def main(
             from samocode import demo
 
             return demo.play(run, timing or Timing())
+        sessions.check_name(options.session or "")
         return run(options, config.load(options, environment(), env_file, Path.cwd()), timing)
     except UserError as error:
         for problem in error.problems:
@@ -151,13 +152,15 @@ class Loop:
             if passed == "waiting":
                 return self.messenger.stop(Exit.WAITING, "")
             if self.stop.requested:
-                return self.messenger.stop(Exit(self.stop.exit_code), "Stopped by you.")
+                how = "you" if self.stop.exit_code == Exit.INTERRUPTED else "a signal"
+                return self.messenger.stop(Exit(self.stop.exit_code), f"Stopped by {how}.")
             if capped := policy.before_spawn(self.session.history.past, self.limits):
                 return self.messenger.stop(Exit.LIMIT, capped.why)
             decision = self.iterate()
             if decision.action == "stop":
                 return self.messenger.stop(Exit(decision.exit or 0), decision.why)
-            self.wait_for_api(decision)
+            if policy.before_spawn(self.session.history.past, self.limits) is None:
+                self.wait_for_api(decision)
 
     def recover(self) -> Decision | None:
         """What became of the iteration that a killed loop left behind; None when there is none."""

@@ -44,7 +44,7 @@ def ask(session: Session) -> None:
     number = max([*past.asked, *(q.id for q in document.questions)], default=0) + 1
     why = (
         past.ask_why.replace("\n", "\n> ")
-        or f"nothing is built before you say yes; read {past.plan_to_ask}"
+        or f"nothing is built before you say yes; read {session.folder / past.plan_to_ask}"
     )
     question = questions.approval(number, past.plan_to_ask, why)
     session.history.append(

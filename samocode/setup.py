@@ -24,6 +24,12 @@ def prepare(
         say(f"warning: {warning}")
     made = session.ensure_worktree()
     say(made or f"Working in {session.cwd}")
+    if (
+        made
+        and session.repository
+        and (left := session.repository.state(session.repository.top).dirty)
+    ):
+        say(f"note: uncommitted changes of MAIN_REPO are not in it ({len(left)} files)")
     if session.worktree is None:
         say("MAIN_REPO is in no git repository: research only.")
     if made or not session.history.past.set_up:

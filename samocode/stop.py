@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 from types import FrameType
 from typing import final
@@ -27,6 +29,9 @@ class StopRequest:
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         if number == signal.SIGINT:
             self.now = self.requested
+            if not self.now:  # a plain write: print is not safe in a signal handler
+                with contextlib.suppress(OSError):
+                    os.write(2, b"\nStopping after this iteration; Ctrl-C again: now.\n")
         else:
             self.now = True
             self.exit_code = 143

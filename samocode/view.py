@@ -175,7 +175,9 @@ def stop_text(session: Session, code: Exit, why: str, go_on: str) -> str:
         lines[2:] = ["", questions_text(session), "", how_to_answer(session, terminal=False)]
     if code == Exit.DONE:
         lines += done_lines(session)
-    lines.append(f"{past.iterations} iterations, {cost}, {_elapsed(past)}.")
+    lines.append(
+        f"{past.iterations} iteration{'s' * (past.iterations != 1)}, {cost}, {_elapsed(past)}."
+    )
     lines.append(f"Session: {session.folder} (logs: {_size(session.folder / LOGS)})")
     if code in (Exit.BLOCKED, Exit.FAILED) and past.last:
         logs = sorted((session.folder / LOGS).glob(f"{past.last.n:03d}-*.jsonl"))
