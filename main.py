@@ -79,15 +79,20 @@ def run(options: cli.Options, settings: Settings, timing: Timing | None = None) 
         folder = sessions.create(project, name, texts, settings.environ)
     show_only = options.max_iterations == 0
     if show_only and not made and not texts:
-        print(view.status(session.open_session(project, folder, settings.environ, repair=False)))
+        found = session.open_session(project, folder, settings.environ, repair=False)
+        view.View().say(view.status(found))
         return Exit.DONE
     with sessions.locked(folder):
         found = session.open_session(project, folder, settings.environ)
         if not show_only:
             return Loop(found, settings, options, timing or Timing()).guarded(texts)
+        if texts and found.pending_iteration():
+            raise UserError(
+                "A killed loop left an iteration of this session: run it once, then add."
+            )
         found.take(texts)
         found.ensure_worktree()
-    print(view.status(found))
+    view.View().say(view.status(found))
     return Exit.DONE
 
 

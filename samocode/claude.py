@@ -145,7 +145,10 @@ def run(
         stdin.write(prompt(job.session))
         stdin.seek(0)
         words, environ = command(settings, job, session_id), environment(settings.environ)
-        main = processes.spawn(words, job.cwd, environ, job.session, stdin, log, stderr)
+        try:
+            main = processes.spawn(words, job.cwd, environ, job.session, stdin, log, stderr)
+        except OSError as error:  # no program of this machine, or its interpreter is gone
+            return Run("itself", None, stderr=f"{settings.claude} cannot be run: {error}")
         with job.log.open("rb") as tail:
             watch = Watch(main, tail, timing, show, job.limit)
             try:

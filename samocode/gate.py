@@ -100,7 +100,17 @@ class Gate:
         title, took = questions.parse(asked.text).questions[0].title, None
         if asked.kind == "approval":
             took = "a yes" if questions.approves(text) else "a change request"
-        self.session.history.append("answer", id=asked.id, text=text, by=by, took=took)
+        # An approval taken back: what stands now was approved, and is the baseline from here on.
+        code = self.session.code() if took and self.session.history.past.approved else None
+        self.session.history.append(
+            "answer",
+            id=asked.id,
+            text=text,
+            by=by,
+            took=took,
+            head=code.head if code else None,
+            dirty=dict(code.dirty) if code else None,
+        )
         how = f"taken as {took}" if took else "answer"
         self.say(f"Q{asked.id}: {title}\n   {how} ({by}): {text.splitlines()[0][:200]}")
 
@@ -144,6 +154,7 @@ class Gate:
             text = block.unconfirmed
         if text:
             self._answer(asked, text, "terminal")
+            self._forget_typed()  # the rest of a paste is no answer to a question not yet shown
         self._prompted = 0
 
     def _forget_typed(self) -> None:

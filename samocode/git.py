@@ -273,22 +273,25 @@ def clean(environ: Mapping[str, str]) -> dict[str, str]:
 def _git(cwd: Path, environ: Mapping[str, str], *args: str) -> subprocess.CompletedProcess[str]:
     if not cwd.is_dir():
         return subprocess.CompletedProcess(args, 128, "", f"{cwd} is no directory")
-    return subprocess.run(
-        ["git", "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", *args],
-        cwd=cwd,
-        env={
-            **clean(environ),
-            "GIT_OPTIONAL_LOCKS": "0",
-            "GIT_TERMINAL_PROMPT": "0",
-            "LC_ALL": "C",
-        },
-        capture_output=True,
-        text=True,
-        errors="surrogateescape",
-        stdin=subprocess.DEVNULL,
-        timeout=TIMEOUT,
-        check=False,
-    )
+    try:
+        return subprocess.run(
+            ["git", "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", *args],
+            cwd=cwd,
+            env={
+                **clean(environ),
+                "GIT_OPTIONAL_LOCKS": "0",
+                "GIT_TERMINAL_PROMPT": "0",
+                "LC_ALL": "C",
+            },
+            capture_output=True,
+            text=True,
+            errors="surrogateescape",
+            stdin=subprocess.DEVNULL,
+            timeout=TIMEOUT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(args, 124, "", f"git gave no answer in {TIMEOUT} s")
 
 
 def _digest(path: Path) -> str:

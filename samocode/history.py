@@ -178,7 +178,7 @@ def _answer(past: Past, line: Mapping[str, Any]) -> Past:
         return past
     plan = past.asked[number].plan
     past = _noted(past, f"The human did not approve the plan {plan} and wants this change: {text}")
-    return replace(past, approved=None, phase="planning")
+    return replace(past, approved=None, phase="planning", baseline=_state(line) or past.baseline)
 
 
 def _approved(past: Past, line: Mapping[str, Any]) -> Past:

@@ -22,7 +22,11 @@ SEND_BACK = (
 def check_signal(folder: Path) -> int:
     """0 when the child may end; SEND_BACK, with one sentence per problem on stderr, when it may
     not."""
-    problems = problems_of(folder.resolve())
+    try:
+        problems = problems_of(folder.resolve())
+    except UserError as error:  # not the child's to mend: let it end, the loop will say so
+        print(error, file=sys.stderr)
+        return 1
     for problem in problems:
         print(problem, file=sys.stderr)
     return SEND_BACK if problems else 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shlex
 import sys
+import threading
 import time
 from dataclasses import dataclass
 
@@ -14,6 +15,9 @@ from samocode.clone import CLONE
 from samocode.config import Settings
 from samocode.decision import Exit
 from samocode.session import Session
+
+LAST_WORDS = 90.0  # seconds that the end waits for its message to be sent
+HURRIED_WORDS = 5.0  # the same when a supervisor wants the loop gone
 
 
 @dataclass(frozen=True)
@@ -57,11 +61,17 @@ class Messenger:
         text = view.stop_text(self.session, code, why, self._command())
         self.view.say("\n" + text)
         if code != Exit.INTERRUPTED:
-            self.notify(text)
+            self.notify(text).join(LAST_WORDS if code != Exit.TERMINATED else HURRIED_WORDS)
         return code
 
-    def notify(self, text: str) -> None:
-        """Send it by Telegram where that is set up; trouble there is shown and changes nothing."""
+    def notify(self, text: str) -> threading.Thread:
+        """Send it by Telegram where that is set up, beside the loop: a server that never answers
+        must not hold a gate. Trouble there is shown and changes nothing."""
+        sending = threading.Thread(target=self._send, args=(text,), daemon=True)
+        sending.start()
+        return sending
+
+    def _send(self, text: str) -> None:
         if self.settings.telegram and (
             trouble := telegram.send(self.settings.telegram, text, read_on=str(self.session.folder))
         ):
@@ -71,6 +81,13 @@ class Messenger:
         """The exact command that goes on from here."""
         file, name = str(self.settings.project.file), self.session.name
         words = [sys.executable, str(CLONE / "main.py"), "--config", file, "--session", name]
-        if self.options.on_wait == "exit":
-            words += ["--on-wait", "exit"]
+        options = self.options
+        given = {
+            "--model": options.model,
+            "--timeout": options.timeout,
+            "--max-iterations": options.max_iterations,
+            "--max-cost": options.max_cost,
+            "--on-wait": options.on_wait if options.on_wait == "exit" else None,
+        }
+        words += [word for flag, value in given.items() if value for word in (flag, f"{value}")]
         return shlex.join(words)

@@ -13,6 +13,7 @@ from samocode.fences import ANSWER, QUESTION, left_open, masked
 SUGGESTED = re.compile(r"^\**Suggested\**[ \t]*:\**[ \t]*(\S.*)$", re.M | re.I)
 UNCONFIRMED = re.compile(r"^Unconfirmed: ?(.*)$", re.M)
 MAX_NEW = 50  # questions that one iteration may ask; a person has to answer them
+MAX_GAP = 1000  # a number further above the last is no count of questions
 PLACEHOLDERS = frozenset({"tbd", "todo", "pending"})
 APPROVALS = frozenset({"a", "y", "yes", "ok", "okay", "approve", "approved", "lgtm", "a approve"})
 
@@ -93,7 +94,7 @@ def protect(after: Document, kept: Mapping[int, Question]) -> tuple[Document, tu
             if found.answer not in (None, back[found.id].answer):  # a copy, answered otherwise
                 back[found.id] = _noting(back[found.id], str(found.answer))
             continue
-        new = found if found.id > top else _renumbered(found, top + 1)
+        new = found if top < found.id <= top + MAX_GAP else _renumbered(found, top + 1)
         if new.id != found.id:
             said.append(f"a second or late Q{found.id} is now Q{new.id}")
         top = new.id

@@ -166,8 +166,25 @@ class Session:
             open_questions=tuple(q.id for q in still_open),
             unsuggested=tuple(q.id for q in still_open if not q.suggested),
             question_problems=questions.problems(document, past.asked),
-            uncommitted=tuple(code.dirty) if code else (),
+            uncommitted=self._uncommitted(code),
+            strayed=self._strayed(),
         )
+
+    def _uncommitted(self, code: State | None) -> tuple[str, ...]:
+        """Tracked changes that are the session's: before approval, less what stood at the start."""
+        past = self.history.past
+        if code is None or past.approved:
+            return tuple(code.dirty) if code else ()
+        known = past.baseline or State("")
+        return tuple(name for name in code.dirty if known.dirty.get(name) != code.dirty[name])
+
+    def _strayed(self) -> str:
+        """Where HEAD is when it left the session's branch after approval; empty when it did not."""
+        if self.worktree is None or self.repository is None or not self.history.past.approved:
+            return ""
+        here = self.repository.call("symbolic-ref", "-q", "--short", "HEAD", cwd=self.worktree.path)
+        branch = (here or "no branch").strip()
+        return "" if branch == self.worktree.branch else branch
 
     def changed_code(self) -> tuple[str, ...]:
         """Tracked files that changed though no approved plan allows it."""

@@ -58,6 +58,8 @@ class Situation:
     question_problems: tuple[str, ...] = ()
     uncommitted: tuple[str, ...] = ()
     """Tracked files with changes that no commit holds."""
+    strayed: str = ""
+    """The branch that is checked out, when it is not the session's."""
 
 
 @dataclass(frozen=True)
@@ -216,6 +218,11 @@ def _done_problems(situation: Situation) -> list[str]:
         problems.append(
             "done needs every tracked change committed; not committed: "
             f"{_few(situation.uncommitted)}."
+        )
+    if situation.strayed:
+        problems.append(
+            f"done needs the work on the session's branch; {situation.strayed} is checked out: "
+            "bring the commits to the session's branch and switch back."
         )
     return problems
 

@@ -78,7 +78,10 @@ CASES: dict[str, tuple[Callable[[Project], None], str]] = {
     "a missing key": (missing_key, "WORKTREES is missing: add WORKTREES=PATH"),
     "an unknown key": (unknown_key, "VERIFI.*VERIFY"),
     "no number": (no_number, "CLAUDE_TIMEOUT.*soon"),
-    "claude is not there": (no_claude, "/nowhere/claude. is no program that can be run.*CLAUDE_PATH"),
+    "claude is not there": (
+        no_claude,
+        "/nowhere/claude. is no program that can be run.*CLAUDE_PATH",
+    ),
     "claude is not executable": (not_executable, "is no program that can be run"),
     "a folder that is no session": (no_session_folder, "is no session"),
     "the branch is taken": (taken_branch, "exists already: choose another --session name"),

@@ -1,0 +1,121 @@
+"""What a reviewer found broken, each as it was seen."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.harness import Project, end, wait_for
+
+DONE = "signal('done', summary='s')"
+
+
+@pytest.fixture
+def project(tmp_path: Path, repo: Path) -> Project:
+    return Project(tmp_path, repo)
+
+
+def test_an_approval_taken_back_leaves_the_commits(project: Project) -> None:
+    """What was built while the plan was approved is the baseline from then on."""
+    project.script(
+        "signal('continue', phase='planning')",
+        "plan()",
+        "commit('a.py', 'built'); ask(2); signal('waiting', **{'for': 'qa_answers'})",
+        "write('n.json', json.dumps(ITERATION)); plan('plan2.md')",
+    )
+    project.run("--on-wait", "exit", task="t")
+    project.answer(1, "yes")
+    assert project.run("--on-wait", "exit").returncode == 4
+    path = project.session / "_qa.md"
+    path.write_text(path.read_text().replace("Answer: yes", "Answer: no, do it otherwise"))
+    project.answer(2, "A")
+    ended = project.run("--on-wait", "exit")
+    assert ended.returncode == 4, ended.stdout
+    told = json.loads((project.session / "n.json").read_text())
+    assert told["phase"] == "planning" and "do it otherwise" in " ".join(told["notes"])
+    assert (project.worktree / "a.py").read_text() == "built"
+
+
+def test_a_silent_telegram_server_holds_no_gate(project: Project) -> None:
+    project.script("ask(1); signal('waiting', **{'for': 'qa_answers'})", DONE)
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        project.extra = {
+            "TELEGRAM_BOT_TOKEN": "1:abc",
+            "TELEGRAM_CHAT_ID": "1",
+            "TELEGRAM_API_URL": f"http://127.0.0.1:{deaf.getsockname()[1]}",
+        }
+        loop = project.start(task="t")
+        wait_for(lambda: project.history("asked"))
+        project.answer(1, "A")
+        wait_for(lambda: project.history("answer"), seconds=5)
+        began = time.monotonic()
+        end(loop, signal.SIGTERM)
+        assert time.monotonic() - began < 10
+
+
+def test_setup_that_changes_a_tracked_file_does_not_shut_research_in(project: Project) -> None:
+    project.configure(SETUP="echo changed >> a.py")
+    project.script(DONE)
+    assert project.run("--dive", "look").returncode == 0
+
+
+def test_done_on_another_branch_is_sent_back(project: Project) -> None:
+    project.script(
+        "signal('continue', phase='planning')",
+        "plan()",
+        "git('switch', '-qc', 'elsewhere'); commit('a.py', 'x'); signal('continue', phase='done')",
+        DONE,
+        f"git('switch', '-q', 'samocode/' + SESSION.name); git('merge', '-q', 'elsewhere'); {DONE}",
+    )
+    ended = project.run("--yes", task="t")
+    assert ended.returncode == 0, ended.stdout
+    assert project.outcomes()[3:] == ["bad_signal", "done"]
+    assert "change a.py" in ended.stdout
+
+
+def test_the_command_to_go_on_keeps_the_limits(project: Project) -> None:
+    project.script("signal('continue')")
+    ended = project.run("--max-cost", "0.2", "--model", "haiku", "--timeout", "77", task="t")
+    assert ended.returncode == 5
+    assert "--model haiku --timeout 77.0 --max-cost 0.2" in ended.stdout
+
+
+def test_a_claude_of_another_machine_is_a_crash_with_its_reason(project: Project) -> None:
+    odd = project.folder / "odd"
+    odd.write_bytes(b"\x7fNOT A PROGRAM")
+    odd.chmod(0o755)
+    project.extra = {"CLAUDE_PATH": str(odd)}
+    ended = project.run(task="t")
+    assert ended.returncode == 1 and "cannot be run" in ended.stdout
+    assert "Traceback" not in ended.stderr and project.outcomes() == ["crash"] * 5
+
+
+def test_a_terminal_that_cannot_show_everything(project: Project) -> None:
+    project.extra = {"PYTHONIOENCODING": "latin-1:strict"}
+    project.script(f"text('\u2192 \u5b57'); {DONE}")
+    ended = project.run(task="t")
+    assert ended.returncode == 0 and "Traceback" not in ended.stderr
+
+
+def test_an_absurd_number_is_no_count(project: Project) -> None:
+    project.script("ask(999999999999999999); signal('continue', phase='planning')", "plan()", DONE)
+    project.run("--yes", "--max-iterations", "2", task="t")
+    assert [line["id"] for line in project.history("asked")] == [1, 2]
+
+
+def test_a_damaged_history_is_not_the_childs_to_mend(project: Project) -> None:
+    history = "(SESSION / '_history.jsonl')"
+    project.script(
+        f"old = {history}.read_text(); {history}.write_text('rubbish\\n');"
+        "hook = json.loads(sys.argv[sys.argv.index('--settings') + 1])['hooks']['Stop'];"
+        "command = hook[0]['hooks'][0]['command'];"
+        "write('code.txt', str(subprocess.run(command, shell=True).returncode));"
+        f"{history}.write_text(old); {DONE}"
+    )
+    assert project.run(task="t").returncode == 0
+    assert (project.session / "code.txt").read_text() == "1"
