@@ -94,7 +94,7 @@ TABLE: dict[str, tuple[str, list[str], int | None]] = {
         -9,
     ),
     "detached grandchild": (
-        f"main = shell('setsid sleep 300 & echo > up; exit 3')\n{GONE}",
+        f"main = shell('setsid sleep 300 & sleep 0.3; echo > up; exit 3')\n{GONE}",
         ["sleep"],
         3,
     ),
