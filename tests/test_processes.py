@@ -113,7 +113,7 @@ main = shell(f'env -i {{deaf}} & sleep 0.3; echo > up')
     ),
     "a name like a line of /proc": (
         f"""
-main = shell('cp /bin/sleep "x) R 1 ("; "./x) R 1 (" 300 & echo > up')
+main = shell('cp /bin/sleep "x) R 1 ("; "./x) R 1 (" 300 & sleep 0.3; echo > up')
 {GONE}""",
         ["x) R 1 ("],
         0,
