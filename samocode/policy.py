@@ -101,14 +101,20 @@ def _as_it_says(facts: Facts, signal: Signal) -> Decision:
     if signal.status == "done":
         return Decision("done", facts.phase, "verify", Exit.DONE, signal.summary or "")
     if signal.status == "blocked":
-        needs = f" It needs: {signal.needs}." if signal.needs else ""
-        return _blocked(facts, "blocked", f"{(signal.reason or '').strip()}{needs}")
+        needs = f" It needs: {_sentence(signal.needs)}" if signal.needs else ""
+        return _blocked(facts, "blocked", f"{_sentence(signal.reason or '')}{needs}")
     next_phase = signal.phase or facts.phase
     if signal.waits_for == "plan_approval":
         return Decision(
             "waiting", facts.phase, "wait", why="the plan needs your approval", plan=signal.plan
         )
     return Decision("waiting", next_phase, "wait", why=f"waiting for {signal.waits_for}")
+
+
+def _sentence(text: str) -> str:
+    """A child's words, ended as a sentence is."""
+    text = text.strip()
+    return text if text.endswith((".", "!", "?", ":", ")", "`")) else f"{text}."
 
 
 def _go_on(facts: Facts, signal: Signal, past: Past, limits: Limits, timing: Timing) -> Decision:

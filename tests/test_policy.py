@@ -103,6 +103,8 @@ SIGNALLED = [
     Row("done", facts(DONE), "done", "testing", "verify", 0, says="It works."),
     Row("blocked", facts(Signal("blocked", reason="No key.", needs="human_decision")), "blocked",
         "testing", STOP, 3, says="No key. It needs: human_decision."),
+    Row("blocked, as children write it", facts(Signal("blocked", reason="no key", needs="a key!")),
+        "blocked", "testing", STOP, 3, says="no key. It needs: a key!"),
     Row("blocked lists what was denied", facts(Signal("blocked", reason="No."),
         run=told(denials=("Bash", "Bash"))), "blocked", "testing", STOP, 3,
             says="denied for: Bash."),

@@ -153,6 +153,7 @@ def wanted(it: Played) -> Failures:
         yield f"ended {it.status}, wanted {' or '.join(wants.expect)}"
     elif wants.next and it.status == "continue" and it.next not in wants.next:
         yield f"on to {it.next}, wanted {' or '.join(wants.next)}"
+    yield from (f"left no {kind}" for kind in wants.leaves if kind not in it.kinds)
     written = dict(it.words())
     for pattern in wants.mentions:
         name, mark, rest = pattern.partition(".md: ")

@@ -12,6 +12,8 @@ from samocode.approval import essence
 from trials.checks import Failures
 from trials.reading import Played, notes, ticks
 
+OWN_LEFT = ("leftovers", "unblocked")
+"""States in which what lies there uncommitted is the session's own, and is to be finished."""
 NOT_OURS = ("_task.md", "_history.jsonl", "_iteration.json")
 
 
@@ -89,7 +91,7 @@ def committed(it: Played) -> Failures:
     asks = it.status == "blocked" or it.signal.get("for") == "human_action"
     if it.told.get("approved_plan") and not asks:
         mine = [entry for entry in after["tracked"] if entry not in before["tracked"]]
-        left = after["tracked"] if it.scenario.state == "leftovers" else mine
+        left = after["tracked"] if it.scenario.state in OWN_LEFT else mine
         if left and not (it.scenario.deadline and after["tracked"] == before["tracked"]):
             yield f"uncommitted: {', '.join(left)}"
     if stray := sorted(set(after["untracked"]) - set(before["untracked"])):

@@ -98,6 +98,15 @@ class Child:
         name = self.leave("phase-2-min")
         self.end("plan phase 2", "test", name, status="continue", phase="testing")
 
+    def refused_phase_2(self) -> None:
+        """The second phase built, and refused by a hook that nobody here can mend."""
+        option_added(wrong=False)
+        self.end(
+            "plan phase 2 built; the pre-commit hook refuses every commit", "commit phase 2", "",
+            status="blocked", reason="the pre-commit hook cannot reach its licence server",
+            needs="mend or remove .git/hooks/pre-commit",
+        )  # fmt: skip
+
     def test(self) -> None:
         """Testing, all green; after a review straight to done."""
         name = self.leave("test-min")

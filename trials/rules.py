@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 LEGAL = {
-    "investigation": {"continue investigation", "continue requirements", "blocked"},
+    "investigation": {"continue investigation", "continue requirements", "done", "blocked"},
     "requirements": {
-        "waiting qa_answers", "continue planning", "continue investigation", "blocked",
+        "waiting qa_answers", "continue planning", "continue investigation", "done", "blocked",
     },
     "planning": {
         "waiting plan_approval", "waiting qa_answers", "continue requirements", "blocked",

@@ -47,6 +47,8 @@ class Scenario:
     mentions: tuple[str, ...] = ()
     """Patterns that its artifacts, overview, questions or signal must hold; `FILE: PATTERN` names
     one."""
+    leaves: tuple[str, ...] = ()
+    """Kinds of artifacts that it must leave, all of them."""
 
     @property
     def folder(self) -> Path:
@@ -77,7 +79,7 @@ class Scenario:
 def load(name: str) -> Scenario:
     """A scenario by its folder's name."""
     data: dict[str, Any] = tomllib.loads((SCENARIOS / name / "scenario.toml").read_text())
-    for key in ("refusals", "expect", "next", "mentions"):
+    for key in ("refusals", "expect", "next", "mentions", "leaves"):
         data[key] = tuple(data.get(key, ()))
     return Scenario(name=name, **data)
 

@@ -19,6 +19,7 @@ REFUSAL = (
     "The option shall be called --shortest, not --min. "
     "What does --shortest do with --top, by the way?"
 )
+NOTE = "The hook is gone, go on. And put a line about --min into CHANGES.md, under 0.3."
 VERIFY = "printf 'a a tree' | python -m tally --min 2 --top 1 | grep tree"
 HOOKS = ROOT / "trials" / "hooks"
 
@@ -28,8 +29,9 @@ def make(state: str, trial: Trial) -> None:
     STATES[state](trial)
 
 
-def play(trial: Trial, *steps: str, timeout: str = "600") -> None:
-    """Play these steps as the next iterations; the loop stops after the last of them."""
+def play(trial: Trial, *steps: str, timeout: str = "600", note: str = "") -> None:
+    """Play these steps as the next iterations; the loop stops after the last of them. `note`: what
+    the human adds to the task."""
     folder = trial.folder / "steps"
     folder.mkdir(exist_ok=True)
     done = 0
@@ -37,7 +39,8 @@ def play(trial: Trial, *steps: str, timeout: str = "600") -> None:
         done = sum(line["event"] == "iteration" for line in trial.history)
     for number, step in enumerate(steps, done + 1):
         (folder / f"{number}.py").write_text(_step(step))
-    words = [] if trial.started else ["--task", trial.facts["task"]]
+    said = note if trial.started else trial.facts["task"]
+    words = ["--task", said] if said else []
     most = ("--max-iterations", str(len(steps)))
     command = trial.command("--timeout", timeout, *most, *words, loop=LOOP)
     environ = trial.environ(CLAUDE_PATH=str(FAKE), FAKE_STEPS=str(folder))
@@ -48,7 +51,7 @@ def play(trial: Trial, *steps: str, timeout: str = "600") -> None:
     with (trial.folder / "prepared.log").open("a") as log:
         log.write(process.stdout + process.stderr)
     shutil.rmtree(folder)
-    if process.returncode not in (4, 5):
+    if process.returncode not in (0, 3, 4, 5):
         raise RuntimeError(f"the preparation ended with {process.returncode}: {process.stdout}")
 
 
@@ -136,6 +139,15 @@ def hook_broken(trial: Trial) -> None:
     _hook(trial, "licence.sh")
 
 
+def unblocked(trial: Trial) -> None:
+    """Phase 2 is built; a broken hook refused its commit; the human took the hook away, and adds a
+    wish."""
+    hook_broken(trial)
+    play(trial, "refused_phase_2")
+    (trial.folder / "project" / ".git" / "hooks" / "pre-commit").unlink()
+    play(trial, note=NOTE)
+
+
 def _hook(trial: Trial, name: str) -> None:
     path = trial.folder / "project" / ".git" / "hooks" / "pre-commit"
     path.parent.mkdir(exist_ok=True)
@@ -161,6 +173,8 @@ STATES: Mapping[str, Callable[[Trial], None]] = {
     "verify_failed": verify_failed,
     "hook_docstring": hook_docstring,
     "hook_broken": hook_broken,
+    "unblocked": unblocked,
+    "two_ways": lambda trial: approved(trial, plan="plan('plan-two-ways')"),
     "approved": approved,
     "built": lambda trial: approved(trial, "phase_1", "phase_2"),
     "built_wrong": lambda trial: approved(trial, "phase_1", "phase_2(wrong=True)", "test"),
