@@ -16,8 +16,10 @@ import pytest
 
 from samocode.questions import parse
 from samocode.session import SKELETON
+from samocode.signals import Signal
 from tests.harness import wait_for
-from trials import drive, gates, grade, scenario, states
+from tests.prompts import COMMANDS, fences, table
+from trials import drive, gates, grade, rules, scenario, states
 from trials.reading import played
 from trials.trial import ROOT, Trial
 
@@ -309,6 +311,28 @@ def test_hidden_tests_judge_the_commit(copy: Trial, tmp_path: Path) -> None:
     bad = grade.hidden(copy, wants)
     assert bad is not None
     assert not bad.passed
+
+
+FORMS = {"dive": "dive", "requirements": "task", "plan": "create-plan", "phase": "dop", "do": "do",
+    "review": "multi-review", "cleanup": "cleanup"}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", FORMS)
+def test_the_graders_ask_for_the_commands_form(kind: str) -> None:
+    """A slot or a length that changes in a command changes here too."""
+    text = COMMANDS[FORMS[kind]]
+    (form,) = [b for b in fences(text) if b.casefold().startswith(rules.SLOTS[kind][0].casefold())]
+    assert [slot for slot in rules.SLOTS[kind] if slot.casefold() not in form.casefold()] == []
+    assert f"{rules.LINES[kind]} lines at most" in text
+
+
+def test_the_graders_know_the_phase_table() -> None:
+    """The endings that they call legal are workflow.md's."""
+    for row in table():
+        ends = {f"continue {phase}" for phase in row.continues()}
+        ends |= {f"waiting {wait}" for wait in row.waits()}
+        ends |= {s for s in ("done", "blocked") if row.allows(Signal(s))}
+        assert ends == rules.LEGAL[row.phase], row.phase
 
 
 @pytest.mark.parametrize("name", scenario.names())

@@ -123,19 +123,6 @@ def test_accept_edits_writes_outside_only_where_add_dir_says(
     assert denied == listed == ([] if named else ["Write"])
 
 
-def test_a_symlinked_command_is_listed_and_expands(cli: Cli, tmp_path: Path) -> None:
-    """`/dive auth flow` reaches the API as the file's body with the words in its place."""
-    body = tmp_path / "dive.md"
-    body.write_text("---\ndescription: Look\n---\nDIVE-BODY\nInput: $ARGUMENTS\n")
-    commands = cli.home / ".claude/commands"
-    commands.mkdir(parents=True)
-    (commands / "dive.md").symlink_to(body)
-    with ScriptedApi([DONE]) as api:
-        ran = cli.run(clean_env(cli.home, api.url), prompt="/dive auth flow")
-    assert "dive" in ran.one("system", "init")["slash_commands"]
-    assert "DIVE-BODY\\nInput: auth flow" in json.dumps(api.requests[0]["messages"])
-
-
 def test_tools_and_disallowed_tools_shape_the_list(cli: Cli) -> None:
     """Several names may follow; the next flag ends them; unknown names do no harm."""
     tools = ["--tools", "Bash,Edit,Read,Write,Agent,WebFetch,WebSearch"]
