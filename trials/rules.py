@@ -50,7 +50,7 @@ SLOTS = {
         "# Plan", "## Goal", "Approach:", "## Requirements", "R1", "## Out of scope", "## Context",
         "## Phase 1", "## Notes",
     ),
-    "phase": ("# Phase", "Commits:", "## Done", "## Proof", "Done when", "## Departures"),
+    "phase": ("# Phase", "Commits:", "## Proof", "Done when", "## Departures"),
     "do": ("# Do", "## What changed", "## Checks", "## Not done"),
     "test": ("R1",),
     "review": ("# Review", "Range:", "Verdict:", "## Findings", "## Requirements", "## Checks"),
