@@ -11,7 +11,7 @@ Usage: ./install.sh [--demo | --uninstall | --help]
                 (or $CLAUDE_CONFIG_DIR/commands); may be run again at any time
   --demo        make .venv here, then play a whole session with a scripted
                 stand-in for Claude: no claude, no key, no link is needed or made
-  --uninstall   remove the links, the .venv and the folders this script made
+  --uninstall   remove the links, .venv, .demo and the folders this script made
 END
 }
 
@@ -204,6 +204,7 @@ uninstall() {
         rmdir "$clone/.cache" 2>/dev/null || true
     fi
     if [ -f "$mark" ]; then rm -rf "$venv"; say "Removed $venv"; fi
+    if [ -d "$clone/.demo" ]; then rm -rf "$clone/.demo"; say "Removed $clone/.demo"; fi
     say "Samocode is uninstalled. This folder and your sessions are still there."
 }
 

@@ -30,12 +30,17 @@ class Messenger:
     view: view.View
 
     def hello(self) -> None:
-        """The first line of a run: model, permission mode, who pays."""
+        """The first line of a run: model, permission mode, who pays; and what it cannot do."""
         settings = self.settings
         self.view.say(
             f"samocode {__version__}: session {self.session.name}, model {settings.model}, "
             f"permission mode {settings.permission_mode}, paid by {settings.payer}"
         )
+        if self.session.worktree is None:
+            self.view.say(
+                f"{settings.project.main_repo} is in no git repository: research only, no code "
+                "is changed. For code: git init there, commit, and begin a new session."
+            )
 
     def questions(self, terminal: bool) -> None:
         """A wait at the gate begins: show the open questions and where to answer."""
@@ -47,10 +52,11 @@ class Messenger:
         self.notify(f"samocode {self.session.name} waits for you\n\n{text}\n\n{answer}")
 
     def api_wait(self, why: str, seconds: float, notify: bool) -> None:
-        """The loop will go on by itself after `seconds`."""
+        """The loop will go on by itself after `seconds`. A failure was shown when it happened; a
+        limit (`notify`) was not."""
         resumes = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(time.time() + seconds))
         self.session.history.append("limit", why=why, until=resumes, seconds=round(seconds, 1))
-        self.view.say(f"   {why}: going on at {resumes}")
+        self.view.say(f"   {why}: going on at {resumes}" if notify else f"   next try at {resumes}")
         if notify:
             self.notify(f"samocode {self.session.name}: {why}, going on by itself at {resumes}")
 

@@ -79,6 +79,7 @@ def test_uninstall_removes_exactly_what_was_made(machine: Machine) -> None:
     before = tree(machine.home)
     clone = names(machine.clone) - {".venv"}
     machine.install()
+    (machine.clone / ".demo/0108-110000").mkdir(parents=True)  # as `--demo` leaves it
     done = machine.install("--uninstall")
     assert done.returncode == 0, done.stderr
     assert tree(machine.home) == before

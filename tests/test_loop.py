@@ -489,7 +489,8 @@ def test_research_without_git(tmp_path: Path) -> None:
     project.script("signal('continue', phase='implementation')", DONE)
     ended = project.run("--dive", "what is here")
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert "research only" in ended.stdout and project.outcomes() == ["bad_signal", "done"]
+    assert f"{plain} is in no git repository: research only" in ended.stdout.splitlines()[1]
+    assert project.outcomes() == ["bad_signal", "done"]
 
 
 def test_the_worktree_comes_back(project: Project) -> None:

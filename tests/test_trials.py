@@ -313,8 +313,9 @@ def test_hidden_tests_judge_the_commit(copy: Trial, tmp_path: Path) -> None:
     assert not bad.passed
 
 
-FORMS = [("dive", "dive"), ("requirements", "task"), ("plan", "create-plan"), ("phase", "dop"),
-    ("phase", "dop2"), ("do", "do"), ("review", "multi-review"), ("cleanup", "cleanup")]  # fmt: skip
+FORMS = [("dive", "dive"), ("requirements", "task"), ("plan", "create-plan"), ("do", "do"),
+    ("phase", "dop"), ("phase", "dop2"), ("review", "multi-review"),
+    ("cleanup", "cleanup")]  # fmt: skip
 
 
 @pytest.mark.parametrize(("kind", "command"), FORMS)
