@@ -70,7 +70,7 @@ def one_action(it: Played) -> Failures:
     if it.kinds and frozenset(it.kinds) not in KINDS[it.phase]:
         yield f"artifacts of {', '.join(sorted(it.kinds))} in phase {it.phase}"
     for kind in it.kinds - {"solution"}:
-        count = sum(_kind(a) == kind for a in it.artifacts)
+        count = sum(kind_of(a) == kind for a in it.artifacts)
         if count > 1:
             yield f"{count} artifacts of kind {kind}"
     if it.new_questions and it.status == "continue":
@@ -84,7 +84,7 @@ def names(it: Played) -> Failures:
     for found in it.artifacts:
         if found.stamp != it.told["stamp"]:
             yield f"{found.name} has another stamp than {it.told['stamp']}"
-        if _kind(found) not in LINES:
+        if kind_of(found) not in LINES:
             yield f"{found.name}: no such kind"
         if found.kind == "phase":
             yield f"{found.name} does not say which phase"
@@ -93,21 +93,30 @@ def names(it: Played) -> Failures:
 def lengths(it: Played) -> Failures:
     """No longer than the command says."""
     for found in it.artifacts:
-        limit = LINES.get(_kind(found), 60)
-        lines = len(found.text.splitlines())
-        if lines > limit:
-            yield f"{found.name}: {lines} lines, {limit} at most"
+        yield from too_long(found)
 
 
 def slots(it: Played) -> Failures:
     """The slots of the command's form are there: the command file was read and followed."""
     for found in it.artifacts:
-        kind = _kind(found)
-        missing = [slot for slot in SLOTS.get(kind, ()) if slot.lower() not in found.text.lower()]
-        if missing:
-            yield f"{found.name} lacks {', '.join(missing)}"
-        if kind == "plan":
-            yield from _plan(found)
+        yield from misshapen(found)
+
+
+def too_long(found: Artifact) -> Failures:
+    """Longer than its command says."""
+    limit, lines = LINES.get(kind_of(found), 60), len(found.text.splitlines())
+    if lines > limit:
+        yield f"{found.name}: {lines} lines, {limit} at most"
+
+
+def misshapen(found: Artifact) -> Failures:
+    """A slot of its command's form is not there."""
+    kind = kind_of(found)
+    missing = [slot for slot in SLOTS.get(kind, ()) if slot.lower() not in found.text.lower()]
+    if missing:
+        yield f"{found.name} lacks {', '.join(missing)}"
+    if kind == "plan":
+        yield from _plan(found)
 
 
 def questions_form(it: Played) -> Failures:
@@ -180,7 +189,7 @@ def _ended(it: Played) -> float:
     return (it.folder / "after.json").stat().st_mtime
 
 
-def _kind(artifact: Artifact) -> str:
+def kind_of(artifact: Artifact) -> str:
     """Its kind without a phase's number."""
     return re.sub(r"-\d+$", "", artifact.kind)
 

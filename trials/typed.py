@@ -1,0 +1,182 @@
+"""A command as a person types it in Claude Code, outside any session: its project, and its grades.
+
+trials/alone                     lists the commands
+trials/alone COMMAND DIR         make the project, print the sentence for a fresh reader
+trials/alone grade DIR...        what each reader left: 1 when something failed
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shlex
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from samocode.approval import essence
+from trials import checks, played, projects
+from trials.reading import ARTIFACT, Artifact, ticks
+from trials.scenario import Scenario
+from trials.snapshot import code, git
+from trials.trial import IDENTITY, ROOT, Trial
+
+NOTES = ".samocode-notes"
+LAID = "11-20-09:00"  # stamp of what lies in the notes from before
+BRIEF = """You are Claude Code, working in {project} (a git repository) for a person who typed:
+{typed}
+What that command expands to is {folder}/typed.md; the other commands lie in {folder}/commands.
+Read it and do what it says, as it stands.
+
+- Begin every shell command with: `. {folder}/enter.sh &&`
+- There is no Samocode session here. Work only in {project}. You have no helpers and no web.
+- Nobody answers before your turn ends. If you need the person, end it with the words you would say
+  to them in the chat; else with the words you would say when done.
+"""
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is typed after the command, what lies there, and what must lie there afterwards."""
+
+    words: str
+    leaves: tuple[str, ...]
+    commits: bool = False
+    """The command may, and must, commit: on a branch that is not the default one."""
+    laid: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Notes that are there already: kind -> file in texts/."""
+    built: bool = False
+    """The branch holds a change, with a fault that no test sees."""
+
+
+MIN = "leave out words shorter than a given length"
+CASES = {
+    "dive": Case("how tally comes from files to its list", ("dive",)),
+    "task": Case(f"{MIN}; take your own suggestions, I cannot answer now", ("requirements",)),
+    "create-plan": Case("", ("plan",), laid={"requirements": "requirements-min"}),
+    "do": Case("--top below 1 shall be a usage error, exit code 2", ("do",), commits=True),
+    "do2": Case(
+        "tally shall be able to print CSV; go through, do not ask which one",
+        ("solution", "comparison"), commits=True,
+    ),
+    "dop": Case("1", ("phase",), commits=True, laid={"plan": "plan-min"}),
+    "dop2": Case("1", ("solution", "comparison"), laid={"plan": "plan-two-ways"}),
+    "cleanup": Case("", ("cleanup",), built=True),
+    "multi-review": Case("", ("review",), built=True),
+}  # fmt: skip
+
+
+def make(command: str, folder: Path) -> str:
+    """The project on a branch `work`, HOME, brief; the sentence for the reader."""
+    case, trial = CASES[command], Trial(folder.resolve())
+    project = trial.folder / "project"
+    (trial.folder / "home").mkdir(parents=True)
+    (trial.folder / "home" / ".gitconfig").write_text(IDENTITY)
+    facts = {"command": command, "python": sys.executable, "timeout": 0}
+    (trial.folder / "trial.json").write_text(json.dumps(facts))
+    projects.make(Scenario("alone", about="", task=""), trial)
+    projects.git(trial, "switch", "--quiet", "--create", "work", cwd=project)
+    if case.built:
+        with contextlib.chdir(project):
+            played.filter_added()
+            played.option_added(wrong=True)
+        projects.git(trial, "commit", "--quiet", "--all", "--message=Add --min", cwd=project)
+    for kind, text in case.laid.items():
+        (project / NOTES).mkdir(exist_ok=True)
+        shutil.copy(played.TEXTS / f"{text}.md", project / NOTES / f"{LAID}-{kind}-min.md")
+    _brief(command, case, trial)
+    before = {"code": code(project), "notes": _notes(project), "origin": _origin(trial)}
+    (trial.folder / "before.json").write_text(json.dumps(before))
+    return f"Read {trial.folder}/brief.md and do what it says."
+
+
+def _brief(command: str, case: Case, trial: Trial) -> None:
+    shutil.copytree(ROOT / "commands", trial.folder / "commands")
+    text = (ROOT / "commands" / f"{command}.md").read_text().replace("$ARGUMENTS", case.words)
+    (trial.folder / "typed.md").write_text(text)
+    project = trial.folder / "project"
+    exports = [f"export {name}={shlex.quote(value)}" for name, value in trial.environ().items()]
+    enter = "\n".join([*exports, f"cd {shlex.quote(str(project))}", ""])
+    (trial.folder / "enter.sh").write_text(enter)
+    typed = f"/{command} {case.words}".strip()
+    (trial.folder / "brief.md").write_text(
+        BRIEF.format(folder=trial.folder, project=project, typed=typed)
+    )
+
+
+def grade(trial: Trial) -> Iterator[str]:
+    """One sentence per failure."""
+    case, project = CASES[trial.facts["command"]], trial.folder / "project"
+    before = json.loads((trial.folder / "before.json").read_text())
+    new = {name: text for name, text in _notes(project).items() if name not in before["notes"]}
+    found = [Artifact(n, m[1], m[2], t) for n, t in new.items() if (m := ARTIFACT.fullmatch(n))]
+    yield from (
+        f"{n} has no MM-DD-HH:MM-kind-topic.md" for n in new.keys() - {a.name for a in found}
+    )
+    kinds = {checks.kind_of(artifact) for artifact in found}
+    if kinds != set(case.leaves):
+        yield f"left {', '.join(sorted(kinds)) or 'nothing'}, wanted {', '.join(case.leaves)}"
+    for artifact in found:
+        yield from checks.misshapen(artifact)
+        yield from checks.too_long(artifact)
+    yield from _old_notes(case, before["notes"], _notes(project))
+    yield from _code(case, trial, before)
+
+
+def _old_notes(case: Case, before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
+    """What lay there stays as it was; a plan that was carried out has ticks in its first phase."""
+    for name, text in before.items():
+        if essence(now.get(name, "")) != essence(text):
+            yield f"{name} is changed or gone"
+        ticked = [number for number, boxes in ticks(now.get(name, "")).items() if any(boxes)]
+        if ticked != (["1"] if "phase" in case.leaves else []):
+            yield f"{name}: ticks in phases {', '.join(ticked) or 'none'}"
+
+
+def _code(case: Case, trial: Trial, before: Mapping[str, Any]) -> Iterator[str]:
+    project = trial.folder / "project"
+    was, now = before["code"], code(project)
+    if (now["head"] != was["head"]) != case.commits:
+        yield "did not commit" if case.commits else "committed"
+    if now["branch"] != was["branch"] or _origin(trial) != before["origin"]:
+        yield "switched the branch, or pushed"
+    if now["tracked"]:
+        yield f"tracked files left changed: {now['tracked']}"
+    stray = [name for name in _untracked(now) if not name.startswith(f"{NOTES}/")]
+    if stray:
+        yield f"left behind: {', '.join(stray)}"
+    if NOTES in git(project, "log", "--name-only", "--format=", f"{was['head']}..HEAD"):
+        yield "the notes were committed"
+
+
+def _untracked(state: Mapping[str, object]) -> list[str]:
+    found = state["untracked"]
+    return [str(name) for name in found] if isinstance(found, list) else []
+
+
+def _notes(project: Path) -> dict[str, str]:
+    return {file.name: file.read_text() for file in sorted((project / NOTES).glob("*"))}
+
+
+def _origin(trial: Trial) -> list[str]:
+    return git(trial.folder / "origin.git", "for-each-ref").splitlines()
+
+
+def main(argv: list[str]) -> int:
+    """See the top of this file."""
+    if len(argv) == 2 and argv[0] in CASES:
+        print(make(argv[0], Path(argv[1])))
+        return 0
+    if len(argv) < 2 or argv[0] != "grade":
+        print(f"{__doc__}\ncommands: {', '.join(CASES)}")
+        return 2
+    failed = False
+    for trial in (Trial(Path(arg).resolve()) for arg in argv[1:]):
+        said = list(grade(trial))
+        failed = failed or bool(said)
+        print(f"{'FAIL' if said else 'ok  '} {trial.folder.name} /{trial.facts['command']}")
+        print("".join(f"       {line}\n" for line in said), end="")
+    return 1 if failed else 0
