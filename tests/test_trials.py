@@ -255,6 +255,15 @@ def test_each_fault_is_seen(copy: Trial, check: str, spoil: Callable[[Trial], No
     assert check in failures(copy)
 
 
+def test_an_iteration_that_the_driver_broke_off_is_not_graded(copy: Trial) -> None:
+    """The reader did not end it, so there is nothing to judge."""
+    file = copy.session / "_history.jsonl"
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    lines[-2 if lines[-1]["event"] == "stop" else -1]["outcome"] = "stopped"
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert played(copy, scenario.load("damaged-overview")) == []
+
+
 def test_code_before_approval_is_seen(copy: Trial) -> None:
     """The same commit without an approved plan."""
     for kind in ("before", "after"):

@@ -165,9 +165,10 @@ class Played:
 
 
 def played(trial: Trial, scenario: Scenario) -> list[Played]:
-    """The iterations that are over, in order."""
+    """The iterations that are over, in order; less those that the driver broke off."""
     done = [f for f in sorted(trial.mail.glob("[0-9][0-9][0-9]")) if (f / "after.json").exists()]
-    return [Played(trial, scenario, folder, folder == done[0]) for folder in done]
+    found = [Played(trial, scenario, folder, folder == done[0]) for folder in done]
+    return [it for it in found if it.outcome not in ("stopped", "interrupted")]
 
 
 def phases(plan: str) -> list[tuple[str, str]]:
