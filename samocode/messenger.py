@@ -30,17 +30,12 @@ class Messenger:
     view: view.View
 
     def hello(self) -> None:
-        """The first line of a run: model, permission mode, who pays; and what it cannot do."""
+        """The first line of a run: model, permission mode, who pays."""
         settings = self.settings
         self.view.say(
             f"samocode {__version__}: session {self.session.name}, model {settings.model}, "
             f"permission mode {settings.permission_mode}, paid by {settings.payer}"
         )
-        if self.session.worktree is None:
-            self.view.say(
-                f"{settings.project.main_repo} is in no git repository: research only, no code "
-                "is changed. For code: git init there, commit, and begin a new session."
-            )
 
     def questions(self, terminal: bool) -> None:
         """A wait at the gate begins: show the open questions and where to answer."""

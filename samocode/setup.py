@@ -31,7 +31,10 @@ def prepare(
     ):
         say(f"note: uncommitted changes of MAIN_REPO are not in it ({len(left)} files)")
     if session.worktree is None:
-        say("MAIN_REPO is in no git repository: research only.")
+        say(
+            f"{session.cwd} is in no git repository: research only, no code is changed. For code: "
+            "git init there, commit, and begin a new session."
+        )
     if made or not session.history.past.set_up:
         _run_setup(session, settings, stop, say)
     code = session.code()

@@ -489,7 +489,7 @@ def test_research_without_git(tmp_path: Path) -> None:
     project.script("signal('continue', phase='implementation')", DONE)
     ended = project.run("--dive", "what is here")
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert f"{plain} is in no git repository: research only" in ended.stdout.splitlines()[1]
+    assert f"{plain} is in no git repository: research only" in ended.stdout
     assert project.outcomes() == ["bad_signal", "done"]
 
 
