@@ -21,7 +21,7 @@ from samocode.decision import Decision, Exit, Limits
 from samocode.errors import UserError
 from samocode.gate import Gate, terminal
 from samocode.iteration import Iterations
-from samocode.messenger import Messenger
+from samocode.messenger import Messenger, go_on
 from samocode.processes import become_reaper
 from samocode.session import Session
 from samocode.setup import prepare
@@ -80,8 +80,7 @@ def run(options: cli.Options, settings: Settings, timing: Timing | None = None) 
     show_only = options.max_iterations == 0
     if show_only and not made and not texts:
         found = session.open_session(project, folder, settings.environ, repair=False)
-        view.View().say(view.status(found))
-        return Exit.DONE
+        return show(found, settings, options)
     with sessions.locked(folder):
         found = session.open_session(project, folder, settings.environ)
         if not show_only:
@@ -92,7 +91,12 @@ def run(options: cli.Options, settings: Settings, timing: Timing | None = None) 
             )
         found.take(texts)
         found.ensure_worktree()
-    view.View().say(view.status(found))
+    return show(found, settings, options)
+
+
+def show(found: Session, settings: Settings, options: cli.Options) -> int:
+    """Where a session stands, and how to go on."""
+    view.View().say(view.status(found, go_on(found, settings, options)))
     return Exit.DONE
 
 

@@ -59,7 +59,9 @@ class Messenger:
         """The one way out of a run; returns the exit code. A full disk does not silence it."""
         with contextlib.suppress(OSError):
             self.session.history.append("stop", exit=int(code), why=why)
-        text = view.stop_text(self.session, code, why, self._command())
+        text = view.stop_text(
+            self.session, code, why, go_on(self.session, self.settings, self.options)
+        )
         self.view.say("\n" + text)
         if code != Exit.INTERRUPTED:
             self.notify(text).join(LAST_WORDS if code != Exit.TERMINATED else HURRIED_WORDS)
@@ -78,17 +80,17 @@ class Messenger:
         ):
             self.view.say(f"   {trouble}")
 
-    def _command(self) -> str:
-        """The exact command that goes on from here."""
-        file, name = str(self.settings.project.file), self.session.name
-        words = [sys.executable, str(CLONE / "main.py"), "--config", file, "--session", name]
-        options = self.options
-        given = {
-            "--model": options.model,
-            "--timeout": options.timeout,
-            "--max-iterations": options.max_iterations,
-            "--max-cost": options.max_cost,
-            "--on-wait": options.on_wait if options.on_wait == "exit" else None,
-        }
-        words += [word for flag, value in given.items() if value for word in (flag, f"{value}")]
-        return shlex.join(words)
+
+def go_on(session: Session, settings: Settings, options: Options) -> str:
+    """The exact command that goes on from here."""
+    file, name = str(settings.project.file), session.name
+    words = [sys.executable, str(CLONE / "main.py"), "--config", file, "--session", name]
+    given = {
+        "--model": options.model,
+        "--timeout": options.timeout,
+        "--max-iterations": options.max_iterations,
+        "--max-cost": options.max_cost,
+        "--on-wait": options.on_wait if options.on_wait == "exit" else None,
+    }
+    words += [word for flag, value in given.items() if value for word in (flag, f"{value}")]
+    return shlex.join(words)

@@ -136,12 +136,13 @@ def how_to_answer(session: Session, terminal: bool) -> str:
     return f"Answer in {session.folder / QA} (after `Answer:`){here}."
 
 
-def status(session: Session) -> str:
+def status(session: Session, go_on: str) -> str:
     """Where a session stands, for `--max-iterations 0`: at most some twenty lines besides its open
     questions."""
     past = session.history.past
     tree = session.worktree
-    running = "a loop runs it now" if is_running(session.folder) else "no loop runs it"
+    held = is_running(session.folder)
+    running = "a loop runs it now" if held else "no loop runs it"
     lines = [
         f"Session:   {session.folder}",
         f"Worktree:  {tree.path} (branch {tree.branch}, from {tree.base})"
@@ -162,6 +163,8 @@ def status(session: Session) -> str:
         lines.append(f"Stopped:   {_clip(past.stopped[1])} (exit code {past.stopped[0]})")
     if past.open:
         lines += ["", f"Open questions ({session.folder / QA}):", questions_text(session)]
+    if not held and past.done is None:
+        lines += ["", f"To go on: {go_on}"]
     return "\n".join(lines)
 
 

@@ -376,6 +376,8 @@ def test_show_only_makes_the_session_and_says_where_it_stands(project: Project) 
     assert made.returncode == 0, made.stderr
     assert str(project.session) in made.stdout and str(project.worktree) in made.stdout
     assert "investigation" in made.stdout and len(made.stdout.splitlines()) <= 20
+    command = made.stdout.partition("\nTo go on: ")[2].split()
+    assert command[1:2] == [str(ROOT / "main.py")] and command[-1] == project.session.name
     assert project.worktree.is_dir() and project.history("start") == []
     project.script("ask(1, 'Where to?'); signal('waiting', **{'for': 'qa_answers'})")
     assert project.run("--on-wait", "exit").returncode == 4
@@ -401,6 +403,7 @@ def test_show_only_while_a_loop_runs_changes_nothing(project: Project) -> None:
         file.write(b'{"torn')
     shown = project.run("--max-iterations", "0")
     assert shown.returncode == 0 and "a loop runs it now" in shown.stdout, shown.stderr
+    assert "To go on" not in shown.stdout
     assert (project.session / "_qa.md").is_dir()
     assert (project.session / "_history.jsonl").read_bytes().endswith(b'{"torn')
     end(loop)
