@@ -1,12 +1,10 @@
-"""The only door to git. It looks, and makes the session's own branch and worktree; it changes
-nothing else."""
+"""The only door to git; what is asked of it only looks (worktrees.py makes a session's own)."""
 
 from __future__ import annotations
 
 import hashlib
 import subprocess
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,8 +18,6 @@ STATUS = [
     "--untracked-files=no",
     "--ignore-submodules=none",
 ]
-HALF_MADE = ("failed to read", "not a git repository", ".lock", "File exists")
-WORKTREE_WAITS = (0.1, 0.3, 1.0, 3.0)  # seconds before the tries after the first
 TIMEOUT = 300  # seconds; a worktree of a very large repository takes minutes
 LOCATION_VARIABLES = (
     "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY",
@@ -91,9 +87,13 @@ class Repository:
         )
         raise UserError(f"MAIN_REPO {folder}: git cannot use the repository at {marks[0]}: {why}")
 
+    def run(self, *args: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+        """One git command, at the top unless told otherwise."""
+        return _git(cwd or self.top, self.environ, *args)
+
     def call(self, *args: str, cwd: Path | None = None) -> str | None:
         """One git command's stdout, None when it failed."""
-        answer = _git(cwd or self.top, self.environ, *args)
+        answer = self.run(*args, cwd=cwd)
         return answer.stdout if answer.returncode == 0 else None
 
     def check(self) -> None:
@@ -133,49 +133,6 @@ class Repository:
         """Whether a local branch of this name is there."""
         return self.call("rev-parse", "-q", "--verify", f"refs/heads/{branch}") is not None
 
-    def ensure(self, worktree: Worktree) -> str | None:
-        """Make the worktree usable; None when it was, else what was done. UserError when something
-        is in the way."""
-        checked_out = self._registered()
-        if (at := worktree.path.resolve()) in checked_out and at.is_dir():
-            self._wait_until_made(at)
-            return None
-        if at.exists():
-            raise UserError(
-                f"{at} is there and is no worktree of {self.top}: move it away and run again."
-            )
-        holder = next((p for p, b in checked_out.items() if b == worktree.branch and p != at), None)
-        if holder:
-            raise UserError(
-                f"Branch {worktree.branch} is checked out in {holder}: switch that to another "
-                "branch."
-            )
-        at.parent.mkdir(parents=True, exist_ok=True)
-        new = not self.exists(worktree.branch)
-        self._worktree("add", "-f", arguments=lambda: self._target(worktree))
-        if new:
-            return f"worktree {at} on new branch {worktree.branch}, from {worktree.base}"
-        return f"worktree {at} made again from branch {worktree.branch}"
-
-    def _target(self, worktree: Worktree) -> list[str]:
-        """What to check out where; a try that failed half-way may have made the branch."""
-        path = str(worktree.path.resolve())
-        if self.exists(worktree.branch):
-            return [path, worktree.branch]
-        return ["--no-track", "-b", worktree.branch, path, self._full(worktree.base)]
-
-    def check_free(self, worktree: Worktree) -> None:
-        """UserError when a new session's path or branch is somebody else's already."""
-        if self.exists(worktree.branch):
-            raise UserError(
-                f"Branch {worktree.branch} exists already: choose another --session name, or "
-                "remove the branch."
-            )
-        if worktree.path.exists() or worktree.path.resolve() in self._registered():
-            raise UserError(
-                f"{worktree.path} is taken already: choose another --session name, or move it away."
-            )
-
     def ignores(self, path: Path) -> bool:
         """Whether git does not see this path (outside the repository, or ignored)."""
         if not path.resolve().is_relative_to(self.top.resolve()):
@@ -200,51 +157,12 @@ class Repository:
 
     def story(self, worktree: Worktree) -> tuple[str, str]:
         """(commits since the base, diff --stat against it), as git prints them; for people."""
-        base, branch = self._full(worktree.base), self._full(worktree.branch)
+        base, branch = self.full(worktree.base), self.full(worktree.branch)
         commits = self.call("log", "--oneline", "--no-decorate", f"{base}..{branch}") or ""
         stat = self.call("diff", "--stat", f"{base}...{branch}") or ""
         return commits.rstrip(), stat.rstrip()
 
-    def _worktree(self, *args: str, arguments: Callable[[], list[str]] = list) -> str:
-        """`git worktree ...`, tried again where it met another worktree half made."""
-        tries = iter(WORKTREE_WAITS)
-        while True:
-            answer = _git(self.top, self.environ, "worktree", *args, *arguments())
-            if answer.returncode == 0:
-                return answer.stdout
-            why = answer.stderr.strip()
-            wait = next(tries, None) if any(word in why for word in HALF_MADE) else None
-            if wait is None:
-                said = why.splitlines()[-1] if why else "it did not say why"
-                raise UserError(f"git worktree {args[0]} failed in {self.top}: {said}")
-            time.sleep(wait)
-
-    def _wait_until_made(self, at: Path) -> None:
-        """A loop killed in `git worktree add` leaves git at work; git locks the worktree until it
-        is whole."""
-        for _ in range(TIMEOUT):
-            if "initializing" not in self._listed().get(at, {}).get("locked", ""):
-                return
-            time.sleep(1)
-        remove = f"git -C {self.top} worktree remove -f -f {at}"
-        raise UserError(f"{at} was never finished. Run: {remove} and start again.")
-
-    def _listed(self) -> dict[Path, dict[str, str]]:
-        """What `git worktree list` says of each worktree (-z would need git 2.36)."""
-        found: dict[Path, dict[str, str]] = {}
-        for block in self._worktree("list", "--porcelain").split("\n\n"):
-            entries = [line.partition(" ") for line in block.splitlines()]
-            lines = {key: value for key, _, value in entries}
-            if "worktree" in lines:
-                found[Path(lines["worktree"]).resolve()] = lines
-        return found
-
-    def _registered(self) -> dict[Path, str]:
-        """Path -> branch ("" when detached) of every worktree git knows."""
-        listed = self._listed().items()
-        return {at: of.get("branch", "").removeprefix("refs/heads/") for at, of in listed}
-
-    def _full(self, name: str) -> str:
+    def full(self, name: str) -> str:
         """A branch by its full name, so that no tag is taken for it; anything else as it is."""
         refs = (f"refs/heads/{name}", f"refs/remotes/{name}")
         return next((ref for ref in refs if self.call("rev-parse", "-q", "--verify", ref)), name)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from samocode import files, questions, signals
+from samocode import files, questions, signals, worktrees
 from samocode.errors import UserError
 from samocode.git import Repository, State, Worktree
 from samocode.history import History
@@ -106,7 +106,7 @@ class Session:
                 f"{self.name} began in a git repository and {self.project.main_repo} is in none "
                 "now."
             )
-        done = self.repository.ensure(self.worktree)
+        done = worktrees.ensure(self.repository, self.worktree)
         if not self.cwd.is_dir():
             raise UserError(
                 f"{self.repository.prefix} is not in branch {self.worktree.branch}: commit that "

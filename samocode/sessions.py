@@ -15,7 +15,7 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from samocode import files
+from samocode import files, worktrees
 from samocode.errors import UserError
 from samocode.git import Repository, Worktree
 from samocode.history import FILE as HISTORY
@@ -113,7 +113,7 @@ def _new_worktree(project: Project, name: str, environ: Mapping[str, str]) -> Wo
     tree = Worktree(
         project.worktrees.resolve() / name, f"samocode/{name}", repository.base(project.base_branch)
     )
-    repository.check_free(tree)
+    worktrees.check_free(repository, tree)
     return tree
 
 

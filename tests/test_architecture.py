@@ -14,7 +14,7 @@ from tests.harness import ROOT
 LAYERS = (
     "errors clone timing stop outside files settled keys fences processes",
     "questions values signals events git cli",
-    "project past watch",
+    "project past watch worktrees",
     "config history",
     "claude session telegram",
     "sessions decision approval setup hook",

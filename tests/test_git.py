@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from samocode import worktrees
 from samocode.errors import UserError
 from samocode.git import Repository, State, Worktree
 from samocode.history import History
@@ -41,7 +42,7 @@ def commit(repo: Path, name: str = "a.py", words: str = "x") -> str:
 def tree(tmp_path: Path, repo: Path) -> Worktree:
     """A session's worktree, made."""
     found = Worktree(tmp_path / "worktrees" / "s", "samocode/s", "main")
-    assert "on new branch samocode/s, from main" in (at(repo).ensure(found) or "")
+    assert "on new branch samocode/s, from main" in (worktrees.ensure(at(repo), found) or "")
     return found
 
 
@@ -93,7 +94,7 @@ def test_a_tag_of_the_same_name_is_not_the_base(tmp_path: Path, repo: Path) -> N
     git("tag", "main", cwd=repo)
     tip = commit(repo)
     tree = Worktree(tmp_path / "w", "samocode/s", at(repo).base(None))
-    at(repo).ensure(tree)
+    worktrees.ensure(at(repo), tree)
     assert git("rev-parse", "HEAD", cwd=tree.path) == tip
     assert at(repo).story(tree) == ("", "")
 
@@ -111,8 +112,8 @@ def test_paths_of_any_kind(tmp_path: Path, repo: Path, name: str) -> None:
     moved = tmp_path / name
     repo.rename(moved)
     tree = Worktree(tmp_path / f"w {name}" / "s", "samocode/s", "main")
-    at(moved).ensure(tree)
-    assert at(moved).ensure(tree) is None
+    worktrees.ensure(at(moved), tree)
+    assert worktrees.ensure(at(moved), tree) is None
     assert at(moved).state(tree.path).dirty == {}
     (tree.path / name).write_text("x")
     assert at(moved).untracked(tree.path) == (name,)
@@ -153,7 +154,7 @@ def test_the_environment_of_a_git_hook_leads_nowhere(tmp_path: Path, repo: Path)
         GIT_OBJECT_DIRECTORY=str(other), GIT_COMMON_DIR=str(other), GIT_NAMESPACE="n",
     )  # fmt: skip
     assert found.top == repo
-    found.ensure(Worktree(tmp_path / "w", "samocode/s", found.base(None)))
+    worktrees.ensure(found, Worktree(tmp_path / "w", "samocode/s", found.base(None)))
     assert git("status", "--porcelain", cwd=tmp_path / "w") == ""
     assert list(other.iterdir()) == [other / ".git"]
 
@@ -163,19 +164,19 @@ def test_the_environment_of_a_git_hook_leads_nowhere(tmp_path: Path, repo: Path)
 
 def test_made_again(repo: Path, tree: Worktree) -> None:
     tip = commit(tree.path)
-    assert at(repo).ensure(tree) is None
+    assert worktrees.ensure(at(repo), tree) is None
     shutil.rmtree(tree.path)
-    assert "made again from branch samocode/s" in (at(repo).ensure(tree) or "")
+    assert "made again from branch samocode/s" in (worktrees.ensure(at(repo), tree) or "")
     assert git("rev-parse", "HEAD", cwd=tree.path) == tip
     shutil.rmtree(tree.path)
     git("worktree", "prune", cwd=repo)
     git("branch", "-q", "-D", "samocode/s", cwd=repo)
-    assert "on new branch samocode/s, from main" in (at(repo).ensure(tree) or "")
+    assert "on new branch samocode/s, from main" in (worktrees.ensure(at(repo), tree) or "")
 
 
 def test_a_worktree_on_another_branch_is_used_as_it_is(repo: Path, tree: Worktree) -> None:
     git("checkout", "-q", "-b", "mine", cwd=tree.path)
-    assert at(repo).ensure(tree) is None
+    assert worktrees.ensure(at(repo), tree) is None
     assert git("symbolic-ref", "--short", "HEAD", cwd=tree.path) == "mine"
 
 
@@ -183,25 +184,25 @@ def test_taken(tmp_path: Path, repo: Path, tree: Worktree) -> None:
     """A path or a branch that is somebody else's: exit 2, and nothing is touched."""
     elsewhere = Worktree(tmp_path / "elsewhere", tree.branch, "main")
     with pytest.raises(UserError, match=f"checked out in {tree.path}"):
-        at(repo).ensure(elsewhere)
+        worktrees.ensure(at(repo), elsewhere)
     with pytest.raises(UserError, match="exists already"):
-        at(repo).check_free(elsewhere)
+        worktrees.check_free(at(repo), elsewhere)
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").touch()
     for name in ("folder", "file"):
         path = tmp_path / name
         taken = Worktree(path, f"samocode/{name}", "main")
         with pytest.raises(UserError, match="move it away"):
-            at(repo).ensure(taken)
+            worktrees.ensure(at(repo), taken)
         with pytest.raises(UserError, match="taken already"):
-            at(repo).check_free(taken)
+            worktrees.check_free(at(repo), taken)
         assert path.exists() and not at(repo).exists(taken.branch)
-    at(repo).check_free(Worktree(tmp_path / "free", "samocode/free", "main"))
+    worktrees.check_free(at(repo), Worktree(tmp_path / "free", "samocode/free", "main"))
 
 
 def test_a_base_that_is_gone(tmp_path: Path, repo: Path) -> None:
     with pytest.raises(UserError, match=r"^[^\[\]]*nope[^\[\]]*$"):
-        at(repo).ensure(Worktree(tmp_path / "w", "samocode/x", "nope"))
+        worktrees.ensure(at(repo), Worktree(tmp_path / "w", "samocode/x", "nope"))
     assert not (tmp_path / "w").exists() and not at(repo).exists("samocode/x")
 
 
@@ -222,7 +223,7 @@ def test_no_hook_of_the_users_runs(tmp_path: Path, repo: Path, configured: bool)
     assert (tmp_path / "ran").exists(), "the hooks work"
     (tmp_path / "ran").unlink()
     tree = Worktree(tmp_path / "w", "samocode/s", "main")
-    at(repo).ensure(tree)
+    worktrees.ensure(at(repo), tree)
     at(repo).state(tree.path)
     at(repo).untracked(tree.path)
     assert not (tmp_path / "ran").exists()
@@ -355,7 +356,7 @@ def scene() -> Generator[tuple[Path, Session]]:
         git("init", "-q", cwd=repo)
         git("add", ".", cwd=repo)
         git("commit", "-qm", "Start", cwd=repo)
-        at(repo).ensure(tree)
+        worktrees.ensure(at(repo), tree)
         session = Path(folder) / "session"
         session.mkdir()
         history = History(session / "_history.jsonl")
