@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import final
 
-from samocode import cli, config, hook, policy, session, sessions, view
+from samocode import cli, config, hook, policy, session, sessions, task, view
 from samocode.clone import ENV_FILE, environment, open_streams
 from samocode.config import Settings
 from samocode.decision import Decision, Exit, Limits
@@ -89,7 +89,7 @@ def run(options: cli.Options, settings: Settings, timing: Timing | None = None) 
             raise UserError(
                 "A killed loop left an iteration of this session: run it once, then add."
             )
-        found.take(texts)
+        task.take(found, texts)
         found.ensure_worktree()
     return show(found, settings, options)
 
@@ -148,7 +148,7 @@ class Loop:
         self.messenger.hello()
         done = self.session.history.past.done
         recovered = self.recover()
-        new = self.session.take(texts)
+        new = task.take(self.session, texts)
         if done is not None and not new:
             self.view.say(f"This session is done: {done}\nA new --task opens a new round.")
             return Exit.DONE

@@ -9,14 +9,15 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
-from samocode import claude, files, policy, processes, questions, signals
+from samocode import claude, files, policy, processes, questions, signals, snapshot
 from samocode.config import Settings
 from samocode.decision import Decision, Facts, Limits
 from samocode.events import Event
 from samocode.history import local_now
 from samocode.questions import Document
-from samocode.session import QA, Session, Snapshot
+from samocode.session import QA, Session
 from samocode.settled import Settled
+from samocode.snapshot import Snapshot
 from samocode.stop import StopRequest
 from samocode.timing import Timing
 
@@ -52,7 +53,7 @@ class Iterations:
         killed at any point, nothing old looks fresh."""
         session, past = self.session, self.session.history.past
         number, now = past.iteration + 1, local_now()
-        before = session.snapshot()
+        before = snapshot.take(session)
         files.remove(session.folder / signals.FILE)
         log = session.log(number, past.phase, now)
         session.write_iteration(self._note(number) | {"log": log.name})
@@ -105,7 +106,7 @@ class Iterations:
         session, past = self.session, self.session.history.past
         if not session.cwd.is_dir() and (made := session.ensure_worktree()):
             self.say(f"   the working directory was gone: {made}")
-        tampered = session.put_right(before) if before else ()
+        tampered = snapshot.put_right(session, before) if before else ()
         if before:
             session.put_iteration_right()
         changed = session.changed_code()
@@ -122,7 +123,7 @@ class Iterations:
             uncommitted=situation.uncommitted,
             untracked=session.untracked(),
             stop=self.stop.requested,
-            progress=before is None or session.fingerprint() != before.print,
+            progress=before is None or snapshot.fingerprint(session) != before.print,
         )
         kind = (
             "action"

@@ -3,10 +3,8 @@ between iterations."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -27,10 +25,6 @@ TASK, OVERVIEW, QA, ITERATION, LOCK, LOGS = (
     "_worker.lock",
     "_logs",
 )
-NO_PROGRESS = frozenset({TASK, OVERVIEW, ITERATION, LOCK, LOGS, signals.FILE, "_history.jsonl"})
-"""What the loop writes, and what a child writes in every iteration: a change there is no
-progress."""
-MAX_DEPTH = 20  # folders below the session folder that count as progress; a child may nest for ever
 SKELETON = """# {name}
 
 ## Status
@@ -44,16 +38,6 @@ Next: read _task.md and begin
 
 ## Files
 """
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """What only the loop or the human may write, as it stood when a child was started."""
-
-    history: bytes
-    task: bytes
-    questions: str
-    print: str
 
 
 @dataclass
@@ -193,36 +177,6 @@ class Session:
             return ()
         return code.changes_since(past.baseline)
 
-    def snapshot(self) -> Snapshot:
-        """Keep in memory what a child must not change."""
-        return Snapshot(
-            history=self.history.path.read_bytes(),
-            task=(self.folder / TASK).read_bytes(),
-            questions=self.read_questions().text(),
-            print=self.fingerprint(),
-        )
-
-    def put_right(self, before: Snapshot) -> tuple[str, ...]:
-        """Restore history and task if they differ, the other version kept beside; their names."""
-        changed: list[str] = []
-        self.folder.mkdir(mode=0o700, exist_ok=True)
-        for path, data in ((self.history.path, before.history), (self.folder / TASK, before.task)):
-            if files.read_any(path) != data:
-                files.keep(path)
-                files.write_bytes(path, data)
-                changed.append(path.name)
-        return tuple(changed)
-
-    def fingerprint(self) -> str:
-        """A hash of HEAD, changes, untracked files and artifacts: equal before and after means
-        nothing was done."""
-        parts = [repr(self.code())]
-        if self.worktree:
-            tree = self.worktree.path
-            parts += [_stat(tree / name, tree) for name in self.untracked()]
-        parts += sorted(_artifacts(self.folder))
-        return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
-
     def write_iteration(self, values: Mapping[str, object]) -> None:
         """`_iteration.json`: the one thing in a child's view that changes every time."""
         self._iteration_text = json.dumps(values, indent=1) + "\n"
@@ -271,38 +225,6 @@ class Session:
         files.write(path, SKELETON.format(name=self.name))
         return True
 
-    def take(self, texts: Mapping[str, str]) -> bool:
-        """Put the words of this start on record and into the file; whether any were new."""
-        self.restore_task()
-        new = [self.add_text(kind, text) for kind, text in texts.items()]
-        return any(new)
-
-    def add_text(self, kind: str, text: str) -> bool:
-        """Take the human's words into the record; False when they stand there word for word
-        already."""
-        past = self.history.past
-        if any(text.strip() == known.strip() for _, _, known in past.texts):
-            return False
-        if past.texts and past.done is None and past.iteration:
-            kind = "note"
-        self.history.append("task", kind=kind, text=text)
-        self.restore_task()
-        return True
-
-    def restore_task(self) -> None:
-        """Every text on record stands in `_task.md`; a killed loop may not have got that far."""
-        path = self.folder / TASK
-        present = files.read_any(path).decode("utf-8", "surrogateescape")
-        for when, kind, text in self.history.past.texts:
-            entry = task_entry(when, kind, text)
-            if entry not in present:
-                files.append(path, entry.encode("utf-8", "surrogateescape"))
-
-
-def task_entry(when: str, kind: str, text: str) -> str:
-    """One dated entry of `_task.md`."""
-    return f"\n## {when[:16].replace('T', ' ')} {kind}\n\n{text.strip()}\n"
-
 
 def open_session(
     project: Project, folder: Path, environ: Mapping[str, str], repair: bool = True
@@ -316,23 +238,3 @@ def open_session(
         )
     repository = Repository.find(project.main_repo, environ) if history.past.worktree else None
     return Session(folder, project, repository, history)
-
-
-def _artifacts(folder: Path) -> Iterator[str]:
-    """What stands in the session folder besides what changes anyway, a few folders deep."""
-    for top, names, found in os.walk(folder):
-        here = Path(top)
-        if here == folder:
-            names[:] = [name for name in names if name not in NO_PROGRESS]
-            found = [name for name in found if name not in NO_PROGRESS]
-        if len(here.relative_to(folder).parts) >= MAX_DEPTH:
-            names.clear()
-        yield from (_stat(here / name, folder) for name in (*names, *found))
-
-
-def _stat(path: Path, top: Path) -> str:
-    try:
-        status = path.lstat()
-    except OSError:
-        return f"{path.relative_to(top)} gone"
-    return f"{path.relative_to(top)} {status.st_size} {status.st_mtime_ns}"

@@ -15,7 +15,7 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from samocode import files, worktrees
+from samocode import files, task, worktrees
 from samocode.errors import UserError
 from samocode.git import Repository, Worktree
 from samocode.history import FILE as HISTORY
@@ -101,7 +101,7 @@ def _fill(
     session = Session(making, project, None, history)
     files.append(making / TASK, f"# {name}: the human's words, kept by the loop\n".encode())
     for kind, text in texts.items():
-        session.add_text(kind, text)
+        task.add(session, kind, text)
     files.write(making / OVERVIEW, SKELETON.format(name=name))
 
 

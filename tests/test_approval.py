@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from samocode import approval, questions, sessions
+from samocode import approval, questions, sessions, task
 from samocode.project import Project as Settings
 from samocode.session import Session, open_session
 from tests.test_files import spoil
@@ -192,7 +192,7 @@ def test_a_new_round_needs_a_new_approval(approved: Session) -> None:
     approved.history.append(
         "iteration", n=9, phase="done", outcome="done", next="done", summary="s"
     )
-    approved.add_text("task", "and more")
+    task.add(approved, "task", "and more")
     assert approved.history.past.approved is None and approval.settle(approved) == []
 
 

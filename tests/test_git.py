@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from samocode import worktrees
+from samocode import snapshot, worktrees
 from samocode.errors import UserError
 from samocode.git import Repository, State, Worktree
 from samocode.history import History

@@ -14,7 +14,7 @@ from typing import Any, cast
 
 import pytest
 
-from samocode import files, questions, sessions
+from samocode import files, questions, sessions, snapshot, task
 from samocode.errors import UserError
 from samocode.history import local_now
 from samocode.project import Project as Settings
@@ -226,33 +226,33 @@ def test_the_lock_goes_with_its_process(session: Session) -> None:
 
 def test_every_text_on_record_stands_in_the_task_file(session: Session) -> None:
     """Killed between the two writes: the record has it, the file gets it at the next start."""
-    task = session.folder / "_task.md"
-    before = task.read_bytes()
-    assert session.add_text("task", "a second\ntask")
-    whole = task.read_bytes()
-    task.write_bytes(before)
+    file = session.folder / "_task.md"
+    before = file.read_bytes()
+    assert task.add(session, "task", "a second\ntask")
+    whole = file.read_bytes()
+    file.write_bytes(before)
     again = open_session(session.project, session.folder, os.environ)
-    again.restore_task()
-    again.restore_task()
-    assert task.read_bytes() == whole
-    task.unlink()
-    again.restore_task()
-    assert b"the t\xc3\xa4sk" in task.read_bytes() and b"a second" in task.read_bytes()
+    task.restore(again)
+    task.restore(again)
+    assert file.read_bytes() == whole
+    file.unlink()
+    task.restore(again)
+    assert b"the t\xc3\xa4sk" in file.read_bytes() and b"a second" in file.read_bytes()
 
 
 def test_the_same_words_are_no_news(session: Session) -> None:
     before = (session.folder / "_task.md").read_bytes()
-    assert not session.add_text("task", " the täsk\n")
+    assert not task.add(session, "task", " the täsk\n")
     assert (session.folder / "_task.md").read_bytes() == before
-    assert session.add_text("dive", "the task")
+    assert task.add(session, "dive", "the task")
 
 
 def test_a_note_only_once_work_began(session: Session) -> None:
-    session.add_text("dive", "before")
+    task.add(session, "dive", "before")
     session.history.append(
         "iteration", n=1, phase="investigation", outcome="continue", next="investigation"
     )
-    session.add_text("task", "after")
+    task.add(session, "task", "after")
     assert [kind for _, kind, _ in session.history.past.texts] == ["task", "dive", "note"]
 
 
@@ -264,26 +264,26 @@ def test_a_note_only_once_work_began(session: Session) -> None:
 def test_put_right(session: Session, name: str, how: str) -> None:
     path = session.folder / name
     session.ensure_worktree()
-    before = session.snapshot()
+    before = snapshot.take(session)
     data = path.read_bytes()
     if how == "appended":
         path.write_bytes(data + b"{}\n")
     else:
         spoil(path, how)
-    assert session.put_right(before) == (name,)
+    assert snapshot.put_right(session, before) == (name,)
     assert path.read_bytes() == data and not path.is_symlink()
     kept = sorted(session.folder.glob(f"{name}.kept-*"))
     assert len(kept) == (how != "missing")
     if how == "file":
         assert kept[0].read_text() == "words"
-    assert session.put_right(before) == ()
+    assert snapshot.put_right(session, before) == ()
 
 
 def test_what_is_progress(session: Session) -> None:
     """Artifacts, questions and code are; the notebook, the signal and the loop's own files are
     not."""
     session.ensure_worktree()
-    seen = {session.fingerprint()}
+    seen = {snapshot.fingerprint(session)}
     for name in (
         "_overview.md",
         "_signal.json",
@@ -292,7 +292,7 @@ def test_what_is_progress(session: Session) -> None:
         "_logs/001.jsonl",
     ):
         (session.folder / name).write_text("x")
-        assert {session.fingerprint()} == seen, name
+        assert {snapshot.fingerprint(session)} == seen, name
     changes = [
         session.folder / "dive.md", session.folder / "_qa.md", session.cwd / "a.py",
             session.cwd / "new.txt",
@@ -300,10 +300,10 @@ def test_what_is_progress(session: Session) -> None:
     ]  # fmt: skip
     for path in changes:
         path.write_text("changed")
-        assert session.fingerprint() not in seen, path.name
-        seen.add(session.fingerprint())
+        assert snapshot.fingerprint(session) not in seen, path.name
+        seen.add(snapshot.fingerprint(session))
     git("commit", "-qam", "x", cwd=session.cwd)
-    assert session.fingerprint() not in seen
+    assert snapshot.fingerprint(session) not in seen
 
 
 @pytest.mark.parametrize("kind", ["link", "fifo", "folder", "2 MB"])
