@@ -373,8 +373,9 @@ def look(repo: Path, session: Session) -> None:
     found.base(None)
     found.ignores(tree.path)
     for call in (
-        session.ensure_worktree, session.situation, session.changed_code, session.fingerprint,
-        lambda: found.untracked(tree.path), lambda: found.story(tree),
+        session.ensure_worktree, session.situation, session.changed_code,
+        lambda: snapshot.fingerprint(session), lambda: found.untracked(tree.path),
+        lambda: found.story(tree),
     ):  # fmt: skip
         try:
             call()
