@@ -138,23 +138,19 @@ def _old_notes(case: Case, before: Mapping[str, str], now: Mapping[str, str]) ->
 
 def _code(case: Case, trial: Trial, before: Mapping[str, Any]) -> Iterator[str]:
     project = trial.folder / "project"
-    was, now = before["code"], code(project)
+    was: Mapping[str, Any] = before["code"]
+    now: Mapping[str, Any] = code(project)
     if (now["head"] != was["head"]) != case.commits:
         yield "did not commit" if case.commits else "committed"
     if now["branch"] != was["branch"] or _origin(trial) != before["origin"]:
         yield "switched the branch, or pushed"
     if now["tracked"]:
         yield f"tracked files left changed: {now['tracked']}"
-    stray = [name for name in _untracked(now) if not name.startswith(f"{NOTES}/")]
+    stray = [name for name in now["untracked"] if not name.startswith(f"{NOTES}/")]
     if stray:
         yield f"left behind: {', '.join(stray)}"
     if NOTES in git(project, "log", "--name-only", "--format=", f"{was['head']}..HEAD"):
         yield "the notes were committed"
-
-
-def _untracked(state: Mapping[str, object]) -> list[str]:
-    found = state["untracked"]
-    return [str(name) for name in found] if isinstance(found, list) else []
 
 
 def _notes(project: Path) -> dict[str, str]:
