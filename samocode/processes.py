@@ -2,8 +2,9 @@
 forking.
 
 Linux: the loop is the reaper of its orphans (PR_SET_CHILD_SUBREAPER), so every descendant is found
-by parentage; a mark in the environment finds those that a killed loop left behind. Elsewhere only
-the mark and the parentage that `ps` shows are there, and a process that hides both stays.
+by parentage; a mark in the environment finds those that a killed loop left behind, and their
+process group those that fork faster than one can look. Elsewhere only the mark and the parentage
+that `ps` shows are there, and a process that hides both stays.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ MARK = "SAMOCODE_RUN"
 folder."""
 TERM_GRACE = 5.0  # seconds between SIGTERM and SIGKILL
 KILL_SECONDS = 10.0  # a tree that forks while it is killed is followed for so long
+LOOKS = 20  # at the process table, 10 ms apart, until nothing of a killed loop's is taken to live
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _LINUX = sys.platform == "linux"
 _libc = ctypes.CDLL(None, use_errno=True) if _LINUX else None
@@ -37,6 +39,7 @@ class Process:
 
     pid: int
     command: str
+    group: int
 
     def __str__(self) -> str:
         return f"{self.pid} {self.command}"
@@ -100,7 +103,7 @@ def end_tree(
     while ((alive := _alive(mark, main)) or _has_children()) and time.monotonic() < until:
         quick = _direct_children()  # a chain of forks lives by being faster than the table
         found.update((p.pid, p) for p in (*alive, *quick))
-        _signal_all((*quick, *alive), signal.SIGKILL)
+        _kill((*quick, *alive))
         time.sleep(0.001)
     if main:
         main.wait()
@@ -125,14 +128,14 @@ def _direct_children() -> list[Process]:
         listed = Path(f"/proc/{pid}/task/{pid}/children").read_text() if _reaper else ""
     except OSError:  # a kernel without CONFIG_PROC_CHILDREN
         return []
-    rows = [row for child in listed.split() if (row := _proc_row(child))]
-    return [Process(row.pid, row.name) for row in rows if not row.zombie]
+    rows = [row for child in listed.split() if (row := _proc_row(int(child)))]
+    return [Process(row.pid, row.name, row.group) for row in rows if not row.zombie]
 
 
 def reap(main: subprocess.Popen[bytes] | None = None) -> None:
     """Collect adopted orphans that ended, each by its pid: waiting for any would steal the exit
     code of `main`."""
-    for row in _table() if _reaper else ():
+    for row, _ in _table() if _reaper else ():
         if row.zombie and row.parent == os.getpid() and (main is None or row.pid != main.pid):
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(row.pid, os.WNOHANG)
@@ -175,11 +178,25 @@ def _signal_all(processes: Iterable[Process], number: signal.Signals) -> None:
             os.kill(process.pid, number)
 
 
+def _kill(processes: Sequence[Process]) -> None:
+    """By group too: a chain of forks may be gone from where it was seen, but shares one."""
+    _signal_all(processes, signal.SIGKILL)
+    for group in {process.group for process in processes} - {0, 1, os.getpgrp()}:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(group, signal.SIGKILL)
+
+
 def _alive(mark: Path, main: subprocess.Popen[bytes] | None) -> list[Process]:
-    if main:
-        main.poll()
-    reap(main)
-    return _members(mark)
+    """What lives. Parentage shows all that is ours; a killed loop's are shown by their mark alone,
+    and one look can miss what forks."""
+    for _ in range(1 if main else LOOKS):
+        if main:
+            main.poll()
+        reap(main)
+        if found := _members(mark):
+            return found
+        time.sleep(0 if main else 0.01)
+    return []
 
 
 @dataclass(frozen=True)
@@ -188,6 +205,7 @@ class _Row:
 
     pid: int
     parent: int
+    group: int
     zombie: bool
     name: str
 
@@ -195,25 +213,27 @@ class _Row:
 def _members(mark: Path) -> list[Process]:
     """Living processes that carry the mark, that we are the reaper of, or that descend from one of
     these."""
-    rows = {row.pid: row for row in _table() if not row.zombie and row.pid != os.getpid()}
-    members = _marked(rows, f"{MARK}={mark}")
+    table = [pair for pair in _table(f"{MARK}={mark}") if not pair[0].zombie]
+    rows = {row.pid: row for row, _ in table if row.pid != os.getpid()}
+    members = {row.pid for row, marked in table if marked and row.pid in rows}
     if _reaper:
         members |= {row.pid for row in rows.values() if row.parent == os.getpid()}
     while more := {row.pid for row in rows.values() if row.parent in members} - members:
         members |= more
-    return [Process(pid, rows[pid].name) for pid in sorted(members)]
+    return [Process(pid, rows[pid].name, rows[pid].group) for pid in sorted(members)]
 
 
-def _table() -> list[_Row]:
-    return _proc_rows() if _LINUX else [row for row, _ in _ps_rows()]
-
-
-def _marked(rows: Mapping[int, _Row], entry: str) -> set[int]:
+def _table(entry: str = "") -> Iterator[tuple[_Row, bool]]:
+    """Every process, and whether `entry` stands in its environment; the newest first, since those
+    are gone soonest."""
     if not _LINUX:
-        return {
-            row.pid for row, text in _ps_rows() if row.pid in rows and f" {entry}" in f"{text} "
-        }
-    return {pid for pid in rows if entry.encode("utf-8", "surrogateescape") in _environment(pid)}
+        yield from ((row, f" {entry} " in f" {text} ") for row, text in _ps_rows())
+        return
+    wanted = entry.encode("utf-8", "surrogateescape")
+    names = [name for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208 - names
+    for pid in sorted(map(int, names), reverse=True):
+        if row := _proc_row(pid):
+            yield row, bool(entry) and wanted in _environment(pid)
 
 
 def _environment(pid: int) -> list[bytes]:
@@ -224,29 +244,25 @@ def _environment(pid: int) -> list[bytes]:
         return []
 
 
-def _proc_row(pid: str) -> _Row | None:
+def _proc_row(pid: int) -> _Row | None:
     try:
         head, _, rest = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")
     except OSError:
         return None
-    state, parent = rest.split()[:2]
-    return _Row(int(pid), int(parent), state in "ZX", head.partition("(")[2])
-
-
-def _proc_rows() -> list[_Row]:
-    names = os.listdir("/proc")  # noqa: PTH208 - names, not paths
-    return [row for name in names if name.isdigit() and (row := _proc_row(name))]
+    state, parent, group = rest.split()[:3]
+    return _Row(pid, int(parent), int(group), state in "ZX", head.partition("(")[2])
 
 
 def _ps_rows() -> Iterator[tuple[_Row, str]]:
     """The table by ps(1), with each process's command and environment as text (macOS shows our own
     only)."""
     answer = subprocess.run(
-        ["ps", "-A", "-E", "-ww", "-o", "pid=,ppid=,state=,command="],
+        ["ps", "-A", "-E", "-ww", "-o", "pid=,ppid=,pgid=,state=,command="],
         capture_output=True, text=True, errors="replace", check=False,
     )  # fmt: skip
     for line in answer.stdout.splitlines():
-        pid, parent, state, command = [*line.split(None, 3), "", "", "", ""][:4]
-        if pid.isdigit() and parent.isdigit():
+        pid, parent, group, state, command = [*line.split(None, 4), *[""] * 5][:5]
+        if pid.isdigit() and parent.isdigit() and group.isdigit():
             name = Path(command.split(" ", 1)[0]).name
-            yield _Row(int(pid), int(parent), state.startswith("Z"), name), command
+            row = _Row(int(pid), int(parent), int(group), state.startswith("Z"), name)
+            yield row, command

@@ -3,6 +3,7 @@ process of its own that became the reaper, as the loop does."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -52,12 +53,14 @@ def end(main=None, grace=0.3):
 """
 
 
-def scene(tmp_path: Path, script: str, mark: str = "a session") -> dict[str, Any]:
+def scene(
+    tmp_path: Path, script: str, mark: str = "a session", prelude: str = PRELUDE
+) -> dict[str, Any]:
     """What a scene printed; nothing that it started lives on."""
     folder = tmp_path / mark
     folder.mkdir(exist_ok=True)
     done = subprocess.run(
-        [sys.executable, "-c", PRELUDE + script, str(folder)],
+        [sys.executable, "-c", prelude + script, str(folder)],
         cwd=ROOT, env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
@@ -214,6 +217,40 @@ def test_a_killed_loops_child_is_found_by_its_mark(tmp_path: Path) -> None:
     assert (found["left"], found["pids"]) == (["sleep"], [int(lost.stdout)])
 
 
+ORPHANED = """
+import os, signal, time
+if os.fork():
+    os._exit(0)
+os.setsid()
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+for _ in range(4000):
+    time.sleep(0.002)
+    if os.fork():
+        os._exit(0)
+"""
+
+
+@linux
+def test_a_killed_loops_chain_of_forks_is_found(tmp_path: Path) -> None:
+    """Nobody's children, and each gone before the look at the table is over: their group holds."""
+    environ = {**os.environ, processes.MARK: str(tmp_path / "a session")}
+    subprocess.run([sys.executable, "-S", "-c", ORPHANED, "the chain"], env=environ, check=True)
+    found = scene(tmp_path, "end()")
+    assert found["left"], "it was alive when the end began"
+    assert not any(b"the chain" in line for line in command_lines())
+
+
+def command_lines() -> list[bytes]:
+    """What every process of the machine was started with."""
+    lines: list[bytes] = []
+    for _ in range(5):  # one look may miss a link
+        for file in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                lines.append(file.read_bytes())
+        time.sleep(0.01)
+    return lines
+
+
 @linux
 def test_the_child_ends_with_a_killed_loop(tmp_path: Path) -> None:
     """Killed in any way, the loop takes its main process along (PR_SET_PDEATHSIG)."""
@@ -228,6 +265,54 @@ def test_the_child_ends_with_a_killed_loop(tmp_path: Path) -> None:
     loop.kill()
     loop.communicate()
     wait_for(lambda: gone(pid), 5)
+
+
+PS = """#!{python}
+import os, sys
+from pathlib import Path
+assert sys.argv[1:] == ["-A", "-E", "-ww", "-o", "pid=,ppid=,pgid=,state=,command="], sys.argv
+for folder in Path("/proc").glob("[0-9]*"):
+    try:
+        head, _, rest = (folder / "stat").read_text().rpartition(")")
+        words = [(folder / name).read_bytes().split(b"\\0") for name in ("cmdline", "environ")]
+    except OSError:
+        continue
+    state, parent, group = rest.split()[:3]
+    said = b" ".join(word for found in words for word in found if word)
+    print(folder.name, parent, group, state + "s", os.fsdecode(said).replace("\\n", " "))
+"""
+"""ps(1) as macOS prints it, told by this machine's own table."""
+
+
+@linux
+def test_without_proc_the_mark_is_read_from_ps(tmp_path: Path) -> None:
+    """As on macOS: the children and orphans of one session end, and no other session's."""
+    (tmp_path / "bin").mkdir()
+    ps = tmp_path / "bin" / "ps"
+    ps.write_text(PS.replace("{python}", sys.executable))
+    ps.chmod(0o755)
+    marks = [str(tmp_path / name) for name in ("a session", "a session-2", "another")]
+    lost = [
+        subprocess.Popen(["sleep", "60"], env={**os.environ, processes.MARK: mark})
+        for mark in marks
+    ]
+    mac = f"""
+import sys
+sys.platform = 'darwin'
+import os
+os.environ['PATH'] = {str(tmp_path / "bin")!r} + ':' + os.environ['PATH']
+"""
+    script = "main = shell('env -i sleep 301 & sleep 302'); time.sleep(0.3); end(main)"
+    script = script.replace("end(main)", "processes.end_tree(mark, None, 0.3); end(main)")
+    found = scene(tmp_path, script, prelude=mac + PRELUDE)
+    assert found["code"] == -15
+    try:
+        assert lost[0].wait(timeout=5) == -15
+        assert [process.poll() for process in lost[1:]] == [None, None]
+    finally:
+        for process in lost:
+            process.kill()
+            process.wait()
 
 
 RUN = """
