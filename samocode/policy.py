@@ -114,7 +114,7 @@ def _as_it_says(facts: Facts, signal: Signal) -> Decision:
 def _sentence(text: str) -> str:
     """A child's words, ended as a sentence is."""
     text = text.strip()
-    return text if text.endswith((".", "!", "?", ":", ")", "`")) else f"{text}."
+    return text if text.endswith((".", "!", "?", "…", "。")) else f"{text}."
 
 
 def _go_on(facts: Facts, signal: Signal, past: Past, limits: Limits, timing: Timing) -> Decision:

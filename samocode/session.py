@@ -1,5 +1,4 @@
-"""The session folder: find or make it, lock it, keep the human's words, and what stands in it
-between iterations."""
+"""One session's folder: its files, its code, and what stands in it between iterations."""
 
 from __future__ import annotations
 

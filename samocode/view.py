@@ -164,7 +164,10 @@ def status(session: Session, go_on: str) -> str:
     if past.open:
         lines += ["", f"Open questions ({session.folder / QA}):", questions_text(session)]
     if not held and past.done is None:
-        lines += ["", f"To go on: {go_on}"]
+        lines += [
+            "",
+            to_go_on(go_on, blocked=bool(past.stopped and past.stopped[0] == Exit.BLOCKED)),
+        ]
     return "\n".join(lines)
 
 
@@ -186,9 +189,14 @@ def stop_text(session: Session, code: Exit, why: str, go_on: str) -> str:
         logs = sorted((session.folder / LOGS).glob(f"{past.last.n:03d}-*.jsonl"))
         lines += [f"Log: {log}" for log in logs[-1:]]
     if code != Exit.DONE:
-        hint = ' (add --task "your decision" if it needs one)' if code == Exit.BLOCKED else ""
-        lines.append(f"To go on{hint}: {go_on}")
+        lines.append(to_go_on(go_on, blocked=code == Exit.BLOCKED))
     return "\n".join(line for line in lines)
+
+
+def to_go_on(command: str, blocked: bool) -> str:
+    """The line with the command that goes on."""
+    hint = ' (add --task "your decision" if it needs one)' if blocked else ""
+    return f"To go on{hint}: {command}"
 
 
 def done_lines(session: Session) -> list[str]:

@@ -394,6 +394,13 @@ def test_show_only_makes_the_session_and_says_where_it_stands(project: Project) 
     assert (project.session / "_qa.md").is_dir(), "without the lock nothing is set aside"
 
 
+def test_a_blocked_session_shows_how_to_decide(project: Project) -> None:
+    project.script("signal('blocked', reason='no key')")
+    assert project.run(task="t").returncode == 3
+    shown = project.run("--max-iterations", "0").stdout
+    assert 'To go on (add --task "your decision" if it needs one): ' in shown
+
+
 def test_show_only_while_a_loop_runs_changes_nothing(project: Project) -> None:
     """Not even what a running child has just spoilt, or what the loop is just writing."""
     project.script("(SESSION / '_qa.md').mkdir(); write('up'); time.sleep(60)")

@@ -256,20 +256,61 @@ def test_each_fault_is_seen(copy: Trial, check: str, spoil: Callable[[Trial], No
 
 
 def test_an_iteration_that_the_driver_broke_off_is_not_graded(copy: Trial) -> None:
-    """The reader did not end it, so there is nothing to judge."""
+    """The reader did not end it; what no iteration may do it may not do either."""
     file = copy.session / "_history.jsonl"
     lines = [json.loads(line) for line in file.read_text().splitlines()]
     lines[-2 if lines[-1]["event"] == "stop" else -1]["outcome"] = "stopped"
     file.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    assert played(copy, scenario.load("damaged-overview")) == []
+    (copy.mail / "006" / "after" / "_signal.json").unlink()
+    assert failures(copy) == {}
+    assert grade.main([str(copy.folder)]) == 1, "nothing else was played"
+    fact("", "origin", [])(copy)
+    assert list(failures(copy)) == ["edits only in its place"]
+
+
+def told(trial: Trial, **other: object) -> None:
+    """Another `_iteration.json`."""
+    for kind in ("before", "after"):
+        file = trial.mail / "006" / kind / "_iteration.json"
+        file.write_text(json.dumps(json.loads(file.read_text()) | other))
+
+
+def test_done_early_is_for_research_alone(copy: Trial) -> None:
+    """A scenario that expects it, or no git."""
+    signal(status="done", summary="that was quick")(copy)
+    told(copy, phase="requirements")
+    assert "legal ending" in failures(copy)
+    wants = scenario.load("damaged-overview")
+    (it,) = played(copy, replace(wants, expect=("done",)))
+    assert "legal ending" not in grade.grade(it).failures
+    told(copy, git=False)
+    assert "legal ending" not in failures(copy)
+
+
+def test_what_a_scenario_wants_left_is_asked_for(built: Trial) -> None:
+    """The kinds of artifacts that scenario.toml names."""
+    wants = replace(scenario.load("damaged-overview"), leaves=("phase", "comparison"))
+    (it,) = played(built, wants)
+    assert grade.grade(it).failures == {"scenario's own wishes": ["left no comparison"]}
+
+
+@pytest.mark.parametrize("state", ["leftovers", "unblocked"])
+def test_the_sessions_own_leftovers_are_to_be_committed(copy: Trial, state: str) -> None:
+    """What lay there uncommitted at the beginning and still does."""
+    for kind in ("before", "after"):
+        file = copy.mail / "006" / f"{kind}.json"
+        facts = json.loads(file.read_text())
+        facts["code"]["tracked"] = [" M tally.py"]
+        facts["code"]["hashes"]["tally.py"] = "0" * 64
+        file.write_text(json.dumps(facts))
+    assert "committed before the signal" not in failures(copy)
+    (it,) = played(copy, replace(scenario.load("damaged-overview"), state=state))
+    assert "committed before the signal" in grade.grade(it).failures
 
 
 def test_code_before_approval_is_seen(copy: Trial) -> None:
     """The same commit without an approved plan."""
-    for kind in ("before", "after"):
-        file = copy.mail / "006" / kind / "_iteration.json"
-        told = json.loads(file.read_text()) | {"approved_plan": None}
-        file.write_text(json.dumps(told))
+    told(copy, approved_plan=None)
     assert "no code before approval" in failures(copy)
 
 
@@ -297,10 +338,20 @@ def test_weakened_tests_are_seen() -> None:
 diff --git a/a.py b/a.py
 -    assert x
 """
-    assert list(gates.weakened(diff)) == [
+    old = "    assert f(1) == 2\n    assert f(2) == 3\n"
+    assert list(gates.weakened(diff, lambda name: {"test_a.py": old}[name])) == [
         "gone from a test: assert f(1) == 2",
         "switched off: @pytest.mark.skip",
     ]
+
+
+def test_the_sessions_own_test_may_be_sharpened_but_not_thinned() -> None:
+    """An assertion that was not there before the session, replaced or taken away."""
+    head = "diff --git a/test_a.py b/test_a.py\n"
+    sharper = head + "-    assert levels == 1000\n+    assert levels == 50000\n"
+    assert list(gates.weakened(sharper, lambda name: "")) == []
+    assert list(gates.weakened(sharper, lambda name: "  assert levels == 1000\n")) != []
+    assert list(gates.weakened(head + "-    assert levels == 1000\n", lambda name: "")) != []
 
 
 def test_hidden_tests_judge_the_commit(copy: Trial, tmp_path: Path) -> None:
@@ -323,8 +374,15 @@ def test_hidden_tests_judge_the_commit(copy: Trial, tmp_path: Path) -> None:
 
 
 FORMS = [("dive", "dive"), ("requirements", "task"), ("plan", "create-plan"), ("do", "do"),
-    ("phase", "dop"), ("phase", "dop2"), ("review", "multi-review"),
+    ("phase", "dop"), ("phase of dop2", "dop2"), ("review", "multi-review"),
     ("cleanup", "cleanup")]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", ["do2", "dop2"])
+@pytest.mark.parametrize("kind", ["solution", "comparison"])
+def test_the_graders_measure_as_the_commands_say(kind: str, command: str) -> None:
+    """The lengths of what two commands describe in words."""
+    assert f"{rules.LINES[kind]} lines at most" in COMMANDS[command]
 
 
 @pytest.mark.parametrize(("kind", "command"), FORMS)
@@ -333,7 +391,7 @@ def test_the_graders_ask_for_the_commands_form(kind: str, command: str) -> None:
     text = COMMANDS[command]
     (form,) = [b for b in fences(text) if b.casefold().startswith(rules.SLOTS[kind][0].casefold())]
     assert [slot for slot in rules.SLOTS[kind] if slot.casefold() not in form.casefold()] == []
-    assert f"{rules.LINES[kind]} lines at most" in text
+    assert f"{rules.LINES[kind.split()[0]]} lines at most" in text
 
 
 def test_the_graders_know_the_phase_table() -> None:

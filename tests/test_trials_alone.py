@@ -78,6 +78,57 @@ def note(name: str) -> Spoils:
     return spoil
 
 
+def report(trial: Trial) -> Path:
+    """The report that the reader left."""
+    return trial.folder / "project" / typed.NOTES / f"{STAMP}-phase-1-min.md"
+
+
+def rename(old: str, new: str) -> Spoils:
+    """The report under another name."""
+
+    def spoil(trial: Trial) -> None:
+        file = report(trial)
+        file.rename(file.with_name(file.name.replace(old, new)))
+
+    return spoil
+
+
+def lengthen(trial: Trial) -> None:
+    """A line more than the command allows."""
+    lines = report(trial).read_text().splitlines()
+    report(trial).write_text("\n".join([*lines, *["- more"] * (61 - len(lines))]))
+
+
+def deeper(trial: Trial) -> None:
+    """A folder in the notes, with what is no text in it."""
+    folder = report(trial).parent / "more"
+    folder.mkdir()
+    (folder / "picture").write_bytes(b"\xff\x00")
+
+
+def put(trial: Trial, name: str) -> None:
+    """A file where none belongs."""
+    (trial.folder / name).write_text("exit 1\n")
+
+
+def amend(trial: Trial) -> None:
+    """The work goes into the person's own commit."""
+    git(trial, "reset", "--quiet", "--soft", "main")
+    git(trial, "commit", "--quiet", "--amend", "--no-edit")
+
+
+def empty_commit(trial: Trial) -> None:
+    """A commit without work."""
+    git(trial, "reset", "--quiet", "--hard", "main")
+    git(trial, "commit", "--quiet", "--allow-empty", "--message=Add at_least")
+
+
+def untick_one(trial: Trial) -> None:
+    """One box is open, and nobody says why."""
+    (plan,) = (trial.folder / "project" / typed.NOTES).glob(f"{typed.LAID}-plan-*")
+    plan.write_text(plan.read_text().replace("[x]", "[ ]", 1))
+
+
 def untick(trial: Trial) -> None:
     """Nothing was ticked."""
     (plan,) = (trial.folder / "project" / typed.NOTES).glob(f"{typed.LAID}-plan-*")
@@ -103,16 +154,28 @@ def forget(trial: Trial) -> None:
 
 FAULTS: list[tuple[str, Spoils]] = [
     ("has no MM-DD-HH:MM-kind-topic.md", note("report.md")),
-    ("left do, phase, wanted phase", note(f"{STAMP}-do-more.md")),
+    ("left do, phase-1, wanted phase-1", note(f"{STAMP}-do-more.md")),
+    ("left phase-1, phase-1, wanted phase-1", note(f"{STAMP}-phase-1-again.md")),
+    ("left phase-2, wanted phase-1", rename("phase-1", "phase-2")),
+    ("left phase, wanted phase-1", rename("phase-1", "phase")),
     ("lacks Commits:", note(f"{STAMP}-phase-1-again.md")),
+    ("61 lines, 60 at most", lengthen),
+    ("has no MM-DD-HH:MM-kind-topic.md", deeper),
+    ("a box of phase 1 is open", untick_one),
     ("ticks in phases none", untick),
     ("ticks in phases 1, 2", lambda trial: tick(trial, 2)),
     ("is changed or gone", reword),
     ("left nothing", forget),
     ("did not commit", lambda trial: git(trial, "reset", "--quiet", "--hard", "main")),
+    ("did not commit", empty_commit),
+    ("commits of old were rewritten", amend),
+    ("branch, tag, stash or push", lambda trial: git(trial, "tag", "v9")),
+    ("branch, tag, stash or push", lambda trial: git(trial, "branch", "-f", "main", "work")),
+    ("changed outside: home/.bashrc", lambda trial: put(trial, "home/.bashrc")),
+    ("changed outside: project/.git/hooks", lambda trial: put(trial, "project/.git/hooks/x")),
     ("tracked files left changed", lambda trial: git(trial, "rm", "--quiet", "README.md")),
-    ("switched the branch, or pushed", lambda trial: git(trial, "push", "-q", "origin", "work")),
-    ("switched the branch, or pushed", lambda trial: git(trial, "switch", "-q", "-c", "x")),
+    ("branch, tag, stash or push", lambda trial: git(trial, "push", "-q", "origin", "work:x")),
+    ("switched to x", lambda trial: git(trial, "switch", "-q", "-c", "x")),
     ("left behind", lambda trial: (trial.folder / "project" / "try.py").touch()),
     ("notes were committed", commit_all),
 ]  # fmt: skip
@@ -130,6 +193,21 @@ def test_each_fault_of_a_command_is_seen(dop: Trial, says: str, spoil: Spoils) -
     spoil(dop)
     assert says in "\n".join(typed.grade(dop))
     assert typed.main(["grade", str(dop.folder)]) == 1
+
+
+def test_a_command_that_only_looks_may_not_commit(tmp_path: Path) -> None:
+    """Whatever it is."""
+    typed.make("dive", tmp_path / "a")
+    git(Trial(tmp_path / "a"), "commit", "--quiet", "--allow-empty", "--message=Seen")
+    assert "committed" in list(typed.grade(Trial(tmp_path / "a")))
+
+
+def test_a_review_that_misses_the_planted_fault_fails(tmp_path: Path) -> None:
+    """`--top` cuts before `--min` filters, and no test sees it."""
+    typed.make("multi-review", tmp_path / "a")
+    trial = Trial(tmp_path / "a")
+    leave(trial, "review", "review-min")
+    assert list(typed.grade(trial)) == ["nowhere mentioned: --top"]
 
 
 @pytest.mark.parametrize("command", typed.CASES)
@@ -174,7 +252,7 @@ def carry(folder: Path) -> None:
         reply = relay.person(folder, "\n".join(question.text for question in asked))
     file = session / "_qa.md"
     document = parse(file.read_text())
-    told = relay.LETTERS if reply == relay.ANSWER else {asked[0].id: reply}
+    told = {1: "B", 2: "A"} if reply == relay.ANSWER else {asked[0].id: reply}
     blocks = [answered(q, told[q.id]) if q.id in told else q for q in document.questions]
     file.write_text(Document(document.preamble, tuple(blocks)).text())
 
@@ -210,16 +288,29 @@ def reword_file(path: Path, pattern: str, new: str) -> None:
     path.write_text(text)
 
 
+def late(folder: Path) -> None:
+    """The questions were shown only after the person had answered."""
+    path = folder / "chat.jsonl"
+    turns = [json.loads(line) for line in path.read_text().splitlines()]
+    turns[-1]["said"] = " ".join(turn["said"] for turn in turns)
+    for turn in turns[:-1]:
+        turn["said"] = "There is a question. What do you say?"
+    path.write_text("".join(json.dumps(turn) + "\n" for turn in turns))
+
+
 PARENT_FAULTS: list[tuple[str, Callable[[Path], None]]] = [
     ("was answered 'C'", record('"id": 1, "text": "B"', '"id": 1, "text": "C"')),
     ("was answered 'sounds good'", record('"text": "yes"', '"text": "sounds good"')),
     ("was answered by yes", record('"by": "file"', '"by": "yes"')),
     ("before the person had said it", chat(r'"time": \d+', '"time": 9999999999')),
     ("was not shown as it stands", chat("Suggested: A", "I would take B")),
+    ("was not shown as it stands", late),
+    ("Q2 has no answer", record('"id": 2, "text": "A"', '"id": 1, "text": "B"')),
     ("the task is not verbatim", record("Don't touch", "Leave alone")),
     ("the session is not done", record('"outcome": "done"', '"outcome": "continue"')),
     ("0 sessions", lambda folder: shutil.rmtree(folder / "project" / "sessions")),
     ("main checkout changed", lambda folder: (folder / "project" / "repo" / "x.py").touch()),
+    ("main checkout changed", lambda folder: (folder / "project/repo/README.md").unlink()),
     ("uncommitted in the worktree", lambda folder: (tree(folder) / "x.py").touch()),
 ]
 

@@ -40,6 +40,9 @@ def legal_ending(it: Played) -> Failures:
     more = {"waiting": f" {it.signal.get('for')}", "continue": f" {it.next}"}.get(it.status, "")
     if it.status + more not in LEGAL[it.phase]:
         yield f"{it.status + more} in phase {it.phase}"
+    research = not it.told.get("git") or "done" in it.scenario.expect
+    if it.status == "done" and it.phase != "done" and not research:
+        yield f"done in phase {it.phase}, and this is no research"
 
 
 def right_road(it: Played) -> Failures:
@@ -112,7 +115,8 @@ def too_long(found: Artifact) -> Failures:
 def misshapen(found: Artifact) -> Failures:
     """A slot of its command's form is not there."""
     kind = kind_of(found)
-    missing = [slot for slot in SLOTS.get(kind, ()) if slot.lower() not in found.text.lower()]
+    slots = SLOTS["phase of dop2" if kind == "phase" and "Chosen:" in found.text else kind]
+    missing = [slot for slot in slots if slot.lower() not in found.text.lower()]
     if missing:
         yield f"{found.name} lacks {', '.join(missing)}"
     if kind == "plan":

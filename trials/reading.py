@@ -6,7 +6,7 @@ import json
 import re
 import subprocess
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -41,12 +41,17 @@ class Played:
     scenario: Scenario
     folder: Path
     first: bool
-    """The first iteration that a reader played in this trial."""
+    """The first iteration that a reader played to its end in this trial."""
 
     @property
     def number(self) -> int:
         """The iteration's."""
         return int(self.folder.name)
+
+    @property
+    def broken_off(self) -> bool:
+        """Whether the driver stopped the loop in the middle of it."""
+        return self.outcome in ("stopped", "interrupted")
 
     @cached_property
     def told(self) -> Mapping[str, Any]:
@@ -165,10 +170,11 @@ class Played:
 
 
 def played(trial: Trial, scenario: Scenario) -> list[Played]:
-    """The iterations that are over, in order; less those that the driver broke off."""
-    done = [f for f in sorted(trial.mail.glob("[0-9][0-9][0-9]")) if (f / "after.json").exists()]
-    found = [Played(trial, scenario, folder, folder == done[0]) for folder in done]
-    return [it for it in found if it.outcome not in ("stopped", "interrupted")]
+    """The iterations that are over, in order."""
+    over = [f for f in sorted(trial.mail.glob("[0-9][0-9][0-9]")) if (f / "after.json").exists()]
+    found = [Played(trial, scenario, folder, first=False) for folder in over]
+    whole = [it for it in found if not it.broken_off]
+    return [replace(it, first=bool(whole) and it is whole[0]) for it in found]
 
 
 def phases(plan: str) -> list[tuple[str, str]]:

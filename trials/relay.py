@@ -27,7 +27,8 @@ DIVE = demo.DIVE
 TASK = f"{demo.TASK} Don't touch the README's examples."
 CHANGE = "Looks good to me, go ahead, but say in the README what the limit is."
 ANSWER = "First one: B. For the other as you suggest."
-LETTERS = {1: "B", 2: "A"}
+WRITTEN = {1: ("B", "First one: B"), 2: ("A",)}
+"""What may stand after `Answer:` once the person gave ANSWER; without the full stop."""
 TALK = {
     "idle": ("How does it stand right now?", "All right."),
     "qa": ("Hm. Which one would you take for the first?", ANSWER),
@@ -73,7 +74,8 @@ def make(folder: Path) -> str:
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     exports = [f"export {name}={shlex.quote(value)}" for name, value in environ.items()]
-    enter = "\n".join(["unset $(env | grep -o '^CLAUDE[A-Z_]*\\|^ANTHROPIC[A-Z_]*')", *exports])
+    forget = "unset $(env | grep -Eo '^(CLAUDE|ANTHROPIC|TELEGRAM|SAMOCODE)[A-Z_]*')"
+    enter = "\n".join([forget, *exports])
     (folder / "enter.sh").write_text(f"{enter}\ncd {shlex.quote(str(project))}\n")
     person = folder / "person"
     asks = shlex.join([sys.executable, str(ROOT / "trials" / "parent"), "person", str(folder)])
@@ -140,14 +142,14 @@ def grade(folder: Path) -> Iterator[str]:
 def _answers(history: History, past: Past, chat: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """The record holds the person's words, and nothing before they were said."""
     approvals = [number for number, asked in past.asked.items() if asked.kind == "approval"]
-    wanted = {**LETTERS, **dict(zip(approvals, (CHANGE, "yes"), strict=False))}
+    wanted = {**WRITTEN, **dict(zip(approvals, ((CHANGE.rstrip("."),), ("yes",)), strict=False))}
     said = {turn["reply"]: turn["time"] for turn in reversed(chat)}
     for line in map(json.loads, history.path.read_text().splitlines()):
         if line["event"] != "answer":
             continue
         text, number = " ".join(line["text"].split()), line["id"]
-        if text.rstrip(".") != wanted.get(number, "").rstrip("."):
-            yield f"Q{number} was answered {text!r}, wanted {wanted.get(number)!r}"
+        if text.rstrip(".") not in wanted.get(number, ()):
+            yield f"Q{number} was answered {text!r}, wanted {wanted.get(number)}"
         if line["by"] != "file":
             yield f"Q{number} was answered by {line['by']}"
         reply = {"yes": "yes", CHANGE: CHANGE}.get(text, ANSWER)
@@ -157,14 +159,26 @@ def _answers(history: History, past: Past, chat: Sequence[Mapping[str, Any]]) ->
 
 
 def _shown(past: Past, chat: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Every question was shown with its title and its suggestion; a plan with its name."""
-    said = " ".join(" ".join(str(turn["said"]).split()) for turn in chat)
+    """Every question was shown with its title and its suggestion, a plan with its name, before the
+    person gave what answers it."""
+    approvals = [number for number, asked in past.asked.items() if asked.kind == "approval"]
+    replies = dict(zip(approvals, (CHANGE, "yes"), strict=False))
     for number, asked in past.asked.items():
+        heard = [str(turn["said"]) for turn in _until(chat, replies.get(number, ANSWER))]
+        said = " ".join(" ".join(heard).split())
         question = questions.parse(asked.text).questions[0]
         parts = [asked.plan] if asked.plan else [question.title, question.suggested]
         for part in parts:
             if part and " ".join(part.split()) not in said:
                 yield f"Q{number} was not shown as it stands: {part!r} is missing"
+
+
+def _until(chat: Sequence[Mapping[str, Any]], reply: str) -> Iterator[Mapping[str, Any]]:
+    """The turns up to the one that got this reply."""
+    for turn in chat:
+        yield turn
+        if turn["reply"] == reply:
+            return
 
 
 def _sessions(folder: Path) -> list[Path]:

@@ -34,7 +34,7 @@ KINDS: dict[str, tuple[frozenset[str], ...]] = {
     "done": (frozenset({"summary"}),),
 }  # fmt: skip
 LINES = {
-    "dive": 120, "requirements": 80, "plan": 250, "solution": 80, "comparison": 40,
+    "dive": 120, "requirements": 80, "plan": 250, "solution": 80, "comparison": 30,
     "phase": 60, "do": 60, "test": 60, "review": 60, "cleanup": 60, "summary": 60,
 }  # fmt: skip
 SLOTS = {
@@ -50,7 +50,10 @@ SLOTS = {
         "# Plan", "## Goal", "Approach:", "## Requirements", "R1", "## Out of scope", "## Context",
         "## Phase 1", "## Notes",
     ),
-    "phase": ("# Phase", "Commits:", "## Proof", "Done when", "## Departures"),
+    "phase": ("# Phase", "Commits:", "## Done", "## Proof", "Done when", "## Departures"),
+    "phase of dop2": ("# Phase", "Commits:", "Chosen:", "## Proof", "Done when", "## Departures"),
+    "solution": (),
+    "comparison": ("| A", "| B"),
     "do": ("# Do", "## What changed", "## Checks", "## Not done"),
     "test": ("R1",),
     "review": ("# Review", "Range:", "Verdict:", "## Findings", "## Requirements", "## Checks"),

@@ -11,8 +11,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 MAX_COPY = 1 << 20  # bytes; a session's own files are far smaller
-PASSED_OVER = frozenset({".cache", ".local", ".npm", "__pycache__", ".pytest_cache"})
-"""Folders that tools fill without anybody asking for it."""
+PASSED_OVER = frozenset(
+    {".cache", ".local", ".npm", "__pycache__", ".pytest_cache", ".python_history"}
+)
+"""What tools fill without anybody asking for it (.python_history: a Python prompt at its end)."""
 WATCHED = ("home", "project", ".samocode", "project/.git/config", "project/.git/hooks")
 """Below the trial's folder: what no child has any business with. `.git` has its own line."""
 

@@ -29,9 +29,11 @@ def make(state: str, trial: Trial) -> None:
     STATES[state](trial)
 
 
-def play(trial: Trial, *steps: str, timeout: str = "600", note: str = "") -> None:
-    """Play these steps as the next iterations; the loop stops after the last of them. `note`: what
-    the human adds to the task."""
+def play(
+    trial: Trial, *steps: str, timeout: str = "600", note: str = "", ends: tuple[int, ...] = (4, 5)
+) -> None:
+    """Play these steps as the next iterations; the loop stops after the last of them, with
+    one of the exit codes `ends`. `note`: what the human adds to the task."""
     folder = trial.folder / "steps"
     folder.mkdir(exist_ok=True)
     done = 0
@@ -51,7 +53,7 @@ def play(trial: Trial, *steps: str, timeout: str = "600", note: str = "") -> Non
     with (trial.folder / "prepared.log").open("a") as log:
         log.write(process.stdout + process.stderr)
     shutil.rmtree(folder)
-    if process.returncode not in (0, 3, 4, 5):
+    if process.returncode not in ends:
         raise RuntimeError(f"the preparation ended with {process.returncode}: {process.stdout}")
 
 
@@ -143,9 +145,9 @@ def unblocked(trial: Trial) -> None:
     """Phase 2 is built; a broken hook refused its commit; the human took the hook away, and adds a
     wish."""
     hook_broken(trial)
-    play(trial, "refused_phase_2")
+    play(trial, "refused_phase_2", ends=(3,))
     (trial.folder / "project" / ".git" / "hooks" / "pre-commit").unlink()
-    play(trial, note=NOTE)
+    play(trial, note=NOTE, ends=(0,))
 
 
 def _hook(trial: Trial, name: str) -> None:

@@ -19,12 +19,13 @@ from typing import Any
 
 from samocode.approval import essence
 from trials import checks, played, projects
-from trials.reading import ARTIFACT, Artifact, ticks
+from trials.reading import ARTIFACT, Artifact, notes, ticks
 from trials.scenario import Scenario
-from trials.snapshot import code, git
+from trials.snapshot import around, code, git
 from trials.trial import IDENTITY, ROOT, Trial
 
 NOTES = ".samocode-notes"
+BRANCH = "work"
 LAID = "11-20-09:00"  # stamp of what lies in the notes from before
 BRIEF = """You are Claude Code, working in {project} (a git repository) for a person who typed:
 {typed}
@@ -44,12 +45,15 @@ class Case:
 
     words: str
     leaves: tuple[str, ...]
+    """The kinds of the new artifacts, with a phase's number, as often as they must be there."""
     commits: bool = False
     """The command may, and must, commit: on a branch that is not the default one."""
     laid: Mapping[str, str] = field(default_factory=dict[str, str])
     """Notes that are there already: kind -> file in texts/."""
     built: bool = False
     """The branch holds a change, with a fault that no test sees."""
+    mentions: str = ""
+    """A word that must stand in what it leaves."""
 
 
 MIN = "leave out words shorter than a given length"
@@ -60,12 +64,12 @@ CASES = {
     "do": Case("--top below 1 shall be a usage error, exit code 2", ("do",), commits=True),
     "do2": Case(
         "tally shall be able to print CSV; go through, do not ask which one",
-        ("solution", "comparison"), commits=True,
+        ("comparison", "solution", "solution"), commits=True,
     ),
-    "dop": Case("1", ("phase",), commits=True, laid={"plan": "plan-min"}),
-    "dop2": Case("1", ("solution", "comparison"), laid={"plan": "plan-two-ways"}),
-    "cleanup": Case("", ("cleanup",), built=True),
-    "multi-review": Case("", ("review",), built=True),
+    "dop": Case("1", ("phase-1",), commits=True, laid={"plan": "plan-min"}),
+    "dop2": Case("1", ("comparison", "solution", "solution"), laid={"plan": "plan-two-ways"}),
+    "cleanup": Case("", ("cleanup",), built=True, mentions="--top"),
+    "multi-review": Case("", ("review",), built=True, mentions="--top"),
 }  # fmt: skip
 
 
@@ -78,7 +82,7 @@ def make(command: str, folder: Path) -> str:
     facts = {"command": command, "python": sys.executable, "timeout": 0}
     (trial.folder / "trial.json").write_text(json.dumps(facts))
     projects.make(Scenario("alone", about="", task=""), trial)
-    projects.git(trial, "switch", "--quiet", "--create", "work", cwd=project)
+    projects.git(trial, "switch", "--quiet", "--create", BRANCH, cwd=project)
     if case.built:
         with contextlib.chdir(project):
             played.filter_added()
@@ -88,7 +92,7 @@ def make(command: str, folder: Path) -> str:
         (project / NOTES).mkdir(exist_ok=True)
         shutil.copy(played.TEXTS / f"{text}.md", project / NOTES / f"{LAID}-{kind}-min.md")
     _brief(command, case, trial)
-    before = {"code": code(project), "notes": _notes(project), "origin": _origin(trial)}
+    before = {"notes": _notes(project), **_around(trial)}
     (trial.folder / "before.json").write_text(json.dumps(before))
     return f"Read {trial.folder}/brief.md and do what it says."
 
@@ -113,52 +117,85 @@ def grade(trial: Trial) -> Iterator[str]:
     before = json.loads((trial.folder / "before.json").read_text())
     new = {name: text for name, text in _notes(project).items() if name not in before["notes"]}
     found = [Artifact(n, m[1], m[2], t) for n, t in new.items() if (m := ARTIFACT.fullmatch(n))]
-    yield from (
-        f"{n} has no MM-DD-HH:MM-kind-topic.md" for n in new.keys() - {a.name for a in found}
-    )
-    kinds = {checks.kind_of(artifact) for artifact in found}
-    if kinds != set(case.leaves):
-        yield f"left {', '.join(sorted(kinds)) or 'nothing'}, wanted {', '.join(case.leaves)}"
+    named = {artifact.name for artifact in found}
+    yield from (f"{name} has no MM-DD-HH:MM-kind-topic.md" for name in new.keys() - named)
+    kinds = sorted(artifact.kind for artifact in found)
+    if kinds != list(case.leaves):
+        yield f"left {', '.join(kinds) or 'nothing'}, wanted {', '.join(case.leaves)}"
     for artifact in found:
         yield from checks.misshapen(artifact)
         yield from checks.too_long(artifact)
+    if found and not any(case.mentions in artifact.text for artifact in found):
+        yield f"nowhere mentioned: {case.mentions}"
     yield from _old_notes(case, before["notes"], _notes(project))
-    yield from _code(case, trial, before)
+    yield from _commits(case, project, before["code"])
+    yield from _place(trial, before)
 
 
 def _old_notes(case: Case, before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
-    """What lay there stays as it was; a plan that was carried out has ticks in its first phase."""
+    """What lay there stays as it was; of a plan that was carried out the first phase is ticked."""
     for name, text in before.items():
-        if essence(now.get(name, "")) != essence(text):
+        after = now.get(name, "")
+        if essence(after) != essence(text):
             yield f"{name} is changed or gone"
-        ticked = [number for number, boxes in ticks(now.get(name, "")).items() if any(boxes)]
-        if ticked != (["1"] if "phase" in case.leaves else []):
+        ticked = [number for number, boxes in ticks(after).items() if any(boxes)]
+        if ticked != (["1"] if "phase-1" in case.leaves else []):
             yield f"{name}: ticks in phases {', '.join(ticked) or 'none'}"
+        if ticked == ["1"] and not all(ticks(after)["1"]) and not notes(after):
+            yield f"{name}: a box of phase 1 is open, and Notes does not say why"
 
 
-def _code(case: Case, trial: Trial, before: Mapping[str, Any]) -> Iterator[str]:
-    project = trial.folder / "project"
-    was: Mapping[str, Any] = before["code"]
-    now: Mapping[str, Any] = code(project)
-    if (now["head"] != was["head"]) != case.commits:
-        yield "did not commit" if case.commits else "committed"
-    if now["branch"] != was["branch"] or _origin(trial) != before["origin"]:
-        yield "switched the branch, or pushed"
+def _commits(case: Case, project: Path, was: Mapping[str, Any]) -> Iterator[str]:
+    """A commit of work on top of what was there, where the command makes one."""
+    old, now = str(was["head"]), code(project)
+    if not case.commits and now["head"] != old:
+        yield "committed"
+    if case.commits and not git(project, "diff", "--stat", f"{old}..HEAD"):
+        yield "did not commit"
+    if git(project, "merge-base", old, "HEAD").strip() != old:
+        yield "commits of old were rewritten"
+    if NOTES in git(project, "log", "--name-only", "--format=", f"{old}..HEAD"):
+        yield "the notes were committed"
     if now["tracked"]:
         yield f"tracked files left changed: {now['tracked']}"
-    stray = [name for name in now["untracked"] if not name.startswith(f"{NOTES}/")]
+
+
+def _place(trial: Trial, before: Mapping[str, Any]) -> Iterator[str]:
+    """Nothing beside the work: no branch, tag, stash, push, hook, setting, file in HOME."""
+    now, was = _around(trial), before["code"]
+    if now["code"]["branch"] != was["branch"]:
+        yield f"switched to {now['code']['branch']}"
+    kept = [
+        {ref for ref in state["code"]["refs"] if not ref.endswith(f"/{BRANCH}")}
+        | set(state["origin"])
+        for state in (before, now)
+    ]
+    yield from (f"branch, tag, stash or push: {ref}" for ref in sorted(kept[0] ^ kept[1]))
+    files = before["around"].keys() | now["around"].keys()
+    changed = {name for name in files if before["around"].get(name) != now["around"].get(name)}
+    yield from (f"changed outside: {name}" for name in sorted(changed))
+    stray = [name for name in now["code"]["untracked"] if not name.startswith(f"{NOTES}/")]
     if stray:
         yield f"left behind: {', '.join(stray)}"
-    if NOTES in git(project, "log", "--name-only", "--format=", f"{was['head']}..HEAD"):
-        yield "the notes were committed"
+
+
+def _around(trial: Trial) -> dict[str, Any]:
+    """The code, its remote, and every file that is neither."""
+    project = trial.folder / "project"
+    beside = {
+        name: digest
+        for name, digest in around(trial.folder).items()
+        if not name.startswith("project/") or name.startswith("project/.git/")
+    }
+    origin = git(trial.folder / "origin.git", "for-each-ref").splitlines()
+    return {"code": code(project), "origin": origin, "around": beside}
 
 
 def _notes(project: Path) -> dict[str, str]:
-    return {file.name: file.read_text() for file in sorted((project / NOTES).glob("*"))}
-
-
-def _origin(trial: Trial) -> list[str]:
-    return git(trial.folder / "origin.git", "for-each-ref").splitlines()
+    """Every file in the notes, by its path there."""
+    place = project / NOTES
+    files = [file for file in sorted(place.rglob("*")) if file.is_file()]
+    return {str(file.relative_to(place)): file.read_text(errors="replace") for file in files}
 
 
 def main(argv: list[str]) -> int:
