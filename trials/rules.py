@@ -37,7 +37,7 @@ LINES = {
     "dive": 120, "requirements": 80, "plan": 250, "solution": 80, "comparison": 30,
     "phase": 60, "do": 60, "test": 60, "review": 60, "cleanup": 60, "summary": 60,
 }  # fmt: skip
-SLOTS = {
+SLOTS: dict[str, tuple[str, ...]] = {
     "dive": (
         "# Dive", "Commit:", "## Short answer", "## How it works", "Error path", "## Conventions",
         "## How it is checked", "## Risks", "## Unknowns",
