@@ -81,7 +81,7 @@ def test_a_person_at_a_terminal_is_asked(clone: Path, tmp_path: Path) -> None:
         ):
             seen = read_until(person, asked)
             os.write(person, answer.encode())
-        assert "You want the plan changed: make it 60" in seen
+        assert "You want the plan changed, so I plan again: make it 60" in seen
         read_until(person, "The demo's folder is ")
         assert demo.wait(10) == 130
     finally:

@@ -134,6 +134,7 @@ def test_a_refused_plan_comes_back_with_the_humans_words(loop: Loop) -> None:
     ends = [loop.run("implementation", **told)["phase"] for _ in range(3)]
     assert ends == ["implementation", "implementation", "testing"]
     assert "40 is the default" in (loop.worktree / "README.md").read_text()
+    assert "40 is the default" in loop.run("done", **told)["summary"]
     assert git("status", "--short", cwd=loop.worktree) == ""
 
 

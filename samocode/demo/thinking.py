@@ -88,7 +88,7 @@ def planning(child: Child) -> Ending:
     if not wanted and notebook.newest(child.session, "plan"):
         wanted = child.now.notes
     if wanted:
-        child.stage.say(f"You want the plan changed: {wanted[-1]}. I plan again.")
+        child.stage.say(f"You want the plan changed, so I plan again: {wanted[-1]}")
     else:
         child.stage.say("I plan small steps, each with a test of its own. No code changes yet.")
     name = child.leave("plan", _plan(child.choices(asked), wanted))

@@ -109,12 +109,13 @@ def _with_old_code(session: Path) -> str:
 
 def done(child: Child) -> Ending:
     """The summary."""
-    decided = child.choices()
+    reached = [one.option.requirement for one in child.choices()]
+    reached += [f'README.md says, word for word: "{w}"' for w in notebook.wishes(child.questions())]
     log = child.stage.must(f"git log --oneline {BASE}..HEAD", "The commits")
-    rows = [f"- R{n}: {one.option.requirement}" for n, one in enumerate(decided, 1)]
+    rows = [f"- R{n}: {what}" for n, what in enumerate(reached, 1)]
     commits = [f"- {line}" for line in log.output.splitlines()]
     name = child.leave("summary", "\n".join(["# Summary", *rows, "## Commits", *commits, ""]))
-    what = "; ".join(one.option.requirement for one in decided)
-    summary = f"slugify has a limit: {what}. {len(commits)} commits, all tests pass."
+    said = "; ".join(reached)
+    summary = f"slugify has a limit: {said}. {len(commits)} commits, all tests pass."
     entry = Entry("done", "wrote the summary", "nothing: the human merges", (name,))
     return Ending({"status": "done", "summary": summary}, entry)
