@@ -14,23 +14,25 @@ import ctypes
 import os
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+
+from samocode import processtable
 
 MARK = "SAMOCODE_RUN"
 """Environment variable that every process of a session inherits; its value is the session
 folder."""
 TERM_GRACE = 5.0  # seconds between SIGTERM and SIGKILL
 KILL_SECONDS = 10.0  # a tree that forks while it is killed is followed for so long
-LOOKS = 20  # at the process table, 10 ms apart, until nothing of a killed loop's is taken to live
+LOOKS, LOOK_SECONDS = 5, 0.3  # at least, until nothing of a killed loop's is taken to live
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
-_LINUX = sys.platform == "linux"
-_libc = ctypes.CDLL(None, use_errno=True) if _LINUX else None
+_libc = ctypes.CDLL(None, use_errno=True) if processtable.LINUX else None
 _reaper = False
+_inherited: frozenset[int] = frozenset()
+"""Children from before this program: a shell that became it leaves it its own (`> >(tee log)`)."""
 
 
 @dataclass(frozen=True)
@@ -40,16 +42,20 @@ class Process:
     pid: int
     command: str
     group: int
+    """Its process group; 0 when somebody else is in it too, or it is not known."""
 
     def __str__(self) -> str:
         return f"{self.pid} {self.command}"
 
 
 def become_reaper() -> None:
-    """Let orphans of our children become ours (Linux); call once, before the first spawn."""
-    global _reaper
+    """Let orphans of our children become ours (Linux); call once, before the first spawn. Children
+    that are there already are somebody else's, and are left alone."""
+    global _reaper, _inherited
     if _libc is not None:
         _reaper = _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
+        mine = [row for row in processtable.read() if row.parent == os.getpid()]
+        _inherited = frozenset(row.pid for row in mine if not row.zombie)
 
 
 def spawn(
@@ -93,16 +99,18 @@ def end_tree(
     Returns what was still alive besides `main`, the process that was spawned.
     """
     found: dict[int, Process] = {}
+    if main is None and not _looked_for(mark, main):
+        return ()
     until = time.monotonic() + grace
-    while (alive := _alive(mark, main)) and time.monotonic() < until:
+    while ((alive := _alive(mark, main)) or _has_children()) and time.monotonic() < until:
         new = [p for p in alive if p.pid not in found]
         _signal_all(new, signal.SIGTERM)
         found.update((p.pid, p) for p in new)
         time.sleep(0.05)
     until = time.monotonic() + KILL_SECONDS
-    while ((alive := _alive(mark, main)) or _has_children()) and time.monotonic() < until:
+    while ((alive := _looked_for(mark, main)) or _has_children()) and time.monotonic() < until:
         quick = _direct_children()  # a chain of forks lives by being faster than the table
-        found.update((p.pid, p) for p in (*alive, *quick))
+        found.update((p.pid, p) for p in (*quick, *alive))
         _kill((*quick, *alive))
         time.sleep(0.001)
     if main:
@@ -114,6 +122,8 @@ def _has_children() -> bool:
     """The kernel's own word: a chain of forks can slip past any look at the process table."""
     if not _reaper:
         return False
+    if _inherited:  # its word would be about those too
+        return bool(_direct_children())
     try:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:
@@ -128,14 +138,18 @@ def _direct_children() -> list[Process]:
         listed = Path(f"/proc/{pid}/task/{pid}/children").read_text() if _reaper else ""
     except OSError:  # a kernel without CONFIG_PROC_CHILDREN
         return []
-    rows = [row for child in listed.split() if (row := _proc_row(int(child)))]
-    return [Process(row.pid, row.name, row.group) for row in rows if not row.zombie]
+    rows = [row for child in listed.split() if (row := processtable.proc_row(int(child)))]
+    return [
+        Process(row.pid, row.name, 0)
+        for row in rows
+        if not row.zombie and row.pid not in _inherited
+    ]
 
 
 def reap(main: subprocess.Popen[bytes] | None = None) -> None:
     """Collect adopted orphans that ended, each by its pid: waiting for any would steal the exit
     code of `main`."""
-    for row, _ in _table() if _reaper else ():
+    for row in processtable.read() if _reaper else ():
         if row.zombie and row.parent == os.getpid() and (main is None or row.pid != main.pid):
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(row.pid, os.WNOHANG)
@@ -181,88 +195,44 @@ def _signal_all(processes: Iterable[Process], number: signal.Signals) -> None:
 def _kill(processes: Sequence[Process]) -> None:
     """By group too: a chain of forks may be gone from where it was seen, but shares one."""
     _signal_all(processes, signal.SIGKILL)
-    for group in {process.group for process in processes} - {0, 1, os.getpgrp()}:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(group, signal.SIGKILL)
+    for group in {process.group for process in processes} - {os.getpgrp()}:
+        if group > 1:
+            with contextlib.suppress(OSError):
+                os.killpg(group, signal.SIGKILL)
+
+
+def _looked_for(mark: Path, main: subprocess.Popen[bytes] | None) -> list[Process]:
+    """What lives, by one look where parentage shows all that is ours. A killed loop's are shown by
+    their mark alone, and a look can miss what forks: there nothing is believed after several."""
+    looks, until = 0, time.monotonic() + LOOK_SECONDS
+    while not (alive := _alive(mark, main)) and main is None:
+        looks += 1
+        if looks >= LOOKS and time.monotonic() > until:
+            break
+        time.sleep(0.01)
+    return alive
 
 
 def _alive(mark: Path, main: subprocess.Popen[bytes] | None) -> list[Process]:
-    """What lives. Parentage shows all that is ours; a killed loop's are shown by their mark alone,
-    and one look can miss what forks."""
-    for _ in range(1 if main else LOOKS):
-        if main:
-            main.poll()
-        reap(main)
-        if found := _members(mark):
-            return found
-        time.sleep(0 if main else 0.01)
-    return []
-
-
-@dataclass(frozen=True)
-class _Row:
-    """One living or dead process of the system's table."""
-
-    pid: int
-    parent: int
-    group: int
-    zombie: bool
-    name: str
+    if main:
+        main.poll()
+    reap(main)
+    return _members(mark)
 
 
 def _members(mark: Path) -> list[Process]:
     """Living processes that carry the mark, that we are the reaper of, or that descend from one of
     these."""
-    table = [pair for pair in _table(f"{MARK}={mark}") if not pair[0].zombie]
-    rows = {row.pid: row for row, _ in table if row.pid != os.getpid()}
-    members = {row.pid for row, marked in table if marked and row.pid in rows}
-    if _reaper:
-        members |= {row.pid for row in rows.values() if row.parent == os.getpid()}
-    while more := {row.pid for row in rows.values() if row.parent in members} - members:
+    global _inherited
+    me = os.getpid()
+    rows = {row.pid: row for row in processtable.read(f"{MARK}={mark}") if not row.zombie}
+    _inherited &= {pid for pid, row in rows.items() if row.parent == me}
+    ours = {pid: row for pid, row in rows.items() if pid != me and pid not in _inherited}
+    members = {pid for pid, row in ours.items() if row.marked or (_reaper and row.parent == me)}
+    while more := {pid for pid, row in ours.items() if row.parent in members} - members:
         members |= more
-    return [Process(pid, rows[pid].name, rows[pid].group) for pid in sorted(members)]
-
-
-def _table(entry: str = "") -> Iterator[tuple[_Row, bool]]:
-    """Every process, and whether `entry` stands in its environment; the newest first, since those
-    are gone soonest."""
-    if not _LINUX:
-        yield from ((row, f" {entry} " in f" {text} ") for row, text in _ps_rows())
-        return
-    wanted = entry.encode("utf-8", "surrogateescape")
-    names = [name for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208 - names
-    for pid in sorted(map(int, names), reverse=True):
-        if row := _proc_row(pid):
-            yield row, bool(entry) and wanted in _environment(pid)
-
-
-def _environment(pid: int) -> list[bytes]:
-    """What a process got at its start; empty for other people's processes."""
-    try:
-        return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-    except OSError:
-        return []
-
-
-def _proc_row(pid: int) -> _Row | None:
-    try:
-        head, _, rest = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")
-    except OSError:
-        return None
-    state, parent, group = rest.split()[:3]
-    return _Row(pid, int(parent), int(group), state in "ZX", head.partition("(")[2])
-
-
-def _ps_rows() -> Iterator[tuple[_Row, str]]:
-    """The table by ps(1), with each process's command and environment as text (macOS shows our own
-    only)."""
-    answer = subprocess.run(
-        ["ps", "-A", "-E", "-ww", "-o", "pid=,ppid=,pgid=,state=,command="],
-        capture_output=True, text=True, errors="replace", check=False,
-    )  # fmt: skip
-    for line in answer.stdout.splitlines():
-        pid, parent, group, state, command = [*line.split(None, 4), *[""] * 5][:5]
-        if pid.isdigit() and parent.isdigit() and group.isdigit():
-            name = Path(command.split(" ", 1)[0]).name
-            row = _Row(int(pid), int(parent), int(group), state.startswith("Z"), name)
-            yield row, command
+    shared = {row.group for pid, row in rows.items() if pid not in members and not row.ending}
+    return [
+        Process(pid, ours[pid].name, 0 if ours[pid].group in shared else ours[pid].group)
+        for pid in sorted(members)
+    ]

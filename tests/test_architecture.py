@@ -12,8 +12,8 @@ import pytest
 from tests.harness import ROOT
 
 LAYERS = (
-    "errors clone timing stop outside files settled keys fences processes",
-    "questions values signals events git cli",
+    "errors clone timing stop outside files settled keys fences processtable",
+    "processes questions values signals events git cli",
     "project past watch worktrees",
     "config history",
     "claude session telegram",
@@ -30,7 +30,7 @@ LEAVES = {"view", "telegram", "messenger", "demo", "hook"}
 """Take one away and the loop still runs: no module of the core knows it."""
 MAY_USE_A_LEAF = {"main": LEAVES, "messenger": {"view", "telegram"}}
 DOORS = {
-    "subprocess": {"git", "processes", "watch", "demo"},  # watch only names Popen
+    "subprocess": {"git", "processes", "processtable", "watch", "demo"},  # watch only names Popen
     "requests": {"telegram"},
     "fcntl": {"sessions"},
     "ctypes": {"processes"},

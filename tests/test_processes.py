@@ -3,9 +3,9 @@ process of its own that became the reaper, as the loop does."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from samocode import processes
+from samocode import processes, processtable
 from tests.harness import ROOT, wait_for
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a subreaper")
@@ -22,7 +22,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a sub
 PRELUDE = """
 import json, os, signal, subprocess, sys, time
 from pathlib import Path
-from samocode import processes
+from samocode import processes, processtable
 mark = Path(sys.argv[1])
 processes.become_reaper()
 
@@ -218,13 +218,15 @@ def test_a_killed_loops_child_is_found_by_its_mark(tmp_path: Path) -> None:
 
 
 ORPHANED = """
-import os, signal, time
+import os, signal, sys, time
 if os.fork():
     os._exit(0)
 os.setsid()
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
-for _ in range(4000):
-    time.sleep(0.002)
+end = time.monotonic() + 30
+while time.monotonic() < end:
+    time.sleep(0.0005)
+    open(sys.argv[1], 'w').close()
     if os.fork():
         os._exit(0)
 """
@@ -234,21 +236,86 @@ for _ in range(4000):
 def test_a_killed_loops_chain_of_forks_is_found(tmp_path: Path) -> None:
     """Nobody's children, and each gone before the look at the table is over: their group holds."""
     environ = {**os.environ, processes.MARK: str(tmp_path / "a session")}
-    subprocess.run([sys.executable, "-S", "-c", ORPHANED, "the chain"], env=environ, check=True)
+    beat = tmp_path / "beat"
+    chain = [sys.executable, "-S", "-c", ORPHANED, str(beat)]
+    subprocess.run(chain, env=environ, check=True)
+    wait_for(beat.exists)
     found = scene(tmp_path, "end()")
-    assert found["left"], "it was alive when the end began"
-    assert not any(b"the chain" in line for line in command_lines())
+    assert found["left"] and found["seconds"] < 5
+    beat.unlink()
+    time.sleep(0.3)
+    assert not beat.exists(), "it beats on"
 
 
-def command_lines() -> list[bytes]:
-    """What every process of the machine was started with."""
-    lines: list[bytes] = []
-    for _ in range(5):  # one look may miss a link
-        for file in Path("/proc").glob("[0-9]*/cmdline"):
-            with contextlib.suppress(OSError):
-                lines.append(file.read_bytes())
-        time.sleep(0.01)
-    return lines
+@linux
+def test_nothing_left_is_soon_known(tmp_path: Path) -> None:
+    """A second look or more only where no parentage shows what is ours."""
+    assert scene(tmp_path, "end()")["seconds"] < 1.5
+
+
+DEAF = """exec sh -c 'trap "" TERM; echo > up; while :; do sleep 0.2; done'"""
+
+
+@linux
+def test_a_group_with_strangers_in_it_is_spared(tmp_path: Path) -> None:
+    """A script of the user's in whose group a marked process lives: that one ends alone."""
+    folder = tmp_path / "a session"
+    folder.mkdir()
+    script = f"(export {processes.MARK}='{folder}'; {DEAF}) & exec sleep 44"
+    users = subprocess.Popen(["sh", "-c", script], cwd=folder, start_new_session=True)
+    try:
+        wait_for((folder / "up").exists)
+        assert "sh" in scene(tmp_path, "end()")["left"]
+        assert users.poll() is None
+    finally:
+        users.kill()
+        users.wait()
+
+
+@linux
+def test_the_loops_own_group_is_spared(tmp_path: Path) -> None:
+    """Somebody deaf in the loop's own group, which is also the group of the shell's job."""
+    script = f"""
+environ = dict(os.environ) | {{processes.MARK: str(mark)}}
+subprocess.Popen(["sh", "-c", {DEAF!r}], cwd=mark, env=environ)
+{UP}end()"""
+    assert "sh" in scene(tmp_path, script)["left"]
+
+
+@linux
+def test_children_from_before_the_program_are_left_alone(tmp_path: Path) -> None:
+    """`main.py > >(tee log)` makes the shell's tee a child of the loop."""
+    folder = tmp_path / "a session"
+    folder.mkdir()
+    script = PRELUDE + "main = start('sleep', '300'); end(main)"
+    shell = 'sleep 44 >/dev/null & echo $! > theirs; exec "$0" -c "$1" "$2"'
+    done = subprocess.run(
+        ["sh", "-c", shell, sys.executable, script, str(folder)], cwd=folder,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    theirs = int((folder / "theirs").read_text())
+    found = json.loads(done.stdout)
+    try:
+        assert (found["code"], found["left"]) == (-15, [])
+        assert found["children"] == [theirs] and found["seconds"] < 3
+        assert not gone(theirs)
+    finally:
+        os.kill(theirs, signal.SIGKILL)
+
+
+@pytest.mark.parametrize(
+    ("pids", "last", "order"),
+    [
+        ([1, 50, 900, 901], 901, [901, 900, 50, 1]),
+        ([1, 50, 51, 30000, 30001], 51, [51, 50, 1, 30001, 30000]),
+    ],
+    ids=["counting up", "begun again from below"],
+)
+def test_the_newest_processes_are_looked_at_first(
+    pids: list[int], last: int, order: list[int]
+) -> None:
+    assert processtable.newest_first(pids, last) == order
 
 
 @linux
@@ -291,10 +358,16 @@ def test_without_proc_the_mark_is_read_from_ps(tmp_path: Path) -> None:
     ps = tmp_path / "bin" / "ps"
     ps.write_text(PS.replace("{python}", sys.executable))
     ps.chmod(0o755)
-    marks = [str(tmp_path / name) for name in ("a session", "a session-2", "another")]
+    session, variable = str(tmp_path / "a session"), processes.MARK
+    theirs = [
+        {variable: f"{session}-2"},
+        {variable: f"{session} two/x"},
+        {f"OLD_{variable}": session},
+        {"NOTE": f"see {variable}={session} there"},
+    ]
     lost = [
-        subprocess.Popen(["sleep", "60"], env={**os.environ, processes.MARK: mark})
-        for mark in marks
+        subprocess.Popen(["sleep", "60"], env={"A": "a\fb\u2028c", **environ, "Z": "1"})
+        for environ in ({variable: session}, *theirs)
     ]
     mac = f"""
 import sys
@@ -308,7 +381,7 @@ os.environ['PATH'] = {str(tmp_path / "bin")!r} + ':' + os.environ['PATH']
     assert found["code"] == -15
     try:
         assert lost[0].wait(timeout=5) == -15
-        assert [process.poll() for process in lost[1:]] == [None, None]
+        assert [process.poll() for process in lost[1:]] == [None] * len(theirs)
     finally:
         for process in lost:
             process.kill()
