@@ -46,8 +46,9 @@ class Events:
         os.close(self.fd)
 
     def look_around(self) -> None:
-        """Watch every folder there is by now; one that is watched stays so."""
-        for path in [self.top, *self.top.glob("sessions"), *self.top.glob("sessions/**/")]:
+        """Watch every folder there is by now; one that is watched stays so, and one that is gone
+        again (a new session's, renamed into place) is passed over."""
+        for path in [self.top, *(Path(place) for place, _, _ in os.walk(self.top / "sessions"))]:
             self.libc.inotify_add_watch(self.fd, os.fsencode(path), self.MASK)
 
     def count(self) -> int:
