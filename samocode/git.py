@@ -141,14 +141,22 @@ class Repository:
 
     def state(self, cwd: Path) -> State:
         """HEAD and the tracked changes of one worktree. UserError when git cannot say."""
-        head = self.call("rev-parse", "HEAD", cwd=cwd)
         # `git diff` would rewrite the index whatever GIT_OPTIONAL_LOCKS says; status heeds it.
-        status = self.call(*STATUS, cwd=cwd)
-        if head is None or status is None:
+        status = self._told(*STATUS, cwd=cwd)
+        names = [entry[3:] for entry in status.split("\0") if entry]
+        return State(self.head(cwd), {name: _digest(cwd / name) for name in names})
+
+    def head(self, cwd: Path) -> str:
+        """HEAD's hash in one worktree. UserError when git cannot say."""
+        return self._told("rev-parse", "HEAD", cwd=cwd).strip()
+
+    def _told(self, *args: str, cwd: Path) -> str:
+        """One git command's stdout. UserError when it failed."""
+        told = self.call(*args, cwd=cwd)
+        if told is None:
             look = f"git -C {cwd} status"
             raise UserError(f"git cannot read the worktree {cwd}: look at it: {look}", exit_code=3)
-        names = [entry[3:] for entry in status.split("\0") if entry]
-        return State(head.strip(), {name: _digest(cwd / name) for name in names})
+        return told
 
     def untracked(self, cwd: Path) -> tuple[str, ...]:
         """Files that git does not track and does not ignore."""

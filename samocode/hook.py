@@ -42,7 +42,8 @@ def problems_of(folder: Path) -> tuple[str, ...]:
     place = tree.path if tree else folder
     project = Project(file=folder, main_repo=place, worktrees=place, sessions=folder.parent)
     session = Session(folder, project, repository, history)
-    changed = session.changed_code()
+    code = session.code()
+    changed = session.changed_code(code)
     restore = (
         (
             "No plan is approved yet, so code must not change. Restore what you changed: "
@@ -51,4 +52,4 @@ def problems_of(folder: Path) -> tuple[str, ...]:
         if changed
         else ()
     )
-    return restore + signals.read(session.situation()).problems
+    return restore + signals.read(session.situation(session.read_questions(), code)).problems

@@ -91,16 +91,14 @@ class Iterations:
                 timespec="seconds"
             ),
             "entered": dict(past.entered) or {past.phase: 1},
-            "head": past.baseline.head if past.baseline and not past.approved else self._head(),
+            "head": past.baseline.head
+            if past.baseline and not past.approved
+            else self.session.head(),
             "git": self.session.worktree is not None,
             "approved_plan": past.approved.plan if past.approved else None,
             "previous": previous,
             "notes": list(past.notes),
         }
-
-    def _head(self) -> str | None:
-        code = self.session.code()
-        return code.head if code else None
 
     def _evaluate(self, run: claude.Run, number: int, log: Path, before: Snapshot | None) -> Ended:
         session, past = self.session, self.session.history.past
@@ -109,21 +107,22 @@ class Iterations:
         tampered = snapshot.put_right(session, before) if before else ()
         if before:
             session.put_iteration_right()
-        changed = session.changed_code()
+        code, untracked = session.code(), session.untracked()
         Settled(session.folder / QA, self.timing.settle).wait(MAX_SETTLE)
         document, said = self._protect_questions(before)
-        situation = session.situation(document)
+        situation = session.situation(document, code)
         facts = Facts(
             run=run,
             report=signals.read(situation),
             phase=past.phase,
             now=time.time(),
-            changed_code=changed,
+            changed_code=session.changed_code(code),
             tampered=tampered,
             uncommitted=situation.uncommitted,
-            untracked=session.untracked(),
+            untracked=untracked,
             stop=self.stop.requested,
-            progress=before is None or snapshot.fingerprint(session) != before.print,
+            progress=before is None
+            or snapshot.fingerprint(session, code, untracked) != before.print,
         )
         kind = (
             "action"
@@ -198,7 +197,7 @@ class Iterations:
             summary=decision.why if done else None,
             note=decision.note.strip() or None,
             why=None if done else decision.why or None,
-            head=self._head(),
+            head=self.session.head(),
             cost_usd=past.dearest if estimated else told.cost_usd or 0.0,
             estimated=estimated or None,
             tokens=told.tokens,

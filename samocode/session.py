@@ -74,6 +74,12 @@ class Session:
             return None
         return self.repository.state(self.worktree.path)
 
+    def head(self) -> str | None:
+        """The commit that is checked out, None without git."""
+        if self.worktree is None or self.repository is None:
+            return None
+        return self.repository.head(self.worktree.path)
+
     def untracked(self) -> tuple[str, ...]:
         """Files in the worktree that git neither tracks nor ignores."""
         if self.worktree is None or self.repository is None:
@@ -134,13 +140,11 @@ class Session:
         rebuilt = questions.parse(past.asked[number].text).questions[0]
         return questions.answered(rebuilt, answer) if answer is not None else rebuilt
 
-    def situation(self, document: Document | None = None) -> signals.Situation:
+    def situation(self, document: Document, code: State | None) -> signals.Situation:
         """What a signal is judged by: the same for the loop and for the Stop hook. `document` is
-        `_qa.md`, read here when not given."""
+        `_qa.md`, `code` what `code()` says."""
         past = self.history.past
-        document = document or self.read_questions()
         still_open = [q for q in document.questions if q.id not in past.answers]
-        code = self.code()
         return signals.Situation(
             folder=self.folder,
             phase=past.phase,
@@ -169,9 +173,9 @@ class Session:
         branch = (here or "no branch").strip()
         return "" if branch == self.worktree.branch else branch
 
-    def changed_code(self) -> tuple[str, ...]:
+    def changed_code(self, code: State | None) -> tuple[str, ...]:
         """Tracked files that changed though no approved plan allows it."""
-        past, code = self.history.past, self.code()
+        past = self.history.past
         if code is None or past.approved or past.baseline is None:
             return ()
         return code.changes_since(past.baseline)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from samocode import files, signals
+from samocode.git import State
 from samocode.session import ITERATION, LOCK, LOGS, OVERVIEW, TASK, Session
 
 NO_PROGRESS = frozenset({TASK, OVERVIEW, ITERATION, LOCK, LOGS, signals.FILE, "_history.jsonl"})
@@ -34,7 +35,7 @@ def take(session: Session) -> Snapshot:
         history=session.history.path.read_bytes(),
         task=(session.folder / TASK).read_bytes(),
         questions=session.read_questions().text(),
-        print=fingerprint(session),
+        print=fingerprint(session, session.code(), session.untracked()),
     )
 
 
@@ -51,13 +52,13 @@ def put_right(session: Session, before: Snapshot) -> tuple[str, ...]:
     return tuple(changed)
 
 
-def fingerprint(session: Session) -> str:
+def fingerprint(session: Session, code: State | None, untracked: tuple[str, ...]) -> str:
     """A hash of HEAD, changes, untracked files and artifacts: equal before and after means nothing
-    was done."""
-    parts = [repr(session.code())]
+    was done. `code` and `untracked` are what the session says of them."""
+    parts = [repr(code)]
     if session.worktree:
         tree = session.worktree.path
-        parts += [_stat(tree / name, tree) for name in session.untracked()]
+        parts += [_stat(tree / name, tree) for name in untracked]
     parts += sorted(_artifacts(session.folder))
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
 

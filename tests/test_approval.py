@@ -141,7 +141,9 @@ def test_what_makes_it_lapse(approved: Session, name: str) -> None:
     assert "no longer what you approved" in said
     past = approved.history.past
     assert past.approved is None and past.plan_to_ask == "plan.md"
-    assert approved.changed_code() == (), "what was built under the approval is not held against it"
+    assert approved.changed_code(approved.code()) == (), (
+        "what was built under the approval is not held against it"
+    )
     approval.ask(approved)
     question = approved.read_questions().questions[-1]
     assert question.answer is None and [q.id for q in approved.read_questions().questions] == [1, 2]

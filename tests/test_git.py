@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from samocode import snapshot, worktrees
+from samocode import worktrees
 from samocode.errors import UserError
 from samocode.git import Repository, State, Worktree
 from samocode.history import History
@@ -373,9 +373,9 @@ def look(repo: Path, session: Session) -> None:
     found.base(None)
     found.ignores(tree.path)
     for call in (
-        session.ensure_worktree, session.situation, session.changed_code,
-        lambda: snapshot.fingerprint(session), lambda: found.untracked(tree.path),
-        lambda: found.story(tree),
+        session.ensure_worktree, session.code, session.head,
+        lambda: session.situation(session.read_questions(), session.code()),
+        lambda: found.untracked(tree.path), lambda: found.story(tree),
     ):  # fmt: skip
         try:
             call()

@@ -154,9 +154,9 @@ def test_without_git_it_is_research(tmp_path: Path, place: Settings) -> None:
     (tmp_path / "plain").mkdir()
     place = replace(place, main_repo=tmp_path / "plain")
     found = open_session(place, sessions.create(place, "r", {"dive": "d"}, os.environ), os.environ)
-    assert (found.worktree, found.code(), found.changed_code()) == (None, None, ())
+    assert (found.worktree, found.code(), found.changed_code(None)) == (None, None, ())
     assert found.ensure_worktree() is None and found.cwd == tmp_path / "plain"
-    assert not found.situation().git
+    assert not found.situation(found.read_questions(), None).git
 
 
 def test_the_record_wins_over_changed_settings(
@@ -259,6 +259,11 @@ def test_a_note_only_once_work_began(session: Session) -> None:
 # What a child must not change
 
 
+def seen_now(session: Session) -> str:
+    """What a look at the session gives."""
+    return snapshot.fingerprint(session, session.code(), session.untracked())
+
+
 @pytest.mark.parametrize("name", ["_history.jsonl", "_task.md"])
 @pytest.mark.parametrize("how", ["file", "appended", "missing", "link", "folder", "fifo"])
 def test_put_right(session: Session, name: str, how: str) -> None:
@@ -283,7 +288,7 @@ def test_what_is_progress(session: Session) -> None:
     """Artifacts, questions and code are; the notebook, the signal and the loop's own files are
     not."""
     session.ensure_worktree()
-    seen = {snapshot.fingerprint(session)}
+    seen = {seen_now(session)}
     for name in (
         "_overview.md",
         "_signal.json",
@@ -292,7 +297,7 @@ def test_what_is_progress(session: Session) -> None:
         "_logs/001.jsonl",
     ):
         (session.folder / name).write_text("x")
-        assert {snapshot.fingerprint(session)} == seen, name
+        assert {seen_now(session)} == seen, name
     changes = [
         session.folder / "dive.md", session.folder / "_qa.md", session.cwd / "a.py",
             session.cwd / "new.txt",
@@ -300,10 +305,10 @@ def test_what_is_progress(session: Session) -> None:
     ]  # fmt: skip
     for path in changes:
         path.write_text("changed")
-        assert snapshot.fingerprint(session) not in seen, path.name
-        seen.add(snapshot.fingerprint(session))
+        assert seen_now(session) not in seen, path.name
+        seen.add(seen_now(session))
     git("commit", "-qam", "x", cwd=session.cwd)
-    assert snapshot.fingerprint(session) not in seen
+    assert seen_now(session) not in seen
 
 
 @pytest.mark.parametrize("kind", ["link", "fifo", "folder", "2 MB"])
