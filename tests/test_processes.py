@@ -92,7 +92,11 @@ TABLE: dict[str, tuple[str, list[str], int | None]] = {
         -9,
     ),
     "stopped": (
-        "main = start('sleep', '300'); os.kill(main.pid, signal.SIGSTOP); end(main)",
+        """
+main = start('sleep', '300')
+os.kill(main.pid, signal.SIGSTOP)
+until(lambda: Path(f'/proc/{main.pid}/stat').read_text().split()[2] == 'T')
+end(main)""",
         [],
         -9,
     ),
