@@ -149,7 +149,12 @@ def _direct_children() -> list[Process]:
 def reap(main: subprocess.Popen[bytes] | None = None) -> None:
     """Collect adopted orphans that ended, each by its pid: waiting for any would steal the exit
     code of `main`."""
-    for row in processtable.read() if _reaper else ():
+    if _reaper:
+        _reap(processtable.read(), main)
+
+
+def _reap(rows: Iterable[processtable.Row], main: subprocess.Popen[bytes] | None) -> None:
+    for row in rows:
         if row.zombie and row.parent == os.getpid() and (main is None or row.pid != main.pid):
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(row.pid, os.WNOHANG)
@@ -214,18 +219,21 @@ def _looked_for(mark: Path, main: subprocess.Popen[bytes] | None) -> list[Proces
 
 
 def _alive(mark: Path, main: subprocess.Popen[bytes] | None) -> list[Process]:
+    """One look: the dead are collected, the living named."""
     if main:
         main.poll()
-    reap(main)
-    return _members(mark)
+    rows = list(processtable.read(f"{MARK}={mark}"))
+    if _reaper:
+        _reap(rows, main)
+    return _members(rows)
 
 
-def _members(mark: Path) -> list[Process]:
+def _members(table: Iterable[processtable.Row]) -> list[Process]:
     """Living processes that carry the mark, that we are the reaper of, or that descend from one of
     these."""
     global _inherited
     me = os.getpid()
-    rows = {row.pid: row for row in processtable.read(f"{MARK}={mark}") if not row.zombie}
+    rows = {row.pid: row for row in table if not row.zombie}
     _inherited &= {pid for pid, row in rows.items() if row.parent == me}
     ours = {pid: row for pid, row in rows.items() if pid != me and pid not in _inherited}
     members = {pid for pid, row in ours.items() if row.marked or (_reaper and row.parent == me)}

@@ -52,14 +52,15 @@ def proc_row(pid: int, entry: str = "") -> Row | None:
     place = Path(f"/proc/{pid}")
     try:
         head, _, rest = (place / "stat").read_text(errors="replace").rpartition(")")
-        environ = _environment(place) if entry else None
+        state, parent, group = rest.split()[:3]
+        zombie = state in "ZX"
+        environ = _environment(place) if entry and not zombie else None
         ending = environ == b"" and (place / "cmdline").read_bytes() == b""
     except OSError:
         return None
-    state, parent, group = rest.split()[:3]
-    marked = entry.encode("utf-8", "surrogateescape") in (environ or b"").split(b"\0")
-    name = head.partition("(")[2]
-    return Row(pid, int(parent), int(group), state in "ZX", name, bool(entry) and marked, ending)
+    wanted = entry.encode("utf-8", "surrogateescape")
+    marked = wanted in environ.split(b"\0") if environ else False
+    return Row(pid, int(parent), int(group), zombie, head.partition("(")[2], marked, ending)
 
 
 def ps_rows(entry: str = "") -> Iterator[Row]:
