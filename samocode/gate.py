@@ -97,7 +97,7 @@ class Gate:
             self.say(f"Put back in {QA}: {', '.join(f'Q{q.id}' for q in missing)}")
 
     def _record(self, asked: Asked, text: str, by: str) -> None:
-        title, took = questions.parse(asked.text).questions[0].title, None
+        title, took = asked.question.title, None
         if asked.kind == "approval":
             took = "a yes" if questions.approves(text) else "a change request"
         # An approval taken back: what stands now was approved, and is the baseline from here on.
@@ -117,7 +117,7 @@ class Gate:
     def _answer(self, asked: Asked, text: str, by: str, mark: str | None = None) -> None:
         """An answer that did not come from the file: on record first, then into the file."""
         document = self.session.read_questions()
-        block = document.find(asked.id) or questions.parse(asked.text).questions[0]
+        block = document.find(asked.id) or asked.question
         answered = questions.answered(block, text, mark)
         self._record(asked, answered.answer or text, by)
         self.session.change_questions(lambda now: _put(now, answered))
@@ -138,9 +138,7 @@ class Gate:
             time.sleep(self.timing.poll)
             return
         asked = past.open[0]
-        block = (
-            self.session.read_questions().find(asked.id) or questions.parse(asked.text).questions[0]
-        )
+        block = self.session.read_questions().find(asked.id) or asked.question
         if self._prompted != asked.id:
             self._prompted = asked.id
             self.prompt(f"Your answer to Q{asked.id} [{_hint(asked, block)}]: ")

@@ -131,7 +131,10 @@ class Repository:
 
     def exists(self, branch: str) -> bool:
         """Whether a local branch of this name is there."""
-        return self.call("rev-parse", "-q", "--verify", f"refs/heads/{branch}") is not None
+        return self._has(f"refs/heads/{branch}")
+
+    def _has(self, ref: str) -> bool:
+        return self.call("rev-parse", "-q", "--verify", ref) is not None
 
     def ignores(self, path: Path) -> bool:
         """Whether git does not see this path (outside the repository, or ignored)."""
@@ -173,16 +176,12 @@ class Repository:
     def full(self, name: str) -> str:
         """A branch by its full name, so that no tag is taken for it; anything else as it is."""
         refs = (f"refs/heads/{name}", f"refs/remotes/{name}")
-        return next((ref for ref in refs if self.call("rev-parse", "-q", "--verify", ref)), name)
+        return next(filter(self._has, refs), name)
 
     def _copies(self, name: str) -> list[str]:
         """The local and the origin copy of a branch, those that exist."""
         refs = {name: f"refs/heads/{name}", f"origin/{name}": f"refs/remotes/origin/{name}"}
-        return [
-            short
-            for short, ref in refs.items()
-            if self.call("rev-parse", "-q", "--verify", ref) is not None
-        ]
+        return [short for short, ref in refs.items() if self._has(ref)]
 
     def _newer(self, copies: list[str]) -> str:
         """Of two copies the one that contains the other; diverged: the local one."""

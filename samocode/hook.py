@@ -10,7 +10,7 @@ from samocode import signals
 from samocode.clone import environment
 from samocode.errors import UserError
 from samocode.git import Repository
-from samocode.history import History
+from samocode.history import FILE, History
 from samocode.project import Project
 from samocode.session import TASK, Session
 
@@ -36,7 +36,7 @@ def problems_of(folder: Path) -> tuple[str, ...]:
     """What is wrong with the signal and, before approval, with the code."""
     if not (folder / TASK).is_file():
         raise UserError(f"{folder} is no session.", exit_code=1)
-    history = History(folder / "_history.jsonl").load(repair=False)
+    history = History(folder / FILE).load(repair=False)
     tree = history.past.worktree
     repository = Repository.find(tree.path, environment()) if tree else None
     place = tree.path if tree else folder

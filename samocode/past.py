@@ -8,6 +8,7 @@ from typing import Any
 
 from samocode import questions
 from samocode.git import State, Worktree
+from samocode.questions import Question
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,11 @@ class Asked:
     """qa, action (something only a human can do) or approval (written by the loop)."""
     text: str
     plan: str | None = None
+
+    @property
+    def question(self) -> Question:
+        """The question as it was asked."""
+        return questions.parse(self.text).questions[0]
 
 
 @dataclass(frozen=True)

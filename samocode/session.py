@@ -11,6 +11,7 @@ from pathlib import Path
 from samocode import files, questions, signals, worktrees
 from samocode.errors import UserError
 from samocode.git import Repository, State, Worktree
+from samocode.history import FILE as HISTORY
 from samocode.history import History
 from samocode.outside import mapping, parse
 from samocode.project import Project
@@ -137,7 +138,7 @@ class Session:
         answer, stands = past.answers.get(number), document.find(number)
         if stands and stands.answer == answer:
             return stands
-        rebuilt = questions.parse(past.asked[number].text).questions[0]
+        rebuilt = past.asked[number].question
         return questions.answered(rebuilt, answer) if answer is not None else rebuilt
 
     def situation(self, document: Document, code: State | None) -> signals.Situation:
@@ -233,7 +234,7 @@ def open_session(
     project: Project, folder: Path, environ: Mapping[str, str], repair: bool = True
 ) -> Session:
     """An existing session's folder as a Session; `repair` only while holding the lock."""
-    history = History(folder / "_history.jsonl").load(repair)
+    history = History(folder / HISTORY).load(repair)
     if history.past.started is None:
         raise UserError(
             f"{folder} has lost its _history.jsonl: put it back (see _history.jsonl.kept-*), or "

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from samocode import files, signals
+from samocode import files, history, signals
 from samocode.git import State
 from samocode.session import ITERATION, LOCK, LOGS, OVERVIEW, TASK, Session
 
-NO_PROGRESS = frozenset({TASK, OVERVIEW, ITERATION, LOCK, LOGS, signals.FILE, "_history.jsonl"})
+NO_PROGRESS = frozenset({TASK, OVERVIEW, ITERATION, LOCK, LOGS, signals.FILE, history.FILE})
 """What the loop writes, and what a child writes in every iteration: a change there is no
 progress."""
 MAX_DEPTH = 20  # folders below the session folder that count as progress; a child may nest for ever

@@ -14,7 +14,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TextIO
 
-from samocode import questions
 from samocode.claude import Run
 from samocode.decision import Decision, Exit
 from samocode.events import Event, content
@@ -123,10 +122,7 @@ def describe(event: Event) -> list[str]:
 def questions_text(session: Session) -> str:
     """The open questions as they stand in `_qa.md`."""
     document = session.read_questions()
-    blocks = (
-        document.find(q.id) or questions.parse(q.text).questions[0]
-        for q in session.history.past.open
-    )
+    blocks = (document.find(q.id) or q.question for q in session.history.past.open)
     return "\n\n".join(block.text.strip() for block in blocks)
 
 

@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from samocode import demo, questions
+from samocode import demo
 from samocode.history import History
 from samocode.past import Past
 from samocode.sessions import is_running
@@ -166,7 +166,7 @@ def _shown(past: Past, chat: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for number, asked in past.asked.items():
         heard = [str(turn["said"]) for turn in _until(chat, replies.get(number, ANSWER))]
         said = " ".join(" ".join(heard).split())
-        question = questions.parse(asked.text).questions[0]
+        question = asked.question
         parts = [asked.plan] if asked.plan else [question.title, question.suggested]
         for part in parts:
             if part and " ".join(part.split()) not in said:
