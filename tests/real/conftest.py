@@ -1,12 +1,13 @@
 """The real Claude CLI, once for the whole test run, and a home of its own for every test."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from pathlib import Path
 
 import pytest
 
 from tests.real.cli import Cli, NoCli, find_cli
+from tests.real.sessions import RealProject, real_project
 
 
 @pytest.fixture(scope="session")
@@ -32,3 +33,12 @@ def cli(claude: Path, tmp_path: Path) -> Cli:
     home.mkdir(exist_ok=True)
     work.mkdir()
     return Cli(claude, home, work)
+
+
+@pytest.fixture
+def project(
+    tmp_path: Path, repo: Path, claude: Path, request: pytest.FixtureRequest
+) -> Generator[RealProject]:
+    """A project around the small repository."""
+    with real_project(tmp_path, repo, claude, request.node.name) as made:
+        yield made

@@ -5,9 +5,7 @@ When a newer CLI breaks one of these, it is the product that has to change with 
 
 import json
 import subprocess
-import time
 import uuid
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +13,13 @@ import pytest
 
 from tests.api import Hang, Request, ScriptedApi, Text, Tool, Turn, from_helper, said
 from tests.conftest import git
+from tests.harness import wait_for
 from tests.real.cli import Cli, as_subscriber, clean_env, only
 from tests.replies import bash, write
 
 pytestmark = pytest.mark.real
 
 DONE = Text("Done.")
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
-    """Wait until it holds; fail after some seconds."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "nothing happened"
-        time.sleep(0.02)
 
 
 def test_init_comes_before_the_api_answers_and_sigterm_leaves_no_result(cli: Cli) -> None:

@@ -2,15 +2,14 @@
 
 import json
 import time
-from collections.abc import Generator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 
 import pytest
 
 from tests import replies
 from tests.api import Error, Request, ScriptedApi, SessionScript, Text, Turns
 from tests.real.cli import as_subscriber
-from tests.real.sessions import NO_RETRY, RealProject, real_project, session_of, signal
+from tests.real.sessions import NO_RETRY, RealProject, session_of, signal
 from tests.replies import bash, usage_limit, write
 from tests.script import Answer
 
@@ -18,15 +17,6 @@ pytestmark = pytest.mark.real
 
 DONE = signal("done", summary="It works.")
 AT_ONCE = 10.0  # seconds; the CLI alone would try a refused key for three minutes
-
-
-@pytest.fixture
-def project(
-    tmp_path: Path, repo: Path, claude: Path, request: pytest.FixtureRequest
-) -> Generator[RealProject]:
-    """A project around the small repository."""
-    with real_project(tmp_path, repo, claude, request.node.name) as made:
-        yield made
 
 
 def as_nobody(env: Mapping[str, str]) -> dict[str, str]:

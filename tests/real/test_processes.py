@@ -15,7 +15,7 @@ import pytest
 
 from tests.api import ScriptedApi, SessionScript, Tool
 from tests.harness import LOOP, wait_for
-from tests.real.sessions import MAIN, RealProject, real_project, signal
+from tests.real.sessions import MAIN, RealProject, signal
 from tests.replies import bash
 
 pytestmark = pytest.mark.real
@@ -69,15 +69,6 @@ class Stubborn:
         """Whether all have started."""
         names = [process.name() for process in self.alive()]
         return names.count("sleep") == 2 + hidden and "tail" in names
-
-
-@pytest.fixture
-def project(
-    tmp_path: Path, repo: Path, claude: Path, request: pytest.FixtureRequest
-) -> Generator[RealProject]:
-    """A project around the small repository."""
-    with real_project(tmp_path, repo, claude, request.node.name) as made:
-        yield made
 
 
 @pytest.fixture

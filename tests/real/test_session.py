@@ -6,7 +6,6 @@ import pwd
 import re
 import sys
 import time
-from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -31,7 +30,6 @@ from tests.real.sessions import (
     TRIPLE,
     RealProject,
     prompt_of,
-    real_project,
     signal,
 )
 from tests.replies import bash
@@ -40,15 +38,6 @@ from tests.telegram_api import TelegramApi
 pytestmark = pytest.mark.real
 
 CALL = sum(Usage().as_json().values())  # tokens of one answer
-
-
-@pytest.fixture
-def project(
-    tmp_path: Path, repo: Path, claude: Path, request: pytest.FixtureRequest
-) -> Generator[RealProject]:
-    """A project around the small repository."""
-    with real_project(tmp_path, repo, claude, request.node.name) as made:
-        yield made
 
 
 def test_from_investigation_to_done(project: RealProject, repo: Path) -> None:
