@@ -3,11 +3,34 @@
 from __future__ import annotations
 
 import subprocess
+import sys
+from pathlib import Path
 
-from tests.harness import Project
+from tests.harness import ROOT, Project
 
 CONTINUE = "write('note-%d.md' % ITERATION['iteration']); signal('continue')"
 DONE = "signal('done', summary='It works.')"
+
+
+FULL_AT = """
+import resource, sys
+from pathlib import Path
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+path = Path(sys.argv[1])
+"""
+
+
+def on_a_full_disk(script: str, path: Path) -> subprocess.CompletedProcess[str]:
+    """Run `script`, which knows `path`, where no file can grow above 4096 bytes: a write fails in
+    its middle, as on a full disk."""
+    return subprocess.run(
+        [sys.executable, "-c", FULL_AT + script, str(path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
 
 
 def told(ended: subprocess.CompletedProcess[str], *words: str) -> str:

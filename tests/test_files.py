@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from samocode import files
-
-ROOT = Path(__file__).resolve().parent.parent
+from tests.faults import on_a_full_disk
 
 
 def sparse(path: Path) -> None:
@@ -144,11 +141,7 @@ def test_append_never_follows_a_link(tmp_path: Path) -> None:
 
 
 FULL = """
-import resource, sys
-from pathlib import Path
 from samocode import files
-resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
-path = Path(sys.argv[1])
 for call in (files.append, files.write_bytes):
     try:
         call(path, b"n" * 5000)
@@ -161,13 +154,6 @@ def test_a_full_disk_leaves_the_file_as_it_was(tmp_path: Path) -> None:
     """By a limit of the file's size, which fails in the middle of a write as a full disk does."""
     path = tmp_path / "x"
     path.write_bytes(b"o" * 3000)
-    done = subprocess.run(
-        [sys.executable, "-c", FULL, str(path)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+    done = on_a_full_disk(FULL, path)
     assert done.stdout.split() == ["OSError", "OSError"], done.stderr
     assert path.read_bytes() == b"o" * 3000

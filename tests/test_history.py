@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,8 +13,8 @@ from samocode.errors import UserError
 from samocode.git import State, Worktree
 from samocode.history import History, fold
 from samocode.past import Approval, Past
+from tests.faults import on_a_full_disk
 
-ROOT = Path(__file__).resolve().parent.parent
 WHEN = "2026-01-08T10:00:00+00:00"
 
 
@@ -198,11 +196,8 @@ def test_what_is_no_file_is_no_empty_history(tmp_path: Path) -> None:
 
 
 FULL = """
-import resource, sys
-from pathlib import Path
 from samocode.history import History
-resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
-history = History(Path(sys.argv[1])).load()
+history = History(path).load()
 try:
     history.append("task", kind="note", text="n" * 9000)
 except OSError as error:
@@ -212,13 +207,6 @@ except OSError as error:
 
 def test_a_full_disk_leaves_the_record_as_it_was(history: History) -> None:
     before = history.path.read_bytes()
-    done = subprocess.run(
-        [sys.executable, "-c", FULL, str(history.path)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+    done = on_a_full_disk(FULL, history.path)
     assert done.stdout.split() == ["True", "1"], done.stderr
     assert history.path.read_bytes() == before
