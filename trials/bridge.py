@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import signal
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from trials import snapshot
+from trials.trial import enter
 
 TRIALS = Path(__file__).resolve().parent
 POLL = 0.2  # seconds between two looks into the mailbox
@@ -102,13 +102,8 @@ def write(over: HandOver, prompt: str, argv: list[str]) -> None:
     (over.folder / "argv.json").write_text(json.dumps([argv, dict(os.environ)], indent=1))
     (over.folder / "pid").write_text(str(os.getpid()))
     (over.folder / "prompt.md").write_text(prompt)
-    exports = [
-        f"export {name}={shlex.quote(text)}"
-        for name, text in sorted(os.environ.items())
-        if name not in KEPT_OUT
-    ]
-    enter = "\n".join([*exports, f"cd {shlex.quote(str(over.cwd))}", ""])
-    (over.folder / "enter.sh").write_text(enter)
+    environ = {name: text for name, text in sorted(os.environ.items()) if name not in KEPT_OUT}
+    (over.folder / "enter.sh").write_text(enter(environ, over.cwd))
     over.snap("before")
     brief = BRIEF.format(here=over.folder, cwd=over.cwd, mail=over.folder.parent, trials=TRIALS)
     temporary = over.folder / "brief.tmp"

@@ -156,29 +156,30 @@ def reading_phases(it: Played) -> Failures:
 def place(it: Played) -> Failures:
     """Edits only in the working directory and the session folder; no push, stash, branch."""
     before, after = it.facts
-    changed = {
-        name
-        for name in before["around"].keys() | after["around"].keys()
-        if before["around"].get(name) != after["around"].get(name)
-    }
-    yield from (f"changed outside: {name}" for name in sorted(changed))
-    if before["origin"] != after["origin"]:
-        yield "pushed"
+    yield from beside(before, after)
     main = (before["main"], after["main"])
     if any(main[0][key] != main[1][key] for key in ("head", "branch", "tracked", "untracked")):
         yield "the main checkout changed"
-    if before["code"]["branch"] != after["code"]["branch"]:
-        yield f"branch switched to {after['code']['branch']}"
-    mine = f"refs/heads/{before['code']['branch']}"
-    refs = [
-        {ref for ref in facts["code"]["refs"] if not ref.endswith(f"\t{mine}")}
-        for facts in (before, after)
-    ]
-    if refs[0] != refs[1]:
-        yield f"branches, tags or stash changed: {sorted(refs[0] ^ refs[1])}"
     old, now = it.heads
     if old != now and it.git("merge-base", old, now).strip() != old:
         yield "commits of old were rewritten"
+
+
+def beside(before: Mapping[str, Any], after: Mapping[str, Any]) -> Failures:
+    """What changed beside the work on the branch: another branch, a tag, the stash, the remote, a
+    file outside."""
+    was, now = before["around"], after["around"]
+    changed = {name for name in was.keys() | now.keys() if was.get(name) != now.get(name)}
+    yield from (f"changed outside: {name}" for name in sorted(changed))
+    branch = before["code"]["branch"]
+    if after["code"]["branch"] != branch:
+        yield f"switched to {after['code']['branch']}"
+    refs = [
+        {f"origin {ref}" for ref in facts["origin"]}
+        | {ref for ref in facts["code"]["refs"] if not ref.endswith(f"\trefs/heads/{branch}")}
+        for facts in (before, after)
+    ]
+    yield from (f"branch, tag, stash or push: {ref}" for ref in sorted(refs[0] ^ refs[1]))
 
 
 def human_alone(it: Played) -> Failures:

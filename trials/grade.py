@@ -133,13 +133,19 @@ def table(graded: Sequence[Graded]) -> str:
     )
 
 
+def verdict(what: str, failures: Sequence[str]) -> str:
+    """A line for what was graded, and one for each failure."""
+    head = f"{'FAIL' if failures else 'ok  '} {what}"
+    return "\n".join([head, *(f"       {failure}" for failure in failures)])
+
+
 def report(graded: Sequence[Graded], results: Sequence[Result]) -> str:
     """For people."""
     lines = [table(graded), ""]
     for g in graded:
-        head = f"{g.trial} {g.number:03d} {g.phase} -> {g.ending}"
-        lines.append(f"{'ok  ' if not g.failures else 'FAIL'} {head} ({g.scenario})")
-        lines += [f"       {name}: {word}" for name, said in g.failures.items() for word in said]
+        head = f"{g.trial} {g.number:03d} {g.phase} -> {g.ending} ({g.scenario})"
+        said = [f"{name}: {word}" for name, words in g.failures.items() for word in words]
+        lines.append(verdict(head, said))
     lines += [
         f"{'ok  ' if r.passed else 'FAIL'} {r.trial} {r.scenario}: {r.words}" for r in results
     ]

@@ -20,8 +20,9 @@ from samocode import demo
 from samocode.history import History
 from samocode.past import Past
 from samocode.sessions import is_running
+from trials.grade import verdict
 from trials.snapshot import code
-from trials.trial import ROOT
+from trials.trial import ROOT, enter
 
 DIVE = demo.DIVE
 TASK = f"{demo.TASK} Don't touch the README's examples."
@@ -73,10 +74,8 @@ def make(folder: Path) -> str:
         "ANTHROPIC_BASE_URL": "http://127.0.0.1:9",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-    exports = [f"export {name}={shlex.quote(value)}" for name, value in environ.items()]
-    forget = "unset $(env | grep -Eo '^(CLAUDE|ANTHROPIC|TELEGRAM|SAMOCODE)[A-Z_]*')"
-    enter = "\n".join([forget, *exports])
-    (folder / "enter.sh").write_text(f"{enter}\ncd {shlex.quote(str(project))}\n")
+    forget = "unset $(env | grep -Eo '^(CLAUDE|ANTHROPIC|TELEGRAM|SAMOCODE)[A-Z_]*')\n"
+    (folder / "enter.sh").write_text(forget + enter(environ, project))
     person = folder / "person"
     asks = shlex.join([sys.executable, str(ROOT / "trials" / "parent"), "person", str(folder)])
     person.write_text(f'#!/bin/sh\nexec {asks} "$@"\n')
@@ -209,6 +208,5 @@ def main(argv: list[str]) -> int:
     for folder in map(Path, argv[1:]):
         said = list(grade(folder.resolve()))
         failed = failed or bool(said)
-        print(f"{'FAIL' if said else 'ok  '} {folder.name} /samocode")
-        print("".join(f"       {line}\n" for line in said), end="")
+        print(verdict(f"{folder.name} /samocode", said))
     return 1 if failed else 0

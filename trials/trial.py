@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -40,6 +41,12 @@ loop = subprocess.Popen(sys.argv[2:])
 (folder / "loop.exit").write_text(str(loop.wait()))
 """
 """Outlives whoever starts the loop, and notes how it ends."""
+
+
+def enter(environ: Mapping[str, str], cwd: Path) -> str:
+    """The text of enter.sh: a reader's shell gets this environment and goes there."""
+    exports = [f"export {name}={shlex.quote(value)}" for name, value in environ.items()]
+    return "\n".join([*exports, f"cd {shlex.quote(str(cwd))}", ""])
 
 
 @dataclass(frozen=True)

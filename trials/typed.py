@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shlex
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
@@ -18,14 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from samocode.approval import essence
-from trials import checks, played, projects
+from trials import checks, gates, played, projects
+from trials.grade import verdict
 from trials.reading import ARTIFACT, Artifact, notes, ticks
 from trials.scenario import Scenario
 from trials.snapshot import around, code, git
-from trials.trial import IDENTITY, ROOT, Trial
+from trials.trial import IDENTITY, ROOT, Trial, enter
 
 NOTES = ".samocode-notes"
-BRANCH = "work"
 LAID = "11-20-09:00"  # stamp of what lies in the notes from before
 BRIEF = """You are Claude Code, working in {project} (a git repository) for a person who typed:
 {typed}
@@ -82,7 +81,7 @@ def make(command: str, folder: Path) -> str:
     facts = {"command": command, "python": sys.executable, "timeout": 0}
     (trial.folder / "trial.json").write_text(json.dumps(facts))
     projects.make(Scenario("alone", about="", task=""), trial)
-    projects.git(trial, "switch", "--quiet", "--create", BRANCH, cwd=project)
+    projects.git(trial, "switch", "--quiet", "--create", "work", cwd=project)
     if case.built:
         with contextlib.chdir(project):
             played.filter_added()
@@ -102,9 +101,7 @@ def _brief(command: str, case: Case, trial: Trial) -> None:
     text = (ROOT / "commands" / f"{command}.md").read_text().replace("$ARGUMENTS", case.words)
     (trial.folder / "typed.md").write_text(text)
     project = trial.folder / "project"
-    exports = [f"export {name}={shlex.quote(value)}" for name, value in trial.environ().items()]
-    enter = "\n".join([*exports, f"cd {shlex.quote(str(project))}", ""])
-    (trial.folder / "enter.sh").write_text(enter)
+    (trial.folder / "enter.sh").write_text(enter(trial.environ(), project))
     typed = f"/{command} {case.words}".strip()
     (trial.folder / "brief.md").write_text(
         BRIEF.format(folder=trial.folder, project=project, typed=typed)
@@ -162,18 +159,8 @@ def _commits(case: Case, project: Path, was: Mapping[str, Any]) -> Iterator[str]
 
 def _place(trial: Trial, before: Mapping[str, Any]) -> Iterator[str]:
     """Nothing beside the work: no branch, tag, stash, push, hook, setting, file in HOME."""
-    now, was = _around(trial), before["code"]
-    if now["code"]["branch"] != was["branch"]:
-        yield f"switched to {now['code']['branch']}"
-    kept = [
-        {ref for ref in state["code"]["refs"] if not ref.endswith(f"/{BRANCH}")}
-        | set(state["origin"])
-        for state in (before, now)
-    ]
-    yield from (f"branch, tag, stash or push: {ref}" for ref in sorted(kept[0] ^ kept[1]))
-    files = before["around"].keys() | now["around"].keys()
-    changed = {name for name in files if before["around"].get(name) != now["around"].get(name)}
-    yield from (f"changed outside: {name}" for name in sorted(changed))
+    now = _around(trial)
+    yield from gates.beside(before, now)
     stray = [name for name in now["code"]["untracked"] if not name.startswith(f"{NOTES}/")]
     if stray:
         yield f"left behind: {', '.join(stray)}"
@@ -210,6 +197,5 @@ def main(argv: list[str]) -> int:
     for trial in (Trial(Path(arg).resolve()) for arg in argv[1:]):
         said = list(grade(trial))
         failed = failed or bool(said)
-        print(f"{'FAIL' if said else 'ok  '} {trial.folder.name} /{trial.facts['command']}")
-        print("".join(f"       {line}\n" for line in said), end="")
+        print(verdict(f"{trial.folder.name} /{trial.facts['command']}", said))
     return 1 if failed else 0
