@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from samocode.processes import MARK
 from tests.harness import ROOT, Project, end, wait_for
+from tests.killing import marked
 
 ASK_TWO = """
 ask(1, "Which?")
@@ -221,9 +221,7 @@ def test_nothing_runs_while_it_waits(project: Project) -> None:
     time.sleep(0.7)
     assert {path.name: path.stat().st_mtime_ns for path in project.session.iterdir()} == before
     assert not (project.steps / "argv-2.json").exists()
-    mark = f"{MARK}={project.session}".encode()
-    environs = [p for p in Path("/proc").glob("[0-9]*/environ") if _holds(p, mark)]
-    assert environs == []
+    assert list(marked(project.folder)) == []
     path = project.session / "_qa.md"
     whole = path.read_text()
     for words in ("B", "B, but", "B, but only in the", "B, but only in the tests"):
@@ -231,13 +229,6 @@ def test_nothing_runs_while_it_waits(project: Project) -> None:
         time.sleep(0.25)
     loop.communicate(timeout=30)
     assert answers(project) == [("B, but only in the tests", "file")]
-
-
-def _holds(environ: Path, mark: bytes) -> bool:
-    try:
-        return mark in environ.read_bytes().split(b"\0")
-    except OSError:
-        return False
 
 
 def test_an_editor_that_empties_the_file_first(project: Project) -> None:
