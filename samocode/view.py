@@ -34,7 +34,7 @@ TOOL_INPUTS = (
     "skill",
     "prompt",
 )
-TITLES = {
+TITLES: Mapping[int, str] = {
     Exit.DONE: "done",
     Exit.FAILED: "failed",
     Exit.BLOCKED: "blocked",
@@ -139,8 +139,10 @@ def status(session: Session, go_on: str) -> str:
     tree = session.worktree
     held = is_running(session.folder)
     running = "a loop runs it now" if held else "no loop runs it"
+    asked = [text for _, kind, text in past.texts if kind != "note"]
     lines = [
         f"Session:   {session.folder}",
+        *(f"Task:      {_clip(text)}" for text in asked[-1:]),
         f"Worktree:  {tree.path} (branch {tree.branch}, from {tree.base})"
         if tree
         else "Worktree:  none (research)",
@@ -156,7 +158,8 @@ def status(session: Session, go_on: str) -> str:
     if past.last:
         lines.append(f"Last:      iteration {past.last.n} {past.last.phase}: {past.last.outcome}")
     if past.stopped:
-        lines.append(f"Stopped:   {_clip(past.stopped[1])} (exit code {past.stopped[0]})")
+        code, why = past.stopped
+        lines.append(f"Stopped:   {_clip(why) or TITLES.get(code, '')} (exit code {code})")
     if past.open:
         lines += ["", f"Open questions ({session.folder / QA}):", questions_text(session)]
     if not held and past.done is None:
