@@ -16,7 +16,7 @@ import pytest
 
 from samocode.history import History
 from samocode.questions import Document, answered, parse
-from trials import played, relay, typed
+from trials import played, relay, single, typed
 from trials.trial import ROOT, Trial
 
 UNHURRIED = """#!{0}
@@ -184,7 +184,7 @@ FAULTS: list[tuple[str, Spoils]] = [
 def test_a_perfect_reader_of_one_command_fails_nothing(dop: Trial) -> None:
     """And the command line says so."""
     assert list(typed.grade(dop)) == []
-    assert typed.main(["grade", str(dop.folder)]) == 0
+    assert single.main(["grade", str(dop.folder)]) == 0
 
 
 @pytest.mark.parametrize(("says", "spoil"), FAULTS, ids=[says for says, _ in FAULTS])
@@ -192,7 +192,7 @@ def test_each_fault_of_a_command_is_seen(dop: Trial, says: str, spoil: Spoils) -
     """A check that never fails proves nothing."""
     spoil(dop)
     assert says in "\n".join(typed.grade(dop))
-    assert typed.main(["grade", str(dop.folder)]) == 1
+    assert single.main(["grade", str(dop.folder)]) == 1
 
 
 def test_a_command_that_only_looks_may_not_commit(tmp_path: Path) -> None:

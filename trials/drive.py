@@ -23,7 +23,7 @@ def start(argv: list[str]) -> int:
         return 2
     wanted, folder = scenario.load(argv[0]), Path(argv[1]).resolve()
     trial = Trial(folder)
-    _folders(trial, wanted)
+    folders(trial, wanted)
     projects.make(wanted, trial)
     if wanted.state:
         states.make(wanted.state, trial)
@@ -84,20 +84,8 @@ def answer(argv: list[str]) -> int:
     return run(argv[:1])
 
 
-def _by_script(trial: Trial) -> None:
-    wanted = scenario.load(trial.facts["scenario"])
-    first = not any(line["event"] == "answer" for line in trial.history)
-    asked = [line["id"] for line in trial.history if line.get("kind") == "approval"]
-    still = trial.open_questions()
-    refused = len(asked) - 1  # the newest is the open one
-    for question in still:
-        told = wanted.says(question, first, refused)
-        first = False
-        trial.answer(question.id, told)
-        print(f"Q{question.id} {question.title}\n   -> {told}")
-
-
-def _folders(trial: Trial, wanted: scenario.Scenario) -> None:
+def folders(trial: Trial, wanted: scenario.Scenario, **more: str) -> None:
+    """A trial's empty places, its settings, and what `Trial.facts` tells; `more` goes in there."""
     trial.folder.mkdir(parents=True)
     for name in ("home/.claude", "sessions", "worktrees", "mail"):
         (trial.folder / name).mkdir(parents=True)
@@ -115,7 +103,20 @@ def _folders(trial: Trial, wanted: scenario.Scenario) -> None:
         "dive": wanted.dive,
         "began": f"{datetime.now():%Y-%m-%d %H:%M:%S}",
     }
-    (trial.folder / "trial.json").write_text(json.dumps(facts, indent=1))
+    (trial.folder / "trial.json").write_text(json.dumps(facts | more, indent=1))
+
+
+def _by_script(trial: Trial) -> None:
+    wanted = scenario.load(trial.facts["scenario"])
+    first = not any(line["event"] == "answer" for line in trial.history)
+    asked = [line["id"] for line in trial.history if line.get("kind") == "approval"]
+    still = trial.open_questions()
+    refused = len(asked) - 1  # the newest is the open one
+    for question in still:
+        told = wanted.says(question, first, refused)
+        first = False
+        trial.answer(question.id, told)
+        print(f"Q{question.id} {question.title}\n   -> {told}")
 
 
 def _near(trial: Trial, over: Path) -> None:

@@ -8,9 +8,7 @@ talks to a scripted person.
 from __future__ import annotations
 
 import json
-import shlex
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -20,9 +18,10 @@ from samocode import demo
 from samocode.history import History
 from samocode.past import Past
 from samocode.sessions import is_running
+from trials import chat
 from trials.grade import verdict
 from trials.snapshot import code
-from trials.trial import ROOT, enter
+from trials.trial import ROOT, enter, link_commands
 
 DIVE = demo.DIVE
 TASK = f"{demo.TASK} Don't touch the README's examples."
@@ -57,10 +56,7 @@ def make(folder: Path) -> str:
     made = demo.prepare(folder, datetime.now().astimezone())
     project = made.folder.rename(folder / "project")
     (folder / ".demo").rmdir()
-    commands = folder / "home" / ".claude" / "commands"
-    commands.mkdir(parents=True)
-    for file in (ROOT / "commands").glob("*.md"):
-        (commands / file.name).symlink_to(file)
+    link_commands(folder / "home")
     words = f"dive into {DIVE}; task: {TASK}"
     text = (ROOT / "commands" / "samocode.md").read_text().replace("$ARGUMENTS", words)
     (folder / "typed.md").write_text(text)
@@ -76,10 +72,7 @@ def make(folder: Path) -> str:
     }
     forget = "unset $(env | grep -Eo '^(CLAUDE|ANTHROPIC|TELEGRAM|SAMOCODE)[A-Z_]*')\n"
     (folder / "enter.sh").write_text(forget + enter(environ, project))
-    person = folder / "person"
-    asks = shlex.join([sys.executable, str(ROOT / "trials" / "parent"), "person", str(folder)])
-    person.write_text(f'#!/bin/sh\nexec {asks} "$@"\n')
-    person.chmod(0o755)
+    chat.install(folder, "parent")
     brief = BRIEF.format(
         folder=folder, project=project, dive=DIVE, task=TASK, trials=ROOT / "trials"
     )
@@ -91,12 +84,7 @@ def make(folder: Path) -> str:
 def person(folder: Path, words: str) -> str:
     """The person's reply; both go into chat.jsonl."""
     stands = _stands(folder)
-    before = sum(turn["stands"] == stands for turn in _chat(folder))
-    reply: str = TALK[stands][min(before, len(TALK[stands]) - 1)]
-    turn = {"time": time.time(), "stands": stands, "said": words, "reply": reply}
-    with (folder / "chat.jsonl").open("a") as chat:
-        chat.write(json.dumps(turn) + "\n")
-    return reply
+    return chat.reply(folder, stands, words, TALK[stands])
 
 
 def _stands(folder: Path) -> str:
@@ -121,14 +109,14 @@ def grade(folder: Path) -> Iterator[str]:
     if len(found) != 1:
         yield f"{len(found)} sessions"
         return
-    past, chat = _past(found[0]), _chat(folder)
+    past, talk = _past(found[0]), chat.turns(folder)
     if past.done is None:
         yield "the session is not done"
     told = [(kind, text.strip()) for _, kind, text in past.texts]
     if told != [("dive", DIVE), ("task", TASK)]:
         yield f"the task is not verbatim, or something was added: {told}"
-    yield from _answers(History(found[0] / "_history.jsonl").load(repair=False), past, chat)
-    yield from _shown(past, chat)
+    yield from _answers(History(found[0] / "_history.jsonl").load(repair=False), past, talk)
+    yield from _shown(past, talk)
     repo = folder / "project" / "repo"
     before, now = json.loads((folder / "before.json").read_text()), code(repo)
     if any(before[key] != now[key] for key in ("head", "branch", "tracked", "untracked")):
@@ -138,11 +126,11 @@ def grade(folder: Path) -> Iterator[str]:
         yield "something lies uncommitted in the worktree"
 
 
-def _answers(history: History, past: Past, chat: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _answers(history: History, past: Past, talk: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """The record holds the person's words, and nothing before they were said."""
     approvals = [number for number, asked in past.asked.items() if asked.kind == "approval"]
     wanted = {**WRITTEN, **dict(zip(approvals, ((CHANGE.rstrip("."),), ("yes",)), strict=False))}
-    said = {turn["reply"]: turn["time"] for turn in reversed(chat)}
+    said = {turn["reply"]: turn["time"] for turn in reversed(talk)}
     for line in map(json.loads, history.path.read_text().splitlines()):
         if line["event"] != "answer":
             continue
@@ -157,13 +145,13 @@ def _answers(history: History, past: Past, chat: Sequence[Mapping[str, Any]]) ->
     yield from (f"Q{number} has no answer" for number in wanted.keys() - past.answers.keys())
 
 
-def _shown(past: Past, chat: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _shown(past: Past, talk: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Every question was shown with its title and its suggestion, a plan with its name, before the
     person gave what answers it."""
     approvals = [number for number, asked in past.asked.items() if asked.kind == "approval"]
     replies = dict(zip(approvals, (CHANGE, "yes"), strict=False))
     for number, asked in past.asked.items():
-        heard = [str(turn["said"]) for turn in _until(chat, replies.get(number, ANSWER))]
+        heard = [str(turn["said"]) for turn in _until(talk, replies.get(number, ANSWER))]
         said = " ".join(" ".join(heard).split())
         question = asked.question
         parts = [asked.plan] if asked.plan else [question.title, question.suggested]
@@ -172,9 +160,9 @@ def _shown(past: Past, chat: Sequence[Mapping[str, Any]]) -> Iterator[str]:
                 yield f"Q{number} was not shown as it stands: {part!r} is missing"
 
 
-def _until(chat: Sequence[Mapping[str, Any]], reply: str) -> Iterator[Mapping[str, Any]]:
+def _until(talk: Sequence[Mapping[str, Any]], reply: str) -> Iterator[Mapping[str, Any]]:
     """The turns up to the one that got this reply."""
-    for turn in chat:
+    for turn in talk:
         yield turn
         if turn["reply"] == reply:
             return
@@ -186,11 +174,6 @@ def _sessions(folder: Path) -> list[Path]:
 
 def _past(session: Path) -> Past:
     return History(session / "_history.jsonl").load(repair=False).past
-
-
-def _chat(folder: Path) -> list[dict[str, Any]]:
-    path = folder / "chat.jsonl"
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 def main(argv: list[str]) -> int:

@@ -7,7 +7,7 @@ import hashlib
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 MAX_COPY = 1 << 20  # bytes; a session's own files are far smaller
@@ -46,9 +46,9 @@ def code(place: Path) -> Mapping[str, object]:
     }
 
 
-def around(trial: Path) -> Mapping[str, str]:
+def around(trial: Path, places: Sequence[str] = WATCHED) -> Mapping[str, str]:
     """A hash for every file beside the code: HOME, the main checkout, the settings."""
-    return {str(file.relative_to(trial)): digest(file) for file in sorted(_files(trial))}
+    return {str(file.relative_to(trial)): digest(file) for file in sorted(_files(trial, places))}
 
 
 def digest(file: Path) -> str:
@@ -65,8 +65,8 @@ def git(place: Path, *args: str) -> str:
     return done.stdout
 
 
-def _files(trial: Path) -> Iterator[Path]:
-    for name in WATCHED:
+def _files(trial: Path, places: Sequence[str]) -> Iterator[Path]:
+    for name in places:
         place = trial / name
         for file in [place, *place.rglob("*")]:
             parts = set(file.relative_to(trial).parts)

@@ -150,6 +150,12 @@ def unblocked(trial: Trial) -> None:
     play(trial, note=NOTE, ends=(0,))
 
 
+def finished(trial: Trial) -> None:
+    """All phases are done, and the loop said so."""
+    approved(trial)
+    play(trial, *REVIEWED[len(PLANNED) :], ends=(0,))
+
+
 def _hook(trial: Trial, name: str) -> None:
     path = trial.folder / "project" / ".git" / "hooks" / "pre-commit"
     path.parent.mkdir(exist_ok=True)
@@ -177,7 +183,9 @@ STATES: Mapping[str, Callable[[Trial], None]] = {
     "hook_broken": hook_broken,
     "unblocked": unblocked,
     "two_ways": lambda trial: approved(trial, plan="plan('plan-two-ways')"),
+    "asked": lambda trial: play(trial, *ASKED),
     "approved": approved,
+    "finished": finished,
     "built": lambda trial: approved(trial, "phase_1", "phase_2"),
     "built_wrong": lambda trial: approved(trial, "phase_1", "phase_2(wrong=True)", "test"),
 }

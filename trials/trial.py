@@ -49,6 +49,14 @@ def enter(environ: Mapping[str, str], cwd: Path) -> str:
     return "\n".join([*exports, f"cd {shlex.quote(str(cwd))}", ""])
 
 
+def link_commands(home: Path) -> None:
+    """As install.sh links them into a HOME."""
+    commands = home / ".claude" / "commands"
+    commands.mkdir(parents=True, exist_ok=True)
+    for file in (ROOT / "commands").glob("*.md"):
+        (commands / file.name).symlink_to(file)
+
+
 @dataclass(frozen=True)
 class Trial:
     """The folder of one trial."""

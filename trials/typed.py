@@ -1,9 +1,5 @@
-"""A command as a person types it in Claude Code, outside any session: its project, and its grades.
-
-trials/alone                     lists the commands
-trials/alone COMMAND DIR         make the project, print the sentence for a fresh reader
-trials/alone grade DIR...        what each reader left: 1 when something failed
-"""
+"""A command of one phase as a person types it in Claude Code, outside any session: its project, and
+its grades."""
 
 from __future__ import annotations
 
@@ -18,7 +14,6 @@ from typing import Any
 
 from samocode.approval import essence
 from trials import checks, gates, played, projects
-from trials.grade import verdict
 from trials.reading import ARTIFACT, Artifact, notes, ticks
 from trials.scenario import Scenario
 from trials.snapshot import around, code, git
@@ -183,19 +178,3 @@ def _notes(project: Path) -> dict[str, str]:
     place = project / NOTES
     files = [file for file in sorted(place.rglob("*")) if file.is_file()]
     return {str(file.relative_to(place)): file.read_text(errors="replace") for file in files}
-
-
-def main(argv: list[str]) -> int:
-    """See the top of this file."""
-    if len(argv) == 2 and argv[0] in CASES:
-        print(make(argv[0], Path(argv[1])))
-        return 0
-    if len(argv) < 2 or argv[0] != "grade":
-        print(f"{__doc__}\ncommands: {', '.join(CASES)}")
-        return 2
-    failed = False
-    for trial in (Trial(Path(arg).resolve()) for arg in argv[1:]):
-        said = list(grade(trial))
-        failed = failed or bool(said)
-        print(verdict(f"{trial.folder.name} /{trial.facts['command']}", said))
-    return 1 if failed else 0
