@@ -3,6 +3,7 @@ see."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import subprocess
@@ -367,6 +368,11 @@ def test_hidden_tests_judge_the_commit(copy: Trial, tmp_path: Path) -> None:
     good = grade.hidden(copy, wants)
     assert good is not None
     assert good.passed, good.words
+    for command, passed in (("echo fine", True), ("echo bad; exit 1", False)):
+        said = grade.hidden(copy, dataclasses.replace(wants, own=command))
+        assert (
+            said and said.passed == passed and said.words.endswith(command.split()[1].strip(";"))
+        ), said
     test.write_text("def test_a():\n    raise ValueError\n")
     bad = grade.hidden(copy, wants)
     assert bad is not None

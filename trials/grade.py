@@ -105,14 +105,15 @@ def hidden(trial: Trial, wants: scenario.Scenario) -> Result | None:
         code = Path(scratch, "code")
         code.mkdir()
         subprocess.run(["tar", "-xf", str(archive), "-C", str(code)], check=True)
-        said = [_pytest(trial, code, place) for place in (str(wants.hidden), ".")]
+        pytest = [trial.facts["python"], "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+        pytest += [f"--rootdir={code}", "--import-mode=importlib"]
+        own = ["sh", "-c", wants.own] if wants.own else [*pytest, "."]
+        said = [_tests(trial, code, tests) for tests in ([*pytest, str(wants.hidden)], own)]
     words = f"hidden: {said[0][1]}; own: {said[1][1]}"
     return Result(trial.folder.name, wants.name, not any(code for code, _ in said), words)
 
 
-def _pytest(trial: Trial, code: Path, tests: str) -> tuple[int, str]:
-    command = [trial.facts["python"], "-m", "pytest", "-q", "-p", "no:cacheprovider", tests]
-    command += [f"--rootdir={code}", "--import-mode=importlib"]
+def _tests(trial: Trial, code: Path, command: Sequence[str]) -> tuple[int, str]:
     environ = trial.environ(PYTHONPATH=str(code))
     done = subprocess.run(
         command, cwd=code, env=environ, capture_output=True, text=True, check=False, timeout=300

@@ -1,4 +1,4 @@
-"""The code that a trial works on: a package from PyPI, or the little project of this folder."""
+"""The code that a trial works on: a package from PyPI, or a little project of this folder."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def make(wanted: Scenario, trial: Trial) -> None:
     if wanted.package:
         _download(wanted.package, project)
     else:
-        shutil.copytree(OWN / "tally", project)
+        shutil.copytree(OWN / wanted.project, project)
     extra = wanted.folder / "project"
     if extra.is_dir():
         shutil.copytree(extra, project, dirs_exist_ok=True)
@@ -30,7 +30,13 @@ def make(wanted: Scenario, trial: Trial) -> None:
         (project / ".gitignore").write_text(IGNORE)
     git(trial, "init", "--quiet", "--initial-branch=main", cwd=project)
     git(trial, "add", ".", cwd=project)
-    git(trial, "commit", "--quiet", f"--message=Import {wanted.package or 'tally'}", cwd=project)
+    git(
+        trial,
+        "commit",
+        "--quiet",
+        f"--message=Import {wanted.package or wanted.project}",
+        cwd=project,
+    )
     git(trial, "init", "--quiet", "--bare", "origin.git", cwd=trial.folder)
     git(trial, "remote", "add", "origin", str(trial.folder / "origin.git"), cwd=project)
     git(trial, "push", "--quiet", "origin", "main", cwd=project)

@@ -24,7 +24,11 @@ class Scenario:
     task: str
     dive: str = ""
     package: str = ""
-    """A pinned source package from PyPI; empty: the project `tally` in projects/."""
+    """A pinned source package from PyPI; empty: `project`."""
+    project: str = "tally"
+    """A folder of projects/."""
+    own: str = ""
+    """The shell command that runs the project's own tests; empty: pytest."""
     state: str = ""
     """How the session stands at the beginning: a function of states.py; empty: from nothing."""
     answers: Mapping[str, str] = field(default_factory=dict[str, str])
