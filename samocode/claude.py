@@ -78,6 +78,8 @@ class Job:
     log: Path
     limit: float
     budget: float | None = None
+    top: Path | None = None
+    """Where the worktree begins that `cwd` is in."""
 
 
 def prompt(session: Path) -> bytes:
@@ -117,15 +119,15 @@ def command(settings: Settings, job: Job, session_id: str) -> list[str]:
     ]
 
 
-def environment(environ: Mapping[str, str]) -> dict[str, str]:
+def environment(environ: Mapping[str, str], top: Path | None) -> dict[str, str]:
     """The user's environment for the child, less what belongs to an outer run, to Telegram or to
-    another repository."""
+    another repository than that of the worktree at `top`."""
     kept = {
         name: value
         for name, value in git.clean(environ).items()
         if name not in NESTED_RUN and not name.startswith(("TELEGRAM_", "SAMOCODE_"))
     }
-    return kept | FIXED
+    return (git.not_above(top, kept) if top else kept) | FIXED
 
 
 def run(
@@ -144,7 +146,8 @@ def run(
     with _open_logs(job.log) as (log, stderr, stdin):
         stdin.write(prompt(job.session))
         stdin.seek(0)
-        words, environ = command(settings, job, session_id), environment(settings.environ)
+        words = command(settings, job, session_id)
+        environ = environment(settings.environ, job.top)
         try:
             main = processes.spawn(words, job.cwd, environ, job.session, stdin, log, stderr)
         except OSError as error:  # no program of this machine, or its interpreter is gone

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ LOCATION_VARIABLES = (
 )  # fmt: skip
 """Set by git for its own hooks and aliases; inherited, they send every git command to the wrong
 repository."""
+
+CEILING = "GIT_CEILING_DIRECTORIES"
 
 
 @dataclass(frozen=True)
@@ -88,8 +91,9 @@ class Repository:
         raise UserError(f"MAIN_REPO {folder}: git cannot use the repository at {marks[0]}: {why}")
 
     def run(self, *args: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-        """One git command, at the top unless told otherwise."""
-        return _git(cwd or self.top, self.environ, *args)
+        """One git command at the top of a worktree, this repository's own unless told otherwise."""
+        top = cwd or self.top
+        return _git(top, not_above(top, self.environ), *args)
 
     def call(self, *args: str, cwd: Path | None = None) -> str | None:
         """One git command's stdout, None when it failed."""
@@ -144,22 +148,33 @@ class Repository:
 
     def state(self, cwd: Path) -> State:
         """HEAD and the tracked changes of one worktree. UserError when git cannot say."""
+        head = self.head(cwd)
         # `git diff` would rewrite the index whatever GIT_OPTIONAL_LOCKS says; status heeds it.
         status = self._told(*STATUS, cwd=cwd)
         names = [entry[3:] for entry in status.split("\0") if entry]
-        return State(self.head(cwd), {name: _digest(cwd / name) for name in names})
+        return State(head, {name: _digest(cwd / name) for name in names})
 
     def head(self, cwd: Path) -> str:
-        """HEAD's hash in one worktree. UserError when git cannot say."""
-        return self._told("rev-parse", "HEAD", cwd=cwd).strip()
+        """HEAD's hash in one worktree. UserError when git cannot say, or means another place."""
+        told = self._told("rev-parse", "--show-toplevel", "HEAD", cwd=cwd)
+        top, _, head = told.rstrip("\n").rpartition("\n")
+        if Path(top).resolve() != cwd.resolve():
+            raise self._unreadable(cwd)
+        return head
 
     def _told(self, *args: str, cwd: Path) -> str:
         """One git command's stdout. UserError when it failed."""
         told = self.call(*args, cwd=cwd)
         if told is None:
-            look = f"git -C {cwd} status"
-            raise UserError(f"git cannot read the worktree {cwd}: look at it: {look}", exit_code=3)
+            raise self._unreadable(cwd)
         return told
+
+    def _unreadable(self, cwd: Path) -> UserError:
+        look, mend = f"git -C {cwd} status", f"git -C {self.top} worktree repair"
+        return UserError(
+            f"git cannot read the worktree {cwd}: look at it: {look} (without its .git: {mend})",
+            exit_code=3,
+        )
 
     def untracked(self, cwd: Path) -> tuple[str, ...]:
         """Files that git does not track and does not ignore."""
@@ -193,6 +208,13 @@ class Repository:
 def clean(environ: Mapping[str, str]) -> dict[str, str]:
     """The environment without the variables that would send git to another repository."""
     return {name: value for name, value in environ.items() if name not in LOCATION_VARIABLES}
+
+
+def not_above(top: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment in which git never takes the repository around `top` for the one in it: a
+    worktree that lost its .git lay inside the user's repository, and a child's reset met that."""
+    given = environ.get(CEILING)
+    return {**environ, CEILING: f"{top.resolve().parent}{os.pathsep + given if given else ''}"}
 
 
 def _git(cwd: Path, environ: Mapping[str, str], *args: str) -> subprocess.CompletedProcess[str]:

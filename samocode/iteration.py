@@ -62,7 +62,8 @@ class Iterations:
             if self.limits.max_cost is None
             else max(self.limits.max_cost - past.cost_usd, 0.0001)
         )
-        job = claude.Job(session.folder, session.cwd, log, self.settings.timeout, budget)
+        limit = self.settings.timeout
+        job = claude.Job(session.folder, session.cwd, log, limit, budget, session.top)
         run = claude.run(self.settings, job, self.stop, self.timing, self.show)
         return self._evaluate(run, number, log, before)
 
@@ -165,7 +166,7 @@ class Iterations:
             return None
         log = self.session.new_log(f"{number:03d}-verify")
         self.say(f"VERIFY: {verify}")
-        environ = claude.environment(self.settings.environ)
+        environ = claude.environment(self.settings.environ, self.session.top)
         code = processes.run_shell(
             verify,
             self.session.cwd,

@@ -69,6 +69,11 @@ class Session:
             return self.project.main_repo
         return self.worktree.path / self.repository.prefix
 
+    @property
+    def top(self) -> Path | None:
+        """Where the worktree begins, None without git."""
+        return self.worktree.path if self.worktree else None
+
     def code(self) -> State | None:
         """The state of the session's code, None without git."""
         if self.worktree is None or self.repository is None:

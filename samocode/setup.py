@@ -52,7 +52,7 @@ def _run_setup(
         return
     say(f"SETUP: {command}")
     log = session.new_log("setup")
-    environ = claude.environment(settings.environ)
+    environ = claude.environment(settings.environ, session.top)
     code = processes.run_shell(
         command, session.cwd, environ, session.folder, log, settings.timeout, lambda: stop.requested
     )

@@ -295,6 +295,16 @@ def test_a_worktree_that_git_cannot_read(repo: Path, tree: Worktree) -> None:
     assert State("a") == State("a", {})
 
 
+def test_a_worktree_that_git_takes_for_another_place(repo: Path) -> None:
+    """A colon in the path: no environment can tell git where to end its search."""
+    inside = Worktree(repo / "wt:s" / "s", "samocode/s", "main")
+    worktrees.ensure(at(repo), inside)
+    assert at(repo).state(inside.path).dirty == {}
+    (inside.path / ".git").unlink()
+    with pytest.raises(UserError, match="worktree repair"):
+        at(repo).state(inside.path)
+
+
 # The loop's own calls change nothing, whatever a child did
 
 

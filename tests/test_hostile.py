@@ -302,3 +302,30 @@ def test_leftovers_of_a_killed_loop_all_at_once(project: Project) -> None:
     assert ended.returncode == 0, calm(ended)
     assert project.outcomes() == ["interrupted", "done"]
     whole(project)
+
+
+@pytest.mark.parametrize("below", ["", "sub"])
+def test_a_lost_worktree_never_means_the_repository_around_it(
+    project: Project, repo: Path, below: str
+) -> None:
+    """Its .git is gone, and it lies in the user's repository: a reset there met the user's work."""
+    (repo / "sub").mkdir()
+    (repo / "sub" / "b.py").write_text("x\n")
+    git("add", ".", cwd=repo)
+    git("commit", "-qm", "sub", cwd=repo)
+    held = f'test "$GIT_CEILING_DIRECTORIES" = "{repo}/.wt:/x"'
+    keys = {"MAIN_REPO": str(repo / below), "WORKTREES": str(repo / ".wt")}
+    project.configure(**keys, SETUP=held, VERIFY=held)
+    project.extra = {"GIT_CEILING_DIRECTORIES": "/x"}
+    lose = "import glob; [os.unlink(f) for f in glob.glob('.git') + glob.glob('../.git')]\n"
+    reset = "subprocess.run(['git', 'reset', '-q', '--hard'])" + WORK
+    ready, last = "signal('continue', phase='planning')", "signal('continue', phase='done')"
+    project.script(ready, "plan()", lose + reset, last, default=DONE)
+    (repo / "a.py").write_text("# unfinished\n")
+    ended = project.run("--yes", task="the human's task")
+    assert ended.returncode == 3 and f"git -C {repo} worktree repair" in calm(ended)
+    assert (repo / "a.py").read_text() == "# unfinished\n"
+    again = project.run("--yes")
+    assert again.returncode == 3 and "worktree repair" in calm(again)
+    git("worktree", "repair", cwd=repo)
+    assert project.run("--yes").returncode == 0
