@@ -37,9 +37,15 @@ BLOCKING = {
         "a request too large, a wrong flag in CLAUDE_ARGS).",
     ),
 }
-"""API failures that time does not mend: class -> (outcome, remedy). Any class not named here is
-transient."""
-
+"""API failures that time does not mend: class -> (outcome, remedy). Any class named neither here
+nor below is transient."""
+TOO_MUCH = {
+    "error_max_turns": " It reached --max-turns.",
+    "max_output_tokens": " Its answer exceeded the output limit (or the context window): read and "
+    "write in smaller pieces.",
+}
+"""What a run was too long for (subtype or class, one for both limits): silence, no outage. Taken
+for one, it was paid for forty times."""
 
 PERMANENT_STATUSES = frozenset(range(400, 500)) - {408, 409, 429}
 """Most refused requests, spend limits among them, come with the class `unknown`: their status tells
@@ -158,7 +164,7 @@ def _without_signal(facts: Facts, past: Past, limits: Limits, timing: Timing) ->
     if error == "rate_limit" and told.limit_rejected:
         wait = _limit(facts, limits, timing, "limited", facts.phase)
         return wait or _transient(facts, past, limits, timing)
-    if error:
+    if error and error not in TOO_MUCH:
         return _transient(facts, past, limits, timing)
     return _silent(facts, past) if told.finished else _crash(facts, past, timing)
 
@@ -236,8 +242,9 @@ def _crash(facts: Facts, past: Past, timing: Timing) -> Decision:
 
 def _silent(facts: Facts, past: Past) -> Decision:
     outcome = "no_signal" if facts.report.missing else "bad_signal"
-    turns = " It reached --max-turns." if facts.run.facts.subtype == "error_max_turns" else ""
-    note = " ".join(facts.report.problems) + turns + _left(facts) + _denied(facts)
+    told = facts.run.facts
+    cut = TOO_MUCH.get(told.error or told.subtype or "", "")
+    note = " ".join(facts.report.problems) + cut + _left(facts) + _denied(facts)
     counted = _counted(past)
     if counted and counted[-1].outcome in ("no_signal", "bad_signal"):
         why = f"{MAX_SILENT} iterations in a row ended without a valid signal. {note}"

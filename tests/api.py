@@ -200,7 +200,7 @@ def _message(turn: Turn, model: str) -> Event:
         "role": "assistant",
         "model": model,
         "content": blocks,
-        "stop_reason": "tool_use" if calls else "end_turn",
+        "stop_reason": "tool_use" if calls else turn.stop,
         "stop_sequence": None,
         "usage": turn.usage.as_json(),
     }

@@ -45,6 +45,8 @@ class Turn:
     blocks: tuple[Text | Tool, ...]
     usage: Usage = Usage()
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    stop: str = "end_turn"
+    """Why an answer without a tool call ended."""
 
 
 @dataclass(frozen=True)

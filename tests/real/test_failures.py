@@ -10,7 +10,7 @@ from tests import replies
 from tests.api import Error, Request, ScriptedApi, SessionScript, Text, Turns
 from tests.real.cli import as_subscriber
 from tests.real.sessions import NO_RETRY, RealProject, session_of, signal
-from tests.replies import bash, usage_limit, write
+from tests.replies import Turn, bash, usage_limit, write
 from tests.script import Answer
 
 pytestmark = pytest.mark.real
@@ -164,3 +164,13 @@ def test_the_cap_on_cost(project: RealProject) -> None:
     with ScriptedApi([DONE, Text("Done.")]) as api:
         project.api = api.url
         assert project.run("--max-cost", "0.02").returncode == 0
+
+
+def test_an_answer_longer_than_the_output_limit(project: RealProject) -> None:
+    """No outage, which would be tried for hours: the next iteration is told, then blocked."""
+    cut = Turn((Text("Half a wor"),), stop="max_tokens")
+    with ScriptedApi([cut]) as api:
+        project.api = api.url
+        ended = project.run(task="t")
+    assert (ended.returncode, project.outcomes()) == (3, ["no_signal"] * 2), ended.stdout
+    assert "smaller pieces" in project.history("iteration")[0]["note"]
