@@ -21,6 +21,8 @@ class Facts:
 
     started: bool = False
     session_id: str = ""
+    answered: bool = False
+    """The API gave an answer, which costs."""
     finished: bool = False
     """A result event came and nothing after it."""
     is_error: bool = False
@@ -74,6 +76,7 @@ class Facts:
         error = event.get("error")
         return replace(
             self,
+            answered=self.answered or not failed,
             finished=False,
             error=(error if isinstance(error, str) else "unknown") if failed else None,
             status=_status(event) if failed else None,

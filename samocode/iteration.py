@@ -57,11 +57,7 @@ class Iterations:
         files.remove(session.folder / signals.FILE)
         log = session.log(number, past.phase, now)
         session.write_iteration(self._note(number) | {"log": log.name})
-        budget = (
-            None
-            if self.limits.max_cost is None
-            else max(self.limits.max_cost - past.cost_usd, 0.0001)
-        )
+        budget = policy.left_to_spend(past, self.limits)
         limit = self.settings.timeout
         job = claude.Job(session.folder, session.cwd, log, limit, budget, session.top)
         run = claude.run(self.settings, job, self.stop, self.timing, self.show)
@@ -185,7 +181,7 @@ class Iterations:
     def _record(self, decision: Decision, facts: Facts, number: int, log: Path) -> None:
         past, run, signal = self.session.history.past, facts.run, facts.report.signal
         told = run.facts
-        estimated = told.started and told.cost_usd is None
+        cost, estimated = policy.booked(run, past, self.limits, self.settings.timeout)
         done = decision.outcome == "done"
         self.session.history.append(
             "iteration",
@@ -199,7 +195,7 @@ class Iterations:
             note=decision.note.strip() or None,
             why=None if done else decision.why or None,
             head=self.session.head(),
-            cost_usd=past.dearest if estimated else told.cost_usd or 0.0,
+            cost_usd=cost,
             estimated=estimated or None,
             tokens=told.tokens,
             seconds=round(run.seconds, 1),

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import takewhile
 
+from samocode.claude import Run
 from samocode.decision import Decision, Exit, Facts, Limits
 from samocode.past import Iteration, Past
 from samocode.signals import Signal
@@ -88,6 +89,27 @@ def before_spawn(past: Past, limits: Limits) -> Decision | None:
             f"{limits.max_cost:.2f}.",
         )
     return None
+
+
+def left_to_spend(past: Past, limits: Limits) -> float | None:
+    """What the next child may cost, in USD; None without a cap."""
+    return None if limits.max_cost is None else max(limits.max_cost - past.cost_usd, 0.0001)
+
+
+def booked(run: Run, past: Past, limits: Limits, seconds: float) -> tuple[float, bool]:
+    """(what a run with `seconds` of time cost in USD, whether that is an estimate).
+
+    Without a result: the dearest so far, but half of what it might spend when it took all its time,
+    and less for less. Three time-outs that may each spend the whole cap come to 1.75 caps at the
+    very most; booked at nothing, they had no end.
+    """
+    told = run.facts
+    if told.cost_usd is not None:
+        return told.cost_usd, False
+    if not told.started or (run.ended == "auth" and not told.answered):
+        return 0.0, False
+    given = left_to_spend(past, limits) or 0.0
+    return max(past.dearest, given / 2 * min(1.0, run.seconds / seconds)), True
 
 
 def after_verify(facts: Facts, past: Past, summary: str, failure: str | None) -> Decision:

@@ -274,6 +274,15 @@ def test_cost_cap(project: Project) -> None:
     assert argv[argv.index("--max-budget-usd") + 1] == "0.2500"
 
 
+def test_the_cost_cap_holds_without_results(project: Project) -> None:
+    """Nobody knows what a run cost that the time limit ended: half of what it was given."""
+    project.script(default="time.sleep(60)")
+    project.run("--max-cost", "10", "--timeout", "0.5", "--max-iterations", "2", task="t")
+    assert [line["cost_usd"] for line in project.history("iteration")] == [5.0, 2.5]
+    argv = project.seen(2)[0]
+    assert argv[argv.index("--max-budget-usd") + 1] == "5.0000"
+
+
 def test_time_limit_tells_the_next_iteration(project: Project) -> None:
     project.script(
         "Path('a.py').write_text('half'); time.sleep(60)", "signal('blocked', reason='x')"

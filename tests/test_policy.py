@@ -300,6 +300,28 @@ def test_before_spawn() -> None:
 
 
 @pytest.mark.parametrize(
+    ("run", "spent", "cost"),
+    [
+        (Run("itself", 0, told(cost_usd=0.3)), {"dearest": 4.0}, (0.3, False)),
+        (Run("itself", 0, events.Facts()), {"dearest": 4.0}, (0.0, False)),  # it never started
+        (Run("no_init", None, events.Facts()), {"dearest": 4.0}, (0.0, False)),
+        (Run("auth", None, UNFINISHED), {"dearest": 4.0}, (0.0, False)),
+        (Run("auth", None, replace(UNFINISHED, answered=True)), {"dearest": 4.0}, (4.0, True)),
+        (Run("timeout", -15, UNFINISHED, 60.1), {}, (5.0, True)),
+        (Run("timeout", -15, UNFINISHED, 60.1), {"cost_usd": 6.0, "dearest": 1.0}, (2.0, True)),
+        (Run("timeout", -15, UNFINISHED, 60.1), {"cost_usd": 6.0, "dearest": 3.0}, (3.0, True)),
+        (Run("stopped", -15, UNFINISHED, 6.0), {}, (0.5, True)),
+        (Run("killed_loop", None, UNFINISHED), {"dearest": 1.0}, (1.0, True)),
+    ],
+)
+def test_what_a_run_is_booked_at(run: Run, spent: Any, cost: tuple[float, bool]) -> None:
+    assert policy.booked(run, past(**spent), replace(LIMITS, max_cost=10.0), 60.0) == cost
+    found, estimated = policy.booked(run, past(**spent), LIMITS, 60.0)
+    uncapped = spent.get("dearest", 0.0) if cost[1] else cost[0]
+    assert (found, estimated) == (uncapped, cost[1])
+
+
+@pytest.mark.parametrize(
     ("failures", "failure", "expected"),
     [
         (0, None, ("done", "testing", STOP, 0)),
