@@ -4,6 +4,7 @@ iteration ends)."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import takewhile
 
 from samocode.claude import Run
@@ -15,6 +16,8 @@ from samocode.timing import Timing
 MAX_SILENT = 2  # iterations in a row without a valid signal
 MAX_TIMEOUTS = 3
 MAX_CRASHES = 5
+MAX_UNHEARD = 6  # of these in a row: taking turns, none of them reaches its own limit
+UNHEARD = frozenset({"timeout", "crash", "no_signal", "bad_signal"})
 MAX_IDLE = 3  # `continue` in a row that left nothing behind
 MAX_ENTERED = 6  # times a round may enter one phase
 MAX_VERIFY_FAILURES = 3
@@ -71,7 +74,7 @@ def decide(facts: Facts, past: Past, limits: Limits, timing: Timing) -> Decision
             ),
         )
     if signal is None:
-        return _without_signal(facts, past, limits, timing)
+        return _unheard(_without_signal(facts, past, limits, timing), facts, past)
     if signal.status == "continue":
         return _go_on(facts, signal, past, limits, timing)
     return _as_it_says(facts, signal)
@@ -189,6 +192,17 @@ def _without_signal(facts: Facts, past: Past, limits: Limits, timing: Timing) ->
     if error and error not in TOO_MUCH:
         return _transient(facts, past, limits, timing)
     return _silent(facts, past) if told.finished else _crash(facts, past, timing)
+
+
+def _unheard(decision: Decision, facts: Facts, past: Past) -> Decision:
+    """Blocked when this was the last of too many failures of mixed kinds."""
+    before = list(takewhile(lambda it: it.outcome in UNHEARD, reversed(_counted(past))))
+    ended = [*(it.outcome for it in reversed(before)), decision.outcome]
+    if decision.action == "stop" or ended[-1] not in UNHEARD or len(ended) < MAX_UNHEARD:
+        return decision
+    kinds = ", ".join(ended)
+    why = f"{len(ended)} iterations in a row ended without a valid signal: {kinds}." + _left(facts)
+    return replace(decision, action="stop", exit=Exit.BLOCKED, why=why, delay=0.0)
 
 
 def _error_class(facts: Facts) -> str | None:

@@ -233,6 +233,15 @@ SILENCE = [
     Row("twice, an outage between", facts(), "no_signal", "testing", STOP, 3,
         past=past("bad_signal", "transient", "limited")),
     Row("not in a row", facts(), "no_signal", past=past("no_signal", "continue")),
+    Row("failures that take turns", facts(ended="timeout", uncommitted=("a.py",)), "timeout",
+        "testing", STOP, 3, past=past("crash", "timeout", "limited", "crash", "timeout",
+        "no_signal"), says="crash, timeout, crash, timeout, no_signal, timeout."),
+    Row("a crash is the last of them", facts(run=UNFINISHED), "crash", "testing", STOP, 3,
+        past=past("timeout", "crash", "timeout", "crash", "bad_signal")),
+    Row("five of them", facts(run=UNFINISHED), "crash", past=past("continue", "timeout", "crash",
+        "timeout", "no_signal"), delay=30),
+    Row("an outage is none of them", facts(run=failed("server_error", 529)), "transient",
+        past=past("crash", "timeout", "crash", "timeout", "no_signal"), delay=30),
 ]  # fmt: skip
 CIRCLES = [
     Row("idle", facts(CONTINUE, progress=False), "continue", past=past(IDLE)),
