@@ -54,7 +54,9 @@ class Facts:
             info = mapping(event.get("rate_limit_info"))
             return replace(
                 self,
-                limit_rejected=info.get("status") == "rejected",
+                # Beyond the plan, but let through and paid for as its owner set it: no limit.
+                limit_rejected=info.get("status") == "rejected"
+                and info.get("isUsingOverage") is not True,
                 limit_resets_at=number(info.get("resetsAt")),
             )
         return self._result(event) if kind == "result" else self

@@ -78,6 +78,14 @@ def test_nothing_is_known_before_it_is_said() -> None:
     assert found.started and not found.finished and found.session_id == "s"
 
 
+@pytest.mark.parametrize("overage", [True, False, None, "true"])
+def test_extra_usage_is_no_limit(overage: object) -> None:
+    """The window is used up, but the account pays for more: requests go through."""
+    info = {"status": "rejected", "resetsAt": 1_800_000_000, "isUsingOverage": overage}
+    found = read(line(type="rate_limit_event", rate_limit_info=info))
+    assert found.limit_rejected is (overage is not True)
+
+
 def test_the_status_may_stand_in_the_result_only() -> None:
     found = read(
         line(type="result", is_error=True, api_error_status=402, terminal_reason="api_error")

@@ -10,7 +10,7 @@ from tests import replies
 from tests.api import Error, Request, ScriptedApi, SessionScript, Text, Turns
 from tests.real.cli import as_subscriber
 from tests.real.sessions import NO_RETRY, RealProject, session_of, signal
-from tests.replies import Turn, bash, usage_limit, write
+from tests.replies import Turn, bash, limit_headers, usage_limit, write
 from tests.script import Answer
 
 pytestmark = pytest.mark.real
@@ -174,3 +174,19 @@ def test_an_answer_longer_than_the_output_limit(project: RealProject) -> None:
         ended = project.run(task="t")
     assert (ended.returncode, project.outcomes()) == (3, ["no_signal"] * 2), ended.stdout
     assert "smaller pieces" in project.history("iteration")[0]["note"]
+
+
+def test_extra_usage_goes_on(project: RealProject) -> None:
+    """The plan's window is used up, and the account pays for more, as its owner set it."""
+    paid = limit_headers("rejected", int(time.time()) + 3600) | {
+        "anthropic-ratelimit-unified-overage-status": "allowed",
+        "anthropic-ratelimit-unified-overage-in-use": "true",
+    }
+    project.login = as_subscriber
+    ready, said = Turn((signal("continue"),), headers=paid), Turn((Text("Ok."),), headers=paid)
+    with ScriptedApi([ready, said, DONE, said]) as api:
+        project.api = api.url
+        ended = project.run(task="t")
+    assert (ended.returncode, project.outcomes()) == (0, ["continue", "done"]), ended.stdout
+    log = next((project.session / "_logs").glob("001-*.jsonl")).read_text()
+    assert '"isUsingOverage":true' in log
