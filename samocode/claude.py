@@ -53,6 +53,7 @@ FIXED = {
     "GIT_EDITOR": "true",
 }
 TAIL_BYTES = 4000
+LAST_LOOK = 5.0  # seconds for what a run wrote that nobody has read yet
 MAX_LEFT_OVER = 50  # names in the history; a tree that forks while it ends has thousands
 
 
@@ -153,12 +154,12 @@ def run(
         except OSError as error:  # no program of this machine, or its interpreter is gone
             return Run("itself", None, stderr=f"{settings.claude} cannot be run: {error}")
         with job.log.open("rb") as tail:
-            watch = Watch(main, tail, timing, show, job.limit)
+            watch = Watch(main, (tail, stderr), timing, show, job.limit)
             try:
                 ended = watch.until_end(stop)
             finally:
                 left_over = processes.end_tree(job.session, main, timing.term_grace)
-            watch.read_on()
+            watch.read_on(LAST_LOOK)
     return Run(
         ended,
         main.returncode,

@@ -121,7 +121,7 @@ class Reader:
             lines, self._skipping = lines[1:], False
         if len(self._rest) > MAX_LINE_BYTES:
             self._rest, self._skipping = b"", True
-        found = [event for line in lines if (event := mapping(parse(line)))]
+        found = [event for line in lines if line[:1] == b"{" and (event := mapping(parse(line)))]
         for event in found:
             self.facts = self.facts.after(event)
         return found

@@ -43,6 +43,10 @@ BLOCKING = {
 }
 """API failures that time does not mend: class -> (outcome, remedy). Any class named neither here
 nor below is transient."""
+BROKEN = {
+    "no_init": "claude did not start within its grace",
+    "flood": "claude was ended: it wrote more than a gigabyte of output",
+}
 TOO_MUCH = {
     "error_max_turns": " It reached --max-turns.",
     "max_output_tokens": " Its answer exceeded the output limit (or the context window): read and "
@@ -260,11 +264,7 @@ def _transient(facts: Facts, past: Past, limits: Limits, timing: Timing) -> Deci
 def _crash(facts: Facts, past: Past, timing: Timing) -> Decision:
     before = _run_of(_counted(past), "crash")
     run = facts.run
-    what = (
-        "claude did not start within its grace"
-        if run.ended == "no_init"
-        else "claude ended without a result"
-    )
+    what = BROKEN.get(run.ended, "claude ended without a result")
     what += f" (exit code {run.exit_code})" + (
         f": {run.stderr.splitlines()[-1][:300]}" if run.stderr else ""
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from collections.abc import Callable
@@ -14,29 +15,35 @@ from samocode.timing import Timing
 
 # 401 or 403 this often: the login is wrong, and the CLI's own retries would take three minutes.
 AUTH_RETRIES = 3
-Ended = Literal["itself", "timeout", "stopped", "no_init", "after_result", "auth", "killed_loop"]
+MAX_OUTPUT = 1 << 30  # bytes; the longest runs write some ten MB, a flood fills any disk
+LOOK = 1.0  # seconds of reading between two looks at the limits: a flood is never read up
+Ended = Literal[
+    "itself", "timeout", "stopped", "no_init", "after_result", "auth", "flood", "killed_loop"
+]
 
 
 @final
 class Watch:
-    """Follows a running child by its log file until something ends it."""
+    """Follows a running child by its log file, the first of its two `outputs`, until something ends
+    it."""
 
     def __init__(
         self,
         main: subprocess.Popen[bytes],
-        tail: IO[bytes],
+        outputs: tuple[IO[bytes], IO[bytes]],
         timing: Timing,
         show: Callable[[Event | None], None],
         limit: float,
     ) -> None:
         self.reader = Reader()
-        self._main, self._tail, self._timing, self._show = main, tail, timing, show
+        self._main, self._outputs, self._timing, self._show = main, outputs, timing, show
         self._start = self._heard = time.monotonic()
         self._limit = limit
 
-    def read_on(self) -> None:
+    def read_on(self, seconds: float = LOOK) -> None:
         """Read what the log holds by now and show it."""
-        while data := self._tail.read(1 << 20):
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and (data := self._outputs[0].read(1 << 20)):
             for event in self.reader.feed(data):
                 self._heard = time.monotonic()
                 self._show(event)
@@ -67,4 +74,6 @@ class Watch:
             return "no_init"
         if facts.finished and now - self._heard > self._timing.result_grace:
             return "after_result"
+        if sum(os.fstat(file.fileno()).st_size for file in self._outputs) > MAX_OUTPUT:
+            return "flood"
         return "auth" if facts.auth_retries >= AUTH_RETRIES else None

@@ -299,6 +299,25 @@ def test_time_limit_tells_the_next_iteration(project: Project) -> None:
     assert "time limit" in json.loads((project.session / "n.json").read_text())["previous"]["note"]
 
 
+@pytest.mark.parametrize("stream", [1, 2])
+def test_a_flood_of_output_is_ended(project: Project, stream: int) -> None:
+    """A hole of a gigabyte in the log stands for it, and takes no room."""
+    flood = f"os.ftruncate({stream}, 1 << 30); os.lseek({stream}, 0, 2)\nos.write({stream}, b'x')\n"
+    project.script(flood + "time.sleep(60)", "signal('blocked', reason='x')")
+    began = time.monotonic()
+    assert project.run(task="t").returncode == 3
+    assert time.monotonic() - began < 30
+    assert project.outcomes() == ["crash", "blocked"]
+    assert "gigabyte" in project.history("iteration")[0]["note"]
+
+
+def test_a_flood_switches_no_limit_off(project: Project) -> None:
+    """It is written faster than it can be read: the looks at the clock must come between."""
+    project.script("b = b'{}\\n' * 20000\nwhile True: os.write(1, b); time.sleep(0.002)", DONE)
+    ended = project.run("--timeout", "1.5", task="t")
+    assert (ended.returncode, project.outcomes()) == (0, ["timeout", "done"])
+
+
 @pytest.mark.parametrize(
     ("error", "status", "outcome", "code"),
     [

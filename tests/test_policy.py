@@ -208,6 +208,8 @@ TRANSIENT = [
         "timeout")),
     Row("no init", facts(ended="no_init", run=events.Facts()), "crash", delay=30,
         says="did not start"),
+    Row("a flood of output", facts(ended="flood", run=UNFINISHED, code=-15), "crash", delay=30,
+        says="gigabyte"),
     Row("ended without a result", facts(run=UNFINISHED, code=-9), "crash", delay=30,
         says="without a result (exit code -9)"),
     Row("crashes double the pause", facts(run=UNFINISHED), "crash", past=past("crash", "crash"),
