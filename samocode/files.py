@@ -9,6 +9,7 @@ import stat
 from pathlib import Path
 
 MAX_BYTES = 1 << 20  # of a text the loop reads whole; people and children write far less
+MAX_END = 1 << 16  # of a command's output: it goes into the record, and one line may be all of it
 
 
 class Unreadable(Exception):
@@ -48,6 +49,13 @@ def read_any(path: Path, limit: int = 1 << 30) -> bytes:
         return read(path, limit) or b""
     except Unreadable:
         return b""
+
+
+def last_lines(path: Path, count: int) -> list[str]:
+    """The end of a log of any size: at most `count` lines, of at most MAX_END bytes."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - MAX_END))
+        return file.read(MAX_END).decode("utf-8", "replace").splitlines()[-count:]
 
 
 def read_text(path: Path, limit: int = MAX_BYTES) -> str | None:

@@ -175,7 +175,7 @@ class Iterations:
         if code == 0:
             return None
         how = f"exit code {code}" if code is not None else "ended at the time limit"
-        lines = log.read_text(errors="replace").splitlines()[-VERIFY_LINES:]
+        lines = files.last_lines(log, VERIFY_LINES)
         return "\n".join([*lines, f"({verify}: {how})"])
 
     def _record(self, decision: Decision, facts: Facts, number: int, log: Path) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from samocode import __version__, claude, processes
+from samocode import __version__, claude, files, processes
 from samocode.config import Settings
 from samocode.errors import UserError
 from samocode.session import Session
@@ -58,7 +58,7 @@ def _run_setup(
     )
     session.history.append("setup", exit=code)
     if code != 0 and not stop.requested:
-        end = "\n".join(log.read_text(errors="replace").splitlines()[-SETUP_LINES:])
+        end = "\n".join(files.last_lines(log, SETUP_LINES))
         how = f"exit code {code}" if code is not None else "the time limit"
         raise UserError(
             f"SETUP ended with {how} (log: {log}). Mend it in .samocode, then go on.\n{end}",

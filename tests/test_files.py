@@ -64,6 +64,24 @@ def test_the_limit(tmp_path: Path) -> None:
         files.read(tmp_path / "x", 4)
 
 
+@pytest.mark.parametrize(
+    ("text", "end"),
+    [
+        ("", []),
+        ("a\nb\nc\n", ["b", "c"]),
+        ("a\nb\nc", ["b", "c"]),
+        ("é" * files.MAX_END, ["é" * (files.MAX_END // 2)]),
+    ],
+)
+def test_the_last_lines(tmp_path: Path, text: str, end: list[str]) -> None:
+    path = tmp_path / "log"
+    path.write_text(text)
+    assert files.last_lines(path, 2) == end
+    with path.open("ab") as file:  # of any size: a hole takes no room
+        file.truncate(1 << 36)
+    assert [len(line) for line in files.last_lines(path, 2)] == [files.MAX_END]
+
+
 def test_absence_is_none(tmp_path: Path) -> None:
     assert files.read(tmp_path / "nothing") is None
     assert files.read_text(tmp_path / "no folder" / "nothing") is None

@@ -498,6 +498,19 @@ def test_a_failing_setup_blocks(project: Project) -> None:
     assert project.run().returncode == 0
 
 
+@pytest.mark.parametrize("key", ["SETUP", "VERIFY"])
+def test_one_long_line_of_a_command_does_no_harm(project: Project, key: str) -> None:
+    """It would go into the record, which has a size that nothing reads beyond."""
+    project.configure(**{key: "head -c 9000000 /dev/zero; false"})
+    blocked = "signal('blocked', reason='x')"
+    project.script("signal('continue', phase='planning')", "plan()", TO_DONE, DONE, default=blocked)
+    ended = project.run("--yes", task="t")
+    assert ended.returncode == 3 and len(ended.stdout) < 1e6
+    record = sum(path.stat().st_size for path in project.session.glob("_*"))
+    assert record < 2e6
+    assert (key == "VERIFY") is ("verify_failed" in project.outcomes())
+
+
 def test_tampering_is_put_right_and_blocks(project: Project) -> None:
     project.script(
         "(SESSION / '_history.jsonl').write_text(''); (SESSION / '_task.md').unlink();"
