@@ -17,7 +17,7 @@ STATUS = [
     "-z",
     "--no-renames",
     "--untracked-files=no",
-    "--ignore-submodules=none",
+    "--ignore-submodules=untracked",
 ]
 TIMEOUT = 300  # seconds; a worktree of a very large repository takes minutes
 LOCATION_VARIABLES = (

@@ -287,6 +287,22 @@ def test_each_kind_of_change_is_seen(repo: Path, tree: Worktree, script: str) ->
     assert at(repo).state(tree.path).changes_since(before) == ("a.py",)
 
 
+def test_a_submodule_changes_as_the_rest_does(tmp_path: Path, repo: Path) -> None:
+    """An untracked file inside is no change (a build log, a cache); an edit or a commit is."""
+    inner, local = tmp_path / "inner", ("-c", "protocol.file.allow=always")
+    git("clone", "-q", str(repo), str(inner), cwd=tmp_path)
+    git(*local, "submodule", "--quiet", "add", str(inner), "lib", cwd=repo)
+    git("commit", "-qm", "lib", cwd=repo)
+    (repo / "lib" / "build.log").write_text("x")
+    before = at(repo).state(repo)
+    assert before.dirty == {}
+    commit(repo / "lib", "a.py", "z")
+    assert at(repo).state(repo).changes_since(before) == ("lib",)
+    git("reset", "-q", "--hard", "HEAD^", cwd=repo / "lib")
+    (repo / "lib" / "a.py").write_text("y")
+    assert at(repo).state(repo).changes_since(before) == ("lib",)
+
+
 def test_a_worktree_that_git_cannot_read(repo: Path, tree: Worktree) -> None:
     shutil.rmtree(tree.path)
     with pytest.raises(UserError, match="git cannot read the worktree") as raised:
