@@ -179,7 +179,7 @@ def stop_text(session: Session, code: Exit, why: str, go_on: str) -> str:
     if code == Exit.WAITING:
         lines[2:] = ["", questions_text(session), "", how_to_answer(session, terminal=False)]
     if code == Exit.DONE:
-        lines += done_lines(session)
+        lines += left_out(session) + done_lines(session)
     lines.append(
         f"{past.iterations} iteration{'s' * (past.iterations != 1)}, {cost}, {_elapsed(past)}."
     )
@@ -196,6 +196,13 @@ def to_go_on(command: str, blocked: bool) -> str:
     """The line with the command that goes on."""
     hint = ' (add --task "your decision" if it needs one)' if blocked else ""
     return f"To go on{hint}: {command}"
+
+
+def left_out(session: Session) -> list[str]:
+    """The files that a merge of the branch does not bring: forgotten, or made by the tests."""
+    names = session.untracked()
+    more = f" and {len(names) - 10} more" if len(names) > 10 else ""
+    return [f"Not in any commit: {', '.join(names[:10])}{more}", ""] if names else []
 
 
 def done_lines(session: Session) -> list[str]:

@@ -477,6 +477,16 @@ def test_verify_runs_before_done(project: Project) -> None:
     assert noted["phase"] == "implementation" and "VERIFY failed" in noted["previous"]["note"]
 
 
+def test_done_names_what_is_in_no_commit(project: Project) -> None:
+    """A child forgot `git add`: the branch does not work without that file."""
+    made = "[Path('new%02d.py' % n).write_text('x') for n in range(12)]; commit('a.py', 'x');"
+    project.script("signal('continue', phase='planning')", "plan()", made + TO_DONE, default=DONE)
+    ended = project.run("--yes", task="t")
+    assert ended.returncode == 0
+    assert "Not in any commit: new00.py, new01.py" in ended.stdout
+    assert "new09.py and 2 more\n" in ended.stdout
+
+
 def test_setup_runs_once(project: Project) -> None:
     project.configure(SETUP="echo x >> ../../ran")
     project.script(CONTINUE, DONE)
