@@ -234,6 +234,7 @@ def _git(cwd: Path, environ: Mapping[str, str], *args: str) -> subprocess.Comple
             text=True,
             errors="surrogateescape",
             stdin=subprocess.DEVNULL,
+            start_new_session=True,  # a terminal's Ctrl-C is the loop's to answer, not git's
             timeout=TIMEOUT,
             check=False,
         )

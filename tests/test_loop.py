@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -396,6 +399,27 @@ def test_ctrl_c_once_after_this_iteration(project: Project) -> None:
     printed = end(loop, signal.SIGINT)
     assert loop.returncode == 130 and project.outcomes() == ["continue"], printed
     assert project.run().returncode == 0
+
+
+@pytest.mark.parametrize("word", ["add", "status"])
+def test_ctrl_c_while_git_runs(project: Project, word: str) -> None:
+    """A terminal sends it to all that runs in it: git's end by it was reported as a fault."""
+    there, slow = project.folder / "there", project.folder / "bin" / "git"
+    slow.parent.mkdir()
+    waits = f'case " $* " in *" {word} "*) [ -e {there} ] || {{ >{there}; sleep 1; }};; esac'
+    slow.write_text(f'#!/bin/sh\n{waits}\nexec {shutil.which("git")} "$@"\n')
+    slow.chmod(0o755)
+    project.extra = {"PATH": f"{slow.parent}:{os.environ['PATH']}"}
+    project.script(default=CONTINUE)
+    loop = subprocess.Popen(
+        project.command("--task", "t"), env=project.environ(), cwd=project.folder, text=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )  # fmt: skip
+    wait_for(there.exists)
+    os.killpg(loop.pid, signal.SIGINT)
+    printed = loop.communicate(timeout=30)[0]
+    assert loop.returncode == 130 and "Stopped by you" in printed, printed
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 143)])
