@@ -30,11 +30,12 @@ repository."""
 @dataclass(frozen=True)
 class Worktree:
     """Where a session's code lives: `path` on `branch`, cut from the commit or branch named by
-    `base`."""
+    `base`, which was `commit` when the session was made (None: it was not recorded then)."""
 
     path: Path
     branch: str
     base: str
+    commit: str | None = None
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,11 @@ class Repository:
 
     def _has(self, ref: str) -> bool:
         return self.call("rev-parse", "-q", "--verify", ref) is not None
+
+    def commit(self, name: str) -> str | None:
+        """The hash of the commit that a branch or a hash names, None when there is none."""
+        found = self.call("rev-parse", "-q", "--verify", f"{self.full(name)}^{{commit}}")
+        return found.strip() if found else None
 
     def ignores(self, path: Path) -> bool:
         """Whether git does not see this path (outside the repository, or ignored)."""

@@ -82,7 +82,7 @@ def fold(past: Past, line: Mapping[str, Any]) -> Past:
 
 def _session(past: Past, line: Mapping[str, Any]) -> Past:
     where = line.get("branch")
-    tree = Worktree(Path(line["path"]), line["branch"], line["base"]) if where else None
+    tree = Worktree(Path(line["path"]), where, line["base"], line.get("commit")) if where else None
     return replace(past, worktree=tree, started=line.get("t"))
 
 

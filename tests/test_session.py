@@ -16,6 +16,7 @@ import pytest
 
 from samocode import files, questions, sessions, snapshot, task
 from samocode.errors import UserError
+from samocode.history import FILE as HISTORY
 from samocode.history import local_now
 from samocode.project import Project as Settings
 from samocode.session import Session, open_session
@@ -439,3 +440,33 @@ def test_two_starts_of_one_new_session(project: Project) -> None:
     assert all(loop.returncode in (0, 2) for loop in loops), printed
     assert not any("Traceback" in text for text in printed), printed
     assert len(list((project.folder / "sessions").iterdir())) == 1
+
+
+def test_another_projects_session_is_left_alone(project: Project, tmp_path: Path) -> None:
+    """Two projects with one SESSIONS: the second one's words must not go into the first one's."""
+    assert project.run("--max-iterations", "0", task="for A").returncode == 0
+    before = {name: (project.session / name).read_bytes() for name in ("_task.md", HISTORY)}
+    other = tmp_path / "other"
+    other.mkdir()
+    git("init", "-q", cwd=other)
+    git("commit", "-q", "--allow-empty", "-m", "Other", cwd=other)
+    shutil.rmtree(project.worktree)
+    project.configure(MAIN_REPO=str(other))
+    for args in ((), ("--max-iterations", "0")):
+        for words in ("for B", None):
+            refused = project.run(*args, task=words)
+            assert refused.returncode == 2 and "of another repository" in refused.stderr
+    assert {name: (project.session / name).read_bytes() for name in before} == before
+    assert not project.worktree.exists()
+
+
+def test_a_session_without_its_commit_on_record_goes_on(session: Session) -> None:
+    """Made before that was recorded."""
+    history = session.folder / HISTORY
+    first, *more = history.read_text().splitlines(keepends=True)
+    line = json.loads(first)
+    assert line.pop("commit") == git("rev-parse", "main", cwd=session.project.main_repo)
+    history.write_text(json.dumps(line) + "\n" + "".join(more))
+    again = open_session(session.project, session.folder, os.environ)
+    assert again.worktree and again.worktree.commit is None
+    assert "on new branch" in (again.ensure_worktree() or "")
