@@ -113,6 +113,12 @@ def _new_worktree(project: Project, name: str, environ: Mapping[str, str]) -> Wo
     base = repository.base(project.base_branch)
     path = project.worktrees.resolve() / name
     tree = Worktree(path, f"samocode/{name}", base, repository.commit(base))
+    place = repository.prefix.rstrip("/")
+    if place and repository.call("cat-file", "-e", f"{repository.full(base)}:{place}") is None:
+        raise UserError(
+            f"{place} is not in {base}, where the session would start: commit that folder there, "
+            "or set MAIN_REPO to the repository's top."
+        )
     worktrees.check_free(repository, tree)
     return tree
 

@@ -117,7 +117,7 @@ def test_create(place: Settings, session: Session) -> None:
     assert not place.worktrees.exists(), "the worktree is made under the lock"
 
 
-@pytest.mark.parametrize("trouble", ["no commit", "no identity", "path", "branch", "base"])
+@pytest.mark.parametrize("trouble", ["no commit", "no identity", "path", "branch", "base", "sub"])
 def test_create_is_all_or_nothing(
     tmp_path: Path, place: Settings, session: Session, trouble: str
 ) -> None:
@@ -134,6 +134,9 @@ def test_create_is_all_or_nothing(
         (place.worktrees / name).mkdir(parents=True)
     elif trouble == "branch":
         git("branch", f"samocode/{name}", cwd=repo)
+    elif trouble == "sub":
+        (repo / "sub").mkdir()
+        place = replace(place, main_repo=repo / "sub")
     else:
         place = replace(place, base_branch="nope")
     with pytest.raises(UserError) as raised:
@@ -141,6 +144,20 @@ def test_create_is_all_or_nothing(
     assert raised.value.exit_code == 2
     assert list(place.sessions.iterdir()) == []
     assert git("worktree", "list", cwd=repo).count("\n") == 0
+
+
+def test_a_folder_that_is_committed_after_all(place: Settings) -> None:
+    """The branch is cut from the base only when MAIN_REPO's folder is there."""
+    sub = replace(place, main_repo=place.main_repo / "sub dir")
+    sub.main_repo.mkdir()
+    (sub.main_repo / "b.py").touch()
+    with pytest.raises(UserError, match="sub dir is not in main, where"):
+        sessions.create(sub, "work", {"task": "t"}, os.environ)
+    git("add", ".", cwd=place.main_repo)
+    git("commit", "-qm", "sub", cwd=place.main_repo)
+    found = open_session(sub, sessions.create(sub, "work", {"task": "t"}, os.environ), os.environ)
+    found.ensure_worktree()
+    assert (found.cwd / "b.py").is_file()
 
 
 def test_a_failed_create_leaves_no_session(place: Settings) -> None:
