@@ -119,3 +119,24 @@ def test_a_damaged_history_is_not_the_childs_to_mend(project: Project) -> None:
     )
     assert project.run(task="t").returncode == 0
     assert (project.session / "code.txt").read_text() == "1"
+
+
+def test_files_that_are_not_in_the_worktree_are_counted(project: Project) -> None:
+    """New ones too; not what Samocode has there itself, nor what is ignored."""
+    project.script(DONE)
+    settings = {"MAIN_REPO": ".", "WORKTREES": "worktrees", "SESSIONS": "sessions"}
+    (project.repo / ".samocode").write_text("".join(f"{k}={v}\n" for k, v in settings.items()))
+    (project.repo / "sessions").mkdir()
+    (project.repo / "sessions" / "old.md").touch()
+    for name, said in (("one", False), ("two", True)):
+        if said:
+            (project.repo / "src").mkdir()
+            (project.repo / "src" / "login.py").touch()
+            (project.repo / "__pycache__").mkdir()
+            (project.repo / "__pycache__" / "x.pyc").touch()
+            (project.repo / "a.py").write_text("changed")
+        project.name = name
+        ended = project.run("--config", str(project.repo), task="t")
+        assert ended.returncode == 0, ended.stderr
+        assert ("new files of MAIN_REPO are not in it (2 files)" in ended.stdout) == said
+        assert ("are not in it" in ended.stdout) == said
