@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -14,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TextIO
 
+from samocode import worktrees
 from samocode.claude import Run
 from samocode.decision import Decision, Exit
 from samocode.events import Event, content
@@ -202,17 +202,15 @@ def done_lines(session: Session) -> list[str]:
     """Branch, commits, change, how to merge and how to archive."""
     if session.worktree is None or session.repository is None:
         return [f"Research only; the documents are in {session.folder}", ""]
-    tree, top = session.worktree, shlex.quote(str(session.repository.top))
+    tree = session.worktree
     commits, stat = session.repository.story(tree)
     if not commits:
         return [f"No commits on {tree.branch}; the documents are in {session.folder}", ""]
-    base = tree.base.removeprefix("origin/")
     return [
         f"Branch {tree.branch} in {tree.path}",
         commits,
         stat,
-        f"Merge:   git -C {top} switch {shlex.quote(base)} && git -C {top} merge "
-        f"{shlex.quote(tree.branch)}",
+        f"Merge:   {worktrees.merge(session.repository, tree)}",
         f"Archive: /session-archive {session.name} in Claude Code",
         "",
     ]
