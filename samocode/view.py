@@ -22,6 +22,7 @@ from samocode.past import Past
 from samocode.session import LOGS, OVERVIEW, QA, Session
 from samocode.sessions import is_running
 
+RAISED = "--max-cost N"  # in the command to go on: how much more it may cost is the person's choice
 WIDTH = 110  # columns of a live line
 TOOL_INPUTS = (
     "command",
@@ -194,7 +195,8 @@ def stop_text(session: Session, code: Exit, why: str, go_on: str) -> str:
 
 def to_go_on(command: str, blocked: bool) -> str:
     """The line with the command that goes on."""
-    hint = ' (add --task "your decision" if it needs one)' if blocked else ""
+    hint = ", raise the limit" if RAISED in command else ""
+    hint += ' (add --task "your decision" if it needs one)' if blocked else ""
     return f"To go on{hint}: {command}"
 
 

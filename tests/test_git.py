@@ -374,6 +374,8 @@ def test_each_kind_of_change_is_seen(repo: Path, tree: Worktree, script: str) ->
 
 def test_a_worktree_that_git_cannot_read(repo: Path, tree: Worktree) -> None:
     shutil.rmtree(tree.path)
+    with pytest.raises(UserError, match=r"cannot read the worktree .*: git -C '.*/w x' status"):
+        at(repo).state(tree.path.with_name("w x"))
     with pytest.raises(UserError, match="git cannot read the worktree") as raised:
         at(repo).state(tree.path)
     assert raised.value.exit_code == 3

@@ -80,9 +80,23 @@ def test_done_on_another_branch_is_sent_back(project: Project) -> None:
 
 def test_the_command_to_go_on_keeps_the_limits(project: Project) -> None:
     project.script("signal('continue')")
-    ended = project.run("--max-cost", "0.2", "--model", "haiku", "--timeout", "77", task="t")
+    limits = ("--max-cost", "7", "--max-iterations", "1")
+    ended = project.run(*limits, "--model", "haiku", "--timeout", "77", task="t")
     assert ended.returncode == 5
-    assert "--model haiku --timeout 77.0 --max-cost 0.2" in ended.stdout
+    assert "--model haiku --timeout 77.0 --max-iterations 1 --max-cost 7.0\n" in ended.stdout
+
+
+@pytest.mark.parametrize("flag", [True, False])
+def test_a_cost_limit_is_raised_by_the_person(project: Project, flag: bool) -> None:
+    """The command with the same limit would stop again at once."""
+    project.script("signal('continue')")
+    project.extra = {} if flag else {"SAMOCODE_MAX_COST": "0.2"}
+    ended = project.run(*(("--max-cost", "0.2") if flag else ()), task="t")
+    assert ended.returncode == 5
+    for text in (ended.stdout, project.run("--max-iterations", "0", "--max-cost", "0.2").stdout):
+        line = next(line for line in text.splitlines() if line.startswith("To go on"))
+        assert line.startswith("To go on, raise the limit: ")
+        assert line.endswith("-work --max-cost N") and line.count("--max-cost") == 1
 
 
 def test_a_claude_of_another_machine_is_a_crash_with_its_reason(project: Project) -> None:
