@@ -2,6 +2,7 @@
 # Sets Samocode up: .venv in this folder, and a link for every command in Claude's commands folder.
 # It never overwrites anything. bash 3.2 (macOS) is enough. tests/run reads it for find_python.
 set -euo pipefail
+unset CDPATH # with it, cd may go elsewhere and say so
 
 usage() {
     cat <<'END'

@@ -102,6 +102,13 @@ def test_without_python_it_says_where_to_get_one(bare: Machine) -> None:
     assert names(bare.home) == set()
 
 
+def test_cdpath_leads_nowhere(bare: Machine) -> None:
+    folder = bare.clone.parent
+    script = bare.clone.relative_to(folder) / "install.sh"
+    done = bare.knowing(CDPATH=f"/:{folder}").install(script=script, cwd=folder)
+    assert f"in {bare.clone}/.env\n" in done.stderr
+
+
 def test_a_python_that_is_too_old_is_no_python(bare: Machine) -> None:
     bare.executable("python3", f"""exec "{sys.executable}" -c 'import sys; sys.exit(1)'""")
     assert "No Python 3.11 or newer was found" in bare.install().stderr
