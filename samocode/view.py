@@ -154,7 +154,8 @@ def status(session: Session, go_on: str) -> str:
         if past.approved
         else "Plan:      none approved",
         f"Notebook:  {session.folder / OVERVIEW}",
-        f"Logs:      {_size(session.folder / LOGS)} in {LOGS}/; delete them as you like",
+        f"Logs:      {_size(session.folder / LOGS)} in {LOGS}/; delete .jsonl and .stderr as you "
+        "like",
     ]
     if past.last:
         lines.append(f"Last:      iteration {past.last.n} {past.last.phase}: {past.last.outcome}")
