@@ -1,8 +1,6 @@
 #!/usr/bin/env python3
 """Samocode: options -> session -> (gate, spawn, read, decide, record) until a stop."""
 
-from __future__ import annotations
-
 from samocode.clone import need_python
 
 need_python()  # before the imports below, which need what it looks for
@@ -163,7 +161,8 @@ class Loop:
             if self.stop.requested:
                 how = "you" if self.stop.exit_code == Exit.INTERRUPTED else "a signal"
                 return self.messenger.stop(Exit(self.stop.exit_code), f"Stopped by {how}.")
-            if capped := policy.before_spawn(self.session.history.past, self.limits):
+            capped = policy.before_spawn(self.session.history.past, self.limits)
+            if capped:
                 return self.messenger.stop(Exit.LIMIT, capped.why)
             decision = self.iterate()
             if decision.action == "stop":
@@ -182,7 +181,8 @@ class Loop:
 
     def iterate(self) -> Decision:
         """One iteration, shown."""
-        if not self.session.cwd.is_dir() and (done := self.session.ensure_worktree()):
+        done = None if self.session.cwd.is_dir() else self.session.ensure_worktree()
+        if done:
             self.view.say(done)
         if self.session.restore_overview():
             self.view.say("_overview.md was missing or empty: the skeleton is back.")

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -181,6 +182,19 @@ def test_a_file_where_the_folder_should_be_is_told(machine: Machine) -> None:
     assert done.returncode == 1
     assert f"{machine.home}/.claude could not be made" in done.stderr
     assert tree(machine.home) == {".claude": "not a folder"}
+
+
+def test_a_python_without_the_packages_is_told_what_to_run(tmp_path: Path) -> None:
+    clone = tmp_path / "my clone"
+    shutil.copytree(ROOT / "samocode", clone / "samocode")
+    shutil.copy(ROOT / "main.py", clone)
+    words = [sys.executable, "-S", str(clone / "main.py"), "--version"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "samocode: it needs packages that this python lacks (dotenv, requests). "
+        f"Run: '{clone}/install.sh'\n"
+    )
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
