@@ -146,7 +146,11 @@ class Loop:
         self.messenger.hello()
         done = self.session.history.past.done
         recovered = self.recover()
-        new = task.take(self.session, texts)
+        known = task.take(self.session, texts)
+        new = len(known) < len(texts)
+        if known and self.session.history.past.iteration:
+            words = " and ".join(f"--{kind}" for kind in known)
+            self.view.say(f"The words of {words} stand in _task.md already: not added again.")
         if done is not None and not new:
             self.view.say(f"This session is done: {done}\nA new --task opens a new round.")
             return Exit.DONE
@@ -177,6 +181,8 @@ class Loop:
             return None
         outcome = ended.decision.outcome
         self.view.say(f"Iteration {ended.number} was left by a killed loop: {outcome}.")
+        for line in ended.said:
+            self.view.say(f"   _qa.md: {line}")
         return ended.decision
 
     def iterate(self) -> Decision:

@@ -246,7 +246,7 @@ def test_every_text_on_record_stands_in_the_task_file(session: Session) -> None:
     """Killed between the two writes: the record has it, the file gets it at the next start."""
     file = session.folder / "_task.md"
     before = file.read_bytes()
-    assert task.add(session, "task", "a second\ntask")
+    task.add(session, "task", "a second\ntask")
     whole = file.read_bytes()
     file.write_bytes(before)
     again = open_session(session.project, session.folder, os.environ)
@@ -259,19 +259,56 @@ def test_every_text_on_record_stands_in_the_task_file(session: Session) -> None:
 
 
 def test_the_same_words_are_no_news(session: Session) -> None:
+    """They are the command of old, given again; a dive in the task's words is a dive."""
     before = (session.folder / "_task.md").read_bytes()
-    assert not task.add(session, "task", " the täsk\n")
+    assert task.take(session, {"task": " the täsk\n"}) == ("task",)
     assert (session.folder / "_task.md").read_bytes() == before
-    assert task.add(session, "dive", "the task")
+    assert task.take(session, {"task": "the täsk", "dive": "the täsk"}) == ("task",)
+    assert kinds(session) == ["task", "dive"]
+    worked(session)
+    assert task.take(session, {"task": "yes"}) == ()
+    worked(session)
+    assert task.take(session, {"task": "yes"}) == ("task",)
+    assert task.take(session, {"dive": "the täsk"}) == ("dive",)
+
+
+def test_a_decision_may_be_the_same_as_the_last_one(session: Session) -> None:
+    """Blocked twice, and twice "yes, go on" is the answer; the task itself decides nothing."""
+    worked(session)
+    for _ in range(2):
+        session.history.append("stop", exit=3, why="which?")
+        assert task.take(session, {"task": "the täsk"}) == ("task",)
+        assert task.take(session, {"task": "yes, go on"}) == ()
+        session.history.append("start")
+        assert task.take(session, {"task": "yes, go on"}) == ("task",)
+        assert "end of _task.md" in session.history.past.notes[-1]
+        worked(session)
+    assert kinds(session) == ["task", "note", "note"]
 
 
 def test_a_note_only_once_work_began(session: Session) -> None:
-    task.add(session, "dive", "before")
-    session.history.append(
-        "iteration", n=1, phase="investigation", outcome="continue", next="investigation"
-    )
-    task.add(session, "task", "after")
-    assert [kind for _, kind, _ in session.history.past.texts] == ["task", "dive", "note"]
+    task.take(session, {"dive": "before"})
+    worked(session)
+    task.take(session, {"task": "after"})
+    assert kinds(session) == ["task", "dive", "note"]
+
+
+def test_both_texts_open_a_new_round(session: Session) -> None:
+    """A dive and a task: the second one is no note to the first."""
+    worked(session, outcome="done", summary="s")
+    task.take(session, {"dive": "look", "task": "build"})
+    assert kinds(session) == ["task", "dive", "task"] and session.history.past.round == 2
+
+
+def kinds(session: Session) -> list[str]:
+    return [kind for _, kind, _ in session.history.past.texts]
+
+
+def worked(session: Session, outcome: str = "continue", **more: str) -> None:
+    """One iteration more is on record."""
+    n = session.history.past.iteration + 1
+    phase = "investigation"
+    session.history.append("iteration", n=n, phase=phase, outcome=outcome, next=phase, **more)
 
 
 # What a child must not change
