@@ -2,6 +2,7 @@
 # Sets Samocode up: .venv in this folder, and a link for every command in Claude's commands folder.
 # It never overwrites anything. bash 3.2 (macOS) is enough. tests/run reads it for find_python.
 set -euo pipefail
+unset CDPATH # with it, cd may go elsewhere and say so
 
 usage() {
     cat <<'END'
@@ -122,12 +123,21 @@ link() {
     ln -s "$source" "$name"
 }
 
+# Whether link $1 is this clone's; or was, where the clone lay before it was moved, and leads nowhere.
+is_own() {
+    local target place
+    target=$(readlink "$1")
+    place=${target%/commands/"$(basename "$1")"}
+    [ "$place" != "$target" ] || return 1
+    [ "$place" = "$clone" ] || { [ ! -e "$1" ] && grep -Fqxs -- "clone $place" "$made"; }
+}
+
 # Remove this script's links from folder $1; with "stale", only those whose command is gone.
 remove_links() {
     local name
     for name in "$1"/*.md; do
         [ -L "$name" ] || continue
-        [ "$(readlink "$name")" = "$clone/commands/$(basename "$name")" ] || continue
+        is_own "$name" || continue
         if [ "${2:-}" = stale ] && [ -e "$name" ]; then continue; fi
         rm "$name"
         say "Removed $name"
@@ -138,6 +148,7 @@ link_commands() {
     local source linked=0 left=0 gone=""
     make_folder "$folder"
     remember "links $folder"
+    remember "clone $clone"
     remove_links "$folder" stale
     for source in "$clone"/commands/*.md; do
         [ -f "$source" ] || die "$clone/commands is empty: this clone is not complete."

@@ -1,8 +1,6 @@
 #!/usr/bin/env python3
 """Samocode: options -> session -> (gate, spawn, read, decide, record) until a stop."""
 
-from __future__ import annotations
-
 from samocode.clone import need_python
 
 need_python()  # before the imports below, which need what it looks for
@@ -148,7 +146,11 @@ class Loop:
         self.messenger.hello()
         done = self.session.history.past.done
         recovered = self.recover()
-        new = task.take(self.session, texts)
+        known = task.take(self.session, texts)
+        new = len(known) < len(texts)
+        if known and self.session.history.past.iteration:
+            words = " and ".join(f"--{kind}" for kind in known)
+            self.view.say(f"The words of {words} stand in _task.md already: not added again.")
         if done is not None and not new:
             self.view.say(f"This session is done: {done}\nA new --task opens a new round.")
             return Exit.DONE
@@ -163,7 +165,8 @@ class Loop:
             if self.stop.requested:
                 how = "you" if self.stop.exit_code == Exit.INTERRUPTED else "a signal"
                 return self.messenger.stop(Exit(self.stop.exit_code), f"Stopped by {how}.")
-            if capped := policy.before_spawn(self.session.history.past, self.limits):
+            capped = policy.before_spawn(self.session.history.past, self.limits)
+            if capped:
                 return self.messenger.stop(Exit.LIMIT, capped.why)
             decision = self.iterate()
             if decision.action == "stop":
@@ -178,11 +181,14 @@ class Loop:
             return None
         outcome = ended.decision.outcome
         self.view.say(f"Iteration {ended.number} was left by a killed loop: {outcome}.")
+        for line in ended.said:
+            self.view.say(f"   _qa.md: {line}")
         return ended.decision
 
     def iterate(self) -> Decision:
         """One iteration, shown."""
-        if not self.session.cwd.is_dir() and (done := self.session.ensure_worktree()):
+        done = None if self.session.cwd.is_dir() else self.session.ensure_worktree()
+        if done:
             self.view.say(done)
         if self.session.restore_overview():
             self.view.say("_overview.md was missing or empty: the skeleton is back.")

@@ -1,10 +1,9 @@
 """Where this copy of Samocode lies, and the environment it was started in."""
 
-from __future__ import annotations
-
 import importlib.util
 import io
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -16,17 +15,18 @@ ENV_FILE = CLONE / ".env"
 
 def need_python() -> None:
     """Go on with the clone's .venv when this python is too old or lacks a package; or exit, saying
-    what to run."""
+    what to run. Python 3.6 reads this file and main.py: a test holds their syntax to it."""
     lacks = [name for name in ("dotenv", "requests") if importlib.util.find_spec(name) is None]
-    if sys.version_info >= (3, 11) and not lacks:
+    fits = sys.version_info >= (3, 11)
+    if fits and not lacks:
         return
     own = CLONE / ".venv" / "bin" / "python"
     if own.exists() and sys.prefix != str(CLONE / ".venv"):
         os.execv(own, [str(own), *sys.argv])  # noqa: S606 - this program again, with the python it needs
-    what = (
-        f"packages that this python lacks ({', '.join(lacks)})" if lacks else "Python 3.11 or newer"
-    )
-    print(f"samocode: it needs {what}. Run: {CLONE / 'install.sh'}", file=sys.stderr)
+    packages = f"packages that this python lacks ({', '.join(lacks)})"
+    what = packages if fits else "Python 3.11 or newer"
+    install = shlex.quote(str(CLONE / "install.sh"))
+    print(f"samocode: it needs {what}. Run: {install}", file=sys.stderr)
     sys.exit(2)
 
 
@@ -44,6 +44,6 @@ def open_streams() -> None:
             stream.reconfigure(errors="replace")
 
 
-def environment() -> dict[str, str]:
+def environment() -> "dict[str, str]":
     """A copy of the process's environment: the one place that reads it."""
     return dict(os.environ)

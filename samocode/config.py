@@ -1,6 +1,7 @@
 """Settings from flags, environment, .env and .samocode, checked together: all problems at once."""
 
 import os
+import shlex
 import shutil
 import stat
 from collections.abc import Callable, Iterator, Mapping
@@ -152,7 +153,7 @@ def _telegram(values: Values) -> Telegram | None:
 
 def _open_secret(path: Path | None, dotenv: Layer) -> Iterator[str]:
     if path and keys.TOKEN.name in dotenv and kind(path) & (stat.S_IRWXG | stat.S_IRWXO):
-        yield f"{path} holds a bot token and others may read it: chmod 600 {path}"
+        yield f"{path} holds a bot token and others may read it: chmod 600 {shlex.quote(str(path))}"
 
 
 def _denials(mode: str, args: tuple[str, ...]) -> Iterator[str]:

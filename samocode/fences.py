@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 QUESTION = re.compile(r"^#{2,4} \**Q(\d{1,18})\b[*:.) \t]*(.*)$", re.M)
-ANSWER = re.compile(r"^\**Answer\**[ \t]*:\**", re.M | re.I)
+ANSWER = re.compile(r"^ {0,3}\**Answer\**[ \t]*:\**", re.M | re.I)
 FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
 
 
@@ -59,6 +59,7 @@ def _closing(lines: list[str], at: int, mark: str, in_answer: bool) -> int | Non
     for number in range(at + 1, len(lines)):
         if in_answer and QUESTION.match(lines[number]):
             return None
+        in_answer = in_answer or bool(ANSWER.match(lines[number]))
         fence = FENCE.match(lines[number])
         if fence and fence[1].startswith(mark) and not fence[2].strip():
             return number

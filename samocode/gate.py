@@ -22,6 +22,7 @@ from samocode.stop import StopRequest
 from samocode.timing import Timing
 
 Passed = Literal["open", "waiting", "stopped"]
+PASTE = 0.2  # seconds without a byte after which a paste is over
 
 
 @dataclass
@@ -44,10 +45,12 @@ class Gate:
     """File descriptor of the terminal to read answers from, None without one."""
     _prompted: int = field(default=0, init=False)
     _typed: bytes = field(default=b"", init=False)
+    _seen: dict[int, str] = field(default_factory=dict[int, str], init=False)
+    """The blocks as they stood at the last look."""
 
     def passes(self) -> Passed:
         """Collect answers, approvals and lapses until nothing is open; or say why not."""
-        announced = False
+        announced: set[int] = set()
         file = Settled(self.session.folder / QA, self.timing.settle)
         while True:
             if self.stop.requested:
@@ -57,10 +60,11 @@ class Gate:
                 self._update()
                 if not self.session.history.past.open:
                     return "open"
-            if settled and not announced:
+            now = {q.id for q in self.session.history.past.open}
+            if settled and now - announced:  # what opened while one waited is announced as well
                 self._forget_typed()
                 self.on_wait(self.terminal is not None)
-                announced = True
+                announced |= now
             if settled and not self.pause:
                 return "waiting"
             self._listen() if announced else time.sleep(min(self.timing.poll, self.timing.settle))
@@ -84,21 +88,46 @@ class Gate:
         vanished come back."""
         session = self.session
         session.clear_questions()
-        document = session.read_questions()
+        document = session.change_questions(self._as_asked)
         for number, asked in list(session.history.past.asked.items()):
-            found = document.find(number)
-            known = session.history.past.answers.get(number)
-            if found and found.answer is not None and found.answer != known:
-                self._record(asked, found.answer, "file")
-        blocks = [session.recorded(document, n) for n in session.history.past.asked]
+            if found := document.find(number):
+                self._read(asked, found)
+        past = session.history.past
+        begun = {q.id for q in past.open if (b := document.find(q.id)) and b.answer is not None}
+        blocks = [session.recorded(document, n) for n in past.asked if n not in begun]
         missing = [b for b in blocks if _differs(document.find(b.id), b)]
         if missing:
-            session.change_questions(lambda now: reduce(_put, missing, now))
+            document = session.change_questions(lambda now: reduce(_put, missing, now))
             self.say(f"Put back in {QA}: {', '.join(f'Q{q.id}' for q in missing)}")
+        self._seen = {question.id: question.text for question in document.questions}
+
+    def _read(self, asked: Asked, found: questions.Question) -> None:
+        """What the file says of one question: a new or another answer, one struck out, or words in
+        a place where none are looked for."""
+        past, before = self.session.history.past, self._seen.get(asked.id, asked.text)
+        changed = found.text.strip() != before.strip()
+        if found.answer is None and asked.id in past.in_file:
+            self.session.history.append("reopened", id=asked.id)
+            self.say(f"Q{asked.id}: its answer was struck out, so it is open again.")
+        elif found.answer is None and changed and not found.unconfirmed:
+            self.say(f"Q{asked.id} was changed, but nothing stands after its `Answer:`.")
+        elif found.answer is not None and found.answer != past.answers.get(asked.id):
+            first = asked.kind == "approval" and asked.id not in past.answers
+            if not first or not questions.unfinished(found.answer):
+                self._record(asked, found.answer, "file")
+            elif changed:
+                self.say(f"Q{asked.id}: waiting for the rest of: {found.answer[-60:]}")
+
+    def _as_asked(self, document: questions.Document) -> questions.Document:
+        """The file with the questions on record and no others, each with its line `Answer:`. No
+        child runs here: another heading stands in an answer, or somebody wrote over the label."""
+        asked = {n: a.question for n, a in self.session.history.past.asked.items()}
+        whole = questions.joined(document, asked)
+        return questions.Document(whole.preamble, tuple(map(questions.with_label, whole.questions)))
 
     def _record(self, asked: Asked, text: str, by: str) -> None:
         title, took = asked.question.title, None
-        if asked.kind == "approval":
+        if asked.id == self.session.history.past.approval_id:
             took = "a yes" if questions.approves(text) else "a change request"
         # An approval taken back: what stands now was approved, and is the baseline from here on.
         code = self.session.code() if took and self.session.history.past.approved else None
@@ -145,6 +174,11 @@ class Gate:
         line = self._line(self.terminal)
         if line is None:
             return
+        block = self.session.read_questions().find(asked.id) or asked.question
+        if block.answer is not None:  # saved a moment ago, and read once it has settled
+            self.say(f"   Q{asked.id} is answered in {QA} meanwhile: that counts.")
+            self._prompted = 0
+            return
         text = questions.meaning(line) or (
             block.suggested if not line.strip() and asked.kind == "qa" else None
         )
@@ -170,11 +204,29 @@ class Gate:
             if not data:  # end of input: the file is still watched
                 self.terminal = None
             self._typed += data
-        line, newline, rest = self._typed.partition(b"\n")
-        if not newline:
+        if b"\n" not in self._typed:
             return None
-        self._typed = rest
-        return line.decode("utf-8", "replace").strip("\r")
+        typed, self._typed = self._typed + _pasted(terminal), b""
+        return typed.decode("utf-8", "replace").replace("\r", "").strip("\n")
+
+
+def _pasted(terminal: int) -> bytes:
+    """What a paste brought after its first line is part of one answer: "yes" may have a "but"
+    below it. A last line without Enter is given out only by a terminal that does not wait for
+    Enter."""
+    more = b""
+    with contextlib.suppress(termios.error):
+        found = termios.tcgetattr(terminal)
+        eager = [*found[:3], found[3] & ~termios.ICANON, *found[4:]]
+        termios.tcsetattr(terminal, termios.TCSANOW, eager)
+        try:
+            while select.select([terminal], [], [], PASTE)[0] and (
+                data := os.read(terminal, 65536)
+            ):
+                more += data
+        finally:
+            termios.tcsetattr(terminal, termios.TCSANOW, found)
+    return more
 
 
 def _hint(asked: Asked, block: questions.Question) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -33,11 +34,12 @@ CEILING = "GIT_CEILING_DIRECTORIES"
 @dataclass(frozen=True)
 class Worktree:
     """Where a session's code lives: `path` on `branch`, cut from the commit or branch named by
-    `base`."""
+    `base`, which was `commit` when the session was made (None: it was not recorded then)."""
 
     path: Path
     branch: str
     base: str
+    commit: str | None = None
 
 
 @dataclass(frozen=True)
@@ -80,11 +82,16 @@ class Repository:
         if answer is not None and answer.returncode == 0:
             top, _, prefix = answer.stdout.partition("\n")
             return cls(Path(top), prefix.rstrip("\n"), environ)
+        if answer and _git(folder, environ, "rev-parse", "--is-bare-repository").stdout == "true\n":
+            raise UserError(
+                f"MAIN_REPO {folder} is a bare repository: set it to one of its worktrees "
+                f"({typed(folder)} worktree list)."
+            )
         marks = [d for d in (folder, *folder.parents) if (d / ".git").exists()]
         if not marks:
             return None
         why = (
-            answer.stderr.strip().splitlines()[0]
+            " ".join(line.strip() for line in answer.stderr.strip().splitlines() if line.strip())
             if answer and answer.stderr.strip()
             else "git is not installed"
         )
@@ -103,9 +110,10 @@ class Repository:
     def check(self) -> None:
         """UserError unless a worktree can be made and committed in here."""
         if self.call("rev-parse", "--verify", "-q", "HEAD^{commit}") is None:
+            here, there = typed(self.top), self.call("ls-files", "-co", "--exclude-standard")
+            first = f"{here} add -A && {here} commit" if there else f"{here} commit --allow-empty"
             raise UserError(
-                f"MAIN_REPO {self.top} has no commit yet. Run: git -C {self.top} commit "
-                "--allow-empty -m 'First commit'"
+                f"MAIN_REPO {self.top} has no commit yet. Run: {first} -m 'First commit'"
             )
         if self.call("var", "GIT_COMMITTER_IDENT") is None:
             raise UserError(
@@ -140,6 +148,11 @@ class Repository:
     def _has(self, ref: str) -> bool:
         return self.call("rev-parse", "-q", "--verify", ref) is not None
 
+    def commit(self, name: str) -> str | None:
+        """The hash of the commit that a branch or a hash names, None when there is none."""
+        found = self.call("rev-parse", "-q", "--verify", f"{self.full(name)}^{{commit}}")
+        return found.strip() if found else None
+
     def ignores(self, path: Path) -> bool:
         """Whether git does not see this path (outside the repository, or ignored)."""
         if not path.resolve().is_relative_to(self.top.resolve()):
@@ -170,7 +183,7 @@ class Repository:
         return told
 
     def _unreadable(self, cwd: Path) -> UserError:
-        look, mend = f"git -C {cwd} status", f"git -C {self.top} worktree repair"
+        look, mend = f"{typed(cwd)} status", f"{typed(self.top)} worktree repair"
         return UserError(
             f"git cannot read the worktree {cwd}: look at it: {look} (without its .git: {mend})",
             exit_code=3,
@@ -182,8 +195,10 @@ class Repository:
         return tuple(name for name in names.split("\0") if name)
 
     def story(self, worktree: Worktree) -> tuple[str, str]:
-        """(commits since the base, diff --stat against it), as git prints them; for people."""
-        base, branch = self.full(worktree.base), self.full(worktree.branch)
+        """(commits since the base, diff --stat against it), as git prints them; for people. A base
+        that was renamed or deleted meanwhile is the commit that it was."""
+        base = self.commit(worktree.base) or worktree.commit or "HEAD"
+        branch = self.full(worktree.branch)
         commits = self.call("log", "--oneline", "--no-decorate", f"{base}..{branch}") or ""
         stat = self.call("diff", "--stat", f"{base}...{branch}") or ""
         return commits.rstrip(), stat.rstrip()
@@ -203,6 +218,11 @@ class Repository:
         if len(copies) == 2 and self.call("merge-base", "--is-ancestor", *copies) is not None:
             return copies[1]
         return copies[0]
+
+
+def typed(folder: Path) -> str:
+    """How a git command begins that a person is told to run: the path as a shell takes it."""
+    return f"git -C {shlex.quote(str(folder))}"
 
 
 def clean(environ: Mapping[str, str]) -> dict[str, str]:

@@ -46,6 +46,10 @@ class History:
             raise UserError(
                 f"{self.path.parent}: {error}: put the history back to go on."
             ) from error
+        if (last := data.rpartition(b"\n")[2]) and "event" in mapping(parse(last)):
+            data += b"\n"  # an editor left out the last one, or a kill
+            if repair:
+                files.append(self.path, b"\n")
         whole, _, torn = data.rpartition(b"\n")
         if torn and repair:
             files.append(self.path.with_name(FILE + ".torn"), torn + b"\n")
@@ -82,7 +86,7 @@ def fold(past: Past, line: Mapping[str, Any]) -> Past:
 
 def _session(past: Past, line: Mapping[str, Any]) -> Past:
     where = line.get("branch")
-    tree = Worktree(Path(line["path"]), line["branch"], line["base"]) if where else None
+    tree = Worktree(Path(line["path"]), where, line["base"], line.get("commit")) if where else None
     return replace(past, worktree=tree, started=line.get("t"))
 
 
@@ -140,6 +144,7 @@ def _iteration(past: Past, line: Mapping[str, Any]) -> Past:
         cost_usd=past.cost_usd + now.cost_usd,
         dearest=past.dearest if now.estimated else max(past.dearest, now.cost_usd),
         plan_to_ask=plan or past.plan_to_ask,
+        approval_id=past.approval_id if past.approved else None,
         ask_why="" if plan else past.ask_why,
         notes=_notes_after(past, now),
         verify_failures=past.verify_failures + (now.outcome == "verify_failed"),
@@ -166,7 +171,8 @@ def _asked(past: Past, line: Mapping[str, Any]) -> Past:
 def _answer(past: Past, line: Mapping[str, Any]) -> Past:
     number, text = int(line["id"]), str(line["text"])
     changed = number in past.answers
-    past = replace(past, answers={**past.answers, number: text})
+    by_file = past.in_file | {number} if line.get("by") == "file" else past.in_file - {number}
+    past = replace(past, answers={**past.answers, number: text}, in_file=by_file)
     if past.asked[number].kind != "approval":
         said = (
             f"The human changed the answer to Q{number}."
@@ -174,11 +180,20 @@ def _answer(past: Past, line: Mapping[str, Any]) -> Past:
             else f"Q{number} is answered in _qa.md."
         )
         return _noted(past, said)
-    if number != past.approval_id or questions.approves(text):
-        return past
     plan = past.asked[number].plan
+    if number != past.approval_id:
+        return _noted(past, f"The human now says to Q{number}, an old question on {plan}: {text}")
+    if questions.approves(text):
+        return past
     past = _noted(past, f"The human did not approve the plan {plan} and wants this change: {text}")
     return replace(past, approved=None, phase="planning", baseline=_state(line) or past.baseline)
+
+
+def _reopened(past: Past, line: Mapping[str, Any]) -> Past:
+    """The human struck an answer out: the gate shuts until there is another one."""
+    number = int(line["id"])
+    answers = {n: text for n, text in past.answers.items() if n != number}
+    return replace(past, answers=answers, in_file=past.in_file - {number})
 
 
 def _approved(past: Past, line: Mapping[str, Any]) -> Past:
@@ -229,6 +244,7 @@ _STEPS: Mapping[str, Callable[[Past, Mapping[str, Any]], Past]] = {
     "iteration": _iteration,
     "asked": _asked,
     "answer": _answer,
+    "reopened": _reopened,
     "approved": _approved,
     "lapsed": _lapsed,
     "stop": _stop,

@@ -14,7 +14,7 @@ from samocode.config import Settings
 from samocode.decision import Decision, Facts, Limits
 from samocode.events import Event
 from samocode.history import local_now
-from samocode.questions import Document
+from samocode.questions import Document, Question
 from samocode.session import QA, Session
 from samocode.settled import Settled
 from samocode.snapshot import Snapshot
@@ -121,12 +121,9 @@ class Iterations:
             progress=before is None
             or snapshot.fingerprint(session, code, untracked) != before.print,
         )
-        kind = (
-            "action"
-            if facts.report.signal and facts.report.signal.waits_for == "human_action"
-            else "qa"
-        )
-        self._record_questions(document, kind)
+        signal = facts.report.signal  # without one the phase tells what it may have asked for
+        action = signal.waits_for == "human_action" if signal else past.phase == "implementation"
+        self._record_questions(document, "action" if action else "qa")
         decision = policy.decide(facts, past, self.limits, self.timing)
         if decision.action == "verify":
             failure = self._verify(number)
@@ -147,7 +144,26 @@ class Iterations:
         if not now.questions and not kept:
             return now, ()
         said = questions.protect(now, kept)[1]
+        reopened = [n for n in kept if self._reopens(n, now.find(n), killed=before is None)]
+        for number in reopened:
+            self.session.history.append("reopened", id=number)
+            kept[number] = questions.answered(kept[number], "")
+            said += (f"Q{number} is open again: another answer stood there; `same` confirms it",)
         return self.session.change_questions(lambda doc: questions.protect(doc, kept)[0]), said
+
+    def _reopens(self, number: int, found: Question | None, killed: bool) -> bool:
+        """Whether a recorded answer must be asked for again: a human may have changed it while a
+        child ran. The approval is always worth asking; another one when the loop had been killed,
+        since then a person had all the time to write."""
+        past = self.session.history.past
+        old = past.answers.get(number)
+        if old is None or found is None or not questions.labelled(found) or found.answer == old:
+            return False
+        if found.answer is None:
+            return killed and number in past.in_file
+        if number == past.approval_id:
+            return not (questions.approves(old) and questions.approves(found.answer))
+        return killed
 
     def _record_questions(self, document: Document, kind: str) -> None:
         history = self.session.history

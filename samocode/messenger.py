@@ -82,7 +82,8 @@ class Messenger:
 
 
 def go_on(session: Session, settings: Settings, options: Options) -> str:
-    """The exact command that goes on from here."""
+    """The exact command that goes on from here; at the cost limit with an N for the person to
+    choose, since the same limit would stop it again at once."""
     file, name = str(settings.project.file), session.name
     words = [sys.executable, str(CLONE / "main.py"), "--config", file, "--session", name]
     given = {
@@ -92,5 +93,8 @@ def go_on(session: Session, settings: Settings, options: Options) -> str:
         "--max-cost": options.max_cost,
         "--on-wait": options.on_wait if options.on_wait == "exit" else None,
     }
+    reached = settings.max_cost is not None and session.history.past.cost_usd >= settings.max_cost
+    if reached:
+        del given["--max-cost"]
     words += [word for flag, value in given.items() if value for word in (flag, f"{value}")]
-    return shlex.join(words)
+    return shlex.join(words) + f" {view.RAISED}" * reached

@@ -73,6 +73,8 @@ class Past:
     """The human's words: (time, task or dive or note, text)."""
     asked: Mapping[int, Asked] = field(default_factory=dict[Any, Any])
     answers: Mapping[int, str] = field(default_factory=dict[Any, Any])
+    in_file: frozenset[int] = frozenset()
+    """Answers that were read from the file: there the human can strike them out."""
     plan_to_ask: str | None = None
     ask_why: str = ""
     approval_id: int | None = None

@@ -55,6 +55,7 @@ TOO_MUCH = {
 """What a run was too long for (subtype or class, one for both limits): silence, no outage. Taken
 for one, it was paid for forty times."""
 
+UNKNOWN_FLAG = "error: unknown option"  # the CLI's words, on stderr (measured with 2.1.330)
 PERMANENT_STATUSES = frozenset(range(400, 500)) - {408, 409, 429}
 """Most refused requests, spend limits among them, come with the class `unknown`: their status tells
 (measured)."""
@@ -264,6 +265,10 @@ def _transient(facts: Facts, past: Past, limits: Limits, timing: Timing) -> Deci
 def _crash(facts: Facts, past: Past, timing: Timing) -> Decision:
     before = _run_of(_counted(past), "crash")
     run = facts.run
+    flag = next((line for line in run.stderr.splitlines() if line.startswith(UNKNOWN_FLAG)), None)
+    if flag and not run.facts.started:
+        remedy = "Update it (claude update), or correct CLAUDE_ARGS, then go on."
+        return _blocked(facts, "crash", f"claude refuses its command line. {remedy} ({flag})")
     what = BROKEN.get(run.ended, "claude ended without a result")
     what += f" (exit code {run.exit_code})" + (
         f": {run.stderr.splitlines()[-1][:300]}" if run.stderr else ""

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 from samocode.fences import ANSWER, QUESTION, left_open, masked
 
-SUGGESTED = re.compile(r"^\**Suggested\**[ \t]*:\**[ \t]*(\S.*)$", re.M | re.I)
-UNCONFIRMED = re.compile(r"^Unconfirmed: ?(.*)$", re.M)
+SUGGESTED = re.compile(r"^ {0,3}\**Suggested\**[ \t]*:\**[ \t]*(\S.*)$", re.M | re.I)
+UNCONFIRMED = re.compile(r"^ {0,3}Unconfirmed: ?(.*)$", re.M)
 MAX_NEW = 50  # questions that one iteration may ask; a person has to answer them
 MAX_GAP = 1000  # a number further above the last is no count of questions
 PLACEHOLDERS = frozenset({"tbd", "todo", "pending"})
@@ -75,6 +75,30 @@ def answered(question: Question, text: str, by: str | None = None) -> Question:
     return _rewrite(question, " " + told if told else "", [f"By: {by}"] if by else [])
 
 
+def labelled(question: Question) -> bool:
+    """Whether it has a line `Answer:`."""
+    return ANSWER.search(masked(question.text)) is not None
+
+
+def with_label(question: Question) -> Question:
+    """The question with its line `Answer:`, at its end when somebody wrote over it."""
+    return question if labelled(question) else _rewrite(question, "", [])
+
+
+def joined(document: Document, asked: Mapping[int, Question]) -> Document:
+    """The document with these questions only: any other heading belongs to the answer above it,
+    where it is indented. Of two with one number it is the one with the title that was asked."""
+    blocks: list[Question] = []
+    for found in document.questions:
+        alike = [q for q in document.questions if q.id == found.id]
+        titled = [q for q in alike if q.id in asked and q.title == asked[q.id].title]
+        if blocks and (found.id not in asked or found is not (titled or alike)[0]):
+            blocks[-1] = parse(f"{blocks[-1].text} {found.text}").questions[0]
+        else:
+            blocks.append(found)
+    return Document(document.preamble, tuple(blocks))
+
+
 def protect(after: Document, kept: Mapping[int, Question]) -> tuple[Document, tuple[str, ...]]:
     """What a child left of `_qa.md`, put right: (document, what was put right).
 
@@ -117,6 +141,12 @@ def approves(answer: str) -> bool:
     """True only when all of the answer, case and punctuation aside, is a yes (protocol.md, Plan
     approval). A question is none: "approve?" asks."""
     return "?" not in answer and _words(answer) in APPROVALS
+
+
+def unfinished(answer: str) -> bool:
+    """True when it breaks off in the middle of a sentence: an editor may have saved it by itself,
+    and "yes," is no yes before one knows what follows."""
+    return answer.rstrip().endswith((",", ";", ":", "-", "\u2013", "\u2014", "\u2026", "..."))
 
 
 def confirms(answer: str) -> bool:
@@ -199,7 +229,7 @@ def _restored(now: Question | None, old: Question, said: list[str]) -> Question:
 def sealed(question: Question) -> Question:
     """A new question, open: what a child put after `Answer:` stands above it, unconfirmed."""
     told = question.answer.splitlines() if question.answer else []
-    if not told and ANSWER.search(masked(question.text)):
+    if not told and labelled(question):
         return question
     return _rewrite(question, "", [f"Unconfirmed: {line}".rstrip() for line in told])
 
@@ -214,7 +244,9 @@ def _noting(old: Question, other: str) -> Question:
     unconfirmed lines."""
     mark = ANSWER.search(masked(old.text))
     at = mark.start() if mark else len(old.text)
-    lines = "".join(f"Unconfirmed: {line}\n" for line in other.splitlines())
+    told = old.text[mark.end() :] if mark else ""
+    label = "Not taken" if confirms(told) else "Unconfirmed"  # `same` confirmed other words
+    lines = "".join(f"{label}: {line}\n" for line in other.splitlines())
     return parse(old.text[:at] + lines + old.text[at:]).questions[0]
 
 

@@ -245,5 +245,12 @@ def open_session(
             f"{folder} has lost its _history.jsonl: put it back (see _history.jsonl.kept-*), or "
             "begin a new session."
         )
-    repository = Repository.find(project.main_repo, environ) if history.past.worktree else None
+    tree = history.past.worktree
+    repository = Repository.find(project.main_repo, environ) if tree else None
+    if repository and tree and tree.commit and repository.commit(tree.commit) is None:
+        raise UserError(
+            f"{folder} is a session of another repository (its commit {tree.commit[:9]} is not in "
+            f"{repository.top}): choose another --session name, or give each project its own "
+            "SESSIONS."
+        )
     return Session(folder, project, repository, history)

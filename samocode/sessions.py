@@ -96,7 +96,7 @@ def _fill(
 ) -> None:
     (making / LOGS).mkdir(mode=0o700)
     history = History(making / HISTORY)
-    place = {"path": str(tree.path), "branch": tree.branch, "base": tree.base} if tree else {}
+    place = {**vars(tree), "path": str(tree.path)} if tree else {}
     history.append("session", name=name, **place)
     session = Session(making, project, None, history)
     files.append(making / TASK, f"# {name}: the human's words, kept by the loop\n".encode())
@@ -110,9 +110,15 @@ def _new_worktree(project: Project, name: str, environ: Mapping[str, str]) -> Wo
     if repository is None:
         return None
     repository.check()
-    tree = Worktree(
-        project.worktrees.resolve() / name, f"samocode/{name}", repository.base(project.base_branch)
-    )
+    base = repository.base(project.base_branch)
+    path = project.worktrees.resolve() / name
+    tree = Worktree(path, f"samocode/{name}", base, repository.commit(base))
+    place = repository.prefix.rstrip("/")
+    if place and repository.call("cat-file", "-e", f"{repository.full(base)}:{place}") is None:
+        raise UserError(
+            f"{place} is not in {base}, where the session would start: commit that folder there, "
+            "or set MAIN_REPO to the repository's top."
+        )
     worktrees.check_free(repository, tree)
     return tree
 

@@ -24,12 +24,8 @@ def prepare(
         say(f"warning: {warning}")
     made = session.ensure_worktree()
     say(made or f"Working in {session.cwd}")
-    if (
-        made
-        and session.repository
-        and (left := session.repository.state(session.repository.top).dirty)
-    ):
-        say(f"note: uncommitted changes of MAIN_REPO are not in it ({len(left)} files)")
+    if made and (left := _uncommitted(session)):
+        say(f"note: uncommitted changes and new files of MAIN_REPO are not in it ({left} files)")
     if session.worktree is None:
         say(
             f"{session.cwd} is in no git repository: research only, no code is changed. For code: "
@@ -42,6 +38,17 @@ def prepare(
         "start", pid=os.getpid(), version=__version__, model=settings.model,
         head=code.head if code else None, dirty=dict(code.dirty) if code else None,
     )  # fmt: skip
+
+
+def _uncommitted(session: Session) -> int:
+    """How many files of MAIN_REPO are changed or not tracked; Samocode's own there aside."""
+    if session.repository is None or session.worktree is None:
+        return 0
+    top, project = session.repository.top, session.project
+    own = (project.file, project.sessions, session.worktree.path.parent)
+    new = (top.resolve() / name for name in session.repository.untracked(top))
+    seen = [path for path in new if not any(path.is_relative_to(place) for place in own)]
+    return len(session.repository.state(top).dirty) + len(seen)
 
 
 def _run_setup(

@@ -208,6 +208,9 @@ def _plan_problems(signal: Signal, situation: Situation) -> list[str]:
 
 def _done_problems(situation: Situation) -> list[str]:
     problems: list[str] = []
+    if situation.open_questions:
+        asked = ", ".join(f"Q{number}" for number in situation.open_questions)
+        problems.append(f"done while {asked} is open: signal waiting, for qa_answers.")
     if situation.phase not in MAY_END:
         problems.append(
             "done is legal in the phases done, investigation and requirements; this is "

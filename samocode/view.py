@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -14,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TextIO
 
+from samocode import worktrees
 from samocode.claude import Run
 from samocode.decision import Decision, Exit
 from samocode.events import Event, content
@@ -22,6 +22,7 @@ from samocode.past import Past
 from samocode.session import LOGS, OVERVIEW, QA, Session
 from samocode.sessions import is_running
 
+RAISED = "--max-cost N"  # in the command to go on: how much more it may cost is the person's choice
 WIDTH = 110  # columns of a live line
 TOOL_INPUTS = (
     "command",
@@ -153,7 +154,8 @@ def status(session: Session, go_on: str) -> str:
         if past.approved
         else "Plan:      none approved",
         f"Notebook:  {session.folder / OVERVIEW}",
-        f"Logs:      {_size(session.folder / LOGS)} in {LOGS}/; delete them as you like",
+        f"Logs:      {_size(session.folder / LOGS)} in {LOGS}/; delete .jsonl and .stderr as you "
+        "like",
     ]
     if past.last:
         lines.append(f"Last:      iteration {past.last.n} {past.last.phase}: {past.last.outcome}")
@@ -194,7 +196,8 @@ def stop_text(session: Session, code: Exit, why: str, go_on: str) -> str:
 
 def to_go_on(command: str, blocked: bool) -> str:
     """The line with the command that goes on."""
-    hint = ' (add --task "your decision" if it needs one)' if blocked else ""
+    hint = ", raise the limit" if RAISED in command else ""
+    hint += ' (add --task "your decision" if it needs one)' if blocked else ""
     return f"To go on{hint}: {command}"
 
 
@@ -209,17 +212,15 @@ def done_lines(session: Session) -> list[str]:
     """Branch, commits, change, how to merge and how to archive."""
     if session.worktree is None or session.repository is None:
         return [f"Research only; the documents are in {session.folder}", ""]
-    tree, top = session.worktree, shlex.quote(str(session.repository.top))
+    tree = session.worktree
     commits, stat = session.repository.story(tree)
     if not commits:
         return [f"No commits on {tree.branch}; the documents are in {session.folder}", ""]
-    base = tree.base.removeprefix("origin/")
     return [
         f"Branch {tree.branch} in {tree.path}",
         commits,
         stat,
-        f"Merge:   git -C {top} switch {shlex.quote(base)} && git -C {top} merge "
-        f"{shlex.quote(tree.branch)}",
+        f"Merge:   {worktrees.merge(session.repository, tree)}",
         f"Archive: /session-archive {session.name} in Claude Code",
         "",
     ]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from samocode.errors import UserError
-from samocode.git import TIMEOUT, Repository, Worktree
+from samocode.git import TIMEOUT, Repository, Worktree, typed
 
 HALF_MADE = ("failed to read", "not a git repository", ".lock", "File exists")
 WAITS = (0.1, 0.3, 1.0, 3.0)  # seconds before the tries after the first
@@ -24,10 +25,9 @@ def ensure(repository: Repository, worktree: Worktree) -> str | None:
         raise UserError(
             f"{at} is there and is no worktree of {repository.top}: move it away and run again."
         )
-    holder = next((p for p, b in checked_out.items() if b == worktree.branch and p != at), None)
-    if holder:
+    if taken := _holder(repository, worktree.branch):
         raise UserError(
-            f"Branch {worktree.branch} is checked out in {holder}: switch that to another branch."
+            f"Branch {worktree.branch} is checked out in {taken}: switch that to another branch."
         )
     at.parent.mkdir(parents=True, exist_ok=True)
     new = not repository.exists(worktree.branch)
@@ -42,12 +42,37 @@ def check_free(repository: Repository, worktree: Worktree) -> None:
     if repository.exists(worktree.branch):
         raise UserError(
             f"Branch {worktree.branch} exists already: choose another --session name, or remove "
-            "the branch."
+            f"it with the commits on it: {_remove(repository, worktree.branch)}"
         )
     if worktree.path.exists() or worktree.path.resolve() in _registered(repository):
         raise UserError(
             f"{worktree.path} is taken already: choose another --session name, or move it away."
         )
+
+
+def merge(repository: Repository, worktree: Worktree) -> str:
+    """The command that merges a session's branch into its base, wherever that is checked out; into
+    what MAIN_REPO has when the base is no branch (any more)."""
+    base, top = worktree.base.removeprefix("origin/"), typed(repository.top)
+    merging = f"merge {shlex.quote(worktree.branch)}"
+    here = (repository.call("symbolic-ref", "-q", "--short", "HEAD") or "").strip() == base
+    if not here and (elsewhere := _holder(repository, base)):
+        return f"{typed(elsewhere)} {merging}"
+    is_branch = repository.full(worktree.base) != worktree.base
+    return (f"{top} switch {shlex.quote(base)} && " if is_branch else "") + f"{top} {merging}"
+
+
+def _remove(repository: Repository, branch: str) -> str:
+    """The command that removes a branch and its worktree, which may be gone already."""
+    git, at = typed(repository.top), _holder(repository, branch)
+    worktree = f"remove {shlex.quote(str(at))}" if at else "prune"
+    return f"{git} worktree {worktree} && {git} branch -D {shlex.quote(branch)}"
+
+
+def _holder(repository: Repository, branch: str) -> Path | None:
+    """The worktree that has this branch checked out."""
+    found = _registered(repository).items()
+    return next((at for at, name in found if name == branch and at.is_dir()), None)
 
 
 def _target(repository: Repository, worktree: Worktree) -> list[str]:
@@ -80,7 +105,7 @@ def _wait_until_made(repository: Repository, at: Path) -> None:
         if "initializing" not in _listed(repository).get(at, {}).get("locked", ""):
             return
         time.sleep(1)
-    remove = f"git -C {repository.top} worktree remove -f -f {at}"
+    remove = f"{typed(repository.top)} worktree remove -f -f {shlex.quote(str(at))}"
     raise UserError(f"{at} was never finished. Run: {remove} and start again.")
 
 

@@ -120,6 +120,8 @@ class Telling:
             SETUP="echo x >> ../../setup-ran",
         )
         self.project.script(default=story.script())
+        # The human's 20 ms between two halves of a save may be 200 on a busy machine.
+        self.project.extra = {"FAKE_SETTLE": "0.3"}
         self.human = Human(self.project.folder / "sessions", self.seed)
 
     def text(self) -> str:

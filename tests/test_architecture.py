@@ -17,7 +17,8 @@ LAYERS = (
     "project past watch worktrees",
     "config history",
     "claude session telegram",
-    "task snapshot decision approval setup hook",
+    "snapshot decision approval setup hook",
+    "task",
     "sessions",
     "policy view",
     "iteration messenger",
@@ -174,6 +175,16 @@ def test_nothing_happens_at_import() -> None:
             shown = ast.unparse(node).splitlines()[0]
             started = shown in ("if __name__ == '__main__':", "if TYPE_CHECKING:", "need_python()")
             assert isinstance(node, quiet) or text or started, f"{path}: {shown}"
+
+
+def test_an_old_python_comes_as_far_as_the_sentence_for_it() -> None:
+    """main.py and what it imports before need_python(), by Python 3.6: no SyntaxError."""
+    for path in (ROOT / "main.py", ROOT / "samocode/clone.py", ROOT / "samocode/__init__.py"):
+        tree = ast.parse(path.read_text(), feature_version=(3, 6))
+        assert "__future__" not in imported(path), "annotations came with 3.7"
+        if path.name == "clone.py":
+            found = [n.returns for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)]
+            assert all(isinstance(n, ast.Constant) for n in found), "dict[...] works from 3.9 on"
 
 
 def code_lines(path: Path) -> int:

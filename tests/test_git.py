@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,14 @@ def at(folder: Path, **environ: str) -> Repository:
     found = Repository.find(folder, {**os.environ, **environ})
     assert found is not None
     return found
+
+
+def sh_ok(command: str) -> None:
+    """A printed command does its work when it is pasted."""
+    done = subprocess.run(
+        ["sh", "-c", command], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert done.returncode == 0, f"{command}: {done.stderr}"
 
 
 def commit(repo: Path, name: str = "a.py", words: str = "x") -> str:
@@ -130,12 +139,38 @@ def test_a_repository_that_git_refuses(tmp_path: Path) -> None:
         Repository.find(tmp_path / "broken", {**os.environ, "PATH": str(tmp_path)})
 
 
+def test_all_that_git_says_is_told(repo: Path) -> None:
+    """Its remedy for a repository of somebody else stands in the last line."""
+    strange = {**os.environ, "GIT_TEST_ASSUME_DIFFERENT_OWNER": "1"}
+    with pytest.raises(UserError, match=r"dubious ownership.* git config --global --add safe\."):
+        Repository.find(repo, strange)
+
+
+def test_a_bare_repository(tmp_path: Path, repo: Path) -> None:
+    """Alone, and with a .git file beside it as some who work with worktrees have it."""
+    git("clone", "-q", "--bare", str(repo), "the home/.bare", cwd=tmp_path)
+    home = tmp_path / "the home"
+    (home / ".git").write_text("gitdir: ./.bare\n")
+    for place in (home, home / ".bare"):
+        with pytest.raises(UserError, match="is a bare repository: set it to one of its") as said:
+            Repository.find(place, os.environ)
+        sh_ok(str(said.value).partition("(")[2].rstrip(")."))
+    git("worktree", "add", "-q", "main", cwd=home)
+    assert at(home / "main").top == home / "main"
+
+
 def test_no_commit_and_no_identity(tmp_path: Path, repo: Path) -> None:
-    empty = tmp_path / "empty"
-    empty.mkdir()
-    git("init", "-q", cwd=empty)
-    with pytest.raises(UserError, match=f"has no commit yet. Run: git -C {empty} commit"):
-        at(empty).check()
+    for name in ("empty", "two words"):
+        new = tmp_path / name
+        new.mkdir()
+        git("init", "-q", cwd=new)
+        if name == "two words":
+            (new / "a.py").touch()
+        with pytest.raises(UserError, match="has no commit yet") as said:
+            at(new).check()
+        sh_ok(str(said.value).partition("Run: ")[2])
+        at(new).check()
+        assert git("ls-files", "-o", cwd=new) == "", "what was there is in the first commit"
     nobody = tmp_path / "nobody"
     nobody.write_text("[user]\n\tuseConfigOnly = true\n")
     with pytest.raises(UserError, match=r"git config --global user\.name"):
@@ -200,6 +235,20 @@ def test_taken(tmp_path: Path, repo: Path, tree: Worktree) -> None:
     worktrees.check_free(at(repo), Worktree(tmp_path / "free", "samocode/free", "main"))
 
 
+@pytest.mark.parametrize("gone", [False, True])
+def test_starting_over(tmp_path: Path, repo: Path, gone: bool) -> None:
+    """The printed command removes branch and worktree, also when the folder is gone already."""
+    repo = repo.rename(tmp_path / "re po")
+    tree = Worktree(tmp_path / "w t" / "s", "samocode/s", "main")
+    worktrees.ensure(at(repo), tree)
+    if gone:
+        shutil.rmtree(tree.path)
+    with pytest.raises(UserError, match="remove it with the commits on it: ") as said:
+        worktrees.check_free(at(repo), tree)
+    sh_ok(str(said.value).partition(" on it: ")[2])
+    worktrees.check_free(at(repo), tree)
+
+
 def test_a_base_that_is_gone(tmp_path: Path, repo: Path) -> None:
     with pytest.raises(UserError, match=r"^[^\[\]]*nope[^\[\]]*$"):
         worktrees.ensure(at(repo), Worktree(tmp_path / "w", "samocode/x", "nope"))
@@ -243,6 +292,42 @@ def test_story(repo: Path, tree: Worktree) -> None:
     commits, stat = at(repo).story(tree)
     assert commits.endswith("change b.py") and "\n" not in commits
     assert "b.py | 1 +" in stat and "unrelated" not in stat
+
+
+def test_story_of_a_base_that_was_renamed(repo: Path, tree: Worktree) -> None:
+    """It is told from the commit that it was; from a session that has none on record, from what is
+    checked out."""
+    recorded = replace(tree, commit=git("rev-parse", "main", cwd=repo))
+    commit(tree.path, "b.py")
+    git("branch", "-m", "main", "trunk", cwd=repo)
+    for known in (tree, recorded):
+        commits, stat = at(repo).story(known)
+        git("merge", "-q", tree.branch, cwd=repo)
+        assert commits.endswith("change b.py") and "\n" not in commits and "b.py | 1 +" in stat
+
+
+BASES_LATER = ("here", "of a submodule", "in no worktree", "in another", "renamed", "a commit")
+
+
+@pytest.mark.parametrize("base", BASES_LATER)
+def test_the_merge_command_merges(tmp_path: Path, repo: Path, base: str) -> None:
+    if base == "of a submodule":  # git lists its top by the git directory's place
+        git("init", "-q", "--separate-git-dir", str(tmp_path / "elsewhere"), cwd=repo)
+    other = "trunk" if base in ("renamed", "a commit") else "main"
+    tip = git("rev-parse", "main", cwd=repo)
+    tree = Worktree(tmp_path / "w", "samocode/s", tip if base == "a commit" else "main")
+    worktrees.ensure(at(repo), tree)
+    if base.startswith("in "):
+        git("switch", "-qc", "mine", cwd=repo)
+    if base == "in another":
+        git("worktree", "add", "-q", str(tmp_path / "an other"), "main", cwd=repo)
+    if other == "trunk":
+        git("branch", "-m", "main", other, cwd=repo)
+    tip = commit(tree.path, "b.py")
+    command = worktrees.merge(at(repo), tree)
+    assert command.startswith(f"git -C {repo} ") == (base != "in another")
+    sh_ok(command)
+    assert git("rev-parse", other, cwd=repo) == tip
 
 
 # State
@@ -305,6 +390,8 @@ def test_a_submodule_changes_as_the_rest_does(tmp_path: Path, repo: Path) -> Non
 
 def test_a_worktree_that_git_cannot_read(repo: Path, tree: Worktree) -> None:
     shutil.rmtree(tree.path)
+    with pytest.raises(UserError, match=r"cannot read the worktree .*: git -C '.*/w x' status"):
+        at(repo).state(tree.path.with_name("w x"))
     with pytest.raises(UserError, match="git cannot read the worktree") as raised:
         at(repo).state(tree.path)
     assert raised.value.exit_code == 3

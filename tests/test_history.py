@@ -147,7 +147,16 @@ def test_append_and_load_give_the_same_facts(history: History) -> None:
     assert history.path.stat().st_mode & 0o077 == 0
 
 
-@pytest.mark.parametrize("cut", [1, 20])
+def test_a_line_without_its_end_is_whole(history: History) -> None:
+    """An editor that saves no last newline loses no answer, no approval."""
+    data = history.path.read_bytes()
+    history.path.write_bytes(data[:-1])
+    for repair in (False, True):
+        assert History(history.path).load(repair).past.iteration == 1
+    assert history.path.read_bytes() == data
+
+
+@pytest.mark.parametrize("cut", [2, 20])
 def test_a_torn_last_line_is_kept_aside(history: History, cut: int) -> None:
     data = history.path.read_bytes()
     whole = data[: data.rindex(b"\n", 0, -1) + 1]

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -102,6 +103,13 @@ def test_without_python_it_says_where_to_get_one(bare: Machine) -> None:
     assert names(bare.home) == set()
 
 
+def test_cdpath_leads_nowhere(bare: Machine) -> None:
+    folder = bare.clone.parent
+    script = bare.clone.relative_to(folder) / "install.sh"
+    done = bare.knowing(CDPATH=f"/:{folder}").install(script=script, cwd=folder)
+    assert f"in {bare.clone}/.env\n" in done.stderr
+
+
 def test_a_python_that_is_too_old_is_no_python(bare: Machine) -> None:
     bare.executable("python3", f"""exec "{sys.executable}" -c 'import sys; sys.exit(1)'""")
     assert "No Python 3.11 or newer was found" in bare.install().stderr
@@ -174,6 +182,19 @@ def test_a_file_where_the_folder_should_be_is_told(machine: Machine) -> None:
     assert done.returncode == 1
     assert f"{machine.home}/.claude could not be made" in done.stderr
     assert tree(machine.home) == {".claude": "not a folder"}
+
+
+def test_a_python_without_the_packages_is_told_what_to_run(tmp_path: Path) -> None:
+    clone = tmp_path / "my clone"
+    shutil.copytree(ROOT / "samocode", clone / "samocode")
+    shutil.copy(ROOT / "main.py", clone)
+    words = [sys.executable, "-S", str(clone / "main.py"), "--version"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "samocode: it needs packages that this python lacks (dotenv, requests). "
+        f"Run: '{clone}/install.sh'\n"
+    )
 
 
 @pytest.mark.parametrize("script", SCRIPTS)

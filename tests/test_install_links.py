@@ -1,5 +1,6 @@
 """install.sh's links: only its own are made, mended and removed."""
 
+import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -40,6 +41,7 @@ def test_a_link_to_a_command_that_is_gone_is_removed(machine: Machine) -> None:
 def test_links_of_a_moved_clone_are_told_and_the_told_command_helps(machine: Machine) -> None:
     machine.install()
     moved = replace(machine, clone=machine.clone.rename(machine.clone.with_name("moved clone")))
+    shutil.rmtree(moved.clone / ".cache")  # else it knows where it lay
     before = tree(machine.home)
     done = moved.install()
     assert done.returncode == 1
@@ -49,6 +51,30 @@ def test_links_of_a_moved_clone_are_told_and_the_told_command_helps(machine: Mac
     subprocess.run(["bash", "-c", remedy], check=True)
     assert moved.install().returncode == 0
     assert all(file.exists() for file in machine.commands.iterdir())
+
+
+@needs_wheels
+def test_a_moved_clone_takes_its_old_links_away(machine: Machine) -> None:
+    """And makes them anew where it is run again."""
+    before = tree(machine.home)
+    machine.install()
+    moved = replace(machine, clone=machine.clone.rename(machine.clone.with_name("moved clone")))
+    assert moved.install().returncode == 0
+    links = {file.readlink() for file in machine.commands.iterdir()}
+    assert links == set(moved.sources().values())
+    again = replace(machine, clone=moved.clone.rename(machine.clone.with_name("moved again")))
+    assert again.install("--uninstall").returncode == 0
+    assert tree(machine.home) == before
+
+
+@needs_wheels
+def test_a_moved_clone_leaves_the_links_of_one_that_lies_there_now(machine: Machine) -> None:
+    machine.install()
+    moved = replace(machine, clone=machine.clone.rename(machine.clone.with_name("moved clone")))
+    (machine.clone / "commands").mkdir(parents=True)
+    (machine.clone / "commands" / "dive.md").touch()
+    assert moved.install("--uninstall").returncode == 0
+    assert names(machine.commands) == {"dive.md"}
 
 
 @needs_wheels

@@ -214,6 +214,5 @@ def test_the_first_line_says_who_pays(project: Project) -> None:
 def test_the_size_of_the_logs_is_told(project: Project) -> None:
     project.script(f"text('x' * 300000); {DONE}")
     assert "(logs: 0.3 MB)" in project.run(task="t").stdout
-    assert (
-        "0.3 MB in _logs/; delete them as you like" in project.run("--max-iterations", "0").stdout
-    )
+    shown = project.run("--max-iterations", "0").stdout
+    assert "0.3 MB in _logs/; delete .jsonl and .stderr as you like" in shown, "not approved plans"

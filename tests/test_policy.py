@@ -60,6 +60,11 @@ def facts(
     return replace(whole, **values)
 
 
+def refused(stderr: str, run: events.Facts) -> Facts:
+    """A run that ended with these words on stderr."""
+    return replace(facts(), run=Run("itself", 1, run, stderr=stderr))
+
+
 CONTINUE = Signal("continue")
 DONE = Signal("done", summary="It works.")
 IDLE = it("continue", progress=False)
@@ -212,6 +217,10 @@ TRANSIENT = [
         says="gigabyte"),
     Row("ended without a result", facts(run=UNFINISHED, code=-9), "crash", delay=30,
         says="without a result (exit code -9)"),
+    Row("a claude that is too old", refused("error: unknown option '--tools'\n(Did you mean -t?)",
+        events.Facts()), "crash", "testing", STOP, 3, says="claude update"),
+    Row("the same words of a claude that started", refused("error: unknown option '-x'",
+        UNFINISHED), "crash", delay=30),
     Row("crashes double the pause", facts(run=UNFINISHED), "crash", past=past("crash", "crash"),
         delay=120),
     Row("fifth crash in a row", facts(run=UNFINISHED), "crash", "testing", STOP, 1,

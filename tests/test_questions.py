@@ -83,6 +83,7 @@ def test_answer(text: str, answer: str | None) -> None:
         ("```\n## Q1: the fence never closes", [1]),
         ("````\n```\n## Q1: inside\n````\n## Q2: out", [2]),
         ("## Q1\n```\n## Q2: a fence in a question\n```\nAnswer: a", [1]),
+        ("## Q1\n```\nleft open\nAnswer:\n## Q2\n```\na fence\n```\nAnswer: b", [1, 2]),
         ("## Q12345678901234567890 too long", []),
         ("## Q1: windows\r\n## Q2: lines\r\n", [1, 2]),
     ],

@@ -80,9 +80,23 @@ def test_done_on_another_branch_is_sent_back(project: Project) -> None:
 
 def test_the_command_to_go_on_keeps_the_limits(project: Project) -> None:
     project.script("signal('continue')")
-    ended = project.run("--max-cost", "0.2", "--model", "haiku", "--timeout", "77", task="t")
+    limits = ("--max-cost", "7", "--max-iterations", "1")
+    ended = project.run(*limits, "--model", "haiku", "--timeout", "77", task="t")
     assert ended.returncode == 5
-    assert "--model haiku --timeout 77.0 --max-cost 0.2" in ended.stdout
+    assert "--model haiku --timeout 77.0 --max-iterations 1 --max-cost 7.0\n" in ended.stdout
+
+
+@pytest.mark.parametrize("flag", [True, False])
+def test_a_cost_limit_is_raised_by_the_person(project: Project, flag: bool) -> None:
+    """The command with the same limit would stop again at once."""
+    project.script("signal('continue')")
+    project.extra = {} if flag else {"SAMOCODE_MAX_COST": "0.2"}
+    ended = project.run(*(("--max-cost", "0.2") if flag else ()), task="t")
+    assert ended.returncode == 5
+    for text in (ended.stdout, project.run("--max-iterations", "0", "--max-cost", "0.2").stdout):
+        line = next(line for line in text.splitlines() if line.startswith("To go on"))
+        assert line.startswith("To go on, raise the limit: ")
+        assert line.endswith("-work --max-cost N") and line.count("--max-cost") == 1
 
 
 def test_a_claude_of_another_machine_is_a_crash_with_its_reason(project: Project) -> None:
@@ -119,3 +133,24 @@ def test_a_damaged_history_is_not_the_childs_to_mend(project: Project) -> None:
     )
     assert project.run(task="t").returncode == 0
     assert (project.session / "code.txt").read_text() == "1"
+
+
+def test_files_that_are_not_in_the_worktree_are_counted(project: Project) -> None:
+    """New ones too; not what Samocode has there itself, nor what is ignored."""
+    project.script(DONE)
+    settings = {"MAIN_REPO": ".", "WORKTREES": "worktrees", "SESSIONS": "sessions"}
+    (project.repo / ".samocode").write_text("".join(f"{k}={v}\n" for k, v in settings.items()))
+    (project.repo / "sessions").mkdir()
+    (project.repo / "sessions" / "old.md").touch()
+    for name, said in (("one", False), ("two", True)):
+        if said:
+            (project.repo / "src").mkdir()
+            (project.repo / "src" / "login.py").touch()
+            (project.repo / "__pycache__").mkdir()
+            (project.repo / "__pycache__" / "x.pyc").touch()
+            (project.repo / "a.py").write_text("changed")
+        project.name = name
+        ended = project.run("--config", str(project.repo), task="t")
+        assert ended.returncode == 0, ended.stderr
+        assert ("new files of MAIN_REPO are not in it (2 files)" in ended.stdout) == said
+        assert ("are not in it" in ended.stdout) == said

@@ -16,6 +16,7 @@ import pytest
 
 from samocode import files, questions, sessions, snapshot, task
 from samocode.errors import UserError
+from samocode.history import FILE as HISTORY
 from samocode.history import local_now
 from samocode.project import Project as Settings
 from samocode.session import Session, open_session
@@ -116,7 +117,7 @@ def test_create(place: Settings, session: Session) -> None:
     assert not place.worktrees.exists(), "the worktree is made under the lock"
 
 
-@pytest.mark.parametrize("trouble", ["no commit", "no identity", "path", "branch", "base"])
+@pytest.mark.parametrize("trouble", ["no commit", "no identity", "path", "branch", "base", "sub"])
 def test_create_is_all_or_nothing(
     tmp_path: Path, place: Settings, session: Session, trouble: str
 ) -> None:
@@ -133,6 +134,9 @@ def test_create_is_all_or_nothing(
         (place.worktrees / name).mkdir(parents=True)
     elif trouble == "branch":
         git("branch", f"samocode/{name}", cwd=repo)
+    elif trouble == "sub":
+        (repo / "sub").mkdir()
+        place = replace(place, main_repo=repo / "sub")
     else:
         place = replace(place, base_branch="nope")
     with pytest.raises(UserError) as raised:
@@ -140,6 +144,20 @@ def test_create_is_all_or_nothing(
     assert raised.value.exit_code == 2
     assert list(place.sessions.iterdir()) == []
     assert git("worktree", "list", cwd=repo).count("\n") == 0
+
+
+def test_a_folder_that_is_committed_after_all(place: Settings) -> None:
+    """The branch is cut from the base only when MAIN_REPO's folder is there."""
+    sub = replace(place, main_repo=place.main_repo / "sub dir")
+    sub.main_repo.mkdir()
+    (sub.main_repo / "b.py").touch()
+    with pytest.raises(UserError, match="sub dir is not in main, where"):
+        sessions.create(sub, "work", {"task": "t"}, os.environ)
+    git("add", ".", cwd=place.main_repo)
+    git("commit", "-qm", "sub", cwd=place.main_repo)
+    found = open_session(sub, sessions.create(sub, "work", {"task": "t"}, os.environ), os.environ)
+    found.ensure_worktree()
+    assert (found.cwd / "b.py").is_file()
 
 
 def test_a_failed_create_leaves_no_session(place: Settings) -> None:
@@ -228,7 +246,7 @@ def test_every_text_on_record_stands_in_the_task_file(session: Session) -> None:
     """Killed between the two writes: the record has it, the file gets it at the next start."""
     file = session.folder / "_task.md"
     before = file.read_bytes()
-    assert task.add(session, "task", "a second\ntask")
+    task.add(session, "task", "a second\ntask")
     whole = file.read_bytes()
     file.write_bytes(before)
     again = open_session(session.project, session.folder, os.environ)
@@ -241,19 +259,56 @@ def test_every_text_on_record_stands_in_the_task_file(session: Session) -> None:
 
 
 def test_the_same_words_are_no_news(session: Session) -> None:
+    """They are the command of old, given again; a dive in the task's words is a dive."""
     before = (session.folder / "_task.md").read_bytes()
-    assert not task.add(session, "task", " the täsk\n")
+    assert task.take(session, {"task": " the täsk\n"}) == ("task",)
     assert (session.folder / "_task.md").read_bytes() == before
-    assert task.add(session, "dive", "the task")
+    assert task.take(session, {"task": "the täsk", "dive": "the täsk"}) == ("task",)
+    assert kinds(session) == ["task", "dive"]
+    worked(session)
+    assert task.take(session, {"task": "yes"}) == ()
+    worked(session)
+    assert task.take(session, {"task": "yes"}) == ("task",)
+    assert task.take(session, {"dive": "the täsk"}) == ("dive",)
+
+
+def test_a_decision_may_be_the_same_as_the_last_one(session: Session) -> None:
+    """Blocked twice, and twice "yes, go on" is the answer; the task itself decides nothing."""
+    worked(session)
+    for _ in range(2):
+        session.history.append("stop", exit=3, why="which?")
+        assert task.take(session, {"task": "the täsk"}) == ("task",)
+        assert task.take(session, {"task": "yes, go on"}) == ()
+        session.history.append("start")
+        assert task.take(session, {"task": "yes, go on"}) == ("task",)
+        assert "end of _task.md" in session.history.past.notes[-1]
+        worked(session)
+    assert kinds(session) == ["task", "note", "note"]
 
 
 def test_a_note_only_once_work_began(session: Session) -> None:
-    task.add(session, "dive", "before")
-    session.history.append(
-        "iteration", n=1, phase="investigation", outcome="continue", next="investigation"
-    )
-    task.add(session, "task", "after")
-    assert [kind for _, kind, _ in session.history.past.texts] == ["task", "dive", "note"]
+    task.take(session, {"dive": "before"})
+    worked(session)
+    task.take(session, {"task": "after"})
+    assert kinds(session) == ["task", "dive", "note"]
+
+
+def test_both_texts_open_a_new_round(session: Session) -> None:
+    """A dive and a task: the second one is no note to the first."""
+    worked(session, outcome="done", summary="s")
+    task.take(session, {"dive": "look", "task": "build"})
+    assert kinds(session) == ["task", "dive", "task"] and session.history.past.round == 2
+
+
+def kinds(session: Session) -> list[str]:
+    return [kind for _, kind, _ in session.history.past.texts]
+
+
+def worked(session: Session, outcome: str = "continue", **more: str) -> None:
+    """One iteration more is on record."""
+    n = session.history.past.iteration + 1
+    phase = "investigation"
+    session.history.append("iteration", n=n, phase=phase, outcome=outcome, next=phase, **more)
 
 
 # What a child must not change
@@ -439,3 +494,33 @@ def test_two_starts_of_one_new_session(project: Project) -> None:
     assert all(loop.returncode in (0, 2) for loop in loops), printed
     assert not any("Traceback" in text for text in printed), printed
     assert len(list((project.folder / "sessions").iterdir())) == 1
+
+
+def test_another_projects_session_is_left_alone(project: Project, tmp_path: Path) -> None:
+    """Two projects with one SESSIONS: the second one's words must not go into the first one's."""
+    assert project.run("--max-iterations", "0", task="for A").returncode == 0
+    before = {name: (project.session / name).read_bytes() for name in ("_task.md", HISTORY)}
+    other = tmp_path / "other"
+    other.mkdir()
+    git("init", "-q", cwd=other)
+    git("commit", "-q", "--allow-empty", "-m", "Other", cwd=other)
+    shutil.rmtree(project.worktree)
+    project.configure(MAIN_REPO=str(other))
+    for args in ((), ("--max-iterations", "0")):
+        for words in ("for B", None):
+            refused = project.run(*args, task=words)
+            assert refused.returncode == 2 and "of another repository" in refused.stderr
+    assert {name: (project.session / name).read_bytes() for name in before} == before
+    assert not project.worktree.exists()
+
+
+def test_a_session_without_its_commit_on_record_goes_on(session: Session) -> None:
+    """Made before that was recorded."""
+    history = session.folder / HISTORY
+    first, *more = history.read_text().splitlines(keepends=True)
+    line = json.loads(first)
+    assert line.pop("commit") == git("rev-parse", "main", cwd=session.project.main_repo)
+    history.write_text(json.dumps(line) + "\n" + "".join(more))
+    again = open_session(session.project, session.folder, os.environ)
+    assert again.worktree and again.worktree.commit is None
+    assert "on new branch" in (again.ensure_worktree() or "")

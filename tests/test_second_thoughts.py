@@ -1,0 +1,268 @@
+"""The human thinks again, or writes in a way nobody thought of, at any moment: the words count, and
+nothing is built on an answer that no longer stands."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.harness import Project, end, wait_for
+from tests.test_gate import Terminal, open_terminal, terminals
+
+__all__ = ["terminals"]  # the fixture
+
+TO_PLANNING = "signal('continue', phase='planning')"
+BUILD = "commit('a.py', 'built'); signal('blocked', reason='built')"
+TOLD = "signal('blocked', reason=repr(ITERATION['notes']))"
+ASK_TWO = "ask(1, 'Which?'); ask(2, 'Where?'); signal('waiting', **{'for': 'qa_answers'})"
+ASK = "ask(1, 'Which?'); signal('waiting', **{'for': 'qa_answers'})"
+DONE = "signal('done', summary='s')"
+
+
+@pytest.fixture
+def project(tmp_path: Path, repo: Path) -> Project:
+    """A project around the small repository."""
+    return Project(tmp_path, repo)
+
+
+def answer(project: Project, number: int, text: str) -> None:
+    """Once it is asked."""
+    wait_for(lambda: any(line["id"] == number for line in project.history("asked")))
+    project.answer(number, text)
+
+
+def edit(project: Project, old: str, new: str) -> None:
+    """One place of the file, as an editor saves it; read once it has settled."""
+    path = project.session / "_qa.md"
+    text = path.read_text()
+    assert old in text, text
+    temporary = path.with_name("human.tmp")
+    temporary.write_text(text.replace(old, new, 1))
+    temporary.rename(path)
+    time.sleep(0.3)
+
+
+def approved(project: Project, *steps: str) -> None:
+    """A loop that was stopped in the first iteration after the human approved a plan."""
+    project.script(TO_PLANNING, "plan()", "write('up'); time.sleep(60)", *steps)
+    loop = project.start(task="t")
+    answer(project, 1, "yes")
+    wait_for(lambda: (project.session / "up").exists())
+    loop.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    end(loop, signal.SIGINT)
+
+
+def unbuilt(project: Project) -> bool:
+    """Nothing was built, and a person is asked."""
+    return (project.worktree / "a.py").read_text() != "built"
+
+
+def answers(project: Project) -> list[str]:
+    """The answers on record, in order."""
+    return [line["text"] for line in project.history("answer")]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("Answer: yes", "Answer:"), ("Answer: yes", "NO, stop")], ids=["out", "over"]
+)
+def test_an_approval_struck_out_between_two_runs(project: Project, old: str, new: str) -> None:
+    """It is not put back, nor are the words that somebody wrote over the label."""
+    approved(project, BUILD)
+    edit(project, old, new)
+    again = project.run("--on-wait", "exit")
+    assert again.returncode == 4 and "struck out" in again.stdout, again.stdout
+    assert unbuilt(project) and new in (project.session / "_qa.md").read_text()
+    answer(project, 1, "yes")
+    assert project.run().returncode == 3 and not unbuilt(project)
+
+
+def test_an_approval_taken_back_after_a_kill(project: Project) -> None:
+    """Whether the child or the human wrote there, nobody can tell: so it is asked again."""
+    project.script(TO_PLANNING, "plan()", "write('up'); time.sleep(60)", BUILD)
+    loop = project.start(task="t")
+    answer(project, 1, "yes")
+    wait_for(lambda: (project.session / "up").exists())
+    end(loop)
+    edit(project, "Answer: yes", "Answer: no, stop")
+    again = project.run("--on-wait", "exit")
+    assert again.returncode == 4 and "Q1 is open again" in again.stdout, again.stdout
+    assert "Unconfirmed: no, stop" in again.stdout and unbuilt(project)
+    answer(project, 1, "same")
+    assert project.run("--max-iterations", "1").returncode in (3, 5)
+    assert project.history("answer")[-1]["took"] == "a change request"
+
+
+def test_an_approval_taken_back_while_a_child_runs(project: Project) -> None:
+    """The iteration ends, and then a person is asked: `same` makes it so."""
+    project.script(
+        TO_PLANNING, "plan()", "write('up'); time.sleep(1); signal('continue')", TOLD
+    )  # fmt: skip
+    loop = project.start(task="t")
+    answer(project, 1, "yes")
+    wait_for(lambda: (project.session / "up").exists())
+    edit(project, "Answer: yes", "Answer: no, stop")
+    wait_for(lambda: project.history("reopened"))
+    wait_for(lambda: "Unconfirmed: no, stop" in (project.session / "_qa.md").read_text())
+    answer(project, 1, "same")
+    assert "wants this change: no, stop" in loop.communicate(timeout=30)[0]
+
+
+def test_a_yes_in_other_words_while_a_child_runs(project: Project) -> None:
+    """Nobody is asked again for what is a yes still."""
+    project.script(TO_PLANNING, "plan()", "write('up'); time.sleep(1); signal('continue')", BUILD)
+    loop = project.start(task="t")
+    answer(project, 1, "yes")
+    wait_for(lambda: (project.session / "up").exists())
+    edit(project, "Answer: yes", "Answer: Yes!")
+    loop.communicate(timeout=30)
+    assert not unbuilt(project) and not project.history("reopened")
+
+
+def test_taken_back_after_ctrl_c_in_verify(project: Project) -> None:
+    """The signal of old said done; it is none while a question is open."""
+    project.configure(VERIFY="sleep 60")
+    build = "commit('a.py', 'x'); signal('continue', phase='done')"
+    project.script(TO_PLANNING, "plan()", build, DONE)
+    loop = project.start(task="t")
+    answer(project, 1, "yes")
+    wait_for(lambda: list((project.session / "_logs").glob("*verify*")))
+    loop.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    end(loop, signal.SIGINT)
+    edit(project, "Answer: yes", "Answer: no, b.py too")
+    assert project.run("--on-wait", "exit").returncode == 4
+
+
+@pytest.mark.parametrize("keys", ["yes\nbut not phase 2\n", "yes\nbut not phase 2"])
+def test_a_paste_is_one_answer(project: Project, terminals: list[Terminal], keys: str) -> None:
+    """A first line that says yes is no yes when more comes with it, with or without Enter."""
+    project.script(TO_PLANNING, "plan()", TOLD)
+    at = open_terminal(project, terminals)
+    at.wait_for("answer to Q1 [yes, or what to change]")
+    at.type(keys)
+    assert at.close() == 3
+    assert answers(project) == ["yes\nbut not phase 2"] and not project.history("approved")
+    assert "Answer: yes\nbut not phase 2" in (project.session / "_qa.md").read_text()
+
+
+def test_enter_does_not_overrule_the_file(project: Project, terminals: list[Terminal]) -> None:
+    """Saved a moment ago, and not yet settled: the words in the file are the human's."""
+    project.extra = {"FAKE_SETTLE": "1"}
+    project.script(ASK, DONE)
+    at = open_terminal(project, terminals)
+    at.wait_for("answer to Q1 [Enter: A]")
+    time.sleep(1.2)
+    edit(project, "Answer:", "Answer: neither")
+    at.type("\n")
+    assert at.close() == 0
+    assert answers(project) == ["neither"]
+
+
+def test_an_old_approval_question_approves_nothing(project: Project) -> None:
+    """Refused; then the plan was rewritten in place: the old no, made a yes, never saw that."""
+    rewrite = "write('plan.md', 'drop the table'); signal('blocked', reason='which?')"
+    project.script(TO_PLANNING, "plan()", rewrite, TOLD)
+    loop = project.start(task="t")
+    answer(project, 1, "smaller")
+    loop.communicate(timeout=30)
+    edit(project, "Answer: smaller", "Answer: yes")
+    again = project.run("--on-wait", "exit")
+    assert not project.history("approved") and "an old question on plan.md: yes" in again.stdout
+
+
+def test_half_a_sentence_approves_nothing(project: Project) -> None:
+    """An editor saved by itself in the middle of "yes, but ..."."""
+    project.script(TO_PLANNING, "plan()", TOLD)
+    loop = project.start(task="t")
+    answer(project, 1, "yes,")
+    time.sleep(1)
+    assert loop.poll() is None and answers(project) == []
+    edit(project, "Answer: yes,", "Answer: yes, but not phase 2")
+    printed = loop.communicate(timeout=30)[0]
+    assert answers(project) == ["yes, but not phase 2"] and "for the rest of: yes," in printed
+
+
+def test_what_only_a_human_can_do_is_not_done_by_yes(project: Project) -> None:
+    """The child that asked for it crashed before its signal: the phase tells."""
+    crash = "ask(2, 'Plug it in', suggested='done'); sys.exit(1)"
+    project.script(TO_PLANNING, "plan()", crash, TOLD)
+    assert project.run("--yes", "--on-wait", "exit", task="t").returncode == 4
+    assert project.history("asked")[-1]["kind"] == "action"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "text"),
+    [
+        ("Answer:", "  Answer: B", "B"),  # a formatter takes it for the list's
+        ("Answer:", "Answer: so:\n\n## Q2 targets\nper month", "so:\n\n ## Q2 targets\nper month"),
+        ("Answer:", "Answer: so:\n\n## Q7 targets\nper month", "so:\n\n ## Q7 targets\nper month"),
+    ],
+    ids=["indented", "a known number", "another number"],
+)  # fmt: skip
+def test_words_in_an_unforeseen_form(project: Project, old: str, new: str, text: str) -> None:
+    """The gate does not wait for an answer that stands there, and asks nothing that is none."""
+    project.script(ASK_TWO, DONE)
+    loop = project.start(task="t")
+    wait_for(lambda: len(project.history("asked")) == 2)
+    edit(project, old, new)
+    wait_for(lambda: project.history("answer"))
+    path = project.session / "_qa.md"
+    head, mark, tail = path.read_text().rpartition("Answer:")
+    path.write_text(f"{head}{mark} PDF{tail}")
+    loop.communicate(timeout=30)
+    assert answers(project) == [text, "PDF"] and len(project.history("asked")) == 2
+
+
+@pytest.mark.parametrize("new", ["B", "> Answer: B", "Anser: B"])
+def test_words_in_the_wrong_place_are_told_of(project: Project, new: str) -> None:
+    """Silence would be a night lost; the line to write after is there again."""
+    project.script(ASK, DONE)
+    loop = project.start(task="t")
+    wait_for(lambda: project.history("asked"))
+    time.sleep(0.5)
+    edit(project, "Answer:", new)
+    path = project.session / "_qa.md"
+    wait_for(lambda: "\nAnswer:" in path.read_text())
+    assert new in path.read_text()
+    edit(project, "\nAnswer:", "\nAnswer: B")
+    assert "Q1 was changed, but nothing stands after" in loop.communicate(timeout=30)[0]
+
+
+def test_a_question_that_arises_while_one_waits(project: Project) -> None:
+    """The plan is edited during a wait: the approval asked for again is shown, too."""
+    ask = "ask(2, 'Where?'); signal('waiting', **{'for': 'qa_answers'})"
+    project.script(TO_PLANNING, "plan()", ask, TOLD)
+    loop = project.start(task="t")
+    answer(project, 1, "yes")
+    wait_for(lambda: len(project.history("asked")) == 2)
+    time.sleep(0.5)
+    (project.session / "plan.md").write_text("# Another plan\n")
+    answer(project, 2, "here")
+    wait_for(lambda: len(project.history("asked")) == 3)
+    time.sleep(0.5)
+    assert "## Q3: Approve the plan plan.md?" in end(loop)
+
+
+def test_an_answer_to_an_approval_that_lapsed(project: Project) -> None:
+    """It is no change request, but the child is told of it."""
+    back = "write('built'); signal('continue', phase='planning')"
+    blocked = "signal('blocked', reason='no key')"
+    project.script(TO_PLANNING, "plan()", back, blocked, TOLD)
+    loop = project.start(task="t")
+    answer(project, 1, "yes")
+    loop.communicate(timeout=30)
+    edit(project, "Answer: yes", "Answer: use sqlite")
+    again = project.run("--on-wait", "exit").stdout
+    assert "an old question on plan.md: use sqlite" in again
+    assert "took" not in project.history("answer")[-1]
+
+
+def test_words_given_twice_are_told_of(project: Project) -> None:
+    """Not added, but not dropped in silence either."""
+    project.script("signal('continue')", DONE)
+    assert project.run(task="t").returncode == 0
+    assert "--task stand in _task.md already" in project.run(task="t").stdout
