@@ -46,18 +46,26 @@ class History:
             raise UserError(
                 f"{self.path.parent}: {error}: put the history back to go on."
             ) from error
-        if (last := data.rpartition(b"\n")[2]) and "event" in mapping(parse(last)):
-            data += b"\n"  # an editor left out the last one, or a kill
-            if repair:
-                files.append(self.path, b"\n")
-        whole, _, torn = data.rpartition(b"\n")
-        if torn and repair:
-            files.append(self.path.with_name(FILE + ".torn"), torn + b"\n")
-            files.write_bytes(self.path, whole + b"\n" if whole else b"")
+        whole, _, last = data.rpartition(b"\n")
         self.past = Past()
-        for number, line in enumerate(whole.split(b"\n") if whole else [], 1):
+        lines = whole.split(b"\n") if whole else []
+        for number, line in enumerate(lines, 1):
             self.past = self._folded(line, number)
+        if last:
+            self._end(whole, last, len(lines) + 1, repair)
         return self
+
+    def _end(self, whole: bytes, last: bytes, number: int, repair: bool) -> None:
+        """A line without its newline: whole all the same (an editor saved it so), or torn."""
+        try:
+            self.past = self._folded(last, number)
+        except UserError:
+            if repair:
+                files.append(self.path.with_name(FILE + ".torn"), last + b"\n")
+                files.write_bytes(self.path, whole + b"\n" if whole else b"")
+            return
+        if repair:
+            files.append(self.path, b"\n")
 
     def append(self, event: str, **values: object) -> None:
         """Add one line, durably, and fold it in; absent values (None) are left out."""
