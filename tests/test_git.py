@@ -130,6 +130,14 @@ def test_a_repository_that_git_refuses(tmp_path: Path) -> None:
         Repository.find(tmp_path / "broken", {**os.environ, "PATH": str(tmp_path)})
 
 
+def test_git_is_gone_for_a_moment(tmp_path: Path, repo: Path) -> None:
+    """Updated while the loop runs: what is missing is said, and going on mends it."""
+    gone = Repository(repo, "", {**os.environ, "PATH": str(tmp_path)})
+    with pytest.raises(UserError, match="git cannot be run") as raised:
+        gone.state(repo)
+    assert raised.value.exit_code == 1
+
+
 def test_no_commit_and_no_identity(tmp_path: Path, repo: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
