@@ -184,8 +184,8 @@ class Loop:
         """One iteration, shown."""
         if not self.session.cwd.is_dir() and (done := self.session.ensure_worktree()):
             self.view.say(done)
-        if self.session.restore_overview():
-            self.view.say("_overview.md was missing or empty: the skeleton is back.")
+        if restored := self.session.restore_overview():
+            self.view.say(restored)
         self.view.iteration(self.session.history.past, self.settings.timeout)
         ended = self.iterations.run_next()
         self.view.ended(ended.decision, ended.run)
