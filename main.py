@@ -190,8 +190,9 @@ class Loop:
         done = None if self.session.cwd.is_dir() else self.session.ensure_worktree()
         if done:
             self.view.say(done)
-        if self.session.restore_overview():
-            self.view.say("_overview.md was missing or empty: the skeleton is back.")
+        restored = self.session.restore_overview()
+        if restored:
+            self.view.say(restored)
         self.view.iteration(self.session.history.past, self.settings.timeout)
         ended = self.iterations.run_next()
         self.view.ended(ended.decision, ended.run)

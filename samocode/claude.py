@@ -172,15 +172,18 @@ def run(
 
 
 def recover(log: Path | None) -> Run:
-    """What the log of a killed loop's child tells: the run that nobody saw end."""
-    reader = Reader()
+    """What the log of a killed loop's child tells: the run that nobody saw end. It lasted from its
+    stderr, empty as a rule since its start, to its last event."""
+    reader, seconds = Reader(), 0.0
     if log and log.is_file():
         with log.open("rb") as file:
             for chunk in iter(lambda: file.read(1 << 20), b""):
                 reader.feed(chunk)
+        if (err := log.with_suffix(".stderr")).is_file():
+            seconds = max(0.0, log.stat().st_mtime - err.stat().st_mtime)
     stderr = _tail(log.with_suffix(".stderr")) if log else ""
     told = reader.facts
-    return Run("killed_loop", None, told, session_id=told.session_id, stderr=stderr)
+    return Run("killed_loop", None, told, seconds, told.session_id, stderr=stderr)
 
 
 @contextmanager

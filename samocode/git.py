@@ -100,7 +100,11 @@ class Repository:
     def run(self, *args: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
         """One git command at the top of a worktree, this repository's own unless told otherwise."""
         top = cwd or self.top
-        return _git(top, not_above(top, self.environ), *args)
+        try:
+            return _git(top, not_above(top, self.environ), *args)
+        except OSError as error:  # an update takes git away for a moment
+            gone = f"git cannot be run ({error}): install it, or mend PATH, then go on."
+            raise UserError(gone, exit_code=1) from error
 
     def call(self, *args: str, cwd: Path | None = None) -> str | None:
         """One git command's stdout, None when it failed."""

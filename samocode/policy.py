@@ -27,6 +27,11 @@ BLOCKING = {
         "Claude is not logged in, or its key is refused. Run: claude auth login (or set a valid "
         "ANTHROPIC_API_KEY), then go on.",
     ),
+    "cloud_credential_error": (
+        "auth",
+        "The cloud credentials that pay for Claude (Bedrock, Vertex, Foundry) are missing or have "
+        "expired. Renew them (aws sso login, gcloud auth application-default login), then go on.",
+    ),
     "billing_error": (
         "billing",
         "The account that pays for Claude has no credit. Top it up or change the login; go on.",

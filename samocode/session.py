@@ -223,16 +223,19 @@ class Session:
             path = path.with_name(f"{stem}-{extra}{suffix}")
         return path
 
-    def restore_overview(self) -> bool:
-        """The skeleton again when `_overview.md` is missing or empty; whether that was so."""
-        path = self.folder / OVERVIEW
+    def restore_overview(self) -> str | None:
+        """The skeleton again when `_overview.md` is no notebook; why, None when it is one. The next
+        child is told where the old one lies."""
+        path, why, listed = self.folder / OVERVIEW, f"{OVERVIEW} was missing or empty", ""
         try:
             if (files.read(path) or b"").strip():
-                return False
-        except files.Unreadable:
-            files.set_aside(path)
-        files.write(path, SKELETON.format(name=self.name))
-        return True
+                return None
+        except files.Unreadable as error:
+            kept = files.set_aside(path).name
+            why = f"{error}, and is {kept} now"
+            listed = f"- {kept}: the notebook until now; take what counts from it, in few words\n"
+        files.write(path, SKELETON.format(name=self.name) + listed)
+        return f"{why}: the skeleton is back."
 
 
 def open_session(

@@ -159,6 +159,14 @@ def test_a_bare_repository(tmp_path: Path, repo: Path) -> None:
     assert at(home / "main").top == home / "main"
 
 
+def test_git_is_gone_for_a_moment(tmp_path: Path, repo: Path) -> None:
+    """Updated while the loop runs: what is missing is said, and going on mends it."""
+    gone = Repository(repo, "", {**os.environ, "PATH": str(tmp_path)})
+    with pytest.raises(UserError, match="git cannot be run") as raised:
+        gone.state(repo)
+    assert raised.value.exit_code == 1
+
+
 def test_no_commit_and_no_identity(tmp_path: Path, repo: Path) -> None:
     for name in ("empty", "two words"):
         new = tmp_path / name

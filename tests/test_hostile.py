@@ -154,6 +154,21 @@ def test_the_session_folder_itself_is_gone(project: Project, how: str) -> None:
     assert ended.returncode in (1, 3) and "sessions" in calm(ended)
 
 
+def test_git_itself_is_gone(project: Project) -> None:
+    """Taken away by an update while a child works: said as it is, and going on mends it."""
+    tools = project.folder / "bin"
+    tools.mkdir()
+    for tool in ("git", "python3", "sh", "env"):
+        (tools / tool).symlink_to(shutil.which(tool) or "")
+    project.extra = {"PATH": str(tools)}
+    hide = f"Path({str(tools / 'git')!r}).rename({str(tools / 'hidden')!r})"
+    project.script(hide + WORK, default=DONE)
+    ended = project.run(task="the human's task")
+    assert ended.returncode == 1 and "git cannot be run" in calm(ended)
+    (tools / "hidden").rename(tools / "git")
+    assert project.run().returncode == 0 and project.outcomes() == ["continue", "done"]
+
+
 def test_claude_itself_is_gone(project: Project) -> None:
     """Updated or removed in the middle of the night."""
     claude = project.folder / "claude"

@@ -286,6 +286,18 @@ def test_the_cost_cap_holds_without_results(project: Project) -> None:
     assert argv[argv.index("--max-budget-usd") + 1] == "5.0000"
 
 
+def test_a_killed_loop_does_not_spend_unseen(project: Project) -> None:
+    """Killed again and again (out of memory), its children's cost was booked at nothing."""
+    project.script("time.sleep(1.2); text('there'); time.sleep(60)", DONE)
+    caps = ("--max-cost", "10", "--timeout", "2")
+    loop = project.start(*caps, task="t")
+    wait_for(lambda: any("there" in f.read_text() for f in project.folder.rglob("001-*.jsonl")))
+    end(loop)
+    assert project.run(*caps).returncode == 0
+    assert project.outcomes() == ["interrupted", "done"]
+    assert 2 < project.history("iteration")[0]["cost_usd"] < 5
+
+
 def test_time_limit_tells_the_next_iteration(project: Project) -> None:
     project.script(
         "Path('a.py').write_text('half'); time.sleep(60)", "signal('blocked', reason='x')"

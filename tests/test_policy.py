@@ -148,6 +148,8 @@ BLOCKING = [
     Row("not logged in", facts(run=failed("authentication_failed", None)), "auth", "testing", STOP,
         3, says="claude auth login"),
     Row("401", facts(run=failed("authentication_failed", 401)), "auth", "testing", STOP, 3),
+    Row("cloud credentials expired", facts(run=failed("cloud_credential_error")), "auth", "testing",
+        STOP, 3, says="aws sso login"),
     Row("third retry with 401", facts(ended="auth", run=replace(UNFINISHED, auth_retries=3)),
         "auth", "testing", STOP, 3, says="auth login"),
     Row("no credit", facts(run=failed("billing_error", 400)), "billing", "testing", STOP, 3,

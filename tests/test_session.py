@@ -379,12 +379,16 @@ def test_questions_that_cannot_be_read_are_set_aside(session: Session, kind: str
     assert path.read_text() == "## Q1: y\nAnswer:\n"
 
 
-@pytest.mark.parametrize("kind", ["missing", "empty", "blank", "folder", "link", "file"])
+@pytest.mark.parametrize("kind", ["missing", "empty", "blank", "folder", "link", "file", "2 MB"])
 def test_the_notebook_comes_back(session: Session, kind: str) -> None:
     path = session.folder / "_overview.md"
     spoil(path, kind)
-    assert session.restore_overview() == (kind != "file")
+    said = session.restore_overview()
+    assert (said is None) is (kind == "file")
     assert path.read_text().startswith("words" if kind == "file" else f"# {session.name}")
+    kept = kind in ("folder", "link", "2 MB")
+    assert ("_overview.md.kept-1" in (said or "")) is kept
+    assert ("- _overview.md.kept-1: the notebook until now" in path.read_text()) is kept
 
 
 # A killed loop's iteration

@@ -75,6 +75,17 @@ def test_nobody_logged_in_blocks_without_a_request(project: RealProject) -> None
         assert project.run().returncode == 0
 
 
+def test_no_cloud_credentials_block(project: RealProject) -> None:
+    """Status null, as an outage has, but no time mends it."""
+    cloud = {"CLAUDE_CODE_USE_BEDROCK": "1", "AWS_REGION": "us-east-1"}
+    nowhere = {"ANTHROPIC_BEDROCK_BASE_URL": "http://127.0.0.1:9"}
+    local = {"AWS_EC2_METADATA_DISABLED": "true"} | nowhere
+    project.login = lambda env: as_nobody(env) | cloud | local | NO_RETRY
+    ended = project.run(task="t")
+    assert (ended.returncode, project.outcomes()) == (3, ["auth"]), ended.stdout
+    assert "aws sso login" in ended.stdout
+
+
 def test_a_usage_limit_is_waited_out(project: RealProject) -> None:
     """No child runs before the limit resets; then the loop goes on by itself."""
     resets: list[int] = []
