@@ -87,6 +87,7 @@ def run(options: cli.Options, settings: Settings, timing: Timing | None = None) 
             raise UserError(
                 "A killed loop left an iteration of this session: run it once, then add."
             )
+        StopRequest().install()  # a Ctrl-C would kill git at work and leave the worktree half made
         task.take(found, texts)
         found.ensure_worktree()
     return show(found, settings, options)

@@ -16,6 +16,7 @@ from typing import Literal
 
 from samocode import approval, questions
 from samocode.past import Asked
+from samocode.questions import Question
 from samocode.session import QA, Session
 from samocode.settled import Settled
 from samocode.stop import StopRequest
@@ -45,7 +46,7 @@ class Gate:
     """File descriptor of the terminal to read answers from, None without one."""
     _prompted: int = field(default=0, init=False)
     _typed: bytes = field(default=b"", init=False)
-    _seen: dict[int, str] = field(default_factory=dict[int, str], init=False)
+    _seen: dict[int, Question] = field(default_factory=dict[int, Question], init=False)
     """The blocks as they stood at the last look."""
 
     def passes(self) -> Passed:
@@ -99,21 +100,21 @@ class Gate:
         if missing:
             document = session.change_questions(lambda now: reduce(_put, missing, now))
             self.say(f"Put back in {QA}: {', '.join(f'Q{q.id}' for q in missing)}")
-        self._seen = {question.id: question.text for question in document.questions}
+        self._seen = {question.id: question for question in document.questions}
 
-    def _read(self, asked: Asked, found: questions.Question) -> None:
+    def _read(self, asked: Asked, found: Question) -> None:
         """What the file says of one question: a new or another answer, one struck out, or words in
         a place where none are looked for."""
-        past, before = self.session.history.past, self._seen.get(asked.id, asked.text)
-        changed = found.text.strip() != before.strip()
-        if found.answer is None and asked.id in past.in_file:
+        past, before = self.session.history.past, self._seen.get(asked.id, asked.question)
+        changed = found.text.split() != before.text.split()
+        stood = asked.id in past.in_file or before.answer is not None
+        if found.answer is None and asked.id in past.answers and stood:
             self.session.history.append("reopened", id=asked.id)
             self.say(f"Q{asked.id}: its answer was struck out, so it is open again.")
         elif found.answer is None and changed and not found.unconfirmed:
             self.say(f"Q{asked.id} was changed, but nothing stands after its `Answer:`.")
         elif found.answer is not None and found.answer != past.answers.get(asked.id):
-            first = asked.kind == "approval" and asked.id not in past.answers
-            if not first or not questions.unfinished(found.answer):
+            if asked.id in past.answers or not _awaits_rest(asked, found):
                 self._record(asked, found.answer, "file")
             elif changed:
                 self.say(f"Q{asked.id}: waiting for the rest of: {found.answer[-60:]}")
@@ -153,11 +154,12 @@ class Gate:
 
     def _say_yes(self) -> None:
         """--yes: the suggestion stands for the answer, a plan is approved; what only a human can do
-        stays open."""
+        stays open, and what a human took back."""
         for asked in self.session.history.past.open:
             block = self.session.read_questions().find(asked.id)
             text = "approve" if asked.kind == "approval" else block.suggested if block else None
-            if text and asked.kind != "action":
+            theirs = asked.kind == "action" or asked.id in self.session.history.past.reopened
+            if text and not theirs:
                 self._answer(asked, text, "yes", "--yes")
 
     def _listen(self) -> None:
@@ -175,7 +177,7 @@ class Gate:
         if line is None:
             return
         block = self.session.read_questions().find(asked.id) or asked.question
-        if block.answer is not None:  # saved a moment ago, and read once it has settled
+        if block.answer is not None and not _awaits_rest(asked, block):  # it has yet to settle
             self.say(f"   Q{asked.id} is answered in {QA} meanwhile: that counts.")
             self._prompted = 0
             return
@@ -229,7 +231,7 @@ def _pasted(terminal: int) -> bytes:
     return more
 
 
-def _hint(asked: Asked, block: questions.Question) -> str:
+def _hint(asked: Asked, block: Question) -> str:
     if asked.kind == "approval":
         return "yes, or what to change"
     if asked.kind == "qa" and block.suggested:
@@ -239,11 +241,15 @@ def _hint(asked: Asked, block: questions.Question) -> str:
     )
 
 
-def _differs(found: questions.Question | None, wanted: questions.Question) -> bool:
+def _awaits_rest(asked: Asked, found: Question) -> bool:
+    return asked.kind == "approval" and questions.unfinished(found.answer or "")
+
+
+def _differs(found: Question | None, wanted: Question) -> bool:
     return found is None or found.answer != wanted.answer
 
 
-def _put(document: questions.Document, question: questions.Question) -> questions.Document:
+def _put(document: questions.Document, question: Question) -> questions.Document:
     """The document with this block in the place of the one with its number, or at the end."""
     if document.find(question.id) is None:
         return questions.appended(document, question)

@@ -83,10 +83,7 @@ class Repository:
             top, _, prefix = answer.stdout.partition("\n")
             return cls(Path(top), prefix.rstrip("\n"), environ)
         if answer and _git(folder, environ, "rev-parse", "--is-bare-repository").stdout == "true\n":
-            raise UserError(
-                f"MAIN_REPO {folder} is a bare repository: set it to one of its worktrees "
-                f"({typed(folder)} worktree list)."
-            )
+            raise _bare(folder)
         marks = [d for d in (folder, *folder.parents) if (d / ".git").exists()]
         if not marks:
             return None
@@ -101,7 +98,8 @@ class Repository:
         """One git command at the top of a worktree, this repository's own unless told otherwise."""
         top = cwd or self.top
         try:
-            return _git(top, not_above(top, self.environ), *args)
+            own = top == self.top  # core.worktree may put it below its .git
+            return _git(top, self.environ if own else not_above(top, self.environ), *args)
         except OSError as error:  # an update takes git away for a moment
             gone = f"git cannot be run ({error}): install it, or mend PATH, then go on."
             raise UserError(gone, exit_code=1) from error
@@ -156,6 +154,17 @@ class Repository:
         """The hash of the commit that a branch or a hash names, None when there is none."""
         found = self.call("rev-parse", "-q", "--verify", f"{self.full(name)}^{{commit}}")
         return found.strip() if found else None
+
+    def other_holder(self, at: Path) -> Path | None:
+        """The git folder of the other repository that the worktree at a path belongs to."""
+        places = [self.call("rev-parse", "--git-common-dir", cwd=cwd) for cwd in (at, self.top)]
+        if not all(places):
+            return None
+        there, here = (
+            (cwd / str(place).rstrip("\n")).resolve()
+            for cwd, place in zip((at, self.top), places, strict=True)
+        )
+        return there if there != here and not there.is_relative_to(at.resolve()) else None
 
     def ignores(self, path: Path) -> bool:
         """Whether git does not see this path (outside the repository, or ignored)."""
@@ -222,6 +231,16 @@ class Repository:
         if len(copies) == 2 and self.call("merge-base", "--is-ancestor", *copies) is not None:
             return copies[1]
         return copies[0]
+
+
+def _bare(folder: Path) -> UserError:
+    if (folder / ".git").is_dir():  # somebody's `git config core.bare true` met the wrong one
+        mend = f"{typed(folder)} config core.bare false"
+        return UserError(f"MAIN_REPO {folder} has core.bare set by mistake. Run: {mend}")
+    return UserError(
+        f"MAIN_REPO {folder} is a bare repository: set it to one of its worktrees "
+        f"({typed(folder)} worktree list)."
+    )
 
 
 def typed(folder: Path) -> str:

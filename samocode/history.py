@@ -151,8 +151,12 @@ def _iteration(past: Past, line: Mapping[str, Any]) -> Past:
         iterations=past.iterations + 1,
         cost_usd=past.cost_usd + now.cost_usd,
         dearest=past.dearest if now.estimated else max(past.dearest, now.cost_usd),
+        rate=past.rate
+        if now.estimated
+        else max(past.rate, now.cost_usd / max(float(line.get("seconds", 0)), 1.0)),
         plan_to_ask=plan or past.plan_to_ask,
         approval_id=past.approval_id if past.approved else None,
+        in_file=frozenset(past.answers),
         ask_why="" if plan else past.ask_why,
         notes=_notes_after(past, now),
         verify_failures=past.verify_failures + (now.outcome == "verify_failed"),
@@ -201,7 +205,8 @@ def _reopened(past: Past, line: Mapping[str, Any]) -> Past:
     """The human struck an answer out: the gate shuts until there is another one."""
     number = int(line["id"])
     answers = {n: text for n, text in past.answers.items() if n != number}
-    return replace(past, answers=answers, in_file=past.in_file - {number})
+    reopened = past.reopened | {number}
+    return replace(past, answers=answers, in_file=past.in_file - {number}, reopened=reopened)
 
 
 def _approved(past: Past, line: Mapping[str, Any]) -> Past:
@@ -213,6 +218,7 @@ def _approved(past: Past, line: Mapping[str, Any]) -> Past:
     return replace(
         past,
         approved=approval,
+        approval_id=line.get("id", past.approval_id),
         last_approved=approval,
         phase="implementation",
         entered=entered,

@@ -3,6 +3,7 @@ record."""
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -157,12 +158,13 @@ class Iterations:
         since then a person had all the time to write."""
         past = self.session.history.past
         old = past.answers.get(number)
-        if old is None or found is None or not questions.labelled(found) or found.answer == old:
+        if old is None or found is None or found.answer == old:
             return False
+        approval = number == past.approval_id and past.approved is not None
         if found.answer is None:
-            return killed and number in past.in_file
-        if number == past.approval_id:
-            return not (questions.approves(old) and questions.approves(found.answer))
+            return approval or (killed and number in past.in_file)
+        if approval:  # from a heading on it is a child's note or next question
+            return not questions.approves(re.split(r"\n#{1,6} ", found.answer)[0])
         return killed
 
     def _record_questions(self, document: Document, kind: str) -> None:

@@ -93,7 +93,9 @@ def go_on(session: Session, settings: Settings, options: Options) -> str:
         "--max-cost": options.max_cost,
         "--on-wait": options.on_wait if options.on_wait == "exit" else None,
     }
-    reached = settings.max_cost is not None and session.history.past.cost_usd >= settings.max_cost
+    past, cap = session.history.past, settings.max_cost
+    ended = past.last is not None and past.last.outcome == "budget"  # a fraction of a cent below it
+    reached = cap is not None and (past.cost_usd >= cap or ended)
     if reached:
         del given["--max-cost"]
     words += [word for flag, value in given.items() if value for word in (flag, f"{value}")]

@@ -68,13 +68,18 @@ class Past:
     iterations: int = 0
     cost_usd: float = 0.0
     dearest: float = 0.0
+    rate: float = 0.0
+    """USD a second of the fastest spender whose cost is known."""
     started: str | None = None
     texts: tuple[tuple[str, str, str], ...] = ()
     """The human's words: (time, task or dive or note, text)."""
     asked: Mapping[int, Asked] = field(default_factory=dict[Any, Any])
     answers: Mapping[int, str] = field(default_factory=dict[Any, Any])
     in_file: frozenset[int] = frozenset()
-    """Answers that were read from the file: there the human can strike them out."""
+    """Answers that stood in the file for sure: there the human can strike them out. One that was
+    typed may be missing there after a kill."""
+    reopened: frozenset[int] = frozenset()
+    """Questions whose answer somebody took back."""
     plan_to_ask: str | None = None
     ask_why: str = ""
     approval_id: int | None = None

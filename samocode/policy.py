@@ -122,7 +122,10 @@ def booked(run: Run, past: Past, limits: Limits, seconds: float) -> tuple[float,
     if not told.started or (run.ended == "auth" and not told.answered):
         return 0.0, False
     given = left_to_spend(past, limits) or 0.0
-    return max(past.dearest, given / 2 * min(1.0, run.seconds / seconds)), True
+    likely = given / 2 * min(1.0, run.seconds / seconds)
+    if past.rate:  # it spends no faster than twice what the fastest did
+        likely = min(likely, 2 * past.rate * run.seconds)
+    return max(past.dearest, likely), True
 
 
 def after_verify(facts: Facts, past: Past, summary: str, failure: str | None) -> Decision:

@@ -93,10 +93,17 @@ def joined(document: Document, asked: Mapping[int, Question]) -> Document:
         alike = [q for q in document.questions if q.id == found.id]
         titled = [q for q in alike if q.id in asked and q.title == asked[q.id].title]
         if blocks and (found.id not in asked or found is not (titled or alike)[0]):
-            blocks[-1] = parse(f"{blocks[-1].text} {found.text}").questions[0]
+            blocks[-1] = _one(f"{blocks[-1].text} {found.text}")
         else:
             blocks.append(found)
     return Document(document.preamble, tuple(blocks))
+
+
+def _one(text: str) -> Question:
+    """The text as one question, whatever headings are in it: those that a fence of their own hid
+    before they stood in an answer, too."""
+    first, *rest = parse(text).questions
+    return _one(" ".join(q.text for q in (first, *rest))) if rest else first
 
 
 def protect(after: Document, kept: Mapping[int, Question]) -> tuple[Document, tuple[str, ...]]:
@@ -144,9 +151,9 @@ def approves(answer: str) -> bool:
 
 
 def unfinished(answer: str) -> bool:
-    """True when it breaks off in the middle of a sentence: an editor may have saved it by itself,
-    and "yes," is no yes before one knows what follows."""
-    return answer.rstrip().endswith((",", ";", ":", "-", "\u2013", "\u2014", "\u2026", "..."))
+    """True when a yes breaks off in the middle of a sentence: an editor may have saved it by
+    itself, and "yes," is no yes before one knows what follows."""
+    return approves(answer) and answer.rstrip().endswith((",", ";", ":", "-", "\u2013", "\u2014"))
 
 
 def confirms(answer: str) -> bool:
@@ -223,6 +230,9 @@ def _restored(now: Question | None, old: Question, said: list[str]) -> Question:
         return now
     said.append(f"Q{old.id} was {'gone' if now is None else 'changed'} and is put back")
     other = now.answer if now else None
+    if now and not labelled(now):  # somebody wrote over the label
+        new = [s for s in now.text.splitlines() if s.strip() and s not in old.text.splitlines()]
+        other = "\n".join(new) or None
     return old if other is None or other == old.answer else _noting(old, other)
 
 

@@ -157,7 +157,9 @@ class Session:
             approved=past.approved is not None,
             git=self.worktree is not None,
             open_questions=tuple(q.id for q in still_open),
-            unsuggested=tuple(q.id for q in still_open if not q.suggested),
+            unsuggested=tuple(
+                q.id for q in still_open if not q.suggested and q.id not in past.asked
+            ),
             question_problems=questions.problems(document, past.asked),
             uncommitted=self._uncommitted(code),
             strayed=self._strayed(),
@@ -255,5 +257,10 @@ def open_session(
             f"{folder} is a session of another repository (its commit {tree.commit[:9]} is not in "
             f"{repository.top}): choose another --session name, or give each project its own "
             "SESSIONS."
+        )
+    if repository and tree and (other := repository.other_holder(tree.path)):
+        raise UserError(
+            f"{folder} is a session of another clone ({tree.path} belongs to {other}): choose "
+            "another --session name, or give each project its own SESSIONS."
         )
     return Session(folder, project, repository, history)

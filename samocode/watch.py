@@ -45,8 +45,9 @@ class Watch:
         until = time.monotonic() + seconds
         while time.monotonic() < until and (data := self._outputs[0].read(1 << 20)):
             for event in self.reader.feed(data):
-                self._heard = time.monotonic()
+                self._heard = began = time.monotonic()
                 self._show(event)
+                until += time.monotonic() - began  # a paused terminal takes nothing from it
 
     def until_end(self, stop: StopRequest) -> Ended:
         """Why the run is over: it ended, or one of the loop's reasons to end it."""

@@ -159,6 +159,22 @@ def test_a_bare_repository(tmp_path: Path, repo: Path) -> None:
     assert at(home / "main").top == home / "main"
 
 
+def test_core_bare_by_mistake(repo: Path) -> None:
+    """A test's `git config` in a worktree meets the setting of all of them."""
+    git("config", "core.bare", "true", cwd=repo)
+    with pytest.raises(UserError, match=r"core\.bare set by mistake") as said:
+        at(repo)
+    sh_ok(str(said.value).partition("Run: ")[2])
+    at(repo).check()
+
+
+def test_a_worktree_below_its_git_folder(repo: Path) -> None:
+    """core.worktree may put it there."""
+    (repo / "below").mkdir()
+    git("config", "core.worktree", "../below", cwd=repo)
+    at(repo / "below").check()
+
+
 def test_git_is_gone_for_a_moment(tmp_path: Path, repo: Path) -> None:
     """Updated while the loop runs: what is missing is said, and going on mends it."""
     gone = Repository(repo, "", {**os.environ, "PATH": str(tmp_path)})

@@ -147,6 +147,16 @@ def test_append_and_load_give_the_same_facts(history: History) -> None:
     assert history.path.stat().st_mode & 0o077 == 0
 
 
+def test_the_fastest_spender_is_known(history: History) -> None:
+    """In USD a second, of runs that told what they cost; one of no time counts as a second."""
+    for cost, seconds, estimated in ((3.0, 100.0, None), (0.02, 0.1, None), (9.0, 1.0, True)):
+        history.append(
+            "iteration", n=5, phase="p", outcome="continue", next="p", cost_usd=cost,
+            seconds=seconds, estimated=estimated,
+        )  # fmt: skip
+    assert history.past.rate == 0.03
+
+
 def test_a_line_without_its_end_is_whole(history: History) -> None:
     """An editor that saves no last newline loses no answer, no approval."""
     data = history.path.read_bytes()

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from samocode.timing import Timing
+from samocode.watch import Watch
 from tests.conftest import git
 from tests.harness import Project, end, wait_for
 
@@ -331,6 +333,17 @@ def test_a_flood_switches_no_limit_off(project: Project) -> None:
     project.script("b = b'{}\\n' * 20000\nwhile True: os.write(1, b); time.sleep(0.002)", DONE)
     ended = project.run("--timeout", "1.5", task="t")
     assert (ended.returncode, project.outcomes()) == (0, ["timeout", "done"])
+
+
+def test_a_paused_terminal_takes_nothing_from_a_look(tmp_path: Path) -> None:
+    """The result is read, however long the lines before it took to be shown."""
+    log = tmp_path / "log"
+    lines = [json.dumps({"type": "system", "filler": "x" * (1 << 20)}) for _ in range(4)]
+    log.write_text("\n".join([*lines, '{"type": "result", "total_cost_usd": 0.25}']) + "\n")
+    with log.open("rb") as tail, subprocess.Popen(["true"]) as child:
+        watch = Watch(child, (tail, tail), Timing(), lambda _: time.sleep(0.3), 60)
+        watch.read_on(0.5)
+    assert watch.reader.facts.cost_usd == 0.25
 
 
 @pytest.mark.parametrize(

@@ -333,6 +333,7 @@ def test_before_spawn() -> None:
         (Run("timeout", -15, UNFINISHED, 60.1), {"cost_usd": 6.0, "dearest": 1.0}, (2.0, True)),
         (Run("timeout", -15, UNFINISHED, 60.1), {"cost_usd": 6.0, "dearest": 3.0}, (3.0, True)),
         (Run("stopped", -15, UNFINISHED, 6.0), {}, (0.5, True)),
+        (Run("timeout", -15, UNFINISHED, 60.0), {"rate": 0.01, "dearest": 0.2}, (1.2, True)),
         (Run("killed_loop", None, UNFINISHED), {"dearest": 1.0}, (1.0, True)),
     ],
 )

@@ -266,3 +266,119 @@ def test_words_given_twice_are_told_of(project: Project) -> None:
     project.script("signal('continue')", DONE)
     assert project.run(task="t").returncode == 0
     assert "--task stand in _task.md already" in project.run(task="t").stdout
+
+
+@pytest.mark.parametrize("new", ["NO, stop", "Answer:"])
+def test_an_approval_written_over_while_a_child_was_killed(project: Project, new: str) -> None:
+    """Label and all: the words stay, and nothing is built on the old ones."""
+    project.script(TO_PLANNING, "plan()", "write('up'); time.sleep(60)", BUILD)
+    loop = project.start(task="t")
+    answer(project, 1, "yes")
+    wait_for(lambda: (project.session / "up").exists())
+    end(loop)
+    edit(project, "Answer: yes", new)
+    assert project.run("--on-wait", "exit").returncode == 4
+    assert unbuilt(project) and new in (project.session / "_qa.md").read_text()
+
+
+@pytest.mark.parametrize("new", ["Answer:", "NO, stop", "Answer: no, stop"])
+def test_an_approval_by_yes_taken_back_while_a_child_runs(project: Project, new: str) -> None:
+    """--yes said it, but it does not say it again over words against it, or over none."""
+    child = "write('up'); time.sleep(1); signal('continue')"
+    project.script(TO_PLANNING, "plan()", child, BUILD)
+    loop = project.start("--on-wait", "exit", "--yes", task="t")
+    wait_for(lambda: project.history("approved") and (project.session / "up").exists())
+    edit(project, "Answer: approve", new)
+    printed = loop.communicate(timeout=30)[0]
+    assert "Q1 is open again" in printed
+    assert loop.returncode == 4 and unbuilt(project), printed
+
+
+def test_a_typed_yes_can_be_struck_out(project: Project, terminals: list[Terminal]) -> None:
+    """It stands in the file as if it had been written there."""
+    project.script(TO_PLANNING, "plan()", "write('up'); time.sleep(60)", BUILD)
+    at = open_terminal(project, terminals)
+    at.wait_for("answer to Q1 [yes, or")
+    at.type("yes\n")
+    wait_for(lambda: (project.session / "up").exists())
+    at.process.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    at.process.send_signal(signal.SIGINT)
+    at.close()
+    edit(project, "Answer: yes", "Answer:")
+    assert project.run("--on-wait", "exit").returncode == 4 and unbuilt(project)
+
+
+@pytest.mark.parametrize("text", ["no, see my comments, in short:", "hmm...", "No -"])
+def test_only_a_yes_waits_for_its_end(project: Project, text: str) -> None:
+    """Whatever else breaks off is a change request."""
+    project.script(TO_PLANNING, "plan()", TOLD)
+    loop = project.start(task="t")
+    answer(project, 1, text)
+    loop.communicate(timeout=30)
+    assert answers(project) == [text]
+
+
+def test_a_childs_notes_do_not_reopen_the_approval(project: Project) -> None:
+    """A heading that it adds to the file is no word on the plan."""
+    notes = (
+        "f = (SESSION / '_qa.md').open('a'); f.write('\\n## Notes\\nphase 1 built\\n'); f.close()"
+    )
+    project.script(TO_PLANNING, "plan()", f"{notes}; signal('continue')", BUILD)
+    loop = project.start(task="t")
+    answer(project, 1, "yes")
+    loop.communicate(timeout=30)
+    assert not unbuilt(project) and not project.history("reopened")
+
+
+def test_a_refusal_that_is_added_to_is_not_asked_again(project: Project) -> None:
+    """Its plan is no longer asked about: the next one is."""
+    child = "write('up'); time.sleep(1); plan('plan2.md')"
+    project.script(TO_PLANNING, "plan()", child, BUILD)
+    loop = project.start(task="t")
+    answer(project, 1, "smaller")
+    wait_for(lambda: (project.session / "up").exists())
+    edit(project, "Answer: smaller", "Answer: smaller, and no yaml")
+    answer(project, 2, "yes")
+    loop.communicate(timeout=30)
+    assert not unbuilt(project) and not project.history("reopened")
+
+
+def test_a_question_beside_a_reopened_approval(project: Project) -> None:
+    """The child's signal is as valid as it was when the hook agreed to it."""
+    child = "write('up'); time.sleep(1); " + ASK.replace("1", "2")
+    project.script(TO_PLANNING, "plan()", child, TOLD)
+    loop = project.start(task="t")
+    answer(project, 1, "yes")
+    wait_for(lambda: (project.session / "up").exists())
+    edit(project, "Answer: yes", "Answer: yes, but smaller")
+    wait_for(lambda: len(project.history("asked")) == 2)
+    time.sleep(0.5)
+    end(loop)
+    assert project.outcomes()[-1] == "waiting" and project.history("asked")[-1]["kind"] == "qa"
+
+
+def test_an_editor_of_other_line_ends(project: Project) -> None:
+    """Nothing is said of the questions that it left alone."""
+    project.script(ASK_TWO, DONE)
+    loop = project.start(task="t")
+    wait_for(lambda: len(project.history("asked")) == 2)
+    time.sleep(0.5)
+    path = project.session / "_qa.md"
+    told = path.read_text().replace("Answer:", "Answer: B", 1)
+    path.write_bytes("\r\n".join(line.rstrip() for line in told.splitlines()).encode())
+    wait_for(lambda: project.history("answer"))
+    time.sleep(0.5)
+    assert "was changed, but" not in end(loop)
+
+
+def test_a_pasted_form_stays_whole(project: Project) -> None:
+    """With a heading in a fence, which the paste's own heading had hidden."""
+    project.script(ASK, DONE)
+    loop = project.start(task="t")
+    wait_for(lambda: project.history("asked"))
+    time.sleep(0.5)
+    paste = "as there:\n\n## Q7: Format?\n```\n## Q8: of the file\nnever above 9\n```\nAnswer: CSV"
+    edit(project, "Answer:", f"Answer: {paste}")
+    loop.communicate(timeout=30)
+    assert "never above 9" in answers(project)[0]

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -516,6 +517,32 @@ def test_another_projects_session_is_left_alone(project: Project, tmp_path: Path
             assert refused.returncode == 2 and "of another repository" in refused.stderr
     assert {name: (project.session / name).read_bytes() for name in before} == before
     assert not project.worktree.exists()
+
+
+def test_another_clones_session_is_left_alone(project: Project, tmp_path: Path) -> None:
+    """It has the commit, but the worktree is not its own."""
+    assert project.run("--max-iterations", "0", task="for A").returncode == 0
+    before = (project.session / "_task.md").read_bytes()
+    git("clone", "-q", str(project.repo), "second", cwd=tmp_path)
+    project.configure(MAIN_REPO=str(tmp_path / "second"))
+    refused = project.run(task="for B")
+    assert refused.returncode == 2 and "of another clone" in refused.stderr
+    assert (project.session / "_task.md").read_bytes() == before
+
+
+def test_ctrl_c_while_the_worktree_is_made(project: Project) -> None:
+    """git ends its work, and the next start finds a whole worktree."""
+    git("config", "filter.slow.smudge", "sleep 0.2; cat", cwd=project.repo)
+    (project.repo / ".gitattributes").write_text("*.big filter=slow\n")
+    for n in range(8):
+        (project.repo / f"{n}.big").write_text(str(n))
+    git("add", ".", cwd=project.repo)
+    git("commit", "-q", "-m", "Big", cwd=project.repo)
+    making = project.start("--max-iterations", "0", task="t")
+    wait_for(lambda: list((project.folder / "worktrees").glob("*/0.big")))
+    end(making, signal.SIGINT)
+    assert project.run("--max-iterations", "0", timeout=20).returncode == 0
+    assert (project.worktree / "7.big").read_text() == "7"
 
 
 def test_a_session_without_its_commit_on_record_goes_on(session: Session) -> None:
