@@ -53,6 +53,7 @@ FIXED = {
     "GIT_EDITOR": "true",
 }
 TAIL_BYTES = 4000
+RECOVERED = 64 << 20  # bytes of a log; ordinary ones have ten MB, a flood would take minutes
 LAST_LOOK = 5.0  # seconds for what a run wrote that nobody has read yet
 MAX_LEFT_OVER = 50  # names in the history; a tree that forks while it ends has thousands
 
@@ -177,6 +178,8 @@ def recover(log: Path | None) -> Run:
     reader, seconds = Reader(), 0.0
     if log and log.is_file():
         with log.open("rb") as file:
+            reader.feed(file.read(RECOVERED // 64))  # how it began; then how it ended
+            file.seek(max(file.tell(), log.stat().st_size - RECOVERED))
             for chunk in iter(lambda: file.read(1 << 20), b""):
                 reader.feed(chunk)
         if (err := log.with_suffix(".stderr")).is_file():

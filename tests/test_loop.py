@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from samocode import claude
 from samocode.timing import Timing
 from samocode.watch import Watch
 from tests.conftest import git
@@ -333,6 +334,20 @@ def test_a_flood_switches_no_limit_off(project: Project) -> None:
     project.script("b = b'{}\\n' * 20000\nwhile True: os.write(1, b); time.sleep(0.002)", DONE)
     ended = project.run("--timeout", "1.5", task="t")
     assert (ended.returncode, project.outcomes()) == (0, ["timeout", "done"])
+
+
+def test_of_a_flood_only_the_ends_are_recovered(tmp_path: Path) -> None:
+    """How it began and how it ended; what lies between took minutes, deaf to Ctrl-C."""
+    log = tmp_path / "log"
+    begun = '{"type": "system", "subtype": "init", "session_id": "s"}\n'
+    retry = '{"type": "system", "subtype": "api_retry", "error_status": 401}\n'
+    ended = '{"type": "result", "subtype": "success", "total_cost_usd": 0.25}\n'
+    with log.open("w") as file:
+        file.write(begun + ("x" * (1 << 21)) + "\n" + retry * 9)
+        file.seek(1 << 27)
+        file.write("\n" + ended)
+    facts = claude.recover(log).facts
+    assert (facts.session_id, facts.auth_retries, facts.cost_usd) == ("s", 0, 0.25)
 
 
 def test_a_paused_terminal_takes_nothing_from_a_look(tmp_path: Path) -> None:
