@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Kill the loop with SIGKILL at random moments of a session of some thirty iterations, start it
-again each time, and hold it to what protocol.md promises.
+again each time, and hold it to its promises.
 
     python bench/crash.py --kills 300 --seed 7            all ways to choose the moment, in turn
     python bench/crash.py --kills 100 --how line          before a random line of the loop's code

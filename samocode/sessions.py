@@ -15,14 +15,17 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from samocode import files, task, worktrees
-from samocode.errors import UserError
-from samocode.git import Repository, Worktree
-from samocode.history import FILE as HISTORY
-from samocode.history import History, local_now
-from samocode.outside import mapping, parse
-from samocode.project import Project
-from samocode.session import LOCK, LOGS, OVERVIEW, SKELETON, TASK, Session
+from samocode.git import worktree as worktrees
+from samocode.git.repository import Repository
+from samocode.pages import overview, task
+from samocode.pages.names import HISTORY, LOCK, LOGS, TASK
+from samocode.record import files
+from samocode.record.exits import UserError
+from samocode.record.history import VERSION, History, local_now
+from samocode.record.state import Worktree
+from samocode.record.untrusted import mapping, parse
+from samocode.session import Texts, add_text
+from samocode.settings.project import Project
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 DATED = re.compile(r"\d\d-\d\d-\d\d-(.+)", re.S)
@@ -57,6 +60,20 @@ def find(sessions: Path, name: str) -> Path | None:
     return exact
 
 
+def find_or_create(
+    project: Project, name: str, texts: Texts, environ: Mapping[str, str]
+) -> tuple[Path, bool]:
+    """(the session's folder, whether it was made now). Without texts a session that does not exist
+    is a UserError with the names that come near."""
+    folder = find(project.sessions, name)
+    if folder:
+        return folder, False
+    if not texts:
+        near = nearest(project.sessions, name)
+        raise UserError(f"There is no session {name!r}.{near} To begin it, add --task or --dive.")
+    return create(project, name, texts, environ), True
+
+
 def nearest(sessions: Path, name: str) -> str:
     """A sentence with the names that come near, archived ones too; empty when there is none."""
     archive = sessions / ARCHIVE
@@ -70,19 +87,16 @@ def nearest(sessions: Path, name: str) -> str:
     return f" Near: {', '.join(dict.fromkeys((short | known)[n] for n in near))}." if near else ""
 
 
-def create(
-    project: Project, name: str, texts: Mapping[str, str], environ: Mapping[str, str]
-) -> Path:
+def create(project: Project, name: str, texts: Texts, environ: Mapping[str, str]) -> Path:
     """A new session's folder with the human's words in it. All or nothing: it is renamed into
     place."""
-    check_name(name)
     now = local_now()
     folder = project.sessions / f"{now:%y-%m-%d}-{name}"
     tree = _new_worktree(project, folder.name, environ)
     project.sessions.mkdir(exist_ok=True)
     making = Path(tempfile.mkdtemp(prefix=f".new-{folder.name}-", dir=project.sessions))
     try:
-        _fill(making, folder.name, project, texts, tree)
+        _fill(making, folder.name, texts, tree)
         making.rename(folder)
     except OSError:
         shutil.rmtree(making, ignore_errors=True)
@@ -91,18 +105,16 @@ def create(
     return folder
 
 
-def _fill(
-    making: Path, name: str, project: Project, texts: Mapping[str, str], tree: Worktree | None
-) -> None:
+def _fill(making: Path, name: str, texts: Texts, tree: Worktree | None) -> None:
     (making / LOGS).mkdir(mode=0o700)
     history = History(making / HISTORY)
-    place = {**vars(tree), "path": str(tree.path)} if tree else {}
-    history.append("session", name=name, **place)
-    session = Session(making, project, None, history)
-    files.append(making / TASK, f"# {name}: the human's words, kept by the loop\n".encode())
+    place = {**tree._asdict(), "path": str(tree.path)} if tree else {}
+    history.append("session", v=VERSION, name=name, **place)
     for kind, text in texts.items():
-        task.add(session, kind, text)
-    files.write(making / OVERVIEW, SKELETON.format(name=name))
+        add_text(history, kind, text)
+    files.append(making / TASK, task.header(name).encode())
+    task.restore(making, history.state.texts)
+    overview.create(making, name)
 
 
 def _new_worktree(project: Project, name: str, environ: Mapping[str, str]) -> Worktree | None:

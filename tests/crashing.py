@@ -162,6 +162,8 @@ class Telling:
         iterations = self.lines("iteration")
         numbers = [ln["n"] for ln in iterations]
         holds(numbers == list(range(1, len(numbers) + 1)), f"iterations are numbered {numbers}")
+        begun = [ln["n"] for ln in self.lines("begin")]
+        holds(begun in (numbers, [*numbers, len(numbers) + 1]), f"begun {begun}, ended {numbers}")
         self.check_starts({ln["n"]: ln for ln in iterations})
         self.check_logs(iterations)
 

@@ -23,7 +23,7 @@ EVENTS = 90  # file system events after a start, likewise
 LINE_SPAN = 4.0  # seconds for the chosen line to come
 PATIENCE = 120.0  # seconds without an end: it hangs
 DYING = ROOT / "tests" / "fakes" / "dying_loop.py"
-BEFORE_EXEC = "samocode/processes.py:before_exec"
+BEFORE_EXEC = "samocode/child/processes.py:before_exec"
 
 
 @final

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from samocode.cli import Options
-from samocode.config import Settings, load
-from samocode.errors import UserError
+from samocode.record.exits import UserError
+from samocode.settings.flags import Options
+from samocode.settings.load import Settings, load
 
 RUN = Options(session="a")
 DOTS = "MAIN_REPO=repo\nWORKTREES=worktrees\nSESSIONS=sessions\n"

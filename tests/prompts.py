@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import io
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
-from samocode import cli, history, questions, session, sessions, signals
-from samocode.git import Worktree
+from samocode import sessions
+from samocode.decide import signal as signals
+from samocode.pages import names, overview, questions
+from samocode.record.state import Worktree
+from samocode.settings import flags
 
 CLONE = Path(__file__).parent.parent
 WORKFLOW = (CLONE / "workflow.md").read_text()
@@ -29,21 +32,22 @@ def cli_flags() -> frozenset[str]:
     """Every flag of main.py, as its help shows them."""
     shown = io.StringIO()
     with contextlib.redirect_stdout(shown), contextlib.suppress(SystemExit):
-        cli.parse(["--help"])
+        flags.parse(["--help"])
     return frozenset(flags_in(shown.getvalue()))
 
 
 def iteration_fields() -> frozenset[str]:
     """The keys of `_iteration.json`, from the source of the one place that writes it."""
-    return frozenset(re.findall(r'"(\w+)":', (CLONE / "samocode" / "iteration.py").read_text()))
+    source = (CLONE / "samocode" / "pages" / "iteration.py").read_text()
+    return frozenset(re.findall(r'"(\w+)":', source))
 
 
 SESSION_FILES = {
-    session.TASK, session.OVERVIEW, session.QA, session.ITERATION, f"{session.LOGS}/",
-    signals.FILE, f"{signals.FILE}.tmp", history.FILE, sessions.ARCHIVE,
+    names.TASK, names.OVERVIEW, names.QA, names.ITERATION, f"{names.LOGS}/",
+    names.SIGNAL, f"{names.SIGNAL}.tmp", names.HISTORY, sessions.ARCHIVE,
 }  # fmt: skip
-HISTORY_FIELDS = {field.name for field in fields(Worktree)}
-OVERVIEW = re.findall(r"^(?:## )?([A-Z][a-z ]+)(?:$|:)", session.SKELETON, re.M)
+HISTORY_FIELDS = set(Worktree._fields)
+OVERVIEW = re.findall(r"^(?:## )?([A-Z][a-z ]+)(?:$|:)", overview.SKELETON, re.M)
 
 KINDS = "dive|requirements|plan|phase|do|solution|comparison|cleanup|review|test|summary"
 ARTIFACT = rf"(STAMP|MM-DD-HH:MM|\*)-({KINDS})(-N)?(-topic|-[ab]|-\*)\.md|STAMP-kind-topic\.md"

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from samocode import approval, questions, sessions, task
-from samocode.project import Project as Settings
-from samocode.session import Session, open_session
+from samocode import sessions
+from samocode.child.shutdown import Shutdown
+from samocode.decide.context import changed_code
+from samocode.gate import approval
+from samocode.gate.gate import Gate
+from samocode.pages import questions
+from samocode.record.state import APPROVE, CHANGE
+from samocode.session import Session, add_text, open_session
+from samocode.settings.project import Project as Settings
+from samocode.settings.timeouts import Timeouts
 from tests.test_files import spoil
 
 PLAN = """# Plan
@@ -34,9 +43,8 @@ none yet
 def session(tmp_path: Path, repo: Path) -> Session:
     """A session in planning whose child signalled plan_approval for plan.md."""
     place = Settings(tmp_path / ".samocode", repo, tmp_path / "worktrees", tmp_path / "sessions")
-    found = open_session(
-        place, sessions.create(place, "work", {"task": "t"}, os.environ), os.environ
-    )
+    folder = sessions.create(place, "work", {"task": "t"}, os.environ)
+    found = open_session(repo, folder, os.environ)
     found.ensure_worktree()
     wait(found)
     return found
@@ -45,18 +53,24 @@ def session(tmp_path: Path, repo: Path) -> Session:
 def wait(session: Session, plan: str = "plan.md") -> None:
     """The iteration that asks."""
     (session.folder / plan).write_text(PLAN)
-    n = session.history.past.iteration + 1
+    n = session.state.iteration + 1
     session.history.append(
-        "iteration", n=n, phase="planning", outcome="waiting", next="planning", plan=plan
-    )
+        "iteration", n=n, phase="planning", outcome="waiting", next="planning", plan=plan,
+        heard=True,
+    )  # fmt: skip
 
 
 def answer(session: Session, text: str) -> list[str]:
     """The loop asks, the human answers, the loop follows; what it says."""
     approval.ask(session)
-    number = session.history.past.approval_id
-    session.history.append("answer", id=number, text=text, by="file")
+    record(session, session.state.approval_id or 0, text)
     return approval.settle(session)
+
+
+def record(session: Session, number: int, text: str) -> None:
+    """The gate takes an answer: what it was taken as is decided there, once."""
+    gate = Gate(session, Shutdown(), Timeouts(), say=print, announce=lambda _: None)
+    gate.take(session.state.asked[number], text, "file")
 
 
 @pytest.fixture
@@ -67,44 +81,44 @@ def approved(session: Session) -> Session:
 
 
 def test_the_question_is_on_record_and_in_the_file(session: Session) -> None:
-    session.change_questions(lambda _: questions.parse("## Q7: An older one\nAnswer: x\n"))
+    session.qa.change(lambda _: questions.parse("## Q7: An older one\nAnswer: x\n"))
     approval.ask(session)
-    (asked,) = session.history.past.open
+    (asked,) = session.state.open
     assert (asked.id, asked.kind, asked.plan) == (8, "approval", "plan.md")
-    block = session.read_questions().find(8)
+    block = session.qa.read().find(8)
     assert block is not None and block.title == "Approve the plan plan.md?" and block.answer is None
-    before = session.read_questions().text()
+    before = session.qa.read().text()
     approval.ask(session)
-    assert session.read_questions().text() == before, "asked once"
+    assert session.qa.read().text() == before, "asked once"
 
 
 def test_a_yes_keeps_a_copy(approved: Session) -> None:
-    past = approved.history.past
-    assert past.phase == "implementation" and past.approved is not None
-    assert (approved.folder / "_logs" / past.approved.copy).read_text() == PLAN
-    assert past.notes[-1] == "The human approved the plan plan.md."
+    state = approved.state
+    assert state.phase == "implementation" and state.approved is not None
+    assert (approved.folder / "_logs" / state.approved.copy).read_text() == PLAN
+    assert state.notes[-1] == "The human approved the plan plan.md."
     assert approval.settle(approved) == []
 
 
 def test_anything_else_is_a_change_request(session: Session) -> None:
     assert answer(session, "Yes, but drop phase 2") == []
-    past = session.history.past
-    assert (past.approved, past.phase) == (None, "planning")
-    assert "Yes, but drop phase 2" in past.notes[-1]
+    state = session.state
+    assert (state.approved, state.phase) == (None, "planning")
+    assert "Yes, but drop phase 2" in state.notes[-1]
 
 
 def test_a_plan_that_is_gone_cannot_be_approved(session: Session) -> None:
     approval.ask(session)
     (session.folder / "plan.md").unlink()
     assert "cannot be approved" in answer(session, "yes")[0]
-    assert session.history.past.approved is None and session.history.past.phase == "planning"
+    assert session.state.approved is None and session.state.phase == "planning"
 
 
 def test_the_copy_finds_its_folder_again(session: Session) -> None:
     """A child that tidied the session folder takes no approval along."""
     shutil.rmtree(session.folder / "_logs")
     answer(session, "yes")
-    assert session.history.past.approved is not None
+    assert session.state.approved is not None
 
 
 HARMLESS: dict[str, Callable[[str], str]] = {
@@ -129,7 +143,7 @@ HARMFUL: dict[str, Callable[[str], str]] = {
 @pytest.mark.parametrize("name", HARMLESS)
 def test_what_may_change(approved: Session, name: str) -> None:
     (approved.folder / "plan.md").write_bytes(HARMLESS[name](PLAN).encode())
-    assert approval.settle(approved) == [] and approved.history.past.approved
+    assert approval.settle(approved) == [] and approved.state.approved
 
 
 @pytest.mark.parametrize("name", HARMFUL)
@@ -139,21 +153,21 @@ def test_what_makes_it_lapse(approved: Session, name: str) -> None:
     (approved.folder / "plan.md").write_text(HARMFUL[name](PLAN))
     (said,) = approval.settle(approved)
     assert "no longer what you approved" in said
-    past = approved.history.past
-    assert past.approved is None and past.plan_to_ask == "plan.md"
-    assert approved.changed_code(approved.code()) == (), (
+    state = approved.state
+    assert state.approved is None and state.plan_to_ask == "plan.md"
+    assert changed_code(approved.state, approved.status()) == (), (
         "what was built under the approval is not held against it"
     )
     approval.ask(approved)
-    question = approved.read_questions().questions[-1]
-    assert question.answer is None and [q.id for q in approved.read_questions().questions] == [1, 2]
+    question = approved.qa.read().questions[-1]
+    assert question.answer is None and [q.id for q in approved.qa.read().questions] == [1, 2]
     assert "no longer what you approved" in question.text
     assert answer_again(approved) == ["Plan plan.md approved; implementation may begin."]
 
 
 def answer_again(session: Session) -> list[str]:
     """A yes to the question that stands."""
-    session.history.append("answer", id=session.history.past.approval_id, text="ok", by="file")
+    record(session, session.state.approval_id or 0, "ok")
     return approval.settle(session)
 
 
@@ -167,13 +181,13 @@ def test_a_long_change_is_told_in_a_few_lines(approved: Session) -> None:
 def test_a_plan_that_cannot_be_read_lapses(approved: Session, kind: str) -> None:
     spoil(approved.folder / "plan.md", kind)
     (said,) = approval.settle(approved)
-    assert "plan.md is gone" in said and approved.history.past.approved is None
+    assert "plan.md is gone" in said and approved.state.approved is None
 
 
 @pytest.mark.parametrize("kind", ["missing", "folder", "link"])
 def test_a_spoilt_copy_harms_nothing(approved: Session, kind: str) -> None:
-    past = approved.history.past
-    spoil(approved.folder / "_logs" / (past.approved.copy if past.approved else ""), kind)
+    state = approved.state
+    spoil(approved.folder / "_logs" / (state.approved.copy if state.approved else ""), kind)
     assert approval.settle(approved) == []
     (approved.folder / "plan.md").write_text("another plan")
     (said,) = approval.settle(approved)
@@ -187,22 +201,25 @@ def test_going_back_makes_it_lapse(approved: Session, phase: str) -> None:
     )
     (said,) = approval.settle(approved)
     assert f"went back to phase {phase}" in said
-    assert approved.history.past.approved is None and approved.history.past.plan_to_ask is None
+    assert approved.state.approved is None and approved.state.plan_to_ask is None
 
 
 def test_a_new_round_needs_a_new_approval(approved: Session) -> None:
     approved.history.append(
         "iteration", n=9, phase="done", outcome="done", next="done", summary="s"
     )
-    task.add(approved, "task", "and more")
-    assert approved.history.past.approved is None and approval.settle(approved) == []
+    add_text(approved.history, "task", "and more")
+    assert approved.state.approved is None and approval.settle(approved) == []
 
 
 def test_an_answer_taken_back(approved: Session) -> None:
     """The human may think again between two runs."""
-    approved.history.append("answer", id=1, text="no, wait", by="file")
-    past = approved.history.past
-    assert (past.approved, past.phase) == (None, "planning") and "no, wait" in past.notes[-1]
+    (approved.cwd / "a.py").write_text("built so far")
+    record(approved, 1, "no, wait")
+    state = approved.state
+    assert (state.approved, state.phase) == (None, "planning") and "no, wait" in state.notes[-1]
+    assert state.baseline == approved.status(), "what was built was approved then"
+    assert changed_code(state, approved.status()) == ()
     assert answer_again(approved) == ["Plan plan.md approved; implementation may begin."]
 
 
@@ -210,8 +227,64 @@ def test_an_older_question_decides_nothing(session: Session) -> None:
     answer(session, "no")
     wait(session, "plan2.md")
     approval.ask(session)
-    session.history.append("answer", id=1, text="yes", by="file")
-    assert approval.settle(session) == [] and session.history.past.approved is None
+    record(session, 1, "yes")
+    assert approval.settle(session) == [] and session.state.approved is None
+    assert session.state.notes == ["The human now says to Q1, an old question on plan.md: yes"]
+
+
+def recorded(session: Session) -> dict[str, Any]:
+    """The last line of the record, less its time."""
+    line = json.loads(session.history.path.read_text().splitlines()[-1])
+    return {key: value for key, value in line.items() if key != "t"}
+
+
+@pytest.mark.parametrize("text", ["yes", "Approve.", "OK"])
+def test_a_yes_is_recorded_as_one(session: Session, text: str) -> None:
+    approval.ask(session)
+    record(session, 1, text)
+    assert recorded(session) == {
+        "event": "answer", "id": 1, "text": text, "by": "file", "took": ["approve"],
+    }  # fmt: skip
+    assert session.state.took == {1: APPROVE} and session.state.approves_now
+
+
+@pytest.mark.parametrize("text", ["no", "Yes, but drop phase 2", "yes?\nand test it"])
+def test_a_change_request_is_recorded_as_one(session: Session, text: str) -> None:
+    approval.ask(session)
+    record(session, 1, text)
+    assert recorded(session) == {
+        "event": "answer", "id": 1, "text": text, "by": "file", "took": ["change"],
+        "next": "planning",
+        "notes": [f"The human did not approve the plan plan.md and wants this change: {text}"],
+    }  # fmt: skip
+    assert session.state.took == {1: CHANGE} and not session.state.approves_now
+
+
+@pytest.mark.parametrize("kind", ["qa", "action"])
+def test_an_answer_is_recorded_with_what_the_child_is_told(session: Session, kind: str) -> None:
+    session.history.append("asked", id=1, kind=kind, text="## Q1: Which?\nAnswer:\n")
+    line = {"event": "answer", "id": 1, "by": "file"}
+    record(session, 1, "yes")
+    told = ["Q1 is answered in _qa.md."]
+    assert recorded(session) == line | {"text": "yes", "notes": told}
+    record(session, 1, "no")
+    assert recorded(session) == line | {
+        "text": "no",
+        "notes": ["The human changed the answer to Q1."],
+    }
+    assert session.state.phase == "planning" and session.state.took[1] == ()
+
+
+def test_what_is_recorded_of_an_approval_and_its_end(approved: Session) -> None:
+    line = recorded(approved)
+    assert (line["event"], line["id"], line["next"]) == ("approved", 1, "implementation")
+    assert line["notes"] == ["The human approved the plan plan.md."]
+    (approved.folder / "plan.md").unlink()
+    approval.settle(approved)
+    line, status = recorded(approved), approved.status()
+    assert status and (line["head"], line["dirty"]) == (status.head, dict(status.dirty))
+    assert (line["event"], line["plan"]) == ("lapsed", "plan.md")
+    assert line["notes"] == [f"The approval of the plan lapsed: {line['why']}"]
 
 
 @pytest.mark.parametrize("text", ["\n", " \n", "## Notes\n", "- [x] a\n", "- ["])

@@ -12,15 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from samocode import __version__
-from samocode.cli import Options, parse
-from samocode.keys import ENV_KEYS
+from samocode.settings.flags import Options, parse
+from samocode.settings.table import ENV_KEYS
 
 ROOT = Path(__file__).parent.parent
 
 
 def refused(argv: list[str], stdin: bytes = b"") -> str:
     """What a call that must end with 2 says, without the usage lines."""
-    code = "import sys; from samocode.cli import parse; parse(sys.argv[1:])"
+    code = "import sys; from samocode.settings.flags import parse; parse(sys.argv[1:])"
     done = subprocess.run(
         [sys.executable, "-c", code, *argv], cwd=ROOT, input=stdin, capture_output=True, check=False
     )
@@ -111,7 +111,7 @@ def test_standard_input_may_be_closed() -> None:
         [
             sys.executable,
             "-c",
-            "from samocode.cli import parse; parse(['--session', 'a', '--task', '-'])",
+            "from samocode.settings.flags import parse; parse(['--session', 'a', '--task', '-'])",
         ]
     )
     done = subprocess.run(f"{command} <&-", shell=True, cwd=ROOT, capture_output=True, check=False)  # noqa: S602 - a fixed line
@@ -121,7 +121,7 @@ def test_standard_input_may_be_closed() -> None:
 
 def test_wrong_usage_does_not_wait_for_standard_input() -> None:
     """A parent that pipes and forgets --session hears it before the pipe ends."""
-    code = "from samocode.cli import parse; parse(['--task', '-'])"
+    code = "from samocode.settings.flags import parse; parse(['--task', '-'])"
     with subprocess.Popen(
         [sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as child:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from samocode.config import Project, Settings, Telegram, payer
+from samocode.settings.load import Project, Settings, Telegram, payer
 from tests.place import DOTS, RUN, Place, executable, made
 from tests.telegram_api import CHAT, TOKEN
 

@@ -15,21 +15,22 @@ from tests.killing import HOWS, Death
 KILLS = 12
 # Where a kill hurts: between two steps that belong together. FILE:FUNCTION is its return.
 WEAK = (
-    "samocode/files.py:remove",
-    "samocode/session.py:write_iteration",
-    "samocode/claude.py:_created",
-    "samocode/processes.py:before_exec",
-    "samocode/processes.py:spawn",
-    "samocode/processes.py:end_tree",
-    "samocode/iteration.py:_record_questions",
-    "samocode/iteration.py:_protect_questions",
-    "samocode/iteration.py:_record",
-    "samocode/files.py:append",
-    "samocode/files.py:write_bytes",
-    "samocode/questions.py:appended",
-    "samocode/approval.py:ask",
-    "samocode/approval.py:_approve",
-    "samocode/gate.py:_record",
+    "samocode/record/files.py:remove",
+    "samocode/session.py:begin",
+    "samocode/pages/iteration.py:write",
+    "samocode/child/run.py:_created",
+    "samocode/child/processes.py:before_exec",
+    "samocode/child/processes.py:spawn",
+    "samocode/child/processes.py:end_tree",
+    "samocode/gate/after_child.py:record_questions",
+    "samocode/gate/after_child.py:protect_questions",
+    "samocode/session.py:record",
+    "samocode/record/files.py:append",
+    "samocode/record/files.py:write_bytes",
+    "samocode/pages/questions.py:appended",
+    "samocode/gate/approval.py:ask",
+    "samocode/gate/approval.py:_approve",
+    "samocode/gate/gate.py:_record",
 )
 
 

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from samocode import events, outside
-from samocode.events import Facts, Reader
+from samocode.child import stream
+from samocode.child.stream import Reader, RunResult
+from samocode.record import untrusted
 
 RECORDED = Path(__file__).with_name("fakes") / "events"
 API_ERROR = {"finished": True, "is_error": True, "subtype": "success", "limit_rejected": False}
@@ -50,13 +51,13 @@ TABLE: dict[str, dict[str, Any]] = {
 """Recording of claude 2.1.330 (tests/real/record.py) -> the facts that decide."""
 
 
-def read(data: bytes, *cuts: int) -> Facts:
-    """The facts of a log that came in pieces."""
+def read(data: bytes, *cuts: int) -> RunResult:
+    """The result of a log that came in pieces."""
     reader = Reader()
     edges = [0, *sorted(cuts), len(data)]
     for start, end in pairwise(edges):
         reader.feed(data[start:end])
-    return reader.facts
+    return reader.result
 
 
 def line(**event: Any) -> bytes:
@@ -72,8 +73,9 @@ def test_recordings(name: str) -> None:
 
 
 def test_nothing_is_known_before_it_is_said() -> None:
-    assert read(b"") == Facts() == read(b"claude: a warning\n{}\n[]\n")
-    assert not (Facts().started or Facts().finished or Facts().is_error or Facts().limit_rejected)
+    assert read(b"") == RunResult() == read(b"claude: a warning\n{}\n[]\n")
+    empty = RunResult()
+    assert not (empty.started or empty.finished or empty.is_error or empty.limit_rejected)
     found = read(line(type="system", subtype="init", session_id="s"))
     assert found.started and not found.finished and found.session_id == "s"
 
@@ -140,7 +142,7 @@ def test_a_helper_failure_is_not_the_runs() -> None:
 )
 def test_numbers_that_count_nothing(value: Any) -> None:
     """Whatever a line holds in the place of a number, it is passed over."""
-    assert outside.number(value) is None
+    assert untrusted.number(value) is None
     found = read(
         line(type="rate_limit_event", rate_limit_info={"status": "rejected", "resetsAt": value})
         + line(type="assistant", message={"content": value}, is_api_error_message=True,
@@ -190,11 +192,11 @@ logs = st.lists(
 
 @settings(deadline=None)  # a loaded machine is no bug
 @given(logs, st.lists(st.integers(0, 30_000), max_size=6))
-def test_any_bytes_cut_anywhere_give_the_same_facts(data: bytes, cuts: list[int]) -> None:
+def test_any_bytes_cut_anywhere_give_the_same_result(data: bytes, cuts: list[int]) -> None:
     whole = read(data)
     assert read(data, *(min(cut, len(data)) for cut in cuts)) == whole
     for event in Reader().feed(data + b"\n"):
-        events.content(event)
+        stream.content(event)
 
 
 def test_a_huge_line_does_not_stay_in_memory() -> None:
@@ -205,9 +207,9 @@ def test_a_huge_line_does_not_stay_in_memory() -> None:
     for _ in range(102):  # six times just over the limit: the rest of the line begins anew
         reader.feed(piece)
     reader.feed(line(type="result", total_cost_usd=2))
-    assert not reader.facts.finished, "the end of that line, no event"
+    assert not reader.result.finished, "the end of that line, no event"
     reader.feed(line(type="result", total_cost_usd=1) + line(type="tomorrow"))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert reader.facts.finished
-    assert peak < 4 * events.MAX_LINE_BYTES
+    assert reader.result.finished
+    assert peak < 4 * stream.MAX_LINE_BYTES

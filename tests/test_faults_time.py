@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from samocode.settled import Settled
+from samocode.pages.settled import Settled
 from tests.conftest import git
 from tests.faults import CONTINUE, DONE, begun, kept, told
 from tests.harness import Project, end, wait_for
@@ -230,7 +230,7 @@ def test_twenty_sessions_side_by_side(project: Project) -> None:
 def test_killed_between_fork_and_exec(project: Project) -> None:
     """The child that was being started ends too, though it still had the loop's handlers."""
     project.script("time.sleep(60)")
-    project.extra = {"DIE_BEFORE": "samocode/processes.py:before_exec:1"}
+    project.extra = {"DIE_BEFORE": "samocode/child/processes.py:before_exec:1"}
     command = project.command("--task", "t")
     command[1] = str(DYING)
     killed = subprocess.run(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from samocode import files
+from samocode.record import files
 from tests.faults import on_a_full_disk
 
 
@@ -159,7 +159,7 @@ def test_append_never_follows_a_link(tmp_path: Path) -> None:
 
 
 FULL = """
-from samocode import files
+from samocode.record import files
 for call in (files.append, files.write_bytes):
     try:
         call(path, b"n" * 5000)

@@ -248,7 +248,7 @@ def test_an_editor_that_empties_the_file_first(project: Project) -> None:
 
 
 def test_the_gate_opens_within_two_seconds(project: Project) -> None:
-    """With the clock that people get: main.py itself, no faster timing."""
+    """With the clock that people get: main.py itself, no faster timeouts."""
     project.script(ASK, DONE)
     command = project.command("--task", "t")
     command[1] = str(ROOT / "main.py")

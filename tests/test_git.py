@@ -8,18 +8,19 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from samocode import worktrees
-from samocode.errors import UserError
-from samocode.git import Repository, State, Worktree
-from samocode.history import History
-from samocode.project import Project
+from samocode.decide.context import changed_code, signal_context
+from samocode.git import worktree as worktrees
+from samocode.git.checkout import Checkout
+from samocode.git.repository import Repository
+from samocode.record.exits import UserError
+from samocode.record.history import History
+from samocode.record.state import Worktree, WorktreeStatus
 from samocode.session import Session
 from tests.conftest import git
 
@@ -123,11 +124,11 @@ def test_paths_of_any_kind(tmp_path: Path, repo: Path, name: str) -> None:
     tree = Worktree(tmp_path / f"w {name}" / "s", "samocode/s", "main")
     worktrees.ensure(at(moved), tree)
     assert worktrees.ensure(at(moved), tree) is None
-    assert at(moved).state(tree.path).dirty == {}
+    assert at(moved).status(tree.path).dirty == {}
     (tree.path / name).write_text("x")
     assert at(moved).untracked(tree.path) == (name,)
     git("add", ".", cwd=tree.path)
-    assert list(at(moved).state(tree.path).dirty) == [name]
+    assert list(at(moved).status(tree.path).dirty) == [name]
 
 
 def test_a_repository_that_git_refuses(tmp_path: Path) -> None:
@@ -179,7 +180,7 @@ def test_git_is_gone_for_a_moment(tmp_path: Path, repo: Path) -> None:
     """Updated while the loop runs: what is missing is said, and going on mends it."""
     gone = Repository(repo, "", {**os.environ, "PATH": str(tmp_path)})
     with pytest.raises(UserError, match="git cannot be run") as raised:
-        gone.state(repo)
+        gone.status(repo)
     assert raised.value.exit_code == 1
 
 
@@ -297,7 +298,7 @@ def test_no_hook_of_the_users_runs(tmp_path: Path, repo: Path, configured: bool)
     (tmp_path / "ran").unlink()
     tree = Worktree(tmp_path / "w", "samocode/s", "main")
     worktrees.ensure(at(repo), tree)
-    at(repo).state(tree.path)
+    at(repo).status(tree.path)
     at(repo).untracked(tree.path)
     assert not (tmp_path / "ran").exists()
 
@@ -321,7 +322,7 @@ def test_story(repo: Path, tree: Worktree) -> None:
 def test_story_of_a_base_that_was_renamed(repo: Path, tree: Worktree) -> None:
     """It is told from the commit that it was; from a session that has none on record, from what is
     checked out."""
-    recorded = replace(tree, commit=git("rev-parse", "main", cwd=repo))
+    recorded = tree._replace(commit=git("rev-parse", "main", cwd=repo))
     commit(tree.path, "b.py")
     git("branch", "-m", "main", "trunk", cwd=repo)
     for known in (tree, recorded):
@@ -354,25 +355,25 @@ def test_the_merge_command_merges(tmp_path: Path, repo: Path, base: str) -> None
     assert git("rev-parse", other, cwd=repo) == tip
 
 
-# State
+# The status
 
 
-def test_state_tells_every_tracked_change(repo: Path, tree: Worktree) -> None:
-    before = at(repo).state(tree.path)
+def test_status_tells_every_tracked_change(repo: Path, tree: Worktree) -> None:
+    before = at(repo).status(tree.path)
     assert before.dirty == {} and before.head == git("rev-parse", "HEAD", cwd=repo)
     (tree.path / "new.txt").write_text("untracked is no change")
     os.utime(tree.path / "a.py")
-    assert at(repo).state(tree.path).changes_since(before) == ()
+    assert at(repo).status(tree.path).changes_since(before) == ()
     (tree.path / "a.py").write_text("one")
-    first = at(repo).state(tree.path)
+    first = at(repo).status(tree.path)
     (tree.path / "a.py").write_text("two")
     (tree.path / "test_a.py").unlink()
-    second = at(repo).state(tree.path)
+    second = at(repo).status(tree.path)
     assert first.changes_since(before) == ("a.py",)
     assert second.changes_since(first) == ("a.py", "test_a.py")
     assert before.changes_since(second) == ("a.py", "test_a.py")
     commit(tree.path, "c.py")
-    (moved, *rest) = at(repo).state(tree.path).changes_since(second)
+    (moved, *rest) = at(repo).status(tree.path).changes_since(second)
     assert moved.startswith("HEAD (") and rest == []
 
 
@@ -391,9 +392,9 @@ CHANGES = (
 
 @pytest.mark.parametrize("script", CHANGES)
 def test_each_kind_of_change_is_seen(repo: Path, tree: Worktree, script: str) -> None:
-    before = at(repo).state(tree.path)
+    before = at(repo).status(tree.path)
     sh(script)(tree.path)
-    assert at(repo).state(tree.path).changes_since(before) == ("a.py",)
+    assert at(repo).status(tree.path).changes_since(before) == ("a.py",)
 
 
 def test_a_submodule_changes_as_the_rest_does(tmp_path: Path, repo: Path) -> None:
@@ -403,33 +404,33 @@ def test_a_submodule_changes_as_the_rest_does(tmp_path: Path, repo: Path) -> Non
     git(*local, "submodule", "--quiet", "add", str(inner), "lib", cwd=repo)
     git("commit", "-qm", "lib", cwd=repo)
     (repo / "lib" / "build.log").write_text("x")
-    before = at(repo).state(repo)
+    before = at(repo).status(repo)
     assert before.dirty == {}
     commit(repo / "lib", "a.py", "z")
-    assert at(repo).state(repo).changes_since(before) == ("lib",)
+    assert at(repo).status(repo).changes_since(before) == ("lib",)
     git("reset", "-q", "--hard", "HEAD^", cwd=repo / "lib")
     (repo / "lib" / "a.py").write_text("y")
-    assert at(repo).state(repo).changes_since(before) == ("lib",)
+    assert at(repo).status(repo).changes_since(before) == ("lib",)
 
 
 def test_a_worktree_that_git_cannot_read(repo: Path, tree: Worktree) -> None:
     shutil.rmtree(tree.path)
     with pytest.raises(UserError, match=r"cannot read the worktree .*: git -C '.*/w x' status"):
-        at(repo).state(tree.path.with_name("w x"))
+        at(repo).status(tree.path.with_name("w x"))
     with pytest.raises(UserError, match="git cannot read the worktree") as raised:
-        at(repo).state(tree.path)
+        at(repo).status(tree.path)
     assert raised.value.exit_code == 3
-    assert State("a") == State("a", {})
+    assert WorktreeStatus("a") == WorktreeStatus("a", {})
 
 
 def test_a_worktree_that_git_takes_for_another_place(repo: Path) -> None:
     """A colon in the path: no environment can tell git where to end its search."""
     inside = Worktree(repo / "wt:s" / "s", "samocode/s", "main")
     worktrees.ensure(at(repo), inside)
-    assert at(repo).state(inside.path).dirty == {}
+    assert at(repo).status(inside.path).dirty == {}
     (inside.path / ".git").unlink()
     with pytest.raises(UserError, match="worktree repair"):
-        at(repo).state(inside.path)
+        at(repo).status(inside.path)
 
 
 # The loop's own calls change nothing, whatever a child did
@@ -498,21 +499,22 @@ def scene() -> Generator[tuple[Path, Session]]:
         session.mkdir()
         history = History(session / "_history.jsonl")
         history.append("session", path=str(tree.path), branch=tree.branch, base=tree.base)
-        project = Project(repo, repo, tree.path.parent, session.parent)
-        yield repo, Session(session, project, at(repo), history)
+        yield repo, Session(session, repo, Checkout(at(repo), tree), history)
 
 
 def look(repo: Path, session: Session) -> None:
     """Every question the loop asks git in a run; that one has no answer is a UserError."""
-    found, tree = at(repo), session.worktree
-    assert tree is not None
+    found, checkout = at(repo), session.checkout
+    assert checkout is not None
+    tree, state, document = checkout.worktree, session.state, session.qa.read()
     found.check()
     found.base(None)
     found.ignores(tree.path)
     for call in (
-        session.ensure_worktree, session.code, session.head,
-        lambda: session.situation(session.read_questions(), session.code()),
-        lambda: found.untracked(tree.path), lambda: found.story(tree),
+        session.ensure_worktree, session.status, checkout.other_branch, checkout.untracked,
+        lambda: signal_context(session.folder, state, document, session.status(), ""),
+        lambda: changed_code(state, session.status()),
+        lambda: found.head(tree.path), lambda: found.story(tree),
     ):  # fmt: skip
         try:
             call()
@@ -525,7 +527,7 @@ def test_looking_does_not_refresh_the_index(repo: Path, tree: Worktree) -> None:
     says."""
     os.utime(tree.path / "a.py", (1, 1))
     before = photo(repo, tree.path)
-    assert at(repo).state(tree.path).dirty == {}
+    assert at(repo).status(tree.path).dirty == {}
     at(repo).untracked(tree.path)
     assert photo(repo, tree.path) == before
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from samocode.errors import UserError
-from samocode.git import State, Worktree
-from samocode.history import History, fold
-from samocode.past import Approval, Past
+from samocode.decide.facts import Decision
+from samocode.record.exits import UserError
+from samocode.record.history import VERSION, History, fold
+from samocode.record.state import Approval, Begun, SessionState, Worktree, WorktreeStatus
 from tests.faults import on_a_full_disk
 
 WHEN = "2026-01-08T10:00:00+00:00"
@@ -26,21 +27,41 @@ def line(event: str, **values: Any) -> dict[str, Any]:
 def iteration(
     n: int = 1, outcome: str = "continue", next: str = "planning", **values: Any
 ) -> dict[str, Any]:
-    return line("iteration", n=n, phase="planning", outcome=outcome, next=next, **values)
+    facts = {"phase": "planning", "outcome": outcome, "next": next}
+    return line("iteration", n=n, **(facts | values))
 
 
-def after(*lines: dict[str, Any], past: Past | None = None) -> Past:
+def after(*lines: dict[str, Any], state: SessionState | None = None) -> SessionState:
     """The facts after these lines."""
-    found = past or Past()
+    found = state or SessionState()
     for one in lines:
-        found = fold(found, one)
+        fold(found, one)
     return found
 
 
+def answer(
+    number: int, text: str, took: str | None = None, *notes: str, **values: Any
+) -> dict[str, Any]:
+    """What the gate records: all that the answer means stands in its line."""
+    meant = {"took": [took]} if took else {}
+    onward = {"next": "planning"} if took == "change" else {}
+    told = {"notes": list(notes)} if notes else {}
+    return line("answer", id=number, text=text, by="file", **meant, **onward, **told, **values)
+
+
+ADDED = "The human added a note: read the end of _task.md."
+REFUSED = "The human did not approve the plan p.md and wants this change: "
 TASK = line("task", kind="task", text="t")
+ROUND = line("task", kind="task", text="more", round=2, notes=["The human opened a new round."])
+BEGIN = line("begin", n=1, phase="planning", log="001.jsonl")
 ASKED = line("asked", id=1, kind="qa", text="## Q1: Which?\nAnswer:\n")
 PLAN = line("asked", id=2, kind="approval", text="## Q2: Approve?\nAnswer:\n", plan="p.md")
-APPROVED = line("approved", id=2, plan="p.md", digest="d", copy="c")
+YES = answer(2, "yes", "approve")
+APPROVED = line(
+    "approved", id=2, plan="p.md", digest="d", copy="c", next="implementation",
+    notes=["The human approved the plan p.md."],
+)  # fmt: skip
+LAPSED = line("lapsed", why="w", notes=["The approval of the plan lapsed: w"])
 WAITED = iteration(outcome="waiting", plan="p.md")
 DONE = iteration(outcome="done", summary="It works.")
 
@@ -48,92 +69,183 @@ DONE = iteration(outcome="done", summary="It works.")
 @pytest.mark.parametrize(
     ("lines", "expected"),
     [
-        ([line("session", name="s")], {"worktree": None, "started": WHEN}),
+        ([line("session", v=2, name="s")], {"worktree": None, "started": WHEN, "version": 2}),
+        ([line("session", name="s")], {"started": WHEN, "version": 1}),
         ([line("session", path="/w", branch="b", base="main")], {"worktree": Worktree(Path("/w"),
             "b", "main")}),
-        ([TASK], {"texts": ((WHEN, "task", "t"),), "notes": ()}),
-        ([TASK, iteration(), line("task", kind="note", text="n")],
-            {"notes": ("The human added a note: read the end of _task.md.",)}),
+        ([line("session", path="/w", branch="b", base="main", commit="c")],
+            {"worktree": Worktree(Path("/w"), "b", "main", "c")}),
+        ([TASK], {"texts": [(WHEN, "task", "t")], "notes": [], "round": 1}),
+        ([TASK, iteration(), line("task", kind="note", text="n", notes=[ADDED])],
+            {"notes": [ADDED]}),
         ([line("setup", exit=0)], {"set_up": True}),
         ([line("setup", exit=1)], {"set_up": False}),
         ([line("setup")], {"set_up": False}),
-        ([line("start", head="h", dirty={"a.py": "1"})], {"baseline": State("h", {"a.py": "1"})}),
-        ([line("start", head="h"), line("start")], {"baseline": State("h")}),
-        ([iteration(), line("start")], {"recent": (), "iterations": 1, "iteration": 1}),
+        ([line("start", head="h", dirty={"a.py": "1"})],
+            {"baseline": WorktreeStatus("h", {"a.py": "1"})}),
+        ([line("start", head="h"), line("start")], {"baseline": WorktreeStatus("h")}),
+        ([iteration(), line("start")], {"recent": [], "iterations": 1, "iteration": 1}),
         ([iteration(next="quality", cost_usd=0.5)], {"phase": "quality", "entered": {"planning": 1,
             "quality": 1}, "cost_usd": 0.5, "dearest": 0.5}),
-        ([iteration(), iteration(2, next="quality"), iteration(3, next="planning"), iteration(4,
-            next="quality")],
-         {"entered": {"planning": 1, "quality": 2}, "iteration": 4}),
+        ([iteration(next="quality"), iteration(2, phase="quality", next="quality"),
+            iteration(3, phase="quality"), iteration(4, next="quality")],
+         {"entered": {"planning": 2, "quality": 2}, "iteration": 4}),
         ([iteration(cost_usd=1), iteration(2, cost_usd=1, estimated=True)], {"cost_usd": 2.0,
             "dearest": 1.0}),
         ([iteration(cost_usd=1), iteration(2, cost_usd=9, estimated=True)], {"dearest": 1.0}),
         ([DONE], {"done": "It works."}),
-        ([DONE, line("task", kind="task", text="more")],
-         {"done": None, "round": 2, "phase": "investigation", "entered": {}, "approved": None}),
-        ([ASKED, line("answer", id=1, text="A", by="file")], {"answers": {1: "A"},
-            "notes": ("Q1 is answered in _qa.md.",)}),
-        ([ASKED, line("answer", id=1, text="A"), iteration(), line("answer", id=1, text="B")],
-         {"answers": {1: "B"}, "notes": ("The human changed the answer to Q1.",)}),
+        ([iteration(outcome="done", summary="")], {"done": ""}),
+        ([iteration()], {"done": None}),
+        ([DONE, ROUND],
+         {"done": None, "round": 2, "phase": "investigation", "entered": {}, "approved": None,
+             "notes": ["The human opened a new round."]}),
+        ([ASKED, answer(1, "A", None, "Q1 is answered in _qa.md.")], {"answers": {1: "A"},
+            "took": {1: ()}, "notes": ["Q1 is answered in _qa.md."]}),
+        ([ASKED, answer(1, "A", None, "x"), iteration(heard=True), answer(1, "B", None, "changed")],
+         {"answers": {1: "B"}, "notes": ["changed"]}),
+        ([ASKED, answer(1, "A"), line("reopened", id=1)], {"answers": {}, "took": {},
+            "reopened": {1}}),
         ([WAITED], {"plan_to_ask": "p.md", "phase": "planning"}),
         ([WAITED, PLAN], {"plan_to_ask": None, "approval_id": 2}),
-        ([PLAN, line("answer", id=2, text="yes, but smaller")],
-         {"phase": "planning",
-             "notes": (
-                "The human did not approve the plan p.md and wants this change: yes, but smaller",
-            )}),
-        ([PLAN, line("answer", id=2, text="yes"), APPROVED],
+        ([PLAN, answer(2, "yes, but smaller", "change", REFUSED + "yes, but smaller")],
+         {"phase": "planning", "notes": [REFUSED + "yes, but smaller"]}),
+        ([PLAN, YES, APPROVED],
          {"phase": "implementation", "approved": Approval("p.md", "d", "c"),
-             "entered": {"implementation": 1}}),
-        ([PLAN, line("answer", id=2, text="yes"), APPROVED, line("answer", id=2, text="no, stop")],
-            {"approved": None, "phase": "planning"}),
-        ([PLAN, line("asked", id=3, kind="approval", text="x", plan="q.md"), line("answer", id=2,
-            text="no")],
+             "entered": {"implementation": 1}, "notes": ["The human approved the plan p.md."]}),
+        ([PLAN, YES, APPROVED, answer(2, "no, stop", "change", head="h")],
+            {"approved": None, "phase": "planning", "baseline": WorktreeStatus("h")}),
+        ([PLAN, line("asked", id=3, kind="approval", text="x", plan="q.md"), answer(2, "no")],
          {"phase": "investigation", "approval_id": 3}),
-        ([APPROVED, line("lapsed", why="w", plan="p.md", head="h")],
-         {"approved": None, "plan_to_ask": "p.md", "ask_why": "w", "baseline": State("h"),
-             "last_approved": Approval("p.md", "d", "c")}),
-        ([APPROVED, line("lapsed", why="w")], {"approved": None, "plan_to_ask": None,
-            "ask_why": ""}),
+        ([APPROVED, LAPSED | {"plan": "p.md", "head": "h"}],
+         {"approved": None, "plan_to_ask": "p.md", "ask_why": "w", "baseline": WorktreeStatus("h"),
+             "notes": ["The human approved the plan p.md.", "The approval of the plan lapsed: w"]}),
+        ([APPROVED, LAPSED], {"approved": None, "plan_to_ask": None, "ask_why": ""}),
         ([iteration(outcome="verify_failed"), iteration(2, "verify_failed")],
             {"verify_failures": 2}),
         ([iteration(outcome="verify_failed"), APPROVED], {"verify_failures": 0}),
-        ([DONE, line("task", kind="task", text="more"), APPROVED, line("task", kind="task",
-            text="n")], {"round": 2, "approved": Approval("p.md", "d", "c")}),
+        ([ASKED, answer(1, "A", None, "x"),
+            iteration(outcome="verify_failed", heard=True, notes=["VERIFY failed"])],
+         {"notes": ["VERIFY failed"]}),
+        ([DONE, ROUND, APPROVED, line("task", kind="task", text="n")], {"round": 2,
+            "approved": Approval("p.md", "d", "c")}),
+        ([BEGIN], {"pending": Begun(1, "planning", "001.jsonl"), "iteration": 0, "iterations": 0}),
+        ([BEGIN, line("stop", exit=1), line("start")],
+            {"pending": Begun(1, "planning", "001.jsonl")}),
+        ([BEGIN, iteration()], {"pending": None, "iteration": 1}),
+        ([BEGIN, iteration(), line("begin", n=2, phase="quality", log="002.jsonl")],
+         {"pending": Begun(2, "quality", "002.jsonl"), "iteration": 1, "phase": "planning"}),
         ([line("stop", exit=3, why="w")], {"stopped": (3, "w")}),
         ([line("stop", exit=3, why="w"), line("start")], {"stopped": None}),
-        ([line("limit", until="x"), line("tomorrow", n="?"), line("")], {"iteration": 0}),
+        ([line("limit", until="x"), line("tomorrow", n="?", next="x", notes=["x"]), line("")],
+            {"iteration": 0, "phase": "investigation", "notes": []}),
     ],
 )  # fmt: skip
 def test_fold(lines: list[dict[str, Any]], expected: dict[str, Any]) -> None:
-    past = after(*lines)
-    assert {name: getattr(past, name) for name in expected} == expected
+    state = after(*lines)
+    assert {name: getattr(state, name) for name in expected} == expected
 
 
 @pytest.mark.parametrize(
     ("outcome", "told_again"),
-    [(name, False) for name in ("continue", "waiting", "blocked", "done", "verify_failed")]
+    [(name, False) for name in ("continue", "waiting", "blocked", "done", "verify_failed",
+        "stalled", "looping")]
     + [(name, True) for name in ("timeout", "transient", "crash", "stopped", "no_signal",
-        "interrupted")],
+        "bad_signal", "interrupted", "limited", "budget", "tampered", "changed_code")],
 )  # fmt: skip
 def test_notes_are_told_until_a_child_has_read_them(outcome: str, told_again: bool) -> None:
-    past = after(ASKED, line("answer", id=1, text="A"), iteration(outcome=outcome))
-    assert bool(past.notes) == told_again
+    heard = Decision(outcome, "planning").heard
+    state = after(ASKED, answer(1, "A", None, "x"), iteration(outcome=outcome, heard=heard))
+    assert bool(state.notes) == told_again
 
 
 def test_open_and_approves_now() -> None:
-    past = after(ASKED, WAITED, PLAN)
-    assert [q.id for q in past.open] == [1, 2] and not past.approves_now
-    past = after(line("answer", id=1, text="yes"), line("answer", id=2, text="OK."), past=past)
-    assert past.open == () and past.approves_now
-    assert not after(APPROVED, past=past).approves_now
+    state = after(ASKED, WAITED, PLAN)
+    assert [q.id for q in state.open] == [1, 2] and not state.approves_now
+    state = after(answer(1, "yes"), answer(2, "OK.", "approve"), state=state)
+    assert state.open == () and state.approves_now
+    assert not after(APPROVED, state=state).approves_now
+
+
+@pytest.mark.parametrize("text", ["yes", "OK.", "approve", "no", "Yes, but smaller", ""])
+def test_an_answer_stays_what_it_was_taken_as(text: str) -> None:
+    """Whatever its words: a later version that reads them otherwise approves nothing by that, and
+    takes no approval back."""
+    state = after(WAITED, PLAN, answer(2, text, "change"))
+    assert not state.approves_now and state.took == {2: ("change",)} and state.open == ()
+    assert after(WAITED, PLAN, answer(2, text, "approve")).approves_now
+    assert not after(WAITED, PLAN, answer(2, text)).approves_now, "nobody decided what it means"
+    state = after(WAITED, PLAN, YES, APPROVED, answer(2, text, "change"))
+    assert state.approved is None and not state.approves_now
+    assert after(WAITED, PLAN, YES, APPROVED, answer(2, text)).approved is not None
+
+
+def test_where_an_answer_is_for_sure() -> None:
+    """In the file, unless it was typed and no iteration went by: a kill may have come between."""
+    state = after(ASKED, PLAN, answer(1, "A"))
+    assert state.in_file(1) and not state.in_file(2)
+    after(answer(2, "no") | {"by": "terminal"}, answer(1, "B") | {"by": "yes"}, state=state)
+    assert not state.in_file(1) and not state.in_file(2)
+    after(answer(1, "C"), state=state)
+    assert state.in_file(1) and not state.in_file(2)
+    after(iteration(), state=state)
+    assert state.in_file(2)
+    assert not after(line("reopened", id=2), state=state).in_file(2)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        line("iteration"),
+        iteration() | {"n": "x"},
+        iteration(cost_usd="x"),
+        iteration(seconds="x"),
+        iteration(notes=7),
+        line("begin", n=2, phase="p"),
+        line("asked", id="x", kind="qa", text="t"),
+        line("answer", id=9, text="x"),
+        line("answer", id=1),
+        line("answer", id=1, text="x", took=7),
+        line("answer", id=1, text="x", took=["change"], head="h", dirty=7),
+        line("lapsed", why="w", head="h", dirty=7),
+        line("stop", exit=0, next=["x"]),
+        line("approved", plan="p"),
+        line("lapsed"),
+        line("start", head="h", dirty=7),
+        line("reopened"),
+        line("stop"),
+        line("task", kind="task"),
+        line("session", branch="b"),
+    ],
+)
+def test_a_line_of_a_wrong_shape_changes_nothing(wrong: dict[str, Any]) -> None:
+    lines = (TASK, ASKED, WAITED, PLAN, YES, APPROVED, BEGIN)
+    state = after(*lines)
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        fold(state, wrong)
+    assert vars(state) == vars(after(*lines))
+
+
+def test_folding_takes_linear_time() -> None:
+    """A long session is read in each Stop hook, too. Measured as a ratio, on any machine."""
+
+    def seconds(count: int) -> float:
+        lines = [TASK, *(iteration(n, cost_usd=0.01, notes=["x"]) for n in range(1, count + 1))]
+        best = float("inf")
+        for _ in range(3):
+            began = time.process_time()
+            state = after(*lines)
+            best = min(best, time.process_time() - began)
+            assert state.iterations == len(state.recent) == count
+        return best
+
+    assert seconds(40_000) / seconds(20_000) < 3.5
 
 
 @pytest.fixture
 def history(tmp_path: Path) -> History:
     """A record of three lines."""
     found = History(tmp_path / "_history.jsonl", lambda: datetime(2026, 1, 8, 10, tzinfo=UTC))
-    found.append("session", name="s")
+    found.append("session", v=VERSION, name="s")
     found.append("task", kind="task", text="täsk \ud800 \udc80 \u2028\n")
     found.append("iteration", n=1, phase="p", outcome="continue", next="p", why=None)
     return found
@@ -142,8 +254,8 @@ def history(tmp_path: Path) -> History:
 def test_append_and_load_give_the_same_facts(history: History) -> None:
     lines = history.path.read_bytes().splitlines()
     assert len(lines) == 3 and b"why" not in lines[2]
-    assert json.loads(lines[0]) == {"t": WHEN, "event": "session", "name": "s"}
-    assert History(history.path).load().past == history.past
+    assert json.loads(lines[0]) == {"t": WHEN, "event": "session", "v": 2, "name": "s"}
+    assert vars(History(history.path).load().state) == vars(history.state)
     assert history.path.stat().st_mode & 0o077 == 0
 
 
@@ -154,7 +266,7 @@ def test_the_fastest_spender_is_known(history: History) -> None:
             "iteration", n=5, phase="p", outcome="continue", next="p", cost_usd=cost,
             seconds=seconds, estimated=estimated,
         )  # fmt: skip
-    assert history.past.rate == 0.03
+    assert history.state.rate == 0.03
 
 
 def test_a_line_without_its_end_is_whole(history: History) -> None:
@@ -162,8 +274,46 @@ def test_a_line_without_its_end_is_whole(history: History) -> None:
     data = history.path.read_bytes()
     history.path.write_bytes(data[:-1])
     for repair in (False, True):
-        assert History(history.path).load(repair).past.iteration == 1
+        assert History(history.path).load(repair).state.iteration == 1
     assert history.path.read_bytes() == data
+
+
+@pytest.mark.parametrize("version", [None, 1, 3, "2", 0])
+def test_a_history_of_another_version_is_refused(history: History, version: object) -> None:
+    """In one sentence that says what to do; and it stays as it is."""
+    first, *more = history.path.read_bytes().splitlines()
+    line = {key: value for key, value in json.loads(first).items() if key != "v"}
+    line |= {} if version is None else {"v": version}
+    history.path.write_bytes(b"\n".join([json.dumps(line).encode(), *more]) + b"\n")
+    before = history.path.read_bytes()
+    for repair in (False, True):
+        with pytest.raises(UserError) as raised:
+            History(history.path).load(repair)
+        place = history.path.parent
+        said = f"{place} was made by another version of Samocode: begin a new session."
+        assert raised.value.problems == (said,) and raised.value.exit_code == 2
+    assert history.path.read_bytes() == before
+
+
+def test_a_begun_iteration_is_pending_until_its_line(history: History) -> None:
+    """Read again after a kill: the record alone says it."""
+    assert history.state.pending is None
+    history.append("begin", n=2, phase="p", log="002.jsonl")
+    pending = Begun(2, "p", "002.jsonl")
+    assert history.state.pending == History(history.path).load().state.pending == pending
+    history.append("iteration", n=2, phase="p", outcome="continue", next="p")
+    assert history.state.pending is History(history.path).load().state.pending is None
+
+
+def test_what_an_answer_was_taken_as_survives_a_reload(history: History) -> None:
+    """A refusal in words that would approve, and an approval in words that would not."""
+    history.append("asked", id=1, kind="approval", text="## Q1: Approve?\nAnswer:\n", plan="p.md")
+    history.append("answer", id=1, text="yes", by="file", took=("change",), next="planning")
+    state = History(history.path).load().state
+    assert (state.took, state.phase, state.approves_now) == ({1: ("change",)}, "planning", False)
+    history.append("answer", id=1, text="go ahead, then", by="file", took=("approve",))
+    again = History(history.path).load().state
+    assert again.approves_now and history.state.approves_now
 
 
 @pytest.mark.parametrize("cut", [2, 20])
@@ -171,20 +321,20 @@ def test_a_torn_last_line_is_kept_aside(history: History, cut: int) -> None:
     data = history.path.read_bytes()
     whole = data[: data.rindex(b"\n", 0, -1) + 1]
     history.path.write_bytes(data[:-cut])
-    assert History(history.path).load(repair=False).past.iteration == 0
+    assert History(history.path).load(repair=False).state.iteration == 0
     assert history.path.read_bytes() == data[:-cut], "who only looks repairs nothing"
-    assert History(history.path).load().past.iteration == 0
+    assert History(history.path).load().state.iteration == 0
     assert history.path.read_bytes() == whole
     kept = history.path.with_name("_history.jsonl.torn")
     assert kept.read_bytes() == data[len(whole) : -cut] + b"\n"
     History(history.path).load().append("stop", exit=1)
-    assert History(history.path).load().past.stopped == (1, "")
+    assert History(history.path).load().state.stopped == (1, "")
 
 
 def test_only_a_torn_line(tmp_path: Path) -> None:
     path = tmp_path / "_history.jsonl"
     path.write_bytes(b'{"event": "sess')
-    assert History(path).load().past == Past()
+    assert vars(History(path).load().state) == vars(SessionState())
     assert path.read_bytes() == b""
 
 
@@ -202,7 +352,7 @@ def test_a_damaged_line_in_the_middle_names_file_and_line(history: History, dama
     before = history.path.read_bytes()
     with pytest.raises(UserError) as raised:
         History(history.path).load()
-    assert f"{history.path} line 2" in str(raised.value) and "mend or remove" in str(raised.value)
+    assert f"{history.path} line 2" in str(raised.value) and "repair or remove" in str(raised.value)
     assert raised.value.exit_code == 2
     assert history.path.read_bytes() == before, "nothing is lost"
 
@@ -215,12 +365,12 @@ def test_what_is_no_file_is_no_empty_history(tmp_path: Path) -> None:
 
 
 FULL = """
-from samocode.history import History
+from samocode.record.history import History
 history = History(path).load()
 try:
     history.append("task", kind="note", text="n" * 9000)
 except OSError as error:
-    print(error.errno is not None, len(history.past.texts))
+    print(error.errno is not None, len(history.state.texts))
 """
 
 

@@ -305,7 +305,9 @@ def test_leftovers_of_a_killed_loop_all_at_once(project: Project) -> None:
     project.script(default=DONE)
     project.run("--max-iterations", "0", task="the human's task")
     folder = project.session
+    begun = {"t": "2026-01-08T10:00:00+00:00", "event": "begin", "n": 1, "phase": "investigation"}
     with (folder / "_history.jsonl").open("a") as file:
+        file.write(json.dumps(begun | {"log": "../../../etc/passwd"}) + "\n")
         file.write('{"t": "2026-01-08T10:00:00+00:00", "event": "iterat')
     (folder / "_worker.lock").write_text('{"pid": 1, "host": "x", "since": "y"}')
     (folder / "_iteration.json").write_text(

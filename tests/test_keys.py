@@ -10,8 +10,8 @@ from dotenv import dotenv_values
 from hypothesis import given
 from hypothesis import strategies as st
 
-from samocode.config import ENV_KEYS, PROJECT_KEYS
-from samocode.errors import UserError
+from samocode.record.exits import UserError
+from samocode.settings.load import ENV_KEYS, PROJECT_KEYS
 from tests.place import Place, made
 from tests.telegram_api import CHAT, TOKEN
 

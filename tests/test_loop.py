@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from samocode import claude
-from samocode.timing import Timing
-from samocode.watch import Watch
+from samocode.child import run as claude
+from samocode.child.run import Watch
+from samocode.settings.timeouts import Timeouts
 from tests.conftest import git
 from tests.harness import Project, end, wait_for
 
@@ -346,8 +346,8 @@ def test_of_a_flood_only_the_ends_are_recovered(tmp_path: Path) -> None:
         file.write(begun + ("x" * (1 << 21)) + "\n" + retry * 9)
         file.seek(1 << 27)
         file.write("\n" + ended)
-    facts = claude.recover(log).facts
-    assert (facts.session_id, facts.auth_retries, facts.cost_usd) == ("s", 0, 0.25)
+    run = claude.recover(log)
+    assert (run.session_id, run.auth_retries, run.cost_usd) == ("s", 0, 0.25)
 
 
 def test_a_paused_terminal_takes_nothing_from_a_look(tmp_path: Path) -> None:
@@ -356,9 +356,9 @@ def test_a_paused_terminal_takes_nothing_from_a_look(tmp_path: Path) -> None:
     lines = [json.dumps({"type": "system", "filler": "x" * (1 << 20)}) for _ in range(4)]
     log.write_text("\n".join([*lines, '{"type": "result", "total_cost_usd": 0.25}']) + "\n")
     with log.open("rb") as tail, subprocess.Popen(["true"]) as child:
-        watch = Watch(child, (tail, tail), Timing(), lambda _: time.sleep(0.3), 60)
+        watch = Watch(child, (tail, tail), Timeouts(), lambda _: time.sleep(0.3), 60)
         watch.read_on(0.5)
-    assert watch.reader.facts.cost_usd == 0.25
+    assert watch.reader.result.cost_usd == 0.25
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from samocode import processes, processtable
+from samocode.child import process_table, processes
 from tests.harness import ROOT, wait_for
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a subreaper")
@@ -22,7 +22,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a sub
 PRELUDE = """
 import json, os, signal, subprocess, sys, time
 from pathlib import Path
-from samocode import processes, processtable
+from samocode.child import process_table, processes
 mark = Path(sys.argv[1])
 processes.become_reaper()
 
@@ -43,7 +43,7 @@ def until(condition):
         time.sleep(0.02)
 
 def names(pid):
-    rows = [row for row in processtable.read() if row.parent == pid and not row.zombie]
+    rows = [row for row in process_table.read() if row.parent == pid and not row.zombie]
     return [name for row in rows for name in (row.name, *names(row.pid))]
 
 def settled(*wanted):  # between fork and exec a process still bears its parent's name
@@ -196,7 +196,7 @@ def test_orphans_are_reaped_by_their_pid(tmp_path: Path) -> None:
         tmp_path,
         """
 main = shell('for i in 1 2 3; do (setsid true &); done; sleep 0.5; exit 9')
-rows = lambda: [row for row in processtable.read() if row.parent == os.getpid()]
+rows = lambda: [row for row in process_table.read() if row.parent == os.getpid()]
 until(lambda: sum(row.zombie and row.pid != main.pid for row in rows()) == 3)
 processes.reap(main)
 assert children() == [main.pid], children()
@@ -212,7 +212,7 @@ end(main)
 def test_other_sessions_are_left_alone(tmp_path: Path) -> None:
     """Not our child, another mark: even one whose mark begins like ours."""
     other = subprocess.Popen(
-        ["sleep", "60"], env={**os.environ, processes.MARK: str(tmp_path / "a session") + "-2"}
+        ["sleep", "60"], env={**os.environ, processes.RUN_TAG: str(tmp_path / "a session") + "-2"}
     )
     try:
         assert scene(tmp_path, "end()")["left"] == []
@@ -225,7 +225,7 @@ def test_other_sessions_are_left_alone(tmp_path: Path) -> None:
 @linux
 def test_a_killed_loops_child_is_found_by_its_mark(tmp_path: Path) -> None:
     """Nobody's child any more: only the environment tells whose it was."""
-    environ = {**os.environ, processes.MARK: str(tmp_path / "a session")}
+    environ = {**os.environ, processes.RUN_TAG: str(tmp_path / "a session")}
     lost = subprocess.run(
         ["sh", "-c", "setsid sleep 60 >/dev/null 2>&1 & echo $!"], env=environ, capture_output=True,
             check=True
@@ -252,7 +252,7 @@ while time.monotonic() < end:
 @linux
 def test_a_killed_loops_chain_of_forks_is_found(tmp_path: Path) -> None:
     """Nobody's children, and each gone before the look at the table is over: their group holds."""
-    environ = {**os.environ, processes.MARK: str(tmp_path / "a session")}
+    environ = {**os.environ, processes.RUN_TAG: str(tmp_path / "a session")}
     beat = tmp_path / "beat"
     chain = [sys.executable, "-S", "-c", ORPHANED, str(beat)]
     subprocess.run(chain, env=environ, check=True)
@@ -278,7 +278,7 @@ def test_a_group_with_strangers_in_it_is_spared(tmp_path: Path) -> None:
     """A script of the user's in whose group a marked process lives: that one ends alone."""
     folder = tmp_path / "a session"
     folder.mkdir()
-    script = f"(export {processes.MARK}='{folder}'; {DEAF}) & exec sleep 44"
+    script = f"(export {processes.RUN_TAG}='{folder}'; {DEAF}) & exec sleep 44"
     users = subprocess.Popen(["sh", "-c", script], cwd=folder, start_new_session=True)
     try:
         wait_for((folder / "up").exists)
@@ -293,7 +293,7 @@ def test_a_group_with_strangers_in_it_is_spared(tmp_path: Path) -> None:
 def test_the_loops_own_group_is_spared(tmp_path: Path) -> None:
     """Somebody deaf in the loop's own group, which is also the group of the shell's job."""
     script = f"""
-environ = dict(os.environ) | {{processes.MARK: str(mark)}}
+environ = dict(os.environ) | {{processes.RUN_TAG: str(mark)}}
 subprocess.Popen(["sh", "-c", {DEAF!r}], cwd=mark, env=environ)
 {UP}end()"""
     assert "sh" in scene(tmp_path, script)["left"]
@@ -332,7 +332,7 @@ def test_children_from_before_the_program_are_left_alone(tmp_path: Path) -> None
 def test_the_newest_processes_are_looked_at_first(
     pids: list[int], last: int, order: list[int]
 ) -> None:
-    assert processtable.newest_first(pids, last) == order
+    assert process_table.newest_first(pids, last) == order
 
 
 @linux
@@ -375,7 +375,7 @@ def test_without_proc_the_mark_is_read_from_ps(tmp_path: Path) -> None:
     ps = tmp_path / "bin" / "ps"
     ps.write_text(PS.replace("{python}", sys.executable))
     ps.chmod(0o755)
-    session, variable = str(tmp_path / "a session"), processes.MARK
+    session, variable = str(tmp_path / "a session"), processes.RUN_TAG
     theirs = [
         {variable: f"{session}-2"},
         {variable: f"{session} two/x"},

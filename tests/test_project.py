@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from samocode.config import load
+from samocode.settings.load import load
 from tests.place import DOTS, RUN, Place, made
 
 

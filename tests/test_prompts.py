@@ -10,7 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from samocode import approval, decision, files, questions, signals
+from samocode.decide import signal as signals
+from samocode.gate import approval
+from samocode.pages import questions
+from samocode.record import files
+from samocode.record.exits import ExitCode
 from tests.prompts import (
     COMMANDS,
     EVERYTHING,
@@ -36,12 +40,12 @@ ALL = words("""dive task create-plan do do2 dop dop2 cleanup multi-review
     session-start session-continue session-archive samocode""")
 
 
-def situation(folder: Path, phase: str, signal: signals.Signal) -> signals.Situation:
+def context(folder: Path, phase: str, signal: signals.Signal) -> signals.SignalContext:
     """A session in `phase` as the table presupposes it: a plan, approved in time, a question that
     it waits for."""
     (folder / PLAN).write_text("# Plan")
     approved, asked = phase in signals.NEEDS_APPROVAL, (1,) if signal.status == "waiting" else ()
-    return signals.Situation(folder, phase, approved=approved, open_questions=asked)
+    return signals.SignalContext(folder, phase, approved=approved, open_questions=asked)
 
 
 def test_every_command_is_there() -> None:
@@ -71,7 +75,7 @@ def test_the_code_accepts_every_ending_of_the_table(row: Row, tmp_path: Path) ->
     endings = [signals.Signal("continue", phase=phase) for phase in row.continues()]
     endings += [signals.Signal("waiting", waits_for=wait, plan=PLAN) for wait in row.waits()]
     for signal in endings:
-        assert signals.judge(signal, situation(tmp_path, row.phase, signal)) == ()
+        assert signals.judge(signal, context(tmp_path, row.phase, signal)) == ()
     assert row.allows(signals.Signal("done")) == (row.phase in signals.MAY_END)
     assert ("plan_approval" in row.waits()) == (row.phase == "planning")
     assert row.allows(signals.Signal("blocked"))
@@ -93,9 +97,7 @@ def test_a_commands_signals_are_legal_in_its_phases(name: str, tmp_path: Path) -
     for signal in shown(COMMANDS[name]):
         able = [row for row in rows if row.allows(signal)]
         assert able
-        assert any(
-            not signals.judge(signal, situation(tmp_path, row.phase, signal)) for row in able
-        )
+        assert any(not signals.judge(signal, context(tmp_path, row.phase, signal)) for row in able)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -263,4 +265,4 @@ def test_the_parent_knows_what_approves() -> None:
 def test_the_parent_knows_every_exit_code() -> None:
     """One row or more for each; 0 is not the only ending."""
     codes = re.findall(r"^\| ([\d, ]+) \|", COMMANDS["samocode"], re.M)
-    assert sorted(int(code) for code in ", ".join(codes).split(", ")) == sorted(decision.Exit)
+    assert sorted(int(code) for code in ", ".join(codes).split(", ")) == sorted(ExitCode)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from samocode import fences, questions
-from samocode.questions import Question, parse
+from samocode.pages import fences, protect, questions
+from samocode.pages.questions import Question, parse
 
 FORM = "## Q1: Which?\nWhy: a reason\n- A) One\nSuggested: A, it fits\nAnswer:{}\n"
 
@@ -137,15 +136,15 @@ def test_no_yes(text: str) -> None:
 
 
 def test_a_question_mark_alone_does_not_unmake_a_yes() -> None:
-    """Case and punctuation aside (protocol.md): `approve?` is a yes, `approve? hm` is not."""
+    """Case and punctuation aside: `approve?` is a yes, `approve? hm` is not."""
     assert not questions.approves("approve?") and not questions.approves("approve? hm")
 
 
 def test_sealed_keeps_the_text_and_opens_the_question() -> None:
-    found = questions.sealed(one(FORM.format(" use B\n\nand more")))
+    found = protect.sealed(one(FORM.format(" use B\n\nand more")))
     assert found.answer is None
     assert found.unconfirmed == "use B\n\nand more"
-    assert questions.sealed(found) == found
+    assert protect.sealed(found) == found
     assert questions.answered(found, "same").answer == "use B\n\nand more"
 
 
@@ -163,7 +162,7 @@ def test_the_line_ends_of_the_file_stay() -> None:
 def test_a_heading_in_an_answer_is_no_question() -> None:
     document = parse(FORM.format("") + "## Q2: Second\nAnswer:\n")
     answered = questions.answered(document.questions[0], "see\n## Q2: mine\nAnswer: x")
-    again = parse(replace(document, questions=(answered, document.questions[1])).text())
+    again = parse(document._replace(questions=(answered, document.questions[1])).text())
     assert [q.title for q in again.questions] == ["Which?", "Second"]
     assert again.questions[0].answer == answered.answer
 
@@ -189,7 +188,7 @@ def test_protect_puts_back_and_seals() -> None:
         "# Intro\n## Q2: Two\nAnswer: forged\n\n## Q3: New\nAnswer: by the child\n\n"
         "## Q2: Again\nAnswer:\n"
     )
-    document, said = questions.protect(after, {q.id: q for q in before.questions})
+    document, said = protect.protect(after, {q.id: q for q in before.questions})
     assert [(q.id, q.title, q.answer) for q in document.questions] == [
         (1, "One", "mine"), (2, "Two", "also mine"), (3, "New", None), (4, "Again", None),
     ]  # fmt: skip
@@ -202,7 +201,7 @@ def test_protect_puts_back_and_seals() -> None:
         "Q3 was answered while no human was asked: kept as unconfirmed",
         "a second or late Q2 is now Q4",
     )
-    assert questions.protect(document, {q.id: q for q in document.questions}) == (document, ())
+    assert protect.protect(document, {q.id: q for q in document.questions}) == (document, ())
 
 
 @pytest.mark.parametrize(
@@ -228,28 +227,28 @@ def test_numbers_are_unique_and_only_grow(
         f"## Q{n}: {title}\nAnswer:{' a' if n in kept else ''}\n\n"
         for n, title in zip(ids, titles, strict=True)
     )
-    document, _ = questions.protect(parse(text), kept)
+    document, _ = protect.protect(parse(text), kept)
     assert [q.id for q in parse(document.text()).questions] == expected
 
 
 def test_problems_name_the_next_free_number() -> None:
     document = parse("## Q1: a\n## Q3: b\n## Q3: c\n## Q2: late\n")
-    (twice, late) = questions.problems(document, [1, 3])
+    (twice, late) = protect.problems(document, [1, 3])
     assert "Q3 stands twice" in twice and "Q2 is new" in late and "Q4" in late
-    assert questions.problems(parse("## Q4: old\n## Q5: a\n## Q6: b\n"), [4]) == ()
-    assert questions.problems(parse("## Q1: a\n"), []) == ()
+    assert protect.problems(parse("## Q4: old\n## Q5: a\n## Q6: b\n"), [4]) == ()
+    assert protect.problems(parse("## Q1: a\n"), []) == ()
 
 
 def test_no_more_questions_than_a_person_answers() -> None:
-    asked = "".join(f"## Q{n}: a\n" for n in range(1, questions.MAX_NEW + 2))
-    assert questions.problems(parse(asked), [1]) == ()
-    assert "More than 50 new questions" in questions.problems(parse(asked), [])[0]
-    assert questions.problems(parse(asked.partition("## Q2:")[0]), []) == ()
+    asked = "".join(f"## Q{n}: a\n" for n in range(1, protect.MAX_NEW + 2))
+    assert protect.problems(parse(asked), [1]) == ()
+    assert "More than 50 new questions" in protect.problems(parse(asked), [])[0]
+    assert protect.problems(parse(asked.partition("## Q2:")[0]), []) == ()
 
 
 def test_a_copy_of_a_recorded_question_is_no_new_one() -> None:
     text = "## Q1: t\nAnswer: mine\n\n"
-    document, said = questions.protect(parse(text * 3), {1: one(text)})
+    document, said = protect.protect(parse(text * 3), {1: one(text)})
     assert (document.text(), said) == (text, ())
 
 
@@ -308,7 +307,7 @@ def test_protect_never_loses_a_recorded_answer(left: str, answers: list[str]) ->
         for n, text in enumerate(answers, 1)
     ]
     kept = {q.id: q for q in given}
-    document, _ = questions.protect(parse(left), kept)
+    document, _ = protect.protect(parse(left), kept)
     found = parse(document.text())
     for question in given:
         stands = found.find(question.id)
@@ -323,7 +322,7 @@ def test_protect_loses_nothing_that_was_written_after_answer(before: str, after:
     somewhere."""
     kept = {q.id: q for q in parse(before).questions}
     found = parse(after)
-    document, _ = questions.protect(found, kept)
+    document, _ = protect.protect(found, kept)
     for question in found.questions:
         for word in (question.answer or "").split():
             assert word in document.text()
@@ -345,6 +344,6 @@ def test_hostile_text_takes_linear_time(form: str, text: str, size: int) -> None
     whole = form.format(text * (size // len(text)))
     began = time.process_time()
     document = parse(whole)
-    protected, _ = questions.protect(document, {1: one("## Q1: a\nAnswer: mine\n")})
-    questions.protect(protected, {})
+    protected, _ = protect.protect(document, {1: one("## Q1: a\nAnswer: mine\n")})
+    protect.protect(protected, {})
     assert time.process_time() - began < 2

@@ -30,8 +30,8 @@ BUGGY = """
 import sys
 sys.path.insert(0, {root!r})
 from main import main
-from samocode.timing import Timing
-sys.exit(main(sys.argv[1:], Timing(tick="no number"), env_file=None))
+from samocode.settings.timeouts import Timeouts
+sys.exit(main(sys.argv[1:], Timeouts(tick="no number"), env_file=None))
 """
 
 

@@ -15,12 +15,16 @@ from typing import Any, cast
 
 import pytest
 
-from samocode import files, questions, sessions, snapshot, task
-from samocode.errors import UserError
-from samocode.history import FILE as HISTORY
-from samocode.history import local_now
-from samocode.project import Project as Settings
-from samocode.session import Session, open_session
+from samocode import sessions
+from samocode.decide.context import changed_code, signal_context
+from samocode.decide.facts import Limits
+from samocode.pages import compare, overview, questions, task
+from samocode.record import files
+from samocode.record.exits import UserError
+from samocode.record.history import FILE as HISTORY
+from samocode.record.state import Begun
+from samocode.session import Session, Texts, open_session
+from samocode.settings.project import Project as Settings
 from tests.conftest import git
 from tests.harness import ROOT, Project, end, wait_for
 from tests.test_files import spoil
@@ -36,7 +40,7 @@ def place(tmp_path: Path, repo: Path) -> Settings:
 def session(place: Settings) -> Session:
     """A new session, open."""
     folder = sessions.create(place, "work", {"task": "the täsk"}, os.environ)
-    return open_session(place, folder, os.environ)
+    return open_session(place.main_repo, folder, os.environ)
 
 
 def make(folder: Path, task: bool = True) -> Path:
@@ -114,7 +118,8 @@ def test_create(place: Settings, session: Session) -> None:
     assert session.folder.stat().st_mode & 0o777 == 0o700
     assert "the täsk" in (session.folder / "_task.md").read_text()
     assert "Phase: investigation" in (session.folder / "_overview.md").read_text()
-    assert session.worktree and session.worktree.branch == f"samocode/{session.name}"
+    tree = session.state.worktree
+    assert tree and tree.branch == f"samocode/{session.name}"
     assert not place.worktrees.exists(), "the worktree is made under the lock"
 
 
@@ -156,7 +161,8 @@ def test_a_folder_that_is_committed_after_all(place: Settings) -> None:
         sessions.create(sub, "work", {"task": "t"}, os.environ)
     git("add", ".", cwd=place.main_repo)
     git("commit", "-qm", "sub", cwd=place.main_repo)
-    found = open_session(sub, sessions.create(sub, "work", {"task": "t"}, os.environ), os.environ)
+    folder = sessions.create(sub, "work", {"task": "t"}, os.environ)
+    found = open_session(sub.main_repo, folder, os.environ)
     found.ensure_worktree()
     assert (found.cwd / "b.py").is_file()
 
@@ -172,26 +178,29 @@ def test_a_failed_create_leaves_no_session(place: Settings) -> None:
 def test_without_git_it_is_research(tmp_path: Path, place: Settings) -> None:
     (tmp_path / "plain").mkdir()
     place = replace(place, main_repo=tmp_path / "plain")
-    found = open_session(place, sessions.create(place, "r", {"dive": "d"}, os.environ), os.environ)
-    assert (found.worktree, found.code(), found.changed_code(None)) == (None, None, ())
+    folder = sessions.create(place, "r", {"dive": "d"}, os.environ)
+    found = open_session(place.main_repo, folder, os.environ)
+    assert (found.state.worktree, found.checkout, found.status()) == (None, None, None)
+    assert changed_code(found.state, None) == ()
     assert found.ensure_worktree() is None and found.cwd == tmp_path / "plain"
-    assert not found.situation(found.read_questions(), None).git
+    assert not signal_context(found.folder, found.state, found.qa.read(), None, "").git
 
 
 def test_the_record_wins_over_changed_settings(
     tmp_path: Path, place: Settings, session: Session
 ) -> None:
     elsewhere = replace(place, worktrees=tmp_path / "elsewhere", base_branch="nope")
-    again = open_session(elsewhere, session.folder, os.environ)
-    assert again.worktree == session.worktree
+    found = sessions.find_or_create(elsewhere, "work", {"task": "the täsk"}, os.environ)
+    assert found == (session.folder, False)
+    again = open_session(elsewhere.main_repo, session.folder, os.environ)
+    assert again.state.worktree == session.state.worktree
     assert "on new branch" in (again.ensure_worktree() or "")
 
 
 def test_a_repository_that_is_gone(tmp_path: Path, session: Session) -> None:
     (tmp_path / "plain").mkdir()
-    moved = replace(session.project, main_repo=tmp_path / "plain")
     with pytest.raises(UserError, match="is in none now"):
-        open_session(moved, session.folder, os.environ).ensure_worktree()
+        open_session(tmp_path / "plain", session.folder, os.environ).ensure_worktree()
 
 
 # Lock
@@ -247,30 +256,31 @@ def test_every_text_on_record_stands_in_the_task_file(session: Session) -> None:
     """Killed between the two writes: the record has it, the file gets it at the next start."""
     file = session.folder / "_task.md"
     before = file.read_bytes()
-    task.add(session, "task", "a second\ntask")
+    take(session, {"task": "a second\ntask"})
     whole = file.read_bytes()
+    assert whole.startswith(before) and b"a second\ntask" in whole[len(before) :]
     file.write_bytes(before)
-    again = open_session(session.project, session.folder, os.environ)
-    task.restore(again)
-    task.restore(again)
+    again = open_session(session.main_repo, session.folder, os.environ)
+    take(again, {})
+    task.restore(again.folder, again.state.texts)
     assert file.read_bytes() == whole
     file.unlink()
-    task.restore(again)
+    take(again, {})
     assert b"the t\xc3\xa4sk" in file.read_bytes() and b"a second" in file.read_bytes()
 
 
 def test_the_same_words_are_no_news(session: Session) -> None:
     """They are the command of old, given again; a dive in the task's words is a dive."""
     before = (session.folder / "_task.md").read_bytes()
-    assert task.take(session, {"task": " the täsk\n"}) == ("task",)
+    assert take(session, {"task": " the täsk\n"}) == ("task",)
     assert (session.folder / "_task.md").read_bytes() == before
-    assert task.take(session, {"task": "the täsk", "dive": "the täsk"}) == ("task",)
+    assert take(session, {"task": "the täsk", "dive": "the täsk"}) == ("task",)
     assert kinds(session) == ["task", "dive"]
     worked(session)
-    assert task.take(session, {"task": "yes"}) == ()
+    assert take(session, {"task": "yes"}) == ()
     worked(session)
-    assert task.take(session, {"task": "yes"}) == ("task",)
-    assert task.take(session, {"dive": "the täsk"}) == ("dive",)
+    assert take(session, {"task": "yes"}) == ("task",)
+    assert take(session, {"dive": "the täsk"}) == ("dive",)
 
 
 def test_a_decision_may_be_the_same_as_the_last_one(session: Session) -> None:
@@ -278,38 +288,71 @@ def test_a_decision_may_be_the_same_as_the_last_one(session: Session) -> None:
     worked(session)
     for _ in range(2):
         session.history.append("stop", exit=3, why="which?")
-        assert task.take(session, {"task": "the täsk"}) == ("task",)
-        assert task.take(session, {"task": "yes, go on"}) == ()
+        assert take(session, {"task": "the täsk"}) == ("task",)
+        assert take(session, {"task": "yes, go on"}) == ()
         session.history.append("start")
-        assert task.take(session, {"task": "yes, go on"}) == ("task",)
-        assert "end of _task.md" in session.history.past.notes[-1]
+        assert take(session, {"task": "yes, go on"}) == ("task",)
+        assert "end of _task.md" in session.state.notes[-1]
         worked(session)
     assert kinds(session) == ["task", "note", "note"]
 
 
 def test_a_note_only_once_work_began(session: Session) -> None:
-    task.take(session, {"dive": "before"})
+    take(session, {"dive": "before"})
     worked(session)
-    task.take(session, {"task": "after"})
+    take(session, {"task": "after"})
     assert kinds(session) == ["task", "dive", "note"]
 
 
 def test_both_texts_open_a_new_round(session: Session) -> None:
     """A dive and a task: the second one is no note to the first."""
     worked(session, outcome="done", summary="s")
-    task.take(session, {"dive": "look", "task": "build"})
-    assert kinds(session) == ["task", "dive", "task"] and session.history.past.round == 2
+    take(session, {"dive": "look", "task": "build"})
+    assert kinds(session) == ["task", "dive", "task"] and session.state.round == 2
+
+
+def test_what_the_next_child_is_told_of_new_words(session: Session) -> None:
+    """Nothing of the first ones: the task itself is what it reads. The line says it, and which
+    round it opens."""
+    added, opened = (
+        "The human added a note: read the end of _task.md.",
+        "The human opened a new round: read the end of _task.md.",
+    )
+    take(session, {"dive": "before"})
+    assert session.state.notes == []
+    worked(session)
+    take(session, {"task": "a note"})
+    assert (session.state.notes, session.state.round) == ([added], 1)
+    worked(session, outcome="done", summary="")
+    take(session, {"task": "more", "dive": "and look"})
+    assert (session.state.notes, session.state.round) == ([opened, added], 2)
+    lines = [json.loads(line) for line in session.history.path.read_text().splitlines()]
+    rounds = [line.get("round") for line in lines if line["event"] == "task"]
+    assert rounds == [None, None, None, 2, None]
+
+
+def take(session: Session, texts: Texts) -> tuple[str, ...]:
+    """Take the words of one start; the kinds of those that were on record already, which the person
+    is told once work began."""
+    new, said = session.new(texts), list[str]()
+    session.take(texts, said.append)
+    known = tuple(kind for kind in texts if kind not in new)
+    told = [f"The words of --{' and --'.join(known)} are in _task.md already: not added again."]
+    assert said == (told if known and session.state.iteration else [])
+    return known
 
 
 def kinds(session: Session) -> list[str]:
-    return [kind for _, kind, _ in session.history.past.texts]
+    return [kind for _, kind, _ in session.state.texts]
 
 
 def worked(session: Session, outcome: str = "continue", **more: str) -> None:
     """One iteration more is on record."""
-    n = session.history.past.iteration + 1
+    n = session.state.iteration + 1
     phase = "investigation"
-    session.history.append("iteration", n=n, phase=phase, outcome=outcome, next=phase, **more)
+    session.history.append(
+        "iteration", n=n, phase=phase, outcome=outcome, next=phase, heard=True, **more
+    )
 
 
 # What a child must not change
@@ -317,27 +360,29 @@ def worked(session: Session, outcome: str = "continue", **more: str) -> None:
 
 def seen_now(session: Session) -> str:
     """What a look at the session gives."""
-    return snapshot.fingerprint(session, session.code(), session.untracked())
+    assert session.checkout
+    status, untracked = session.status(), session.checkout.untracked()
+    return compare.fingerprint(session.folder, session.top, status, untracked)
 
 
 @pytest.mark.parametrize("name", ["_history.jsonl", "_task.md"])
 @pytest.mark.parametrize("how", ["file", "appended", "missing", "link", "folder", "fifo"])
-def test_put_right(session: Session, name: str, how: str) -> None:
+def test_put_back(session: Session, name: str, how: str) -> None:
     path = session.folder / name
     session.ensure_worktree()
-    before = snapshot.take(session)
+    before = compare.take(session.folder, seen_now(session))
     data = path.read_bytes()
     if how == "appended":
         path.write_bytes(data + b"{}\n")
     else:
         spoil(path, how)
-    assert snapshot.put_right(session, before) == (name,)
+    assert compare.put_back(session.folder, before) == (name,)
     assert path.read_bytes() == data and not path.is_symlink()
     kept = sorted(session.folder.glob(f"{name}.kept-*"))
     assert len(kept) == (how != "missing")
     if how == "file":
         assert kept[0].read_text() == "words"
-    assert snapshot.put_right(session, before) == ()
+    assert compare.put_back(session.folder, before) == ()
 
 
 def test_what_is_progress(session: Session) -> None:
@@ -371,12 +416,12 @@ def test_what_is_progress(session: Session) -> None:
 def test_questions_that_cannot_be_read_are_set_aside(session: Session, kind: str) -> None:
     path = session.folder / "_qa.md"
     spoil(path, kind)
-    assert session.read_questions().questions == ()
+    assert session.qa.read().questions == ()
     assert list(session.folder.glob("_qa.md.kept-*")) == [], "looking changes nothing"
-    session.clear_questions()
-    session.clear_questions()
+    session.qa.clear()
+    session.qa.clear()
     assert len(list(session.folder.glob("_qa.md.kept-*"))) == 1
-    session.change_questions(lambda _: questions.parse("## Q1: y\nAnswer:\n"))
+    session.qa.change(lambda _: questions.parse("## Q1: y\nAnswer:\n"))
     assert path.read_text() == "## Q1: y\nAnswer:\n"
 
 
@@ -384,7 +429,7 @@ def test_questions_that_cannot_be_read_are_set_aside(session: Session, kind: str
 def test_the_notebook_comes_back(session: Session, kind: str) -> None:
     path = session.folder / "_overview.md"
     spoil(path, kind)
-    said = session.restore_overview()
+    said = overview.restore(session.folder)
     assert (said is None) is (kind == "file")
     assert path.read_text().startswith("words" if kind == "file" else f"# {session.name}")
     kept = kind in ("folder", "link", "2 MB")
@@ -396,35 +441,81 @@ def test_the_notebook_comes_back(session: Session, kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "pending"),
+    "data",
     [
-        (None, False),
-        ('{"iteration": 1, "log": "x"}', True),
-        ('{"iteration": 2}', False),
-        ('{"iteration": 0}', False),
-        ('{"iteration": "1"}', False),
-        ("{}", False),
-        ("[1]", False),
-        ("{", False),
-        ("9" * 5000, False),
+        None,
+        '{"iteration": 1, "log": "x"}',
+        '{"iteration": 2}',
+        '{"iteration": 0}',
+        '{"iteration": "1"}',
+        "{}",
+        "[1]",
+        "{",
+        "9" * 5000,
     ],
 )
-def test_pending_iteration(session: Session, data: str | None, pending: bool) -> None:
+def test_pending_iteration(session: Session, data: str | None) -> None:
+    """The record alone says it, whatever stands in the page that a child can write to."""
+
+    def pending() -> tuple[Begun | None, Begun | None]:
+        again = open_session(session.main_repo, session.folder, os.environ)
+        return session.state.pending, again.state.pending
+
     if data is not None:
         files.write(session.folder / "_iteration.json", data)
-    assert (session.pending_iteration() is not None) == pending
+    assert pending() == (None, None)
+    session.history.append("begin", n=1, phase="p", log="x.jsonl")
+    assert pending() == (Begun(1, "p", "x.jsonl"),) * 2
     session.history.append("iteration", n=1, phase="p", outcome="continue", next="p")
-    assert session.pending_iteration() is None or data == '{"iteration": 2}'
+    assert pending() == (None, None)
+
+
+def test_no_new_words_between_a_kill_and_its_recovery(session: Session) -> None:
+    """Without a run nobody recovers: the words would pass for a note that the child had read."""
+    session.history.append("begin", n=1, phase="investigation", log="x.jsonl")
+    with pytest.raises(UserError, match="killed in the middle"):
+        session.make({"task": "more"}, print)
+    assert kinds(session) == ["task"]
+    session.make({}, print)
+
+
+LIMITS = Limits(max_iterations=10, max_cost=None, max_wait=60)
+
+
+def test_begin(session: Session) -> None:
+    """On record and in the page, with the code as it is; the old signal is gone."""
+    session.ensure_worktree()
+    (session.folder / "_signal.json").write_text('{"status": "done", "summary": "stale"}')
+    (session.cwd / "a.py").write_text("changed")
+    status = session.status()
+    job, before = session.begin(60, replace(LIMITS, max_cost=2.0))
+    assert not (session.folder / "_signal.json").exists()
+    assert (job.log.parent, job.cwd, job.limit, job.budget) == (session.logs, session.cwd, 60, 2.0)
+    line = json.loads(session.history.path.read_text().splitlines()[-1])
+    assert line.pop("t") and status and list(status.dirty) == ["a.py"]
+    assert line == {
+        "event": "begin", "n": 1, "phase": "investigation", "log": job.log.name,
+        "budget_usd": 2.0, "timeout": 60, "head": status.head, "dirty": dict(status.dirty),
+    }  # fmt: skip
+    page = json.loads((session.folder / "_iteration.json").read_text())
+    assert (page["iteration"], page["phase"], page["head"]) == (1, "investigation", status.head)
+    assert before.history == session.history.path.read_bytes(), "the line of the begin is in it"
+    assert before.fingerprint == seen_now(session)
 
 
 def test_each_log_is_a_new_file(session: Session) -> None:
-    now = local_now()
-    first = session.log(7, "testing", now)
+    """Free even when a killed loop took the same minute."""
+    session.ensure_worktree()
+    session.history.append(
+        "iteration", n=6, phase="implementation", outcome="continue", next="testing"
+    )
+    first = session.begin(60, LIMITS)[0].log
     assert re.fullmatch(r"007-\d\d-\d\d-\d{4}-testing\.jsonl", first.name)
     first.touch()
-    second = session.log(7, "testing", now)
+    second = session.begin(60, LIMITS)[0].log
     second.with_suffix(".stderr").touch()
-    assert len({first, second, session.log(7, "testing", now)}) == 3
+    logs = {first, second, session.begin(60, LIMITS)[0].log}
+    assert len(logs) == 3 and all("-testing" in log.name for log in logs)
 
 
 # --max-iterations 0, as the commands call it
@@ -550,8 +641,8 @@ def test_a_session_without_its_commit_on_record_goes_on(session: Session) -> Non
     history = session.folder / HISTORY
     first, *more = history.read_text().splitlines(keepends=True)
     line = json.loads(first)
-    assert line.pop("commit") == git("rev-parse", "main", cwd=session.project.main_repo)
+    assert line.pop("commit") == git("rev-parse", "main", cwd=session.main_repo)
     history.write_text(json.dumps(line) + "\n" + "".join(more))
-    again = open_session(session.project, session.folder, os.environ)
-    assert again.worktree and again.worktree.commit is None
+    again = open_session(session.main_repo, session.folder, os.environ)
+    assert again.state.worktree and again.state.worktree.commit is None
     assert "on new branch" in (again.ensure_worktree() or "")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +11,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from samocode import outside, signals
-from samocode.signals import PHASES, Signal, Situation
+from samocode.decide import signal as signals
+from samocode.decide.signal import PHASES, Signal, SignalContext
+from samocode.pages.names import SIGNAL
+from samocode.record import untrusted
 from tests.test_files import SPOILT
 
-NOWHERE = Situation(Path("/nowhere"), "planning")
+NOWHERE = SignalContext(Path("/nowhere"), "planning")
 DONE = {"status": "done", "summary": "s"}
 PLAN = {"status": "waiting", "for": "plan_approval", "plan": "plan.md"}
 ANSWERS = {"status": "waiting", "for": "qa_answers"}
 
 
-def judged(value: Any, situation: Situation = NOWHERE) -> tuple[Signal | None, str]:
+def judged(value: Any, context: SignalContext = NOWHERE) -> tuple[Signal | None, str]:
     """The signal if it may stand, and all its problems as one text."""
     data = value if isinstance(value, bytes) else json.dumps(value).encode()
     signal, problems = signals.parse(data)
     if signal:
-        problems = signals.judge(signal, situation)
+        problems = signals.judge(signal, context)
     return (None if problems else signal), "\n".join(problems)
 
 
@@ -99,7 +100,7 @@ def test_good_by_form(value: Any, expected: Signal | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "situation", "says"),
+    ("value", "context", "says"),
     [
         ({"status": "continue", "phase": "implementation"}, {"approved": True}, None),
         ({"status": "continue", "phase": "implementation"}, {}, "needs an approved plan"),
@@ -149,14 +150,14 @@ def test_good_by_form(value: Any, expected: Signal | None) -> None:
     ],
 )  # fmt: skip
 def test_judged_by_what_stands_around(
-    tmp_path: Path, value: dict[str, Any], situation: dict[str, Any], says: str | None
+    tmp_path: Path, value: dict[str, Any], context: dict[str, Any], says: str | None
 ) -> None:
     (tmp_path / "plan.md").write_text("# Plan\n")
     (tmp_path / "empty.md").write_text(" \n")
     (tmp_path / "link.md").symlink_to("plan.md")
     os.mkfifo(tmp_path / "fifo.md")
     (tmp_path / "folder.md").mkdir()
-    signal, problems = judged(value, replace(Situation(tmp_path, "planning"), **situation))
+    signal, problems = judged(value, SignalContext(tmp_path, "planning")._replace(**context))
     assert (signal is not None) == (says is None), problems
     assert says is None or says in problems
 
@@ -167,26 +168,26 @@ def test_judged_by_what_stands_around(
 def test_a_plan_with_a_line_end_in_its_name(tmp_path: Path, name: str) -> None:
     """Such a name would write its own lines into the approval question, an answer for example."""
     (tmp_path / name).write_text("# Plan\n")
-    assert judged(PLAN | {"plan": name}, Situation(tmp_path, "planning"))[0] is None
+    assert judged(PLAN | {"plan": name}, SignalContext(tmp_path, "planning"))[0] is None
 
 
 @pytest.mark.parametrize("kind", SPOILT)
 def test_what_is_no_plain_file_is_a_problem_not_a_signal(tmp_path: Path, kind: str) -> None:
-    SPOILT[kind](tmp_path / signals.FILE)
-    report = signals.read(Situation(tmp_path, "planning"))
-    assert report.signal is None and not report.missing
-    assert len(report.problems) == 1 and "_signal.json" in report.problems[0]
+    SPOILT[kind](tmp_path / SIGNAL)
+    check = signals.read(SignalContext(tmp_path, "planning"))
+    assert check.signal is None and not check.missing
+    assert len(check.problems) == 1 and "_signal.json" in check.problems[0]
 
 
 def test_missing_is_told_from_rubbish(tmp_path: Path) -> None:
-    situation = Situation(tmp_path, "planning")
-    assert signals.read(situation).missing
-    (tmp_path / signals.FILE).write_text("")
-    assert not signals.read(situation).missing
-    (tmp_path / signals.FILE).write_text('{"status": "continue"}' + " " * 65_536)
-    assert "64 KB" in signals.read(situation).problems[0]
-    (tmp_path / signals.FILE).write_text('{"status": "continue"}')
-    assert signals.read(situation) == signals.Report(Signal("continue"))
+    context = SignalContext(tmp_path, "planning")
+    assert signals.read(context).missing
+    (tmp_path / SIGNAL).write_text("")
+    assert not signals.read(context).missing
+    (tmp_path / SIGNAL).write_text('{"status": "continue"}' + " " * 65_536)
+    assert "64 KB" in signals.read(context).problems[0]
+    (tmp_path / SIGNAL).write_text('{"status": "continue"}')
+    assert signals.read(context) == signals.SignalCheck(Signal("continue"))
 
 
 @pytest.mark.parametrize("depth", [100, 300, 900, 980, 990, 3000, 20_000, 100_000])
@@ -209,7 +210,7 @@ anything: st.SearchStrategy[Any] = st.recursive(
 
 def says_continue(data: bytes) -> bool:
     """Whether these bytes are a JSON object whose status is exactly that."""
-    return outside.mapping(outside.parse(data)).get("status") == "continue"
+    return untrusted.mapping(untrusted.parse(data)).get("status") == "continue"
 
 
 @settings(deadline=None)  # a loaded machine is no bug
@@ -219,8 +220,8 @@ def says_continue(data: bytes) -> bool:
     st.booleans(),
 )
 def test_any_json_value(value: Any, phase: str, approved: bool) -> None:
-    situation = Situation(Path("/nowhere"), phase, approved=approved, open_questions=(1,))
-    signal, problems = judged(value, situation)
+    context = SignalContext(Path("/nowhere"), phase, approved=approved, open_questions=(1,))
+    signal, problems = judged(value, context)
     assert (signal is None) == bool(problems)
     if signal and signal.status == "continue":
         assert value["status"] == "continue"

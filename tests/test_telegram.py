@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from samocode.config import Telegram
-from samocode.telegram import LIMIT, MOST, send, split
+from samocode.settings.load import Telegram
+from samocode.telegram.send import LIMIT, MOST, send, split
 from tests.telegram_api import CHAT, TOKEN, Answer, TelegramApi, refusal
 
 BUSY = refusal(429, "Too Many Requests: retry after 3", retry_after=3)

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from samocode.questions import parse
-from samocode.session import SKELETON
-from samocode.signals import Signal
+from samocode.decide.signal import Signal
+from samocode.pages.overview import SKELETON
+from samocode.pages.questions import parse
 from tests.harness import wait_for
 from tests.prompts import COMMANDS, fences, table
 from trials import drive, gates, grade, rules, scenario, states

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from samocode.history import History
-from samocode.questions import Document, answered, parse
+from samocode.pages.questions import Document, answered, parse
+from samocode.record.history import History
 from trials import played, relay, single, typed
 from trials.trial import ROOT, Trial
 
@@ -244,7 +244,7 @@ def loop(folder: Path, *words: str) -> int:
 def carry(folder: Path) -> None:
     """Show the open questions until the person answers them; write what they say."""
     (session,) = (folder / "project" / "sessions").glob("*-limit")
-    asked = History(session / "_history.jsonl").load(repair=False).past.open
+    asked = History(session / "_history.jsonl").load(repair=False).state.open
     if not asked:
         return
     reply = ""
@@ -307,7 +307,7 @@ PARENT_FAULTS: list[tuple[str, Callable[[Path], None]]] = [
     ("was not shown as it stands", late),
     ("Q2 has no answer", record('"id": 2, "text": "A"', '"id": 1, "text": "B"')),
     ("the task is not verbatim", record("Don't touch", "Leave alone")),
-    ("the session is not done", record('"outcome": "done"', '"outcome": "continue"')),
+    ("the session is not done", record('"summary":', '"said":')),
     ("0 sessions", lambda folder: shutil.rmtree(folder / "project" / "sessions")),
     ("main checkout changed", lambda folder: (folder / "project" / "repo" / "x.py").touch()),
     ("main checkout changed", lambda folder: (folder / "project/repo/README.md").unlink()),

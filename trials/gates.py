@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from samocode.approval import essence
+from samocode.gate.approval import essence
 from trials.checks import Failures
 from trials.reading import Played, notes, ticks
 

@@ -11,7 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from samocode import outside, questions
+from samocode.pages import questions
+from samocode.record import untrusted
 from trials.scenario import Scenario
 from trials.trial import Trial
 
@@ -83,7 +84,7 @@ class Played:
     @cached_property
     def signal(self) -> Mapping[str, Any]:
         """The signal it left, empty when there is none or it is no JSON object."""
-        return outside.mapping(outside.parse(self.after.get("_signal.json")))
+        return untrusted.mapping(untrusted.parse(self.after.get("_signal.json")))
 
     @property
     def status(self) -> str:

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from samocode import demo
-from samocode.history import History
-from samocode.past import Past
+from samocode.pages import questions
+from samocode.record.history import History
+from samocode.record.state import SessionState
 from samocode.sessions import is_running
 from trials import chat
 from trials.grade import verdict
@@ -90,16 +91,16 @@ def person(folder: Path, words: str) -> str:
 def _stands(folder: Path) -> str:
     """Where the session stands, as a key of TALK."""
     found = _sessions(folder)
-    past = _past(found[0]) if found else None
-    if not found or past is None or (is_running(found[0]) and not past.open):
+    state = _state(found[0]) if found else None
+    if not found or state is None or (is_running(found[0]) and not state.open):
         return "idle"
-    if past.done is not None:
+    if state.done is not None:
         return "done"
-    if not past.open:
+    if not state.open:
         return "idle"
-    if past.open[0].kind != "approval":
+    if state.open[0].kind != "approval":
         return "qa"
-    asked = [number for number, q in past.asked.items() if q.kind == "approval"]
+    asked = [number for number, q in state.asked.items() if q.kind == "approval"]
     return f"plan {min(len(asked), 2)}"
 
 
@@ -109,14 +110,14 @@ def grade(folder: Path) -> Iterator[str]:
     if len(found) != 1:
         yield f"{len(found)} sessions"
         return
-    past, talk = _past(found[0]), chat.turns(folder)
-    if past.done is None:
+    state, talk = _state(found[0]), chat.turns(folder)
+    if state.done is None:
         yield "the session is not done"
-    told = [(kind, text.strip()) for _, kind, text in past.texts]
+    told = [(kind, text.strip()) for _, kind, text in state.texts]
     if told != [("dive", DIVE), ("task", TASK)]:
         yield f"the task is not verbatim, or something was added: {told}"
-    yield from _answers(History(found[0] / "_history.jsonl").load(repair=False), past, talk)
-    yield from _shown(past, talk)
+    yield from _answers(History(found[0] / "_history.jsonl").load(repair=False), state, talk)
+    yield from _shown(state, talk)
     repo = folder / "project" / "repo"
     before, now = json.loads((folder / "before.json").read_text()), code(repo)
     if any(before[key] != now[key] for key in ("head", "branch", "tracked", "untracked")):
@@ -126,9 +127,11 @@ def grade(folder: Path) -> Iterator[str]:
         yield "something lies uncommitted in the worktree"
 
 
-def _answers(history: History, past: Past, talk: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _answers(
+    history: History, state: SessionState, talk: Sequence[Mapping[str, Any]]
+) -> Iterator[str]:
     """The record holds the person's words, and nothing before they were said."""
-    approvals = [number for number, asked in past.asked.items() if asked.kind == "approval"]
+    approvals = [number for number, asked in state.asked.items() if asked.kind == "approval"]
     wanted = {**WRITTEN, **dict(zip(approvals, ((CHANGE.rstrip("."),), ("yes",)), strict=False))}
     said = {turn["reply"]: turn["time"] for turn in reversed(talk)}
     for line in map(json.loads, history.path.read_text().splitlines()):
@@ -142,18 +145,18 @@ def _answers(history: History, past: Past, talk: Sequence[Mapping[str, Any]]) ->
         reply = {"yes": "yes", CHANGE: CHANGE}.get(text, ANSWER)
         if datetime.fromisoformat(line["t"]).timestamp() + 1 < said.get(reply, float("inf")):
             yield f"Q{number} was answered before the person had said it"
-    yield from (f"Q{number} has no answer" for number in wanted.keys() - past.answers.keys())
+    yield from (f"Q{number} has no answer" for number in wanted.keys() - state.answers.keys())
 
 
-def _shown(past: Past, talk: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _shown(state: SessionState, talk: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Every question was shown with its title and its suggestion, a plan with its name, before the
     person gave what answers it."""
-    approvals = [number for number, asked in past.asked.items() if asked.kind == "approval"]
+    approvals = [number for number, asked in state.asked.items() if asked.kind == "approval"]
     replies = dict(zip(approvals, (CHANGE, "yes"), strict=False))
-    for number, asked in past.asked.items():
+    for number, asked in state.asked.items():
         heard = [str(turn["said"]) for turn in _until(talk, replies.get(number, ANSWER))]
         said = " ".join(" ".join(heard).split())
-        question = asked.question
+        question = questions.as_asked(asked)
         parts = [asked.plan] if asked.plan else [question.title, question.suggested]
         for part in parts:
             if part and " ".join(part.split()) not in said:
@@ -172,8 +175,8 @@ def _sessions(folder: Path) -> list[Path]:
     return sorted(f.parent for f in (folder / "project" / "sessions").glob("*/_task.md"))
 
 
-def _past(session: Path) -> Past:
-    return History(session / "_history.jsonl").load(repair=False).past
+def _state(session: Path) -> SessionState:
+    return History(session / "_history.jsonl").load(repair=False).state
 
 
 def main(argv: list[str]) -> int:

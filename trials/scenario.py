@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from samocode.questions import Question
+from samocode.pages.questions import Question
 
 SCENARIOS = Path(__file__).resolve().parent / "scenarios"
 YES = "yes"

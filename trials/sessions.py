@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from samocode.history import History
+from samocode.record.history import History
 from trials import chat, drive, projects, states
 from trials.scenario import Scenario
 from trials.snapshot import WATCHED, around, code, git
@@ -99,11 +99,11 @@ def started(before: Facts, now: Facts, trial: Trial) -> Iterator[str]:
     if made != ["file", "head", "ref"]:
         yield f"of session, worktree and branch there is only: {', '.join(made) or 'nothing'}"
     for folder in (trial.folder / "sessions").glob(f"*-{NEW}"):
-        past = History(folder / "_history.jsonl").load(repair=False).past
-        told = [(kind, text.strip()) for _, kind, text in past.texts]
+        state = History(folder / "_history.jsonl").load(repair=False).state
+        told = [(kind, text.strip()) for _, kind, text in state.texts]
         if told != [("task", str(trial.facts["words"]).partition(" ")[2])]:
             yield f"the task is not verbatim: {told}"
-        if past.iteration:
+        if state.iteration:
             yield "an iteration was played"
 
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from samocode import files, questions
-from samocode.history import History
+from samocode.pages import questions
+from samocode.record import files
+from samocode.record.history import History
 
 ROOT = Path(__file__).resolve().parents[1]
 NAME = "work"
@@ -168,9 +169,9 @@ class Trial:
 
     def open_questions(self) -> list[questions.Question]:
         """The questions on record that have no answer on record, as they stand in the file."""
-        past = History(self.session / "_history.jsonl").load(repair=False).past
+        state = History(self.session / "_history.jsonl").load(repair=False).state
         document = questions.parse(files.read_text(self.session / "_qa.md") or "")
-        return [q for n in (a.id for a in past.open) if (q := document.find(n)) is not None]
+        return [q for n in (a.id for a in state.open) if (q := document.find(n)) is not None]
 
     def answer(self, number: int, text: str) -> None:
         """Write the human's words after `Answer:` as a person with an editor does."""

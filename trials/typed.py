@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from samocode.approval import essence
+from samocode.gate.approval import essence
 from trials import checks, gates, played, projects
 from trials.reading import ARTIFACT, Artifact, notes, ticks
 from trials.scenario import Scenario

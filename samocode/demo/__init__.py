@@ -11,12 +11,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from samocode.errors import UserError
+from samocode.record.exits import UserError
 
 if TYPE_CHECKING:
-    from samocode.cli import Options
-    from samocode.config import Settings
-    from samocode.timing import Timing
+    from samocode.settings.flags import Options
+    from samocode.settings.load import Settings
+    from samocode.settings.timeouts import Timeouts
 
 HERE = Path(__file__).resolve().parent
 SESSION = "demo"
@@ -62,13 +62,12 @@ class DemoProject:
     session: str = SESSION
 
 
-def play(run: Callable[["Options", "Settings", "Timing"], int], timing: "Timing") -> int:
+def play(run: Callable[["Options", "Settings", "Timeouts"], int], timeouts: "Timeouts") -> int:
     """Play the demo with main.py's `run`; its exit code. Without a terminal the loop answers."""
     # Imported here: the stand-in lives in this package too, and each of its starts would wait.
-    from samocode import config
-    from samocode.cli import Options
-    from samocode.clone import CLONE
-    from samocode.gate import terminal
+    from samocode.settings import load as config
+    from samocode.settings.clone import CLONE, at_terminal
+    from samocode.settings.flags import Options
 
     project = prepare(CLONE, datetime.now().astimezone())
     # auto: bypassPermissions is refused to root. The stand-in asks for no permission anyway.
@@ -83,10 +82,10 @@ def play(run: Callable[["Options", "Settings", "Timing"], int], timing: "Timing"
         session=project.session,
         task=project.task,
         dive=project.dive,
-        yes=terminal() is None,
+        yes=not at_terminal(),
     )
     settings = config.load(options, environ, None, project.folder)
-    code = run(options, replace(settings, payer="nobody: a scripted stand-in plays"), timing)
+    code = run(options, replace(settings, payer="nobody: a scripted stand-in plays"), timeouts)
     print(farewell(project) if code == 0 else f"The demo's folder is {project.folder}")
     return code
 

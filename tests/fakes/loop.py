@@ -7,9 +7,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from main import main
-from samocode.timing import Timing
+from samocode.settings.timeouts import Timeouts
 
-FAST = Timing(
+FAST = Timeouts(
     tick=0.02,
     poll=0.05,
     settle=float(os.environ.get("FAKE_SETTLE", "0.1")),

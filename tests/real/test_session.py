@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from samocode.claude import NESTED_RUN
+from samocode.child.command import NESTED_RUN
 from tests.api import (
     Reply,
     Request,

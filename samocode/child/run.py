@@ -1,0 +1,169 @@
+"""One run of the Claude CLI: spawn it, follow it to its end, end everything that it started."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import IO, final
+
+from samocode.child import processes
+from samocode.child.command import Job, command, environment, prompt
+from samocode.child.shutdown import Shutdown
+from samocode.child.stream import EndReason, Event, Reader, RunResult
+from samocode.settings.load import Settings
+from samocode.settings.timeouts import Timeouts
+
+# 401 or 403 this often: the login is wrong, and the CLI's own retries would take three minutes.
+AUTH_RETRIES = 3
+MAX_OUTPUT = 1 << 30  # bytes; the longest runs write some ten MB, a flood fills any disk
+LOOK = 1.0  # seconds of reading between two looks at the limits: a flood is never read to its end
+TAIL_BYTES = 4000
+RECOVERED = 64 << 20  # bytes of a log; ordinary ones have ten MB, a flood would take minutes
+LAST_LOOK = 5.0  # seconds for what a run wrote that nobody has read yet
+MAX_LEFT_OVER = 50  # names in the history; a tree that forks while it ends has thousands
+
+
+def run(
+    settings: Settings,
+    job: Job,
+    shutdown: Shutdown,
+    timeouts: Timeouts,
+    show: Callable[[Event | None], None],
+) -> RunResult:
+    """Spawn the CLI, watch it to its end, and end everything it started. `show` gets each event,
+    None while silent."""
+    if not os.access(settings.claude, os.X_OK):  # an update at night takes it away for a moment
+        return RunResult(stderr=f"{settings.claude} is gone or not executable")
+    session_id = str(uuid.uuid4())
+    began = time.monotonic()
+    with _open_logs(job.log) as (log, stderr, stdin):
+        stdin.write(prompt(job.session))
+        stdin.seek(0)
+        words = command(settings, job, session_id)
+        environ = environment(settings.environ, job.top)
+        try:
+            main = processes.spawn(words, job.cwd, environ, job.session, stdin, log, stderr)
+        except OSError as error:  # no program of this machine, or its interpreter is gone
+            return RunResult(stderr=f"{settings.claude} cannot be run: {error}")
+        with job.log.open("rb") as tail:
+            watch = Watch(main, (tail, stderr), timeouts, show, job.limit)
+            try:
+                ended = watch.until_end(shutdown)
+            finally:
+                left_over = processes.end_tree(job.session, main, timeouts.term_grace)
+            watch.read_on(LAST_LOOK)
+    return replace(
+        watch.reader.result,
+        session_id=session_id,
+        ended=ended,
+        exit_code=main.returncode,
+        seconds=time.monotonic() - began,
+        left_over=tuple(str(process) for process in left_over[:MAX_LEFT_OVER]),
+        stderr=_tail(job.log.with_suffix(".stderr")),
+    )
+
+
+def recover(log: Path) -> RunResult:
+    """Rebuild an interrupted run from its log. Duration: mtime of the log minus mtime of the stderr
+    file, which is empty as a rule and so as old as the start."""
+    reader, seconds, stderr = Reader(), 0.0, log.with_suffix(".stderr")
+    if log.is_file():
+        with log.open("rb") as file:
+            reader.feed(file.read(RECOVERED // 64))  # how it began; then how it ended
+            file.seek(max(file.tell(), log.stat().st_size - RECOVERED))
+            for chunk in iter(lambda: file.read(1 << 20), b""):
+                reader.feed(chunk)
+        if stderr.is_file():
+            seconds = max(0.0, log.stat().st_mtime - stderr.stat().st_mtime)
+    return replace(reader.result, ended="killed_loop", seconds=seconds, stderr=_tail(stderr))
+
+
+@contextmanager
+def _open_logs(log: Path) -> Generator[tuple[IO[bytes], IO[bytes], IO[bytes]]]:
+    """(stdout, stderr, stdin): two files that were never there before, and an unnamed one."""
+    with (
+        _created(log) as out,
+        _created(log.with_suffix(".stderr")) as err,
+        tempfile.TemporaryFile() as stdin,
+    ):
+        yield out, err, stdin
+
+
+def _created(path: Path) -> IO[bytes]:
+    return os.fdopen(
+        os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb"
+    )
+
+
+def _tail(path: Path) -> str:
+    """The end of a file, for people."""
+    if not path.is_file():
+        return ""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - TAIL_BYTES))
+        return file.read().decode("utf-8", "replace").strip()
+
+
+@final
+class Watch:
+    """Follows a running child by its log file, the first of its two `outputs`, until something ends
+    it."""
+
+    def __init__(
+        self,
+        main: subprocess.Popen[bytes],
+        outputs: tuple[IO[bytes], IO[bytes]],
+        timeouts: Timeouts,
+        show: Callable[[Event | None], None],
+        limit: float,
+    ) -> None:
+        self.reader = Reader()
+        self._main, self._outputs, self._timeouts, self._show = main, outputs, timeouts, show
+        self._start = self._heard = time.monotonic()
+        self._limit = limit
+
+    def read_on(self, seconds: float = LOOK) -> None:
+        """Read what the log holds by now and show it."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and (data := self._outputs[0].read(1 << 20)):
+            for event in self.reader.feed(data):
+                self._heard = began = time.monotonic()
+                self._show(event)
+                until += time.monotonic() - began  # a paused terminal takes nothing from it
+
+    def until_end(self, shutdown: Shutdown) -> EndReason:
+        """Why the run is over: it ended, or one of the loop's reasons to end it."""
+        reaped = time.monotonic()
+        while True:
+            gone = self._main.poll() is not None
+            self.read_on()
+            if gone:
+                return "itself"
+            if reason := self._reason(shutdown):
+                return reason
+            self._show(None)
+            if time.monotonic() - reaped > 1:  # adopted orphans must not pile up as zombies
+                processes.reap(self._main)
+                reaped = time.monotonic()
+            time.sleep(self._timeouts.tick)
+
+    def _reason(self, shutdown: Shutdown) -> EndReason | None:
+        now, result = time.monotonic(), self.reader.result
+        if shutdown.now:
+            return "stopped"
+        if now - self._start > self._limit:
+            return "timeout"
+        if not result.started and now - self._start > self._timeouts.init_grace:
+            return "no_init"
+        if result.finished and now - self._heard > self._timeouts.result_grace:
+            return "after_result"
+        if sum(os.fstat(file.fileno()).st_size for file in self._outputs) > MAX_OUTPUT:
+            return "flood"
+        return "auth" if result.auth_retries >= AUTH_RETRIES else None

@@ -1,0 +1,160 @@
+"""The Claude CLI's stream-json: bytes in, a typed RunResult out (samples: tests/fakes/events)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, final
+
+from samocode.record.untrusted import items, mapping, number, parse
+
+MAX_LINE_BYTES = 16 << 20  # a longer line is no event; it is skipped, not kept
+AUTH_STATUSES = (401, 403)
+Event = Mapping[str, Any]
+
+
+EndReason = Literal[
+    "itself", "timeout", "stopped", "no_init", "after_result", "auth", "flood", "killed_loop"
+]
+"""Why a run is over: claude ended by itself, or the loop ended it, or was killed itself."""
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What one run of the CLI came to: first what its events said, then how it ended. Money is the
+    CLI's list-price estimate in USD, moments are epoch seconds."""
+
+    started: bool = False
+    session_id: str = ""
+    answered: bool = False
+    """The API gave an answer, which costs."""
+    finished: bool = False
+    """A result event came and nothing after it."""
+    is_error: bool = False
+    subtype: str | None = None
+    error: str | None = None
+    """Class of the API failure that ended the run: authentication_failed, billing_error,
+    rate_limit, ..."""
+    status: int | None = None
+    """HTTP status of that failure."""
+    limit_rejected: bool = False
+    limit_resets_at: float | None = None
+    auth_retries: int = 0
+    cost_usd: float | None = None
+    tokens: int = 0
+    turns: int = 0
+    denials: tuple[str, ...] = ()
+    """Tools that were denied."""
+    text: str = ""
+    """The last words, for people; nothing is decided by them."""
+    ended: EndReason = "itself"
+    exit_code: int | None = None
+    """None when nobody saw it end (recovery)."""
+    seconds: float = 0.0
+    left_over: tuple[str, ...] = ()
+    """Processes that the loop had to end."""
+    stderr: str = ""
+    """The end of it."""
+
+    def after(self, event: Event) -> RunResult:
+        """The result with one more event; unknown and ill-formed events change nothing."""
+        kind = event.get("type")
+        if kind == "system":
+            return self._system(event)
+        if kind == "assistant" and event.get("parent_tool_use_id") is None:
+            return self._assistant(event)
+        if kind == "user" and event.get("parent_tool_use_id") is None:
+            return replace(self, finished=False)
+        if kind == "rate_limit_event":
+            info = mapping(event.get("rate_limit_info"))
+            return replace(
+                self,
+                # Beyond the plan, but let through and paid for as its owner set it: no limit.
+                limit_rejected=info.get("status") == "rejected"
+                and info.get("isUsingOverage") is not True,
+                limit_resets_at=number(info.get("resetsAt")),
+            )
+        return self._result(event) if kind == "result" else self
+
+    def _system(self, event: Event) -> RunResult:
+        if event.get("subtype") == "init":
+            session_id = event.get("session_id")
+            return replace(self, started=True, session_id=str(session_id or ""))
+        if event.get("subtype") == "api_retry":
+            refused = event.get("error_status") in AUTH_STATUSES
+            return replace(self, auth_retries=self.auth_retries + 1 if refused else 0)
+        return self
+
+    def _assistant(self, event: Event) -> RunResult:
+        text = " ".join(
+            str(b.get("text", "")) for b in content(event) if b.get("type") == "text"
+        ).strip()
+        failed = event.get("is_api_error_message") is True
+        error = event.get("error")
+        return replace(
+            self,
+            answered=self.answered or not failed,
+            finished=False,
+            error=(error if isinstance(error, str) else "unknown") if failed else None,
+            status=_status(event) if failed else None,
+            auth_retries=self.auth_retries if failed else 0,
+            text=text[-2000:] or self.text,
+        )
+
+    def _result(self, event: Event) -> RunResult:
+        is_error = event.get("is_error") is True
+        denials = [mapping(d).get("tool_name") for d in items(event.get("permission_denials"))]
+        subtype, turns = event.get("subtype"), event.get("num_turns")
+        error = self.error or ("unknown" if event.get("terminal_reason") == "api_error" else None)
+        return replace(
+            self,
+            finished=True,
+            is_error=is_error,
+            subtype=subtype if isinstance(subtype, str) else None,
+            error=error if is_error else None,
+            status=(_status(event) or self.status) if is_error else None,
+            cost_usd=number(event.get("total_cost_usd")),
+            tokens=_tokens(event),
+            turns=turns if isinstance(turns, int) else 0,
+            denials=tuple(str(name) for name in denials if name),
+        )
+
+
+@final
+class Reader:
+    """Cuts a growing log into events. Feed it bytes as they come; `result` is always up to date."""
+
+    def __init__(self) -> None:
+        self.result = RunResult()
+        self._rest = b""
+        self._skipping = False
+
+    def feed(self, data: bytes) -> list[Event]:
+        """The events that `data` completes; lines that are no JSON object are passed over."""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        if lines and self._skipping:
+            lines, self._skipping = lines[1:], False
+        if len(self._rest) > MAX_LINE_BYTES:
+            self._rest, self._skipping = b"", True
+        found = [event for line in lines if line[:1] == b"{" and (event := mapping(parse(line)))]
+        for event in found:
+            self.result = self.result.after(event)
+        return found
+
+
+def content(event: Event) -> list[Mapping[str, Any]]:
+    """The blocks of an assistant or user event's message."""
+    return [mapping(block) for block in items(mapping(event.get("message")).get("content"))]
+
+
+def _tokens(event: Event) -> int:
+    """All tokens of all models: `usage` misses helpers and the last call of a run that its budget
+    ended, `modelUsage` does not (measured)."""
+    counts = ("inputTokens", "outputTokens", "cacheReadInputTokens", "cacheCreationInputTokens")
+    models = mapping(event.get("modelUsage")).values()
+    return int(sum(number(mapping(model).get(count)) or 0 for model in models for count in counts))
+
+
+def _status(event: Event) -> int | None:
+    status = number(event.get("api_error_status"))
+    return None if status is None else int(status)

@@ -1,0 +1,127 @@
+"""The facts of one finished iteration, read once, and the decision that is made of them."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from samocode.child.stream import RunResult
+from samocode.decide import signal as signals
+from samocode.decide.context import changed_code, signal_context
+from samocode.decide.signal import SignalCheck
+from samocode.git.checkout import Checkout
+from samocode.pages import compare
+from samocode.pages.compare import Snapshot
+from samocode.pages.questions import Document
+from samocode.record.exits import Stop
+from samocode.record.state import SessionState
+
+HEARD = frozenset({"continue", "waiting", "blocked", "done", "verify_failed", "stalled", "looping"})
+"""Outcomes of a child that read its notes and answered; after any other the next child is told them
+again."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The user's caps: spawns a run, USD a session (None: no cap), seconds of waiting for the
+    API."""
+
+    max_iterations: int
+    max_cost: float | None
+    max_wait: float
+
+
+@dataclass(frozen=True)
+class IterationFacts:
+    """All that is known when an iteration is over."""
+
+    run: RunResult
+    check: SignalCheck
+    phase: str
+    now: float
+    """Wall clock, epoch seconds: a usage limit's reset is given in these."""
+    head: str | None = None
+    changed_code: tuple[str, ...] = ()
+    """Tracked files changed though no plan is approved."""
+    tampered: tuple[str, ...] = ()
+    """Files of the loop that the child changed."""
+    uncommitted: tuple[str, ...] = ()
+    untracked: tuple[str, ...] = ()
+    progress: bool = True
+    """Something was left behind: a commit, a change, a new file."""
+    stopping: bool = False
+    """The human asked to stop."""
+
+
+def read(
+    folder: Path,
+    state: SessionState,
+    checkout: Checkout | None,
+    run: RunResult,
+    document: Document,
+    before: Snapshot | None,
+    tampered: tuple[str, ...],
+    stopping: bool,
+) -> IterationFacts:
+    """Look at everything once: git, the signal, the files. `document` is `_qa.md`; `before` is None
+    for the iteration of a killed loop, whose start nobody remembers."""
+    status = checkout.status() if checkout else None
+    untracked = checkout.untracked() if checkout else ()
+    other_branch = checkout.other_branch() if checkout and state.approved else ""
+    context = signal_context(folder, state, document, status, other_branch)
+    tree = checkout.worktree.path if checkout else None
+    left = compare.fingerprint(folder, tree, status, untracked) if before else ""
+    return IterationFacts(
+        run=run,
+        check=signals.read(context),
+        phase=state.phase,
+        now=time.time(),
+        head=status.head if status else None,
+        changed_code=changed_code(state, status),
+        tampered=tampered,
+        uncommitted=context.uncommitted,
+        untracked=untracked,
+        progress=before is None or left != before.fingerprint,
+        stopping=stopping,
+    )
+
+
+class Pause(NamedTuple):
+    """A wait for the API before the next spawn: `seconds`, or until a moment of the wall clock."""
+
+    why: str
+    seconds: float = 0.0
+    until: float | None = None
+
+    def length(self, most: float) -> float:
+        """Seconds from now on; never more than `most` for a moment of the wall clock."""
+        return self.seconds if self.until is None else min(self.until - time.time(), most)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """How an iteration ended and what follows: the history line says it, the loop does it."""
+
+    outcome: str
+    next: str
+    """The phase of the next iteration."""
+    stop: Stop | None = None
+    note: str = ""
+    """For the next child, with the outcome."""
+    pause: Pause | None = None
+    plan: str | None = None
+    """The plan to ask approval for."""
+    notes: tuple[str, ...] = ()
+    """For every child until one of them answers."""
+
+    @property
+    def why(self) -> str:
+        """The reason, for the human; empty when the loop simply goes on."""
+        return self.stop.why if self.stop else self.pause.why if self.pause else ""
+
+    @property
+    def heard(self) -> bool:
+        """The child read the notes it was given: they are not repeated."""
+        return self.outcome in HEARD

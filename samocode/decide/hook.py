@@ -1,0 +1,55 @@
+"""The Stop hook (`main.py --check-signal DIR`): the loop's own check, run while the child can still
+correct what it finds."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from samocode.decide import signal as signals
+from samocode.decide.context import changed_code, signal_context
+from samocode.git.checkout import Checkout
+from samocode.git.repository import Repository
+from samocode.pages.names import HISTORY, TASK
+from samocode.pages.qa_file import QaFile
+from samocode.record.exits import UserError
+from samocode.record.history import History
+
+MAY_END, SEND_BACK, NOT_CHECKED = 0, 2, 1
+"""A Stop hook's exit codes: the CLI sends the child back with stderr on 2, ends it on the
+others."""
+
+
+def check_signal(folder: Path, environ: Mapping[str, str]) -> int:
+    """MAY_END, or SEND_BACK with one sentence per problem on stderr. Trouble that is not the
+    child's is NOT_CHECKED: it ends, and the loop says so."""
+    try:
+        problems = problems_of(folder.resolve(), environ)
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return NOT_CHECKED
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    return SEND_BACK if problems else MAY_END
+
+
+def problems_of(folder: Path, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """What is wrong with the signal and, before approval, with the code."""
+    if not (folder / TASK).is_file():
+        raise UserError(f"{folder} is no session.")
+    state = History(folder / HISTORY).load(repair=False).state
+    tree = state.worktree
+    repository = Repository.find(tree.path, environ) if tree else None
+    checkout = Checkout(repository, tree) if tree and repository else None
+    status = checkout.status() if checkout else None
+    other_branch = checkout.other_branch() if checkout and state.approved else ""
+    context = signal_context(folder, state, QaFile(folder).read(), status, other_branch)
+    problems = signals.read(context).problems
+    if changed := changed_code(state, status):
+        listed = ", ".join(changed[:20])
+        restore = (
+            f"No plan is approved yet, so code must not change. Restore what you changed: {listed}."
+        )
+        return (restore, *problems)
+    return problems

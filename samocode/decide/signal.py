@@ -1,0 +1,233 @@
+"""`_signal.json`: what a child may say at its end, and the one check that the loop and the Stop
+hook share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from samocode.pages.names import SIGNAL
+from samocode.record import files
+from samocode.record import untrusted as outside
+from samocode.record.untrusted import mapping
+from samocode.record.words import few
+
+MAX_SIGNAL_BYTES = 64 * 1024
+PHASES = (
+    "investigation",
+    "requirements",
+    "planning",
+    "implementation",
+    "testing",
+    "quality",
+    "done",
+)
+NEEDS_APPROVAL = frozenset(PHASES[3:])
+MAY_END = frozenset({"done", "investigation", "requirements"})
+WAITS = ("qa_answers", "plan_approval", "human_action")
+TEXTS = {"continue": (), "waiting": ("for",), "blocked": ("reason",), "done": ("summary",)}
+KEYS = ("phase", "for", "plan", "reason", "needs", "summary")
+
+
+class Signal(NamedTuple):
+    """A well-formed signal (README, Signals); absent fields are None."""
+
+    status: str
+    phase: str | None = None
+    waits_for: str | None = None
+    plan: str | None = None
+    reason: str | None = None
+    needs: str | None = None
+    summary: str | None = None
+
+
+class SignalContext(NamedTuple):
+    """What a signal is judged by; all of it comes from files and git, none from the child."""
+
+    folder: Path
+    phase: str
+    approved: bool = False
+    git: bool = True
+    open_questions: tuple[int, ...] = ()
+    unsuggested: tuple[int, ...] = ()
+    """Open questions without a `Suggested:` line."""
+    question_problems: tuple[str, ...] = ()
+    uncommitted: tuple[str, ...] = ()
+    """Tracked files with changes that no commit holds."""
+    strayed: str = ""
+    """The branch that is checked out, when it is not the session's."""
+
+
+class SignalCheck(NamedTuple):
+    """The signal if it is valid, else one sentence per problem; `missing` tells silence from
+    rubbish."""
+
+    signal: Signal | None = None
+    problems: tuple[str, ...] = ()
+    missing: bool = False
+
+
+def read(context: SignalContext) -> SignalCheck:
+    """Read and judge the session's signal. Anything but a valid one is a SignalCheck with problems,
+    never a guess."""
+    try:
+        data = files.read(context.folder / SIGNAL, MAX_SIGNAL_BYTES)
+    except files.Unreadable as error:
+        return SignalCheck(problems=(f"{error}: remove it and write one JSON object.",))
+    if data is None:
+        return SignalCheck(
+            problems=(f"No {SIGNAL}: write it as your very last act.",), missing=True
+        )
+    signal, problems = parse(data)
+    if signal:
+        problems = judge(signal, context)
+    return SignalCheck(signal=None if problems else signal, problems=problems)
+
+
+def parse(data: bytes) -> tuple[Signal | None, tuple[str, ...]]:
+    """Bytes to a Signal by form alone: (signal, ()) or (None, problems)."""
+    found = mapping(outside.parse(data))
+    if not found:
+        example = '{"status": "continue"}'
+        return None, (f"{SIGNAL} must hold one JSON object, like {example}.",)
+    problems = tuple(_form_problems(found))
+    if problems:
+        return None, problems
+    return Signal(
+        status=found["status"],
+        phase=found.get("phase"),
+        waits_for=found.get("for"),
+        plan=found.get("plan"),
+        reason=found.get("reason"),
+        needs=found.get("needs"),
+        summary=found.get("summary"),
+    ), ()
+
+
+def judge(signal: Signal, context: SignalContext) -> tuple[str, ...]:
+    """One sentence for each reason why this signal cannot stand now; empty when it can."""
+    found = list(_phase_problems(signal, context))
+    if signal.status == "waiting":
+        found += _waiting_problems(signal, context)
+    if signal.status == "done":
+        found += _done_problems(context)
+    return tuple(found)
+
+
+def _form_problems(found: Mapping[str, Any]) -> list[str]:
+    status = found.get("status")
+    if not isinstance(status, str) or status not in TEXTS:
+        return [f"`status` must be one of {', '.join(TEXTS)}; it is {_short(status)}."]
+    problems = [
+        f"`{key}` must be text; it is {_short(found[key])}."
+        for key in KEYS
+        if found.get(key) is not None and not isinstance(found[key], str)
+    ]
+    problems += [
+        f"`{status}` needs `{key}`, and it is empty."
+        for key in TEXTS[status]
+        if not _filled(found, key)
+    ]
+    if isinstance(phase := found.get("phase"), str) and phase not in PHASES:
+        problems.append(f"`phase` must be one of {', '.join(PHASES)}; it is {_short(phase)}.")
+    if (
+        status == "waiting"
+        and isinstance(wait := found.get("for"), str)
+        and wait.strip()
+        and wait not in WAITS
+    ):
+        problems.append(f"`for` must be one of {', '.join(WAITS)}; it is {_short(wait)}.")
+    return problems
+
+
+def _filled(found: Mapping[str, Any], key: str) -> bool:
+    value = found.get(key)
+    return (not isinstance(value, str) and value is not None) or (
+        isinstance(value, str) and bool(value.strip())
+    )
+
+
+def _phase_problems(signal: Signal, context: SignalContext) -> list[str]:
+    if signal.phase not in NEEDS_APPROVAL or signal.status not in ("continue", "waiting"):
+        return []
+    if not context.git:
+        return [
+            f"Phase {signal.phase} needs a git repository; without one a session is research: end "
+            "with done."
+        ]
+    if not context.approved:
+        return [
+            f"Phase {signal.phase} needs an approved plan: in phase planning signal waiting, for "
+            "plan_approval."
+        ]
+    return []
+
+
+def _waiting_problems(signal: Signal, context: SignalContext) -> list[str]:
+    if signal.waits_for == "plan_approval":
+        return _plan_problems(signal, context)
+    if not context.open_questions:
+        return [
+            *context.question_problems,
+            f"Waiting for {signal.waits_for} needs an open question in _qa.md (`## Q1: ...` with a "
+            "line `Answer:`).",
+        ]
+    problems = list(context.question_problems)
+    if signal.waits_for == "qa_answers":
+        problems += [
+            f"Q{number} in _qa.md has no line `Suggested:`." for number in context.unsuggested
+        ]
+    return problems
+
+
+def _plan_problems(signal: Signal, context: SignalContext) -> list[str]:
+    if context.phase != "planning":
+        return [f"plan_approval is asked for in phase planning; this is {context.phase}."]
+    name = signal.plan or ""
+    if not name.strip():
+        return ["plan_approval needs `plan`: the name of the plan file in the session folder."]
+    plain = name.isprintable() and "/" not in name and not name.startswith(("_", "."))
+    if not plain or not name.endswith(".md"):
+        return [
+            "`plan` must be the plain name of a .md file in the session folder; it is "
+            f"{_short(name)}."
+        ]
+    try:
+        data = files.read(context.folder / name)
+    except files.Unreadable as error:
+        return [f"The plan {error}."]
+    return (
+        []
+        if data and data.strip()
+        else [f"The plan {name} is not in the session folder, or empty."]
+    )
+
+
+def _done_problems(context: SignalContext) -> list[str]:
+    problems: list[str] = []
+    if context.open_questions:
+        asked = ", ".join(f"Q{number}" for number in context.open_questions)
+        problems.append(f"done while {asked} is open: signal waiting, for qa_answers.")
+    if context.phase not in MAY_END:
+        problems.append(
+            "done is legal in the phases done, investigation and requirements; this is "
+            f"{context.phase}: "
+            'signal continue with "phase": "done" for the summary.'
+        )
+    if context.uncommitted:
+        problems.append(
+            f"done needs every tracked change committed; not committed: {few(context.uncommitted)}."
+        )
+    if context.strayed:
+        problems.append(
+            f"done needs the work on the session's branch; {context.strayed} is checked out: "
+            "bring the commits to the session's branch and switch back."
+        )
+    return problems
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=True, default=str)
+    return text if len(text) < 80 else text[:77] + "..."

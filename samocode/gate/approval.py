@@ -1,0 +1,116 @@
+"""Plan approval: asked by the loop alone, kept as a copy, and gone when the plan's text or the
+phase goes back."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import re
+
+from samocode.decide.signal import NEEDS_APPROVAL
+from samocode.pages import questions
+from samocode.pages.names import LOGS
+from samocode.record import files
+from samocode.session import Session, code_of
+
+TICK = re.compile(r"^([ \t]*[-*] \[)[xX ](\])", re.M)
+NOTES = re.compile(r"^## Notes\b.*?(?=^## |\Z)", re.M | re.S)
+MAX_DIFF_LINES = 12
+
+
+def settle(session: Session) -> list[str]:
+    """Bring the approval up to date with the answers, the phase and the plan's text; what there is
+    to say of it."""
+    state = session.state
+    if state.approves_now:
+        return [_approve(session)]
+    if state.approved is None:
+        return []
+    if state.phase not in NEEDS_APPROVAL:
+        why = f"the session went back to phase {state.phase}"
+    elif changed := _changed(session, state.approved.plan, state.approved.copy):
+        _lapse(session, changed, state.approved.plan)
+        return [f"The approval lapsed: {changed}"]
+    else:
+        return []
+    _lapse(session, why, None)
+    return [f"The approval lapsed: {why}."]
+
+
+def ask(session: Session) -> None:
+    """Write the approval question that is due. On record first: a file that a kill left without it
+    gets it again."""
+    state = session.state
+    if state.plan_to_ask is None:
+        return
+    document = session.qa.read()
+    number = max([*state.asked, *(q.id for q in document.questions)], default=0) + 1
+    why = (
+        state.ask_why.replace("\n", "\n> ")
+        or f"nothing is built before you say yes; read {session.folder / state.plan_to_ask}"
+    )
+    question = questions.approval(number, state.plan_to_ask, why)
+    session.history.append(
+        "asked", id=number, kind="approval", text=question.text, plan=state.plan_to_ask
+    )
+    session.qa.change(lambda now: questions.appended(now, question))
+
+
+def essence(plan: str) -> str:
+    """The plan's text without what may change after approval: ticks and the Notes section."""
+    text = NOTES.sub("", TICK.sub(r"\1 \2", plan.replace("\r\n", "\n")))
+    return "\n".join(line.rstrip() for line in text.strip().splitlines())
+
+
+def plan_text(session: Session, plan: str) -> str | None:
+    """A plan's text, None when there is no such plain file any more."""
+    try:
+        return files.read_text(session.folder / plan)
+    except files.Unreadable:
+        return None
+
+
+def _approve(session: Session) -> str:
+    state = session.state
+    plan = state.asked[state.approval_id or 0].plan or ""
+    text = plan_text(session, plan)
+    if text is None:
+        _lapse(session, f"the plan {plan} is gone", None)
+        return f"The plan {plan} is gone: it cannot be approved."
+    copy = f"{state.iteration:03d}-approved-plan.md"
+    files.write(session.logs / copy, text)
+    digest = hashlib.sha256(essence(text).encode("utf-8", "surrogateescape")).hexdigest()
+    session.history.append(
+        "approved", id=state.approval_id, plan=plan, digest=digest, copy=copy,
+        next="implementation", notes=[f"The human approved the plan {plan}."],
+    )  # fmt: skip
+    return f"Plan {plan} approved; implementation may begin."
+
+
+def _lapse(session: Session, why: str, plan: str | None) -> None:
+    session.history.append(
+        "lapsed", why=why, plan=plan, notes=[f"The approval of the plan lapsed: {why}"],
+        **code_of(session.status()),
+    )  # fmt: skip
+
+
+def _changed(session: Session, plan: str, copy: str) -> str | None:
+    """How the plan's text differs from what was approved, in a few lines; None when it does not."""
+    state = session.state
+    now = plan_text(session, plan)
+    if now is None:
+        return f"the plan {plan} is gone; the approved text is {LOGS}/{copy}"
+    digest = hashlib.sha256(essence(now).encode("utf-8", "surrogateescape")).hexdigest()
+    if state.approved and digest == state.approved.digest:
+        return None
+    old = plan_text(session, f"{LOGS}/{copy}") or ""
+    diff = difflib.unified_diff(
+        essence(old).splitlines(), essence(now).splitlines(), lineterm="", n=0
+    )
+    lines = [line for line in diff if not line.startswith(("---", "+++", "@@"))]
+    more = f"\n({len(lines) - MAX_DIFF_LINES} more lines)" if len(lines) > MAX_DIFF_LINES else ""
+    return (
+        f"the plan {plan} is no longer what you approved:\n"
+        + "\n".join(lines[:MAX_DIFF_LINES])
+        + more
+    )

@@ -1,0 +1,64 @@
+"""One git command: nothing asks for input, no hook runs, no lock is taken, nothing leads it to
+another repository."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+TIMEOUT = 300  # seconds; a worktree of a very large repository takes minutes
+LOCATION_VARIABLES = (
+    "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_PREFIX", "GIT_NAMESPACE",
+)  # fmt: skip
+"""Set by git for its own hooks and aliases; inherited, they send every git command to the wrong
+repository."""
+
+CEILING = "GIT_CEILING_DIRECTORIES"
+
+
+def typed(folder: Path) -> str:
+    """How a git command begins that a person is told to run: the path as a shell takes it."""
+    return f"git -C {shlex.quote(str(folder))}"
+
+
+def clean(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment without the variables that would send git to another repository."""
+    return {name: value for name, value in environ.items() if name not in LOCATION_VARIABLES}
+
+
+def not_above(top: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment in which git never takes the repository around `top` for the one in it: a
+    worktree that lost its .git lay inside the user's repository, and a child's reset met that."""
+    given = environ.get(CEILING)
+    return {**environ, CEILING: f"{top.resolve().parent}{os.pathsep + given if given else ''}"}
+
+
+def git(cwd: Path, environ: Mapping[str, str], *args: str) -> subprocess.CompletedProcess[str]:
+    """Run git in `cwd`; the result has its exit code, stdout and stderr. FileNotFoundError without
+    git."""
+    if not cwd.is_dir():
+        return subprocess.CompletedProcess(args, 128, "", f"{cwd} is no directory")
+    try:
+        return subprocess.run(
+            ["git", "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", *args],
+            cwd=cwd,
+            env={
+                **clean(environ),
+                "GIT_OPTIONAL_LOCKS": "0",
+                "GIT_TERMINAL_PROMPT": "0",
+                "LC_ALL": "C",
+            },
+            capture_output=True,
+            text=True,
+            errors="surrogateescape",
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,  # a terminal's Ctrl-C is the loop's to answer, not git's
+            timeout=TIMEOUT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(args, 124, "", f"git gave no answer in {TIMEOUT} s")

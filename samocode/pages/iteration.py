@@ -1,0 +1,38 @@
+"""`_iteration.json`: what one child is told; the only page that changes in every iteration."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from samocode.pages.names import ITERATION
+from samocode.record import files
+from samocode.record.state import SessionState
+
+
+def page(state: SessionState, now: datetime, timeout: float, head: str | None) -> str:
+    """The page of the iteration that begins now and may take `timeout` seconds; `head` is the
+    commit that is checked out, None without git."""
+    last = state.last
+    previous = {"iteration": last.n, "outcome": last.outcome, "note": last.note} if last else None
+    if state.baseline and not state.approved:
+        head = state.baseline.head
+    values = {
+        "iteration": state.iteration + 1,
+        "phase": state.phase,
+        "stamp": f"{now:%m-%d-%H:%M}",
+        "deadline": (now + timedelta(seconds=timeout)).isoformat(timespec="seconds"),
+        "entered": dict(state.entered) or {state.phase: 1},
+        "head": head,
+        "git": state.worktree is not None,
+        "approved_plan": state.approved.plan if state.approved else None,
+        "previous": previous,
+        "notes": state.notes,
+    }
+    return json.dumps(values, indent=1) + "\n"
+
+
+def write(folder: Path, text: str) -> None:
+    """Put the page into the session folder."""
+    files.write(folder / ITERATION, text)

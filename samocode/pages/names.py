@@ -1,0 +1,13 @@
+"""The names of the files in a session folder."""
+
+from samocode.record.history import FILE as HISTORY
+
+__all__ = ["HISTORY", "ITERATION", "LOCK", "LOGS", "OVERVIEW", "QA", "SIGNAL", "TASK"]
+
+TASK = "_task.md"
+OVERVIEW = "_overview.md"
+QA = "_qa.md"
+SIGNAL = "_signal.json"
+ITERATION = "_iteration.json"
+LOCK = "_worker.lock"
+LOGS = "_logs"

@@ -1,0 +1,72 @@
+"""What comes before the first iteration of a run: the leftovers of a killed one, the human's words,
+the worktree, SETUP, the warnings, and the start on record."""
+
+from __future__ import annotations
+
+import os
+
+from samocode import __version__
+from samocode.iteration import Iterations
+from samocode.record.exits import Stop
+from samocode.session import Session, Texts, code_of
+from samocode.settings.load import Settings
+from samocode.verify import set_up
+
+
+def prepare(iterations: Iterations, texts: Texts) -> Stop | None:
+    """Make the session ready to spawn; a Stop when the iteration of a killed loop ended in one and
+    the human gave no new words. UserError when the worktree cannot be had or SETUP fails."""
+    session, say = iterations.session, iterations.say
+    recovered = iterations.recover()
+    new = session.new(texts)
+    session.take(texts, say)
+    if recovered and recovered.stop and not new:
+        return recovered.stop
+    settings = iterations.settings
+    for warning in [*settings.warnings, *_visible_folders(session, settings)]:
+        say(f"warning: {warning}")
+    made = session.ensure_worktree()
+    say(made or f"Working in {session.cwd}")
+    if made and (left := _uncommitted(session, settings)):
+        say(f"note: uncommitted changes and new files of MAIN_REPO are not in it ({left} files)")
+    if session.checkout is None:
+        say(
+            f"{session.cwd} is in no git repository: research only, no code is changed. For code: "
+            "git init there, commit, and begin a new session."
+        )
+    if made or not session.state.set_up:
+        set_up(session, settings, iterations.shutdown, say)
+    session.history.append(
+        "start", pid=os.getpid(), version=__version__, model=settings.model,
+        **code_of(session.status()),
+    )  # fmt: skip
+    return None
+
+
+def _uncommitted(session: Session, settings: Settings) -> int:
+    """How many files of MAIN_REPO are changed or not tracked; Samocode's own there aside."""
+    if session.checkout is None:
+        return 0
+    repository, project = session.checkout.repository, settings.project
+    top = repository.top
+    own = (project.file, project.sessions, session.checkout.worktree.path.parent)
+    new = (top.resolve() / name for name in repository.untracked(top))
+    seen = [path for path in new if not any(path.is_relative_to(place) for place in own)]
+    return len(repository.status(top).dirty) + len(seen)
+
+
+def _visible_folders(session: Session, settings: Settings) -> list[str]:
+    """SESSIONS or WORKTREES inside the repository and not ignored would show up in the user's git
+    status."""
+    if session.checkout is None:
+        return []
+    repository = session.checkout.repository
+    top = repository.top.resolve()
+    worktrees = session.checkout.worktree.path.parent
+    places = {"SESSIONS": settings.project.sessions, "WORKTREES": worktrees}
+    return [
+        f"{name} lies inside the repository; add this line to its .gitignore: "
+        f"/{path.resolve().relative_to(top)}/"
+        for name, path in places.items()
+        if not repository.ignores(path)
+    ]

@@ -1,0 +1,146 @@
+"""All that the loop knows of a session: typed facts, folded from the history."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+APPROVE, CHANGE = ("approve",), ("change",)
+"""What the answer to an approval question was taken as (`took` in its line)."""
+
+
+class Worktree(NamedTuple):
+    """Where a session's code lives: `path` on `branch`, cut from the branch or commit `base`."""
+
+    path: Path
+    branch: str
+    base: str
+    commit: str | None = None
+    """The commit that `base` was when the session was made."""
+
+
+class WorktreeStatus(NamedTuple):
+    """What is checked out: HEAD's hash, and a content hash of every tracked file that differs."""
+
+    head: str
+    dirty: Mapping[str, str] = MappingProxyType({})
+
+    def changes_since(self, before: WorktreeStatus) -> tuple[str, ...]:
+        """The names in which two statuses differ; empty when nothing tracked changed."""
+        moved = (
+            (f"HEAD ({before.head[:9]} -> {self.head[:9]})",) if self.head != before.head else ()
+        )
+        names = {
+            n for n in {*self.dirty, *before.dirty} if self.dirty.get(n) != before.dirty.get(n)
+        }
+        return moved + tuple(sorted(names))
+
+
+class Asked(NamedTuple):
+    """A question on record."""
+
+    id: int
+    kind: str
+    """qa, action (something only a human can do) or approval (asked by the loop)."""
+    text: str
+    """The block as it was printed."""
+    plan: str | None = None
+
+
+class Iteration(NamedTuple):
+    """One finished iteration, as far as later ones look back at it."""
+
+    n: int
+    phase: str
+    outcome: str
+    next: str
+    note: str = ""
+    progress: bool = True
+    cost_usd: float = 0.0
+    estimated: bool = False
+    delay: float = 0.0
+
+
+class Begun(NamedTuple):
+    """An iteration that began and has no `iteration` line yet."""
+
+    n: int
+    phase: str
+    log: str
+
+
+class Approval(NamedTuple):
+    """A plan that a human approved; `digest` is of its text without ticks and notes."""
+
+    plan: str
+    digest: str
+    copy: str
+
+
+class SessionState:
+    """What the history says. Only the fold in history.py writes to it; everybody else reads."""
+
+    worktree: Worktree | None = None
+    version: int = 0
+    """Version of the history's form, from its `session` line."""
+    set_up: bool = False
+    round: int = 1
+    iteration: int = 0
+    phase: str = "investigation"
+    pending: Begun | None = None
+    last: Iteration | None = None
+    iterations: int = 0
+    cost_usd: float = 0.0
+    dearest: float = 0.0
+    """USD of the most expensive iteration whose cost is known."""
+    rate: float = 0.0
+    """USD a second of the iteration that spent fastest."""
+    started: str | None = None
+    plan_to_ask: str | None = None
+    ask_why: str = ""
+    approval_id: int | None = None
+    """The approval question that holds now."""
+    approved: Approval | None = None
+    baseline: WorktreeStatus | None = None
+    """The code when it last was the human's: at this start, or when an approval lapsed."""
+    verify_failures: int = 0
+    done: str | None = None
+    """The summary, once the session is done."""
+    stopped: tuple[int, str] | None = None
+    """Exit code and reason of the last stop, until the next start."""
+
+    def __init__(self, **values: Any) -> None:
+        self.entered: dict[str, int] = {}
+        """Visits of this round, by phase."""
+        self.recent: list[Iteration] = []
+        """Iterations since this start of the loop."""
+        self.texts: list[tuple[str, str, str]] = []
+        """The human's words: (time, task or dive or note, text)."""
+        self.asked: dict[int, Asked] = {}
+        self.answers: dict[int, str] = {}
+        self.took: dict[int, tuple[str, ...]] = {}
+        """What an answer was taken as when it was recorded."""
+        self.typed: set[int] = set()
+        """Answers since the last iteration that did not come from the file: a kill may have kept
+        them out of it."""
+        self.reopened: set[int] = set()
+        """Questions whose answer somebody took back."""
+        self.notes: list[str] = []
+        """What the next child is told, in order."""
+        self.__dict__.update(values)
+
+    @property
+    def open(self) -> tuple[Asked, ...]:
+        """Questions without an answer: the gate is shut."""
+        return tuple(q for q in self.asked.values() if q.id not in self.answers)
+
+    @property
+    def approves_now(self) -> bool:
+        """The approval question has a yes, and its `approved` line is not written yet."""
+        return self.approved is None and self.took.get(self.approval_id or 0) == APPROVE
+
+    def in_file(self, number: int) -> bool:
+        """Whether an answer is in `_qa.md` for sure: one that is missing there was struck out."""
+        return number in self.answers and number not in self.typed

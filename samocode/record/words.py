@@ -1,0 +1,19 @@
+"""Small pieces of sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+MOST_NAMES = 10
+
+
+def few(names: Sequence[str]) -> str:
+    """The first ten of these names, and how many more there are."""
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return ", ".join(names[:MOST_NAMES]) + more
+
+
+def sentence(text: str) -> str:
+    """Somebody else's words, ended as a sentence is."""
+    text = text.strip()
+    return text if text.endswith((".", "!", "?", "…", "。")) else f"{text}."

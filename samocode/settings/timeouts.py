@@ -1,0 +1,28 @@
+"""Timeouts and poll intervals in one place, so that tests can run the same loop faster."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """Timeouts and poll intervals, in seconds."""
+
+    tick: float = 0.1
+    """Between two looks at a running child."""
+    poll: float = 0.5
+    """Between two looks at `_qa.md` while a human is awaited."""
+    settle: float = 1.0
+    """`_qa.md` counts once it has been unchanged for this long: editors save in pieces."""
+    init_grace: float = 60.0
+    """Without an init event by then the start has failed."""
+    result_grace: float = 15.0
+    """After its result the CLI has this long to be gone."""
+    term_grace: float = 5.0
+    """Between SIGTERM and SIGKILL."""
+    backoff_first: float = 30.0
+    backoff_most: float = 600.0
+    """The pause after a transient failure doubles from the first to the most."""
+    limit_slack: float = 30.0
+    """Added to the moment a usage limit resets: clocks differ."""
+    quiet: float = 300.0
+    """A child that shows nothing for this long is mentioned as still running."""

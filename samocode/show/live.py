@@ -1,0 +1,120 @@
+"""The live view: lines while a child works, and how each iteration ended."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TextIO
+
+from samocode.child.stream import Event, RunResult, content
+from samocode.decide.facts import Decision
+from samocode.record.state import SessionState
+from samocode.record.untrusted import mapping
+from samocode.show.text import clip, printable, span
+
+TOOL_INPUTS = (
+    "command",
+    "file_path",
+    "path",
+    "pattern",
+    "url",
+    "query",
+    "description",
+    "skill",
+    "prompt",
+)
+
+
+@dataclass
+class View:
+    """Prints to `out`; a reader that went away (a closed pipe) never stops the loop."""
+
+    out: TextIO = field(default_factory=lambda: sys.stdout)
+    quiet: float = 300.0
+    """Seconds without a line after which the child is mentioned as still running."""
+    known: tuple[str, ...] = ()
+    """Folders that are not repeated in every line: the session's and the code's."""
+    clock: Callable[[], float] = time.monotonic
+    _began: float = 0.0
+    _spoke: float = 0.0
+
+    def say(self, text: str = "") -> None:
+        """Print lines, whatever characters are in them."""
+        self._spoke = self.clock()
+        self.prompt(text + "\n")
+
+    def prompt(self, text: str) -> None:
+        """Print the beginning of a line that a person completes."""
+        try:
+            self.out.write(printable(text))
+            self.out.flush()
+        except OSError:  # nobody reads any more; Python must not fail on it at exit either
+            with contextlib.suppress(OSError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), self.out.fileno())
+
+    def iteration(self, state: SessionState, limit: float) -> None:
+        """The heading of an iteration."""
+        self._began = self.clock()
+        cost = f", {state.cost_usd:.2f} USD so far" if state.cost_usd else ""
+        self.say(
+            f"\n== {state.iteration + 1} {state.phase} ({datetime.now():%H:%M}, limit "
+            f"{span(limit)}{cost})"
+        )
+
+    def event(self, event: Event | None) -> None:
+        """A line for what the child does; None asks for a sign of life when it has been quiet."""
+        if event is None:
+            if self.clock() - self._spoke > self.quiet:
+                self.say(f"   ... still running, {span(self.clock() - self._began)}")
+            return
+        for line in describe(event):
+            for folder in self.known:
+                line = line.replace(f"{folder}/", "")
+            self.say("   " + clip(line))
+
+    def ended(self, decision: Decision, run: RunResult) -> None:
+        """How an iteration ended."""
+        money = f", {run.cost_usd:.2f} USD" if run.cost_usd else ""
+        onward = f" -> {decision.next}" if _goes_on(decision) else ""
+        self.say(f"-- {decision.outcome}{onward} ({span(run.seconds)}{money})")
+        if run.left_over:
+            self.say(f"   ended what it left running: {', '.join(run.left_over)}")
+        if decision.note.strip() and decision.outcome != "continue":
+            self.say("   " + decision.note.strip().replace("\n", "\n   "))
+
+
+def _goes_on(decision: Decision) -> bool:
+    return decision.stop is None and decision.outcome != "waiting"
+
+
+def describe(event: Event) -> list[str]:
+    """One line for each thing an event shows: words, tool calls, denials, retries."""
+    kind, subtype = event.get("type"), event.get("subtype")
+    if kind == "system" and subtype == "api_retry":
+        status = event.get("error_status") or event.get("error")
+        return [
+            f"the API failed ({status}), try {event.get('attempt')} of {event.get('max_retries')}"
+        ]
+    if kind == "system" and subtype == "permission_denied":
+        return [f"permission denied: {event.get('tool_name')}"]
+    if kind != "assistant":
+        return []
+    depth = "  " if event.get("parent_tool_use_id") else ""
+    return [depth + line for block in content(event) if (line := _block(block))]
+
+
+def _block(block: Mapping[str, Any]) -> str:
+    """The line for one block of a message; empty for what is not shown."""
+    if block.get("type") == "text":
+        lines = str(block.get("text", "")).strip().splitlines()
+        return lines[0] if lines else ""
+    if block.get("type") != "tool_use":
+        return ""
+    given = mapping(block.get("input"))
+    shown = next((str(given[key]) for key in TOOL_INPUTS if given.get(key)), "")
+    return f"{block.get('name')}: {' '.join(shown.split())}"

@@ -1,0 +1,102 @@
+"""What the human is told at each wait and stop: on the screen and by Telegram."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+
+from samocode import __version__
+from samocode.decide.facts import Pause
+from samocode.record.exits import ExitCode, Stop
+from samocode.session import Session
+from samocode.settings.flags import Options, resume_command
+from samocode.settings.load import Settings
+from samocode.settings.timeouts import Timeouts
+from samocode.show import status
+from samocode.show.live import View
+
+LAST_WORDS = 90.0  # seconds that the end waits for its message to be sent
+HURRIED_WORDS = 5.0  # the same when a supervisor wants the loop gone
+
+
+@dataclass(frozen=True)
+class Notifier:
+    """Speaks for one run of one session."""
+
+    session: Session
+    settings: Settings
+    options: Options
+    view: View
+
+    def hello(self) -> None:
+        """The first line of a run: model, permission mode, who pays."""
+        settings = self.settings
+        self.view.say(
+            f"samocode {__version__}: session {self.session.name}, model {settings.model}, "
+            f"permission mode {settings.permission_mode}, paid by {settings.payer}"
+        )
+
+    def questions(self, terminal: bool) -> None:
+        """A wait at the gate begins: show the open questions and where to answer."""
+        if self.options.on_wait == "exit":
+            return  # the stop that follows says it all
+        text = status.questions_text(self.session)
+        self.view.say(f"\n{text}\n\n{status.how_to_answer(self.session, terminal)}")
+        answer = status.how_to_answer(self.session, terminal=False)
+        self.notify(f"samocode {self.session.name} waits for you\n\n{text}\n\n{answer}")
+
+    def pause(self, pause: Pause, seconds: float) -> None:
+        """The loop will go on by itself after `seconds`. A failure was shown when it happened; a
+        usage limit was not."""
+        resumes = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(time.time() + seconds))
+        if pause.until is None:
+            self.view.say(f"   next try at {resumes}")
+            return
+        self.view.say(f"   {pause.why}: going on at {resumes}")
+        self.notify(f"samocode {self.session.name}: {pause.why}, going on by itself at {resumes}")
+
+    def tell(self, stop: Stop) -> None:
+        """The last words of a run."""
+        text = status.stop_text(self.session, stop, self.command())
+        self.view.say("\n" + text)
+        if stop.code != ExitCode.INTERRUPTED:
+            hurried = stop.code == ExitCode.TERMINATED
+            self.notify(text).join(HURRIED_WORDS if hurried else LAST_WORDS)
+
+    def show_status(self) -> None:
+        """Where the session stands, and how to go on."""
+        self.view.say(status.status(self.session, self.command()))
+
+    def command(self) -> str:
+        """The command that goes on from here."""
+        state, cap = self.session.state, self.settings.max_cost
+        ended = (
+            state.last is not None and state.last.outcome == "budget"
+        )  # a fraction of a cent left
+        reached = cap is not None and (state.cost_usd >= cap or ended)
+        return resume_command(self.options, self.settings.project.file, self.session.name, reached)
+
+    def notify(self, text: str) -> threading.Thread:
+        """Send it by Telegram where that is set up, beside the loop: a server that never answers
+        must not hold a gate. Trouble there is shown and changes nothing."""
+        sending = threading.Thread(target=self._send, args=(text,), daemon=True)
+        sending.start()
+        return sending
+
+    def _send(self, text: str) -> None:
+        if self.settings.telegram is None:
+            return
+        from samocode.telegram import send  # a leaf: only where it is set up
+
+        trouble = send.send(self.settings.telegram, text, read_on=str(self.session.folder))
+        if trouble:
+            self.view.say(f"   {trouble}")
+
+
+def notifier(
+    session: Session, settings: Settings, options: Options, timeouts: Timeouts
+) -> Notifier:
+    """The Notifier of a run, with a view that shortens the session's paths."""
+    view = View(quiet=timeouts.quiet, known=(str(session.folder), str(session.cwd)))
+    return Notifier(session, settings, options, view)

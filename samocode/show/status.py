@@ -1,0 +1,144 @@
+"""Where a session stands, and the words of every stop."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+from samocode.git import worktree as worktrees
+from samocode.pages import questions
+from samocode.pages.names import LOGS, OVERVIEW, QA
+from samocode.record.exits import ExitCode, Stop
+from samocode.record.state import SessionState
+from samocode.record.words import few
+from samocode.session import Session
+from samocode.sessions import is_running
+from samocode.settings.flags import RAISED
+from samocode.show.text import clip, span
+
+TITLES: Mapping[int, str] = {
+    ExitCode.DONE: "done",
+    ExitCode.FAILED: "failed",
+    ExitCode.BLOCKED: "blocked",
+    ExitCode.WAITING: "waiting for you",
+    ExitCode.LIMIT: "limit reached",
+    ExitCode.INTERRUPTED: "interrupted",
+    ExitCode.TERMINATED: "terminated",
+}
+
+
+def questions_text(session: Session) -> str:
+    """The open questions as they stand in `_qa.md`."""
+    document = session.qa.read()
+    blocks = (document.find(q.id) or questions.as_asked(q) for q in session.state.open)
+    return "\n\n".join(block.text.strip() for block in blocks)
+
+
+def how_to_answer(session: Session, terminal: bool) -> str:
+    """Where a person can answer."""
+    here = ", or here" if terminal else ""
+    return f"Answer in {session.folder / QA} (after `Answer:`){here}."
+
+
+def status(session: Session, command: str) -> str:
+    """Where a session stands, for `--max-iterations 0`: at most some twenty lines besides its open
+    questions. `command` goes on."""
+    state, running = session.state, is_running(session.folder)
+    lines = _facts(session, "a loop runs it now" if running else "no loop runs it")
+    if state.last:
+        last = state.last
+        lines.append(f"Last:      iteration {last.n} {last.phase}: {last.outcome}")
+    if state.stopped:
+        code, why = state.stopped
+        lines.append(f"Stopped:   {clip(why) or TITLES.get(code, '')} (exit code {code})")
+    if state.open:
+        lines += ["", f"Open questions ({session.folder / QA}):", questions_text(session)]
+    if not running and state.done is None:
+        blocked = state.stopped is not None and state.stopped[0] == ExitCode.BLOCKED
+        lines += ["", to_go_on(command, blocked)]
+    return "\n".join(lines)
+
+
+def _facts(session: Session, running: str) -> list[str]:
+    state, tree = session.state, session.state.worktree
+    worktree = f"{tree.path} (branch {tree.branch}, from {tree.base})" if tree else ""
+    asked = [text for _, kind, text in state.texts if kind != "note"]
+    phase = "done" if state.done is not None else state.phase
+    plan = f"{state.approved.plan} (approved)" if state.approved else "none approved"
+    size = _size(session.folder / LOGS)
+    return [
+        f"Session:   {session.folder}",
+        *(f"Task:      {clip(text)}" for text in asked[-1:]),
+        f"Worktree:  {worktree or 'none (research)'}",
+        f"Phase:     {phase} (round {state.round}; {running})",
+        f"So far:    {state.iterations} iterations, {state.cost_usd:.2f} USD",
+        f"Plan:      {plan}",
+        f"Notebook:  {session.folder / OVERVIEW}",
+        f"Logs:      {size} in {LOGS}/; delete .jsonl and .stderr as you like",
+    ]
+
+
+def stop_text(session: Session, stop: Stop, command: str) -> str:
+    """The words of a stop, on the screen and by Telegram: what happened, what it cost, how to go
+    on."""
+    state, code = session.state, stop.code
+    cost = f"{state.cost_usd:.2f} USD" if state.cost_usd else "no cost reported"
+    lines = [f"samocode {session.name}: {TITLES[code]}", stop.why.strip(), ""]
+    if code == ExitCode.WAITING:
+        lines[2:] = ["", questions_text(session), "", how_to_answer(session, terminal=False)]
+    if code == ExitCode.DONE:
+        lines += left_out(session) + done_lines(session)
+    lines.append(
+        f"{state.iterations} iteration{'s' * (state.iterations != 1)}, {cost}, {_elapsed(state)}."
+    )
+    lines.append(f"Session: {session.folder} (logs: {_size(session.folder / LOGS)})")
+    if code in (ExitCode.BLOCKED, ExitCode.FAILED) and state.last:
+        logs = sorted((session.folder / LOGS).glob(f"{state.last.n:03d}-*.jsonl"))
+        lines += [f"Log: {log}" for log in logs[-1:]]
+    if code != ExitCode.DONE:
+        lines.append(to_go_on(command, blocked=code == ExitCode.BLOCKED))
+    return "\n".join(lines)
+
+
+def to_go_on(command: str, blocked: bool) -> str:
+    """The line with the command that goes on."""
+    hint = ", raise the limit" if RAISED in command else ""
+    hint += ' (add --task "your decision" if it needs one)' if blocked else ""
+    return f"To go on{hint}: {command}"
+
+
+def left_out(session: Session) -> list[str]:
+    """The files that a merge of the branch does not bring: forgotten, or made by the tests."""
+    names = session.checkout.untracked() if session.checkout else ()
+    return [f"Not in any commit: {few(names)}", ""] if names else []
+
+
+def done_lines(session: Session) -> list[str]:
+    """Branch, commits, change, how to merge and how to archive."""
+    if session.checkout is None:
+        return [f"Research only; the documents are in {session.folder}", ""]
+    repository, tree = session.checkout
+    commits, stat = repository.story(tree)
+    if not commits:
+        return [f"No commits on {tree.branch}; the documents are in {session.folder}", ""]
+    return [
+        f"Branch {tree.branch} in {tree.path}",
+        commits,
+        stat,
+        f"Merge:   {worktrees.merge(repository, tree)}",
+        f"Archive: /session-archive {session.name} in Claude Code",
+        "",
+    ]
+
+
+def _size(folder: Path) -> str:
+    size = sum(file.lstat().st_size for file in folder.glob("*")) if folder.is_dir() else 0
+    return f"{size / 1e6:.1f} MB"
+
+
+def _elapsed(state: SessionState) -> str:
+    if not state.started:
+        return "just begun"
+    began = datetime.fromisoformat(state.started)
+    return f"{span((datetime.now().astimezone() - began).total_seconds())} since it was made"

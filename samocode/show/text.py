@@ -1,0 +1,25 @@
+"""How text, times and sizes are written for people."""
+
+from __future__ import annotations
+
+WIDTH = 110  # columns of a live line
+
+
+def clip(text: str) -> str:
+    """One line of at most WIDTH columns."""
+    text = " ".join(text.split())
+    return text if len(text) <= WIDTH else text[: WIDTH - 3] + "..."
+
+
+def printable(text: str) -> str:
+    """No control characters: what a model or a repository says must not drive the terminal."""
+    clean = "".join(c if c in "\n\t" or c.isprintable() else "?" for c in text)
+    return clean.encode("utf-8", "replace").decode("utf-8")
+
+
+def span(seconds: float) -> str:
+    """A length of time as people say it: 40s, 12m, 3h05m."""
+    if seconds < 60:
+        return f"{seconds:.0f}s"
+    minutes = int(seconds // 60)
+    return f"{minutes}m" if minutes < 60 else f"{minutes // 60}h{minutes % 60:02d}m"

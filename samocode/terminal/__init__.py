@@ -1,0 +1,1 @@
+"""Answers typed at the terminal. A leaf: without it the loop runs."""

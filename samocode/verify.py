@@ -1,0 +1,69 @@
+"""The user's own commands: SETUP in a new worktree, VERIFY before `done` counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from samocode.child import processes
+from samocode.child.command import environment
+from samocode.child.shutdown import Shutdown
+from samocode.decide import policy
+from samocode.decide.facts import Decision
+from samocode.record import files
+from samocode.record.exits import ExitCode, UserError
+from samocode.session import Session
+from samocode.settings.load import Settings
+
+SETUP_LINES = 20  # of a failed SETUP's output, shown
+VERIFY_LINES = 50  # of a failed VERIFY's output, for the next child
+Say = Callable[[str], None]
+
+
+def set_up(session: Session, settings: Settings, shutdown: Shutdown, say: Say) -> None:
+    """Run SETUP and record how it ended. UserError (blocked) when it failed."""
+    command = settings.project.setup
+    if not command or session.checkout is None:
+        return
+    say(f"SETUP: {command}")
+    log = session.new_log("setup")
+    code = _run(command, session, settings, log, lambda: shutdown.requested)
+    session.history.append("setup", exit=code)
+    if code != 0 and not shutdown.requested:
+        end = "\n".join(files.last_lines(log, SETUP_LINES))
+        how = f"exit code {code}" if code is not None else "the time limit"
+        raise UserError(
+            f"SETUP ended with {how} (log: {log}). Correct it in .samocode, then go on.\n{end}",
+            exit_code=ExitCode.BLOCKED,
+        )
+
+
+def confirm(
+    decision: Decision, session: Session, settings: Settings, shutdown: Shutdown, say: Say
+) -> Decision | None:
+    """The decision after VERIFY: a `done` that followed an approved plan counts when it passes.
+    None when the human stopped it."""
+    command = settings.project.verify
+    if decision.outcome != "done" or not command or not session.state.approved:
+        return decision
+    say(f"VERIFY: {command}")
+    number = session.state.iteration + 1
+    log = session.new_log(f"{number:03d}-verify")
+    code = _run(command, session, settings, log, lambda: shutdown.now)
+    if shutdown.now:
+        return None
+    if code == 0:
+        return decision
+    how = f"exit code {code}" if code is not None else "ended at the time limit"
+    lines = files.last_lines(log, VERIFY_LINES)
+    failure = "\n".join([*lines, f"({command}: {how})"])
+    return policy.verify_failed(session.state, failure)
+
+
+def _run(
+    command: str, session: Session, settings: Settings, log: Path, stopped: Callable[[], bool]
+) -> int | None:
+    environ = environment(settings.environ, session.top)
+    return processes.run_shell(
+        command, session.cwd, environ, session.folder, log, settings.timeout, stopped
+    )

@@ -1,0 +1,49 @@
+"""The loop with samocode/show taken away and something silent in its place."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+
+class Silent:
+    """A view and a notifier that say nothing."""
+
+    @property
+    def view(self) -> "Silent":
+        """Itself."""
+        return self
+
+    def __getattr__(self, name: str) -> Any:
+        """A method of any name: calling it does nothing."""
+        return self
+
+    def __call__(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def main() -> int:
+    """Play main.run, with Silent for the leaves; the exit code."""
+    from main import Loop
+    from samocode import sessions
+    from samocode.session import open_session
+    from samocode.settings.flags import parse
+    from samocode.settings.load import load
+    from samocode.settings.timeouts import Timeouts
+
+    options = parse(sys.argv[1:])
+    settings = load(options, dict(os.environ), None, Path.cwd())
+    project, texts = settings.project, {"task": str(options.task)}
+    folder, _ = sessions.find_or_create(project, str(options.session), texts, settings.environ)
+    with sessions.locked(folder):
+        session = open_session(project.main_repo, folder, settings.environ)
+        silent: Any = Silent()
+        return Loop(session, settings, options, Timeouts(), silent).run(texts)
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+    for leaf in ("show", "telegram", "terminal", "demo"):
+        gone: Any = None  # an import of it fails
+        sys.modules[f"samocode.{leaf}"] = gone
+    sys.exit(main())
