@@ -1,0 +1,16 @@
+"""A stage for every test."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.outer.stage import Stage
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    """A project with a small repository; at its end nothing of it runs on."""
+    made = Stage(tmp_path / "project").with_git()
+    yield made
+    made.close()

@@ -1,0 +1,282 @@
+"""A project on a machine of its own, a stub in place of Claude, and main.py as a process."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.outer import speech
+from tests.outer.speech import PATIENCE, wait_for
+
+HERE = Path(__file__).resolve().parent
+MAIN = HERE.parents[1] / "main.py"
+IDENTITY = "[user]\n\tname = Test\n\temail = t@example.invalid\n[init]\n\tdefaultBranch = main\n"
+WORK = "work(); signal()"
+DONE = "signal('done', summary='It works.')"
+TO_PLANNING = "signal(phase='planning')"
+TO_DONE = "signal(phase='done')"
+
+
+def git(*args: str, cwd: Path) -> str:
+    """What git printed, stripped; an error fails the test with git's words."""
+    done = subprocess.run(["git", *args], cwd=cwd, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"git {' '.join(args)}: {done.stderr}"
+    return done.stdout.strip()
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A run of main.py that is over."""
+
+    code: int
+    out: str
+    """All that it printed, errors last."""
+
+    @property
+    def command(self) -> list[str]:
+        """The command to go on that it printed last."""
+        found = re.findall(r"\S+ \S*main\.py .*--session .*", self.out)
+        assert found, f"no command to go on:\n{self.out}"
+        return shlex.split(found[-1])
+
+
+@dataclass
+class Loop:
+    """A run of main.py that goes on; it prints into a file."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def send(self, number: int) -> Loop:
+        """Send a signal to it."""
+        self.process.send_signal(number)
+        return self
+
+    def wait(self) -> Ended:
+        """Its end."""
+        code = self.process.wait(PATIENCE)
+        return Ended(code, self.out)
+
+    @property
+    def out(self) -> str:
+        """What it printed so far."""
+        return self.log.read_text(errors="replace")
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended."""
+        return self.process.poll() is None
+
+
+@dataclass
+class Stage:
+    """One project with one session, `work`; `extra` is more environment for main.py."""
+
+    folder: Path
+    extra: dict[str, str] = field(default_factory=dict[str, str])
+    name: str = "work"
+    loops: list[Loop] = field(default_factory=list[Loop])
+
+    def __post_init__(self) -> None:
+        for path in (self.steps, self.repo, self.folder / "home"):
+            path.mkdir(parents=True, exist_ok=True)
+        (self.folder / "gitconfig").write_text(IDENTITY)
+        self.configure()
+
+    def with_git(self) -> Stage:
+        """Make the repository: branch main, one commit with a.py."""
+        (self.repo / "a.py").write_text("one\n")
+        git("init", "-q", "-b", "main", cwd=self.repo)
+        git("add", ".", cwd=self.repo)
+        git("-c", "user.name=T", "-c", "user.email=t@t", "commit", "-qm", "Start", cwd=self.repo)
+        return self
+
+    @property
+    def repo(self) -> Path:
+        """MAIN_REPO."""
+        return self.folder / "repo"
+
+    @property
+    def steps(self) -> Path:
+        """What the stub plays, and what it leaves."""
+        return self.folder / "steps"
+
+    @property
+    def config(self) -> Path:
+        """The project's settings."""
+        return self.folder / ".samocode"
+
+    @property
+    def session(self) -> Path:
+        """The session folder; there must be exactly one."""
+        (found,) = (self.folder / "sessions").glob(f"[!.]*-{self.name}")
+        return found
+
+    @property
+    def worktree(self) -> Path:
+        """The session's worktree."""
+        return self.folder / "worktrees" / self.session.name
+
+    @property
+    def branch(self) -> str:
+        """The session's branch."""
+        return f"samocode/{self.session.name}"
+
+    def configure(self, **keys: str) -> None:
+        """Write `.samocode` with the required keys and these."""
+        values = {"MAIN_REPO": "repo", "WORKTREES": "worktrees", "SESSIONS": "sessions"} | keys
+        self.config.write_text("".join(f"{key}='{value}'\n" for key, value in values.items()))
+
+    def script(self, *steps: str, default: str = "signal('blocked', reason='no more')") -> None:
+        """What the child does in iterations 1, 2, ... and in any later one."""
+        for number, step in enumerate(steps, 1):
+            (self.steps / f"{number}.py").write_text(step)
+        (self.steps / "default.py").write_text(default)
+
+    def then(self, step: str) -> None:
+        """What the child does in every iteration from now on."""
+        for path in self.steps.glob("[0-9]*.py"):
+            path.unlink()
+        self.script(default=step)
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """An environment from scratch."""
+        home = str(self.folder / "home")
+        return {
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "HOME": home,
+            "LANG": "C.UTF-8",
+            "CLAUDE_CONFIG_DIR": f"{home}/.claude",
+            "GIT_CONFIG_GLOBAL": str(self.folder / "gitconfig"),
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "IS_SANDBOX": "1",
+            "ANTHROPIC_BASE_URL": "http://127.0.0.1:9",
+            "CLAUDE_PATH": str(HERE / "stub"),
+            "STUB_STEPS": str(self.steps),
+            **self.extra,
+        }
+
+    def command(self, *args: str, fast: bool = False) -> list[str]:
+        """The command line of a run of the session."""
+        program = [str(HERE / "speech.py"), "loop"] if fast else [str(MAIN)]
+        session = ["--config", str(self.config), "--session", self.name]
+        return [sys.executable, *program, *session, *args]
+
+    def execute(self, command: Sequence[str]) -> Ended:
+        """Run a command to its end, without a terminal."""
+        done = subprocess.run(
+            command, env=self.environ, cwd=self.folder, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, timeout=2 * PATIENCE, check=False,
+        )  # fmt: skip
+        return Ended(done.returncode, done.stdout + done.stderr)
+
+    def run(self, *args: str, fast: bool = False) -> Ended:
+        """Run the session until main.py ends."""
+        return self.execute(self.command(*args, fast=fast))
+
+    def begin(self, *args: str, fast: bool = False) -> Ended:
+        """Run the session with its task, until main.py ends."""
+        return self.run("--task", "build it", *args, fast=fast)
+
+    def start(self, *args: str, fast: bool = False, before: Sequence[str] = ()) -> Loop:
+        """Start the session with its task and leave it running; `before` is a launcher."""
+        command = self.command("--task", "build it", *args, fast=fast)
+        log = self.folder / f"loop-{len(self.loops)}.log"
+        with log.open("wb") as out:
+            process = subprocess.Popen(
+                [command[0], *before, *command[1:]], env=self.environ, cwd=self.folder,
+                stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+        self.loops.append(Loop(process, log))
+        return self.loops[-1]
+
+    def up(self, iteration: int) -> None:
+        """Wait until the child of this iteration said `up()`."""
+        wait_for((self.steps / f"up-{iteration}").exists)
+
+    def asked(self, count: int = 1) -> None:
+        """Wait until so many questions are open."""
+        wait_for(lambda: self.has_history() and len(speech.open_questions(self.session)) == count)
+
+    def session_soon(self) -> Path:
+        """The session folder, once it is there."""
+        wait_for(self.has_history)
+        return self.session
+
+    def child_soon(self, iteration: int) -> None:
+        """Wait until the child of this iteration was started."""
+        wait_for(lambda: list(self.steps.glob(f"run-{iteration:03d}-*.json")))
+
+    def has_history(self) -> bool:
+        """Whether the session is there."""
+        return bool(list((self.folder / "sessions").glob("[!.]*/_history.jsonl")))
+
+    @property
+    def outcomes(self) -> list[str]:
+        """How each iteration ended."""
+        return speech.outcomes(self.session)
+
+    @property
+    def children(self) -> int:
+        """How many children were started."""
+        return len(list(self.steps.glob("run-*.json")))
+
+    def child(self, iteration: int) -> Any:
+        """argv, environ, cwd, prompt and told of the child of an iteration."""
+        (found,) = self.steps.glob(f"run-{iteration:03d}-*.json")
+        return json.loads(found.read_text())
+
+    def told(self, iteration: int) -> str:
+        """All words that the loop had for the child of an iteration."""
+        return "\n".join(json.dumps(text) for text in self.child(iteration)["told"].values())
+
+    def previous(self, iteration: int) -> Any:
+        """What the child of an iteration was told of the one before: outcome, note."""
+        return json.loads(self.child(iteration)["told"]["_iteration.json"])["previous"]
+
+    @property
+    def budgets(self) -> list[float]:
+        """What each child might cost, in order."""
+        runs = (json.loads(p.read_text())["argv"] for p in sorted(self.steps.glob("run-*.json")))
+        return [budget for argv in runs if (budget := speech.budget_given(argv)) is not None]
+
+    @property
+    def spent(self) -> list[float]:
+        """What each child said that it cost, in order."""
+        path = self.steps / "costs"
+        return [float(line) for line in path.read_text().split()] if path.exists() else []
+
+    @property
+    def alive(self) -> list[int]:
+        """Every process of this session that lives, those that the stub left included."""
+        left = [int(p.read_text()) for p in self.steps.glob("pid-*") if p.read_text()]
+        entries = [entry for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+        return [int(e.name) for e in entries if lives(e, int(e.name) in left, self.folder)]
+
+    def close(self) -> None:
+        """End what a test left running."""
+        for loop in self.loops:
+            loop.process.kill()
+            loop.process.wait()
+        for pid in self.alive:
+            os.kill(pid, signal.SIGKILL)
+
+
+def lives(entry: Path, known: bool, folder: Path) -> bool:
+    """Whether a process lives and is known, or carries the mark of a session below `folder`."""
+    try:
+        marked = f"SAMOCODE_RUN={folder}/".encode() in (entry / "environ").read_bytes()
+        dead = (entry / "stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+    except OSError:
+        return False
+    return (known or marked) and not dead

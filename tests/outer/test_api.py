@@ -1,0 +1,93 @@
+"""What the API refuses, what it cannot give now, and a claude that ends by itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.outer.stage import DONE, WORK, Stage
+
+REFUSED = {
+    "a refused login": ("api_error('authentication_failed', 401)", "claude auth login"),
+    "a refused login, asked again": (
+        "retry('authentication_failed', 401, 5); time.sleep(600)",
+        "claude auth login",
+    ),
+    "no credit": ("api_error('billing_error', 400, 'Your credit is too low')", "too low"),
+    "an unknown model": ("api_error('model_not_found', 404)", "CLAUDE_MODEL"),
+    "a request that is wrong": (
+        "api_error('invalid_request', 413, 'It is too large')",
+        "too large",
+    ),
+    "an unknown refusal": ("api_error('unknown', 400, 'A spending cap')", "A spending cap"),
+}
+
+
+@pytest.mark.parametrize(("step", "remedy"), REFUSED.values(), ids=REFUSED)
+def test_what_time_does_not_mend_blocks(stage: Stage, step: str, remedy: str) -> None:
+    """At once, after one child, with the remedy; the printed command goes on."""
+    stage.script(step, DONE)
+    ended = stage.begin()
+    assert ended.code == 3 and remedy in ended.out and stage.children == 1
+    assert stage.alive == []
+    assert stage.execute(ended.command).code == 0
+
+
+@pytest.mark.parametrize("error", ["'server_error', 529", "'rate_limit', 429", "'unknown', 500"])
+def test_an_outage_is_waited_out(stage: Stage, error: str) -> None:
+    """With pauses; then the work goes on, in the same phase."""
+    stage.script(f"api_error({error})", f"api_error({error})", DONE)
+    assert stage.begin(fast=True).code == 0
+    assert stage.children == 3 and stage.outcomes[-1] == "done"
+
+
+def test_an_outage_is_no_strike(stage: Stage) -> None:
+    """Silence, outage, silence: the outages do not bring the stop nearer."""
+    away = "api_error('server_error', 529)"
+    stage.script(away, away, away, "work()", away, away, WORK, DONE)
+    assert stage.begin(fast=True).code == 0 and stage.children == 8
+
+
+def test_a_usage_limit_is_waited_out(stage: Stage) -> None:
+    """Until it resets, then the loop goes on by itself."""
+    stage.script(
+        "usage_limit(2); write('resets', str(time.time() + 2))",
+        "write('at', str(time.time())); " + DONE,
+    )
+    assert stage.begin(fast=True).code == 0
+    at, resets = (float((stage.session / name).read_text()) for name in ("at", "resets"))
+    assert at >= resets and stage.children == 2
+
+
+def test_a_usage_limit_that_is_too_far_away(stage: Stage) -> None:
+    """Exit 5, at once; the printed command goes on."""
+    stage.script("usage_limit(48 * 3600)", DONE)
+    ended = stage.begin()
+    assert ended.code == 5 and stage.children == 1
+    assert stage.execute(ended.command).code == 0
+
+
+CRASH = "NO_INIT = 1; print('segfault, sorry', file=sys.stderr); sys.exit(1)"
+
+
+def test_a_crash_is_tried_again(stage: Stage) -> None:
+    """A claude that ended without a word is started anew, and the next child is told."""
+    stage.script(WORK, CRASH, DONE)
+    assert stage.begin(fast=True).code == 0
+    assert stage.children == 3 and "segfault, sorry" in stage.told(3)
+
+
+@pytest.mark.parametrize("first", [WORK, CRASH], ids=["later", "from the start"])
+def test_a_claude_that_keeps_crashing(stage: Stage, first: str) -> None:
+    """It ends with 1 (at the very start: refused or blocked at once), and shows claude's words."""
+    stage.script(first, default=CRASH)
+    ended = stage.begin(fast=True)
+    assert ended.code in ((1,) if first == WORK else (1, 2, 3))
+    assert "segfault, sorry" in ended.out and stage.children <= 6
+    stage.then(DONE)
+    assert stage.run().code == 0
+
+
+def test_a_claude_that_never_leaves(stage: Stage) -> None:
+    """After its result it has had its time; the signal counts."""
+    stage.script(DONE + "; emit(type='result', **RESULT); time.sleep(600)")
+    assert stage.begin(fast=True).code == 0 and stage.alive == []

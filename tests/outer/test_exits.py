@@ -1,0 +1,218 @@
+"""Exit codes with the command to go on, and what is refused before anything is made."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.outer import speech
+from tests.outer.stage import DONE, WORK, Ended, Stage, git
+
+
+def goes_on(stage: Stage, ended: Ended) -> None:
+    """The printed command ends the session well; it works from any folder."""
+    assert f"--session {stage.session.name}" in ended.out
+    assert stage.execute(["env", "-C", "/", *ended.command]).code == 0
+    assert stage.outcomes[-1] == "done"
+
+
+def test_0_done(stage: Stage) -> None:
+    """Done: there is nothing to go on with."""
+    stage.script(DONE)
+    ended = stage.begin()
+    assert ended.code == 0 and "To go on" not in ended.out
+
+
+def test_1_failed(stage: Stage) -> None:
+    """The API stayed away for longer than SAMOCODE_MAX_WAIT."""
+    stage.extra["SAMOCODE_MAX_WAIT"] = "1"
+    stage.script(default="api_error('server_error', 529, 'Overloaded, sorry')")
+    ended = stage.begin()
+    assert ended.code == 1 and "Overloaded, sorry" in ended.out
+    stage.then(DONE)
+    goes_on(stage, ended)
+
+
+def test_2_usage(stage: Stage) -> None:
+    """Wrong usage names no command to go on."""
+    ended = stage.begin("--timeout", "soon")
+    assert ended.code == 2 and "To go on" not in ended.out
+
+
+def test_3_blocked(stage: Stage) -> None:
+    """Blocked: the same session goes on with the printed command."""
+    stage.script("signal('blocked', reason='hm')", DONE)
+    ended = stage.begin()
+    assert ended.code == 3
+    goes_on(stage, ended)
+
+
+def test_4_waiting(stage: Stage) -> None:
+    """The command keeps --on-wait exit, and goes on once the answer is there."""
+    stage.script("ask('Which?')", DONE)
+    ended = stage.begin("--on-wait", "exit")
+    assert ended.code == 4 and stage.execute(ended.command).code == 4
+    speech.answer(stage.session, 1, "B")
+    goes_on(stage, ended)
+
+
+def test_5_limit(stage: Stage) -> None:
+    """The cap on iterations is that of one run."""
+    stage.script(WORK, DONE)
+    ended = stage.begin("--max-iterations", "1")
+    assert ended.code == 5
+    goes_on(stage, ended)
+
+
+def test_5_limit_of_cost(stage: Stage) -> None:
+    """The same cap would stop it at once: the person puts in the number."""
+    stage.script(WORK, DONE)
+    ended = stage.begin("--max-cost", "0.25")
+    assert ended.code == 5 and "--max-cost N" in ended.out
+    goes_on(stage, Ended(5, ended.out.replace("--max-cost N", "--max-cost 9")))
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)]
+)
+def test_130_and_143_ended_by_a_signal(stage: Stage, number: int, code: int) -> None:
+    """While it waits at the gate: at once, with the command to go on."""
+    stage.script("ask('Which?')", DONE)
+    loop = stage.start()
+    stage.asked()
+    ended = loop.send(number).wait()
+    assert ended.code == code and "Traceback" not in ended.out
+    speech.answer(stage.session, 1, "B")
+    goes_on(stage, ended)
+
+
+# Refusals.
+
+
+def refused(stage: Stage, ended: Ended, *words: str) -> None:
+    """Exit 2 with these words, no traceback, and nothing made."""
+    assert ended.code == 2, ended.out
+    assert "Traceback" not in ended.out and ended.out.strip()
+    for word in words:
+        assert word in ended.out
+    assert not list((stage.folder / "sessions").glob("*"))
+    assert not list((stage.folder / "worktrees").glob("*"))
+    if (stage.repo / ".git").exists():
+        assert "samocode/" not in git("branch", "--all", cwd=stage.repo)
+
+
+def test_no_settings_file(stage: Stage) -> None:
+    """It is told where one belongs."""
+    stage.config.unlink()
+    refused(stage, stage.begin(), ".samocode")
+    bare = [w for w in stage.command("--task", "t") if w not in ("--config", str(stage.config))]
+    refused(stage, stage.execute(bare), ".samocode", "MAIN_REPO")
+
+
+def test_missing_keys_are_named_all_at_once(stage: Stage) -> None:
+    """Each with how to add it."""
+    stage.config.write_text("MAIN_REPO=repo\n")
+    refused(stage, stage.begin(), "WORKTREES", "SESSIONS")
+
+
+def test_an_unknown_key_names_the_nearest(stage: Stage) -> None:
+    """A typing error is not ignored."""
+    stage.configure(VERIFI="true")
+    refused(stage, stage.begin(), "VERIFI", "VERIFY")
+
+
+def test_a_folder_that_is_not_there(stage: Stage) -> None:
+    """MAIN_REPO must exist."""
+    stage.configure(MAIN_REPO="elsewhere")
+    refused(stage, stage.begin(), "MAIN_REPO", "elsewhere")
+
+
+@pytest.mark.parametrize(
+    "name", ["a/b", "..", ".hidden", "-x", "a b", "a..b", "x.lock", "x.", "ä", "x" * 65]
+)
+def test_a_bad_session_name(stage: Stage, name: str) -> None:
+    """It must do as a folder's name and a branch's."""
+    stage.name = name
+    command = [w if w != name else f"--session={name}" for w in stage.command("--task", "t")]
+    command.remove("--session")
+    refused(stage, stage.execute(command), "--session", "letter")
+
+
+def test_a_session_that_is_not_there(stage: Stage) -> None:
+    """Without --task none is made, and the nearest name is told."""
+    refused(stage, stage.run(), "--task")
+    stage.script(DONE)
+    assert stage.begin().code == 0
+    stage.name = "wrok"
+    ended = stage.run()
+    assert ended.code == 2 and "work" in ended.out
+    assert len(list((stage.folder / "sessions").glob("[!.]*"))) == 1
+
+
+def test_without_a_session(stage: Stage) -> None:
+    """main.py alone says what is missing."""
+    refused(stage, stage.execute(stage.command()[:2]), "--session")
+
+
+def test_claude_is_not_found(stage: Stage) -> None:
+    """The remedy names CLAUDE_PATH."""
+    stage.extra["CLAUDE_PATH"] = "/nowhere/claude"
+    refused(stage, stage.begin(), "/nowhere/claude", "CLAUDE_PATH")
+
+
+def test_a_repository_without_a_commit(tmp_path: Path) -> None:
+    """There is nothing to branch from."""
+    stage = Stage(tmp_path / "project")
+    git("init", "-q", cwd=stage.repo)
+    refused(stage, stage.begin(), "commit")
+
+
+def test_a_base_branch_that_is_not_there(stage: Stage) -> None:
+    """BASE_BRANCH must exist."""
+    stage.configure(BASE_BRANCH="trunk")
+    refused(stage, stage.begin(), "trunk")
+
+
+@pytest.mark.parametrize("flag", ["--timeout=0", "--max-cost=-1", "--max-iterations=x", "--nope"])
+def test_a_flag_that_makes_no_sense(stage: Stage, flag: str) -> None:
+    """Named in the answer."""
+    refused(stage, stage.begin(flag), flag.split("=")[0])
+
+
+def test_an_empty_task(stage: Stage) -> None:
+    """Nothing can be done with it."""
+    refused(stage, stage.run("--task", " "), "--task")
+
+
+def test_a_second_loop_on_one_session(stage: Stage) -> None:
+    """It is refused with the first one's pid, which goes on."""
+    stage.script("up(); time.sleep(600)")
+    loop = stage.start()
+    stage.up(1)
+    second = stage.run()
+    assert second.code == 2 and str(loop.process.pid) in second.out
+    assert loop.running and stage.children == 1
+    assert loop.send(signal.SIGTERM).wait().code == 143
+
+
+def test_another_projects_session(stage: Stage) -> None:
+    """Two projects with one SESSIONS folder do not take each other's sessions."""
+    stage.script(WORK, DONE)
+    assert stage.begin("--max-iterations", "1").code == 5
+    other = Stage(stage.folder / "other").with_git()
+    other.configure(SESSIONS="../sessions")
+    other.script(DONE)
+    ended = other.run()
+    assert ended.code == 2 and "Traceback" not in ended.out and other.children == 0
+    assert stage.run().code == 0
+
+
+def test_zero_iterations_only_look(stage: Stage) -> None:
+    """--max-iterations 0 makes the session or shows it, and starts no child."""
+    stage.script(DONE)
+    assert stage.begin("--max-iterations", "0").code == 0 and stage.children == 0
+    shown = stage.run("--max-iterations", "0")
+    assert shown.code == 0 and "investigation" in shown.out and stage.children == 0
+    assert stage.run().code == 0

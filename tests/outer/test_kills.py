@@ -1,0 +1,207 @@
+"""SIGKILL of the loop, at every moment that matters: nothing is lost, nothing is done twice."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+import pytest
+
+from tests.outer import speech
+from tests.outer.speech import wait_for
+from tests.outer.stage import DONE, HERE, TO_DONE, WORK, Ended, Loop, Stage, git
+
+HISTORY = "_history.jsonl"
+SESSION = f"""
+if PHASE == "investigation":
+    work(); ask("Which?", "Where?", phase="planning")
+elif PHASE == "planning":
+    plan()
+elif PHASE == "implementation":
+    commit("built.txt", str(NUMBER)); {TO_DONE}
+else:
+    {DONE}
+"""
+MOST_STARTS = 4  # after one kill; each start ends at a stop of its own
+
+
+class Human:
+    """Answers each open question once it is on the page, in words of its own."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.given: list[str] = []
+
+    def see_through(self, loop: Loop) -> Ended:
+        """Answer until the loop ends."""
+        while loop.running:
+            time.sleep(0.02)
+            if not self.stage.has_history() or not self.waits():
+                continue
+            for number, kind in speech.open_questions(self.stage.session).items():
+                if speech.blank(self.stage.session, number):
+                    self.answer(number, kind)
+        return loop.wait()
+
+    def waits(self) -> bool:
+        """Whether no child is pending: what is saved now is the human's beyond doubt."""
+        return len(self.stage.outcomes) == self.stage.children > 0
+
+    def answer(self, number: int, kind: str) -> None:
+        """Give an answer that no other question has; a plan gets one of the ways to say yes."""
+        words = f"answer {len(self.given)} to Q{number}"
+        if kind == "approval":
+            words = ("yes", "Yes.", "ok", "Ok!", "approve", "lgtm")[len(self.given) % 6]
+        speech.answer(self.stage.session, number, words)
+        self.given.append(words)
+
+
+def killed_at(stage: Stage, number: int, how: str) -> bool:
+    """A session killed at its append of this number, then started until it is done; whether the
+    session has as many appends."""
+    stage.script(default=SESSION)
+    human = Human(stage)
+    launcher = [str(HERE / "dying.py"), str(number), how, HISTORY]
+    first = human.see_through(stage.start(fast=True, before=launcher))
+    ended = first
+    for _ in range(MOST_STARTS):
+        if ended.code == 0:
+            break
+        assert ended.code == -signal.SIGKILL or ended is not first, ended.out
+        ended = human.see_through(stage.start(fast=True))
+    assert ended.code == 0, f"append {number}, {how}: {ended.out}"
+    check(stage, human)
+    return first.code != 0
+
+
+def check(stage: Stage, human: Human) -> None:
+    """What holds however often the loop was killed."""
+    lines = speech.iterations(stage.session)  # each line is valid JSON, or this fails
+    assert [line["n"] for line in lines] == list(range(1, len(lines) + 1))
+    assert stage.outcomes.count("done") == 1 and stage.outcomes[-1] == "done"
+    runs = [path.name.split("-")[1] for path in stage.steps.glob("run-*.json")]
+    assert len(set(runs)) == len(runs), "two children had one number"
+    assert len(runs) <= len(lines) and len(lines) <= 6
+    obeyed = [line["phase"] for line in lines if line["outcome"] in ("continue", "waiting", "done")]
+    assert obeyed == ["investigation", "planning", "implementation", "done"]
+    recorded = [text for _, text, _ in speech.answers(stage.session)]
+    assert sorted(recorded) == sorted(human.given)
+    assert speech.open_questions(stage.session) == {}
+    assert git("show", f"{stage.branch}:built.txt", cwd=stage.repo).isdigit()
+    assert git("status", "--porcelain", cwd=stage.worktree) == ""
+    assert "build it" in (stage.session / "_task.md").read_text()
+    wait_for(lambda: not stage.alive)
+
+
+@pytest.mark.parametrize("half", [0, 1])
+@pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
+def test_killed_at_every_append(stage: Stage, before: bool, half: int) -> None:
+    """Before the fsync, with the line lost or torn, and after it: the next start goes on."""
+    for count in range(60):
+        number = 2 * count + 1 + half
+        place = Stage(stage.folder / str(number)).with_git()
+        how = ("lost", "torn")[count % 2] if before else "after"
+        more = killed_at(place, number, how)
+        place.close()
+        if not more:
+            assert number > 12, "a session writes more lines than that"
+            return
+    pytest.fail("it never came to an end")
+
+
+def kill(stage: Stage, loop: Loop) -> None:
+    """SIGKILL of the loop alone; its child ends by itself."""
+    assert loop.send(signal.SIGKILL).wait().code == -signal.SIGKILL
+    wait_for(lambda: not stage.alive)
+
+
+def test_a_kill_before_the_childs_signal(stage: Stage) -> None:
+    """The next start records what happened, tells the next child, and goes on in the phase."""
+    stage.script("up(); time.sleep(600)", DONE)
+    loop = stage.start()
+    stage.up(1)
+    kill(stage, loop)
+    ended = stage.begin()
+    assert ended.code == 0, ended.out
+    lines = speech.iterations(stage.session)
+    assert [(line["n"], line["phase"]) for line in lines] == [
+        (1, "investigation"),
+        (2, "investigation"),
+    ]
+    assert lines[0]["outcome"] == "interrupted" and stage.previous(2)["outcome"] == "interrupted"
+
+
+def test_a_kill_after_the_childs_signal(stage: Stage) -> None:
+    """The signal is obeyed, once."""
+    stage.script("signal(phase='requirements'); up(); time.sleep(600)", WORK, DONE)
+    loop = stage.start()
+    stage.up(1)
+    kill(stage, loop)
+    assert stage.begin().code == 0
+    lines = speech.iterations(stage.session)
+    assert [line["outcome"] for line in lines] == ["continue", "continue", "done"]
+    assert [line["phase"] for line in lines][1:] == ["requirements"] * 2
+
+
+def test_a_done_of_a_killed_run_ends_the_session(stage: Stage) -> None:
+    """No child is started for it again; a new task after it is a new round."""
+    stage.script(f"{DONE}; up(); time.sleep(600)", default=DONE)
+    loop = stage.start()
+    stage.up(1)
+    kill(stage, loop)
+    ended = stage.begin()
+    assert ended.code == 0 and "It works." in ended.out and stage.children == 1
+    assert stage.outcomes == ["done"]
+
+
+def test_a_question_of_a_killed_run_is_asked(stage: Stage) -> None:
+    """The gate is shut although nobody saw the child end."""
+    stage.script("ask('Which?'); up(); time.sleep(600)", DONE)
+    loop = stage.start()
+    stage.up(1)
+    kill(stage, loop)
+    assert stage.begin("--on-wait", "exit").code == 4
+    assert list(speech.open_questions(stage.session)) == [1] and stage.children == 1
+    speech.answer(stage.session, 1, "B")
+    assert stage.run("--on-wait", "exit").code == 0
+
+
+def test_code_changed_in_a_killed_run_blocks(stage: Stage) -> None:
+    """Before approval a kill excuses nothing."""
+    stage.script("Path('a.py').write_text('early\\n'); signal(); up(); time.sleep(600)", DONE)
+    loop = stage.start()
+    stage.up(1)
+    kill(stage, loop)
+    ended = stage.begin()
+    assert ended.code == 3 and "a.py" in ended.out and stage.children == 1
+
+
+def test_a_kill_at_the_gate(stage: Stage) -> None:
+    """The answer that was saved while no loop ran counts."""
+    stage.script("ask('Which?')", DONE)
+    loop = stage.start()
+    stage.asked()
+    wait_for(lambda: speech.blank(stage.session, 1))
+    kill(stage, loop)
+    speech.answer(stage.session, 1, "B")
+    assert stage.begin().code == 0
+    assert [a[:2] for a in speech.answers(stage.session)] == [(1, "B")] and stage.children == 2
+
+
+def test_detached_processes_of_a_killed_run_are_ended(stage: Stage) -> None:
+    """They outlive the loop; the next start finds them by their mark."""
+    stage.script("leave(); up(); time.sleep(600)", DONE)
+    loop = stage.start(fast=True)
+    stage.up(1)
+    loop.send(signal.SIGKILL).wait()
+    assert stage.begin(fast=True).code == 0 and stage.alive == []
+
+
+def test_a_torn_last_line_of_the_history(stage: Stage) -> None:
+    """What a full disk or a power cut leaves is put aside, and the session goes on."""
+    stage.script(WORK, DONE)
+    assert stage.begin("--max-iterations", "1").code == 5
+    with (stage.session / HISTORY).open("ab") as file:
+        file.write(b'{"t": "2026-01-01T00:00:00+00:00", "event": "iter')
+    assert stage.run().code == 0
+    assert [line["n"] for line in speech.iterations(stage.session)] == [1, 2]

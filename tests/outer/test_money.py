@@ -1,0 +1,64 @@
+"""What a session may spend, and how often it may try."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.outer.stage import DONE, WORK, Stage
+
+SLACK = 0.001  # USD: a budget is handed over in four digits
+
+
+def test_the_cost_cap_ends_the_session(stage: Stage) -> None:
+    """Exit 5 when it is reached; the same cap again starts no child."""
+    stage.script(default=WORK)
+    assert stage.begin("--max-cost", "0.5").code == 5
+    assert sum(stage.spent) == 0.5
+    assert stage.run("--max-cost", "0.5").code == 5 and len(stage.spent) == 2
+
+
+def test_no_child_may_spend_more_than_is_left(stage: Stage) -> None:
+    """Each is given a budget, never more than the cap less what was spent before."""
+    stage.script(default="RESULT.update(total_cost_usd=BUDGET / 3); " + WORK)
+    assert stage.begin("--max-cost", "1", "--max-iterations", "6").code == 5
+    assert len(stage.budgets) == len(stage.spent) == 6
+    for n, budget in enumerate(stage.budgets):
+        assert 0 < budget <= 1 - sum(stage.spent[:n]) + SLACK
+
+
+def test_several_runs_pass_the_cap_by_one_overshoot_at_most(stage: Stage) -> None:
+    """Every child costs more than its budget; the cap is the session's, not a run's."""
+    stage.script(default="RESULT.update(total_cost_usd=BUDGET + 0.05); " + WORK)
+    cap = ("--max-cost", "1", "--max-iterations", "1")
+    assert {stage.begin(*cap).code, *(stage.run(*cap).code for _ in range(4))} == {5}
+    assert sum(stage.spent) <= 1 + 0.05 + SLACK
+
+
+def test_a_run_without_a_result_is_not_free(stage: Stage) -> None:
+    """Nobody knows what a run cost that the time limit ended: the next ones get less."""
+    stage.script(default="text('thinking'); time.sleep(600)")
+    stage.begin("--max-cost", "8", "--timeout", "1", "--max-iterations", "2")
+    first, second = stage.budgets
+    assert second <= 0.75 * first
+
+
+@pytest.mark.parametrize("cap", [1, 3])
+def test_the_cap_on_iterations(stage: Stage, cap: int) -> None:
+    """So many children in one run, and exit 5."""
+    stage.script(default=WORK)
+    assert stage.begin("--max-iterations", str(cap)).code == 5
+    assert stage.children == cap
+
+
+def test_success_on_the_last_allowed_iteration_is_success(stage: Stage) -> None:
+    """Neither cap turns done into a failure."""
+    stage.script(WORK, DONE)
+    assert stage.begin("--max-iterations", "2", "--max-cost", "0.5").code == 0
+
+
+def test_the_caps_can_be_settings(stage: Stage) -> None:
+    """A flag wins over the environment."""
+    stage.extra |= {"SAMOCODE_MAX_ITERATIONS": "1", "SAMOCODE_MAX_COST": "0.5"}
+    stage.script(default=WORK)
+    assert stage.begin().code == 5 and stage.children == 1
+    assert stage.run("--max-iterations", "9").code == 5 and stage.children == 2

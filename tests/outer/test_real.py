@@ -1,0 +1,108 @@
+"""The same promises with the real Claude CLI; only the model is a script."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import signal as signals
+import sys
+
+import pytest
+
+from tests import replies
+from tests.api import ScriptedApi, SessionScript, Text, Tool, Turn
+from tests.conftest import git
+from tests.outer import speech
+from tests.outer.speech import wait_for
+from tests.outer.stage import HERE, MAIN
+from tests.real.conftest import claude, project
+from tests.real.sessions import RealProject
+from tests.replies import Reply, bash
+
+__all__ = ["claude", "project"]  # the fixtures
+pytestmark = pytest.mark.real
+
+
+def send(status: str, **more: str) -> Tool:
+    """The child's last act. `wait` stands for `for`."""
+    given = {"for" if key == "wait" else key: value for key, value in more.items()}
+    text = shlex.quote(json.dumps({"status": status, **given}))
+    return bash(f'cd "$SAMOCODE_RUN" && printf %s {text} > s.tmp && mv s.tmp _signal.json')
+
+
+def ask(*titles: str) -> Tool:
+    """The child asks."""
+    return bash(shlex.join([sys.executable, str(HERE / "speech.py"), "ask", *titles]))
+
+
+def artifact(name: str, text: str) -> Tool:
+    """A document in the session folder."""
+    return bash(f'printf %s {shlex.quote(text)} > "$SAMOCODE_RUN"/{name}')
+
+
+def test_a_whole_session_through_both_gates(project: RealProject) -> None:
+    """The human answers and approves in the page; one commit on the branch, exit 0."""
+    project.program = MAIN
+    turns = {
+        1: [artifact("dive.md", "# Dive"), ask("Which?")],
+        2: [bash('cat "$SAMOCODE_RUN"/_qa.md'), send("continue", phase="planning")],
+        3: [artifact("plan.md", "# Plan"), send("waiting", wait="plan_approval", plan="plan.md")],
+        4: [
+            bash("echo x > new.py && git add new.py && git commit -qm new"),
+            send("continue", phase="done"),
+        ],
+        5: [send("done", summary="It works.")],
+    }
+    with ScriptedApi(SessionScript(turns, project.iteration)) as api:
+        project.api = api.url
+        loop = project.start(task="build it")
+        wait_for(lambda: list((project.folder / "sessions").glob("[!.]*/_qa.md")))
+        speech.answer(project.session, 1, "the second, please")
+        speech.approve(project.session)
+        printed = loop.communicate(timeout=120)[0]
+    assert loop.returncode == 0 and "It works." in printed
+    assert "the second, please" in json.dumps([r["messages"] for r in api.requests])
+    assert [text for _, text, _ in speech.answers(project.session)] == ["the second, please", "yes"]
+    branch = f"main..samocode/{project.session.name}"
+    assert git("log", "--format=%s", branch, cwd=project.repo) == "new"
+    assert project.marked() == []
+
+
+def test_the_stop_hook_sends_a_child_back(project: RealProject) -> None:
+    """A wrong signal costs a turn, not an iteration."""
+    turns: list[Reply] = [
+        send("continue", phase="testing"),
+        Text("Done."),
+        send("done", summary="s"),
+        Text("Done."),
+    ]
+    with ScriptedApi(turns) as api:
+        project.api, project.program = api.url, MAIN
+        ended = project.run(task="t", timeout=120)
+        told = json.dumps(api.requests[-1]["messages"])
+    assert ended.returncode == 0, ended.stdout
+    assert speech.outcomes(project.session) == ["done"] and "needs an approved plan" in told
+
+
+def test_sigterm_leaves_nothing(project: RealProject) -> None:
+    """143, and neither the CLI nor what its tool detached is alive."""
+    detached = "(setsid sleep 4000 &); touch up; sleep 4000"
+    with ScriptedApi([Turn((bash(f'cd "$SAMOCODE_RUN" && {detached}'),))]) as api:
+        project.api, project.program = api.url, MAIN
+        loop = project.start(task="t")
+        wait_for(lambda: list((project.folder / "sessions").glob("[!.]*/up")))
+        loop.send_signal(signals.SIGTERM)
+        loop.communicate(timeout=60)
+    assert loop.returncode == 143 and project.marked() == []
+
+
+def test_a_refused_key_blocks(project: RealProject) -> None:
+    """3 with the remedy; with a good key the same session goes on."""
+    project.program = MAIN
+    with ScriptedApi([replies.BAD_KEY]) as api:
+        project.api = api.url
+        ended = project.run(task="t", timeout=120)
+    assert ended.returncode == 3 and "claude auth login" in ended.stdout
+    with ScriptedApi([send("done", summary="s"), Text("Done.")]) as api:
+        project.api = api.url
+        assert project.run(timeout=120).returncode == 0

@@ -1,0 +1,197 @@
+"""Whole sessions, as their human sees them."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.outer import speech
+from tests.outer.stage import DONE, TO_DONE, TO_PLANNING, WORK, Stage, git
+
+
+def checkout(repo: Path) -> tuple[str, ...]:
+    """What a person would notice in their own checkout."""
+    looks = ("rev-parse HEAD", "branch --show-current", "status --porcelain", "stash list")
+    return (*(git(*look.split(), cwd=repo) for look in looks), (repo / "a.py").read_text())
+
+
+def test_from_task_to_merge_through_both_gates(stage: Stage) -> None:
+    """Questions, plan, commits, done: exit 0; the checkout is untouched until the printed merge."""
+    stage.script(
+        "write('dive.md'); signal(phase='requirements')",
+        "ask('Which?', 'Where?')",
+        "work(); signal(phase='planning')",
+        "plan()",
+        "commit('a.py', 'two\\n'); signal(phase='testing')",
+        "write('test.md'); signal(phase='quality')",
+        "write('review.md'); signal(phase='done')",
+        DONE,
+    )
+    before = checkout(stage.repo)
+    loop = stage.start("--dive", "the code")
+    stage.asked(2)
+    speech.answer(stage.session, 1, "B, because")
+    speech.answer(stage.session, 2, "here")
+    speech.approve(stage.session)
+    ended = loop.wait()
+    assert ended.code == 0 and "It works." in ended.out
+    assert [text for _, text, _ in speech.answers(stage.session)] == ["B, because", "here", "yes"]
+    assert "B, because" in stage.told(3) and "here" in stage.told(3)
+    assert "build it" in stage.told(1) and "the code" in stage.told(1)
+    phases = [line["phase"] for line in speech.iterations(stage.session)]
+    assert phases[4:] == ["implementation", "testing", "quality", "done"]
+    assert checkout(stage.repo) == before
+    assert git("log", "--format=%s", f"main..{stage.branch}", cwd=stage.repo) == "change a.py"
+    (merge,) = re.findall(rf"git .*merge \S*{stage.branch}\S*", ended.out)
+    subprocess.run(shlex.split(merge), cwd="/", check=True, capture_output=True)
+    assert (stage.repo / "a.py").read_text() == "two\n"
+    again = stage.run()
+    assert again.code == 0 and "It works." in again.out and stage.children == 8
+
+
+def test_each_start_goes_on_where_the_session_stopped(stage: Stage) -> None:
+    """The phase, the task and the worktree are those of the run before."""
+    stage.script(WORK, "work(); signal(phase='requirements')", DONE)
+    assert stage.begin("--max-iterations", "1").code == 5
+    assert stage.run("--max-iterations", "1").code == 5
+    assert stage.run().code == 0
+    assert [line["n"] for line in speech.iterations(stage.session)] == [1, 2, 3]
+    assert speech.iterations(stage.session)[2]["phase"] == "requirements"
+    assert "build it" in stage.told(3)
+
+
+@pytest.mark.parametrize("with_git", [True, False])
+def test_a_dive_alone_is_research(tmp_path: Path, with_git: bool) -> None:
+    """It ends with done in investigation, in a git repository or in none; no commit is made."""
+    stage = Stage(tmp_path / "project")
+    if with_git:
+        stage.with_git()
+    stage.script("write('dive.md'); " + DONE)
+    ended = stage.run("--dive", "what is here")
+    assert ended.code == 0 and (stage.session / "dive.md").exists()
+    if with_git:
+        assert git("log", "--format=%s", "--all", cwd=stage.repo) == "Start"
+    else:
+        assert stage.child(1)["cwd"] == str(stage.repo) and not (stage.repo / ".git").exists()
+    stage.close()
+
+
+def test_without_git_no_code_is_built(tmp_path: Path) -> None:
+    """Without git a session never comes to implementation."""
+    stage = Stage(tmp_path / "project")
+    stage.script("signal(phase='implementation')", DONE)
+    assert stage.begin().code == 0
+    assert [line["phase"] for line in speech.iterations(stage.session)] == ["investigation"] * 2
+
+
+def test_yes_goes_from_end_to_end(stage: Stage) -> None:
+    """Suggestions are the answers, the plan is approved, both on record as --yes's."""
+    build = "commit('a.py', 'two\\n'); " + TO_DONE
+    stage.script("ask('Which?', suggested='B', phase='planning')", "plan()", build, DONE)
+    assert stage.begin("--yes").code == 0
+    assert {by for _, _, by in speech.answers(stage.session)} == {"yes"}
+    assert speech.answers(stage.session)[0][1].startswith("B")
+    assert git("show", f"{stage.branch}:a.py", cwd=stage.repo) == "two"
+
+
+def test_a_refused_plan_is_revised_and_approved(stage: Stage) -> None:
+    """The refusal reaches the next child in the human's words; the second plan is built."""
+    second = "plan('# Plan\\n- [ ] less\\n', 'plan2.md')"
+    stage.script(TO_PLANNING, "plan()", second, "work(); " + TO_DONE, DONE)
+    loop = stage.start()
+    speech.refuse(stage.session_soon(), "leave out the second half")
+    stage.child_soon(3)
+    speech.approve(stage.session)
+    assert loop.wait().code == 0
+    assert "leave out the second half" in stage.told(3)
+    phases = [line["phase"] for line in speech.iterations(stage.session)]
+    assert phases == ["investigation", "planning", "planning", "implementation", "done"]
+    assert "plan2.md" in stage.told(4)
+
+
+def test_a_follow_up_round_of_questions(stage: Stage) -> None:
+    """A child may ask again after the answers; both rounds are on record."""
+    stage.script("ask('Which?')", "work(); ask('And then?')", DONE)
+    assert stage.begin("--on-wait", "exit").code == 4
+    speech.answer(stage.session, 1, "the first")
+    assert stage.run("--on-wait", "exit").code == 4
+    assert list(speech.open_questions(stage.session)) == [2]
+    speech.answer(stage.session, 2, "the second")
+    assert stage.run("--on-wait", "exit").code == 0
+    assert [a[:2] for a in speech.answers(stage.session)] == [(1, "the first"), (2, "the second")]
+    assert "the second" in stage.told(3)
+
+
+def test_setup_runs_once_in_a_new_worktree(stage: Stage) -> None:
+    """Before the first child, in the worktree; not again at the next start."""
+    stage.configure(SETUP="pwd >> ../../ran")
+    stage.script(WORK, DONE)
+    assert stage.begin("--max-iterations", "1").code == 5
+    assert stage.run().code == 0
+    assert (stage.folder / "ran").read_text() == f"{stage.worktree}\n"
+
+
+def test_a_failing_setup_blocks_and_is_tried_again(stage: Stage) -> None:
+    """Its output is shown and no child is started; with a good one the session goes on."""
+    stage.configure(SETUP="echo no such thing; false")
+    stage.script(DONE)
+    ended = stage.begin()
+    assert ended.code == 3 and "no such thing" in ended.out and stage.children == 0
+    stage.configure(SETUP="true")
+    assert stage.run().code == 0
+
+
+def test_verify_decides_whether_done_is_done(stage: Stage) -> None:
+    """While it fails the work goes back to implementation with its output; then done counts."""
+    stage.configure(VERIFY="grep -q good a.py || { echo nothing good; false; }")
+    better = "commit('a.py', 'good\\n'); " + TO_DONE
+    stage.script(TO_PLANNING, "plan()", TO_DONE, DONE, better, DONE)
+    assert stage.begin("--yes").code == 0
+    lines = speech.iterations(stage.session)
+    assert [line["phase"] for line in lines][3:] == ["done", "implementation", "done"]
+    assert "nothing good" in stage.told(5)
+    assert [line["outcome"] for line in lines].count("done") == 1
+
+
+def test_verify_that_never_passes_blocks(stage: Stage) -> None:
+    """Three failures are enough; the session is never done."""
+    stage.configure(VERIFY="echo nothing good; false")
+    again = "commit('a.py', str(NUMBER)); signal(phase='done')"
+    step = f"if PHASE == 'done': {DONE}\nelse: {again}"
+    stage.script(TO_PLANNING, "plan()", default=step)
+    ended = stage.begin("--yes")
+    assert ended.code == 3 and "nothing good" in ended.out
+    assert "done" not in stage.outcomes and len(stage.outcomes) <= 8
+
+
+def test_a_note_to_a_stopped_session_reaches_the_next_child(stage: Stage) -> None:
+    """--task on an unfinished session adds to its task, and does not begin it anew."""
+    stage.script("signal('blocked', reason='which colour?')", DONE)
+    blocked = stage.begin()
+    assert blocked.code == 3 and "which colour?" in blocked.out
+    assert stage.run("--task", "paint it blue").code == 0
+    assert "paint it blue" in stage.told(2) and "build it" in stage.told(2)
+    assert [line["phase"] for line in speech.iterations(stage.session)] == ["investigation"] * 2
+
+
+def test_a_new_task_after_done_opens_a_round(stage: Stage) -> None:
+    """It begins in investigation, and the plan must be approved again; the old words open none."""
+    stage.script(TO_PLANNING, "plan()", TO_DONE, DONE, TO_PLANNING, "plan('# New\\n')")
+    assert stage.begin("--yes").code == 0
+    assert stage.begin().code == 0 and stage.children == 4
+    assert stage.run("--task", "and now this", "--on-wait", "exit").code == 4
+    assert "and now this" in stage.told(5)
+    assert [line["phase"] for line in speech.iterations(stage.session)][4] == "investigation"
+    assert list(speech.open_questions(stage.session).values()) == ["approval"]
+
+
+def test_the_worktree_comes_back(stage: Stage) -> None:
+    """Removed between two runs, it is made again with what was committed."""
+    stage.script(TO_PLANNING, "plan()", "commit('a.py', 'two\\n'); signal()", TO_DONE, DONE)
+    assert stage.begin("--yes", "--max-iterations", "3").code == 5
+    git("worktree", "remove", "--force", str(stage.worktree), cwd=stage.repo)
+    assert stage.run().code == 0 and (stage.worktree / "a.py").read_text() == "two\n"

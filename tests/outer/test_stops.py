@@ -1,0 +1,94 @@
+"""Every way to stop a loop: what it leaves, and how the next start goes on."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from tests.outer import speech
+from tests.outer.speech import wait_for
+from tests.outer.stage import DONE, TO_PLANNING, WORK, Stage
+
+STUBBORN = "leave(); leave(hidden=True); deaf(); up(); time.sleep(600)"
+
+
+def test_ctrl_c_once_lets_the_iteration_end(stage: Stage) -> None:
+    """The child works on to its signal, which counts; then 130, and the next start goes on."""
+    go = "while not (STEPS / 'go').exists(): time.sleep(0.05)\n"
+    stage.script(f"up()\n{go}signal(phase='requirements')", DONE)
+    loop = stage.start()
+    stage.up(1)
+    loop.send(signal.SIGINT)
+    wait_for(lambda: stage.alive)
+    assert loop.running
+    (stage.steps / "go").touch()
+    assert loop.wait().code == 130 and stage.outcomes == ["continue"]
+    assert stage.run().code == 0
+    assert speech.iterations(stage.session)[1]["phase"] == "requirements"
+
+
+STOPS = {"Ctrl-C twice": 130, "SIGTERM": 143, "SIGHUP": 143}
+
+
+@pytest.mark.parametrize("how", STOPS)
+def test_a_stop_at_once_leaves_no_process(stage: Stage, how: str) -> None:
+    """A deaf child and its detached grandchildren are gone when the loop is."""
+    stage.script(STUBBORN, DONE)
+    loop = stage.start(fast=True)
+    stage.up(1)
+    assert len(stage.alive) >= 3
+    if how == "Ctrl-C twice":
+        loop.send(signal.SIGINT)
+        wait_for(lambda: loop.process.poll() is not None or loop.send(signal.SIGINT).wait())
+    else:
+        loop.send(signal.Signals[how])
+    assert loop.wait().code == STOPS[how]
+    assert stage.alive == []
+    assert len(stage.outcomes) == 1 and stage.outcomes != ["done"]
+    assert stage.run().code == 0 and stage.children == 2
+
+
+def test_what_a_good_child_leaves_running_is_ended(stage: Stage) -> None:
+    """After every iteration, before the next one begins."""
+    look = "write('left', str([p for p in left() if Path('/proc', p).exists()])); "
+    stage.script("leave(); leave(hidden=True); " + WORK, look + DONE)
+    assert stage.begin(fast=True).code == 0
+    assert (stage.session / "left").read_text() == "[]" and stage.alive == []
+
+
+def test_the_time_limit_ends_everything_and_is_told(stage: Stage) -> None:
+    """The next child begins on a clean machine and knows why."""
+    stage.script(STUBBORN, DONE)
+    assert stage.begin("--timeout", "2", fast=True).code == 0
+    assert stage.alive == [] and "time limit" in stage.told(2)
+
+
+def test_three_time_limits_in_a_row_block(stage: Stage) -> None:
+    """Nobody pays for the fourth."""
+    stage.script(default="time.sleep(600)")
+    assert stage.begin("--timeout", "1").code == 3 and stage.children == 3
+
+
+def test_a_stop_during_setup(stage: Stage) -> None:
+    """SETUP is ended with all it started; the next start runs it again."""
+    stage.configure(SETUP="touch ../../began; [ -e ../../go ] || sleep 600")
+    stage.script(DONE)
+    loop = stage.start()
+    wait_for((stage.folder / "began").exists)
+    assert loop.send(signal.SIGTERM).wait().code == 143
+    assert stage.alive == [] and stage.children == 0
+    (stage.folder / "go").touch()
+    assert stage.run().code == 0
+
+
+def test_a_stop_during_verify(stage: Stage) -> None:
+    """VERIFY is ended; nothing is done until it passed."""
+    stage.configure(VERIFY="touch ../../began; [ -e ../../go ] || sleep 600")
+    stage.script(TO_PLANNING, "plan()", "signal(phase='done')", default=DONE)
+    loop = stage.start("--yes")
+    wait_for((stage.folder / "began").exists)
+    assert loop.send(signal.SIGTERM).wait().code == 143
+    assert stage.alive == [] and "done" not in stage.outcomes
+    (stage.folder / "go").touch()
+    assert stage.run().code == 0 and stage.outcomes.count("done") == 1
