@@ -14,3 +14,10 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     made = Stage(tmp_path / "project").with_git()
     yield made
     made.close()
+
+
+@pytest.fixture
+def quick(stage: Stage) -> Stage:
+    """The same with a fast clock, for tests whose waits at the gate would add up."""
+    stage.fast = True
+    return stage

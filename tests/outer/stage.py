@@ -84,6 +84,8 @@ class Stage:
     folder: Path
     extra: dict[str, str] = field(default_factory=dict[str, str])
     name: str = "work"
+    fast: bool = False
+    """Whether every run has a clock that fits a test."""
     loops: list[Loop] = field(default_factory=list[Loop])
 
     def __post_init__(self) -> None:
@@ -168,7 +170,7 @@ class Stage:
 
     def command(self, *args: str, fast: bool = False) -> list[str]:
         """The command line of a run of the session."""
-        program = [str(HERE / "speech.py"), "loop"] if fast else [str(MAIN)]
+        program = [str(HERE / "speech.py"), "loop"] if fast or self.fast else [str(MAIN)]
         session = ["--config", str(self.config), "--session", self.name]
         return [sys.executable, *program, *session, *args]
 
@@ -238,7 +240,7 @@ class Stage:
 
     def told(self, iteration: int) -> str:
         """All words that the loop had for the child of an iteration."""
-        return "\n".join(json.dumps(text) for text in self.child(iteration)["told"].values())
+        return "\n".join(self.child(iteration)["told"].values())
 
     def previous(self, iteration: int) -> Any:
         """What the child of an iteration was told of the one before: outcome, note."""

@@ -14,7 +14,7 @@ from tests.outer.stage import DONE, HERE, TO_DONE, WORK, Ended, Loop, Stage, git
 HISTORY = "_history.jsonl"
 SESSION = f"""
 if PHASE == "investigation":
-    work(); ask("Which?", "Where?", phase="planning")
+    work(); ask("Which?", phase="planning")
 elif PHASE == "planning":
     plan()
 elif PHASE == "implementation":
@@ -104,7 +104,7 @@ def test_killed_at_every_append(stage: Stage, before: bool, half: int) -> None:
         more = killed_at(place, number, how)
         place.close()
         if not more:
-            assert number > 12, "a session writes more lines than that"
+            assert number > 10, "a session writes more lines than that"
             return
     pytest.fail("it never came to an end")
 

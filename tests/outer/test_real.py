@@ -81,7 +81,7 @@ def test_the_stop_hook_sends_a_child_back(project: RealProject) -> None:
         ended = project.run(task="t", timeout=120)
         told = json.dumps(api.requests[-1]["messages"])
     assert ended.returncode == 0, ended.stdout
-    assert speech.outcomes(project.session) == ["done"] and "needs an approved plan" in told
+    assert speech.outcomes(project.session) == ["done"] and "approved plan" in told
 
 
 def test_sigterm_leaves_nothing(project: RealProject) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 
 import pytest
 
@@ -39,8 +40,9 @@ def test_a_stop_at_once_leaves_no_process(stage: Stage, how: str) -> None:
     stage.up(1)
     assert len(stage.alive) >= 3
     if how == "Ctrl-C twice":
-        loop.send(signal.SIGINT)
-        wait_for(lambda: loop.process.poll() is not None or loop.send(signal.SIGINT).wait())
+        while loop.running:  # two at once are one to the kernel
+            loop.send(signal.SIGINT)
+            time.sleep(0.5)
     else:
         loop.send(signal.Signals[how])
     assert loop.wait().code == STOPS[how]
@@ -61,7 +63,7 @@ def test_the_time_limit_ends_everything_and_is_told(stage: Stage) -> None:
     """The next child begins on a clean machine and knows why."""
     stage.script(STUBBORN, DONE)
     assert stage.begin("--timeout", "2", fast=True).code == 0
-    assert stage.alive == [] and "time limit" in stage.told(2)
+    assert stage.alive == [] and stage.previous(2)["outcome"] == "timeout"
 
 
 def test_three_time_limits_in_a_row_block(stage: Stage) -> None:
