@@ -10,20 +10,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
-from samocode import sessions
+from samocode import sessions, task
 from samocode.child.processes import become_reaper
 from samocode.child.shutdown import Shutdown
 from samocode.decide import hook, policy
 from samocode.decide.facts import Limits, Pause
+from samocode.gate.answers import Answers
 from samocode.gate.gate import Gate
 from samocode.iteration import Iterations
+from samocode.pages.qa_file import QaFile
 from samocode.prepare import prepare
 from samocode.record.exits import ExitCode, Stop, UserError, known_trouble
-from samocode.session import Session, Texts, open_session
+from samocode.session import Session, open_session
 from samocode.settings.clone import ENV_FILE, at_terminal, environment, open_streams
 from samocode.settings.flags import Options, parse
 from samocode.settings.load import Settings, load
 from samocode.settings.timeouts import Timeouts
+from samocode.task import Texts
 
 if TYPE_CHECKING:  # the leaves: the loop is handed them, and runs without
     from samocode.show.notices import Notifier
@@ -69,13 +72,16 @@ def run(options: Options, settings: Settings, timeouts: Timeouts) -> int:
         session = open_session(project.main_repo, folder, environ, repair=False)
         notifier(session, settings, options, timeouts).show_status()
         return ExitCode.DONE
+    if texts and sessions.hand_over(folder, texts):
+        print(f"{folder.name} runs: the note is read before its next iteration.")
+        return ExitCode.DONE
     with sessions.locked(folder):
         session = open_session(project.main_repo, folder, environ)
         notices = notifier(session, settings, options, timeouts)
         if not show_only:
             return Loop(session, settings, options, timeouts, notices).run(texts)
         Shutdown().install()  # a Ctrl-C would kill git and leave the worktree half made
-        session.make(texts, notices.view.say)
+        task.make(session, texts, notices.view.say)
     notices.show_status()
     return ExitCode.DONE
 
@@ -97,11 +103,13 @@ class Loop:
             terminal = TypedAnswers(sys.stdin.fileno(), self.view.prompt, timeouts.poll)
         self.limits = Limits(settings.max_iterations, settings.max_cost, settings.max_wait)
         self.shutdown = shutdown = Shutdown()
+        page = QaFile(session.folder, session.history, self.view.say)
+        answers = Answers(session, page, self.view.say)
         self.iterations = Iterations(
-            session, settings, self.limits, shutdown, timeouts, self.view.say
+            session, answers, settings, self.limits, shutdown, timeouts, self.view.say
         )
         self.gate = Gate(
-            session, shutdown, timeouts, self.view.say, notifier.questions,
+            session, answers, shutdown, timeouts, notifier.questions,
             may_wait=options.on_wait == "pause", yes=options.yes,
             terminal=terminal,
         )  # fmt: skip
@@ -112,8 +120,8 @@ class Loop:
         become_reaper()
         self.notifier.hello()
         done = self.session.state.done
-        if done is not None and not self.session.new(texts):
-            self.session.take(texts, self.view.say)
+        if done is not None and not task.new(self.session, texts):
+            task.take(self.session, texts, self.view.say)
             self.view.say(f"This session is done: {done}\nA new --task opens a new round.")
             return ExitCode.DONE
         ready = False

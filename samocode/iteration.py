@@ -13,10 +13,9 @@ from samocode.child.shutdown import Shutdown
 from samocode.child.stream import Event, RunResult
 from samocode.decide import facts, policy
 from samocode.decide.facts import Decision, Limits
-from samocode.gate import after_child
-from samocode.pages import compare
-from samocode.pages.compare import Snapshot
-from samocode.session import Session
+from samocode.gate.answers import Answers
+from samocode.pages.names import SIGNAL
+from samocode.session import Before, Session
 from samocode.settings.load import Settings
 from samocode.settings.timeouts import Timeouts
 
@@ -26,6 +25,7 @@ class Iterations:
     """Runs the iterations of one session."""
 
     session: Session
+    answers: Answers
     settings: Settings
     limits: Limits
     shutdown: Shutdown
@@ -45,29 +45,32 @@ class Iterations:
         pending = session.state.pending
         if pending is None:
             return None
-        run = claude.recover(session.logs / Path(pending.log).name)
+        log = session.logs / Path(pending.log).name
+        if not log.exists() and not (session.folder / SIGNAL).exists():
+            # killed before the child was started: it begins again
+            return None
+        run = claude.recover(log)
         decision = self._conclude(replace(run, left_over=tuple(map(str, left))), None)
         if decision:
             outcome = decision.outcome
             self.say(f"Iteration {pending.n} was left by a killed loop: {outcome}.")
         return decision
 
-    def _conclude(self, run: RunResult, before: Snapshot | None) -> Decision | None:
+    def _conclude(self, run: RunResult, before: Before | None) -> Decision | None:
         """None when VERIFY was interrupted: nothing is recorded, so that the next start reads the
         signal again. `before` is None after a kill."""
         session = self.session
         if not session.cwd.is_dir() and (made := session.ensure_worktree()):
             self.say(f"   the working directory was gone: {made}")
-        tampered = compare.put_back(session.folder, before) if before else ()
-        settle = self.timeouts.settle
-        document = after_child.protect_questions(session, before, settle, self.say)
+        tampered = session.put_back(before.page if before else None, self.say)
         found = facts.read(
             session.folder, session.state, session.checkout, run,
-            document, before, tampered, self.shutdown.requested,
+            before.fingerprint if before else None, tampered, self.shutdown.requested,
         )  # fmt: skip
-        after_child.record_questions(session, document, found)
         decided = policy.decide(found, session.state, self.limits, self.timeouts)
         decision = verify.confirm(decided, session, self.settings, self.shutdown, self.say)
         if decision:
+            self.answers.after_child()
             session.record(found, decision, self.settings.timeout, self.limits)
+            self.answers.page.print()
         return decision

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import os
 
-from samocode import __version__
+from samocode import __version__, task
 from samocode.iteration import Iterations
 from samocode.record.exits import Stop
-from samocode.session import Session, Texts, code_of
+from samocode.session import Session, code_of
 from samocode.settings.load import Settings
+from samocode.task import Texts
 from samocode.verify import set_up
 
 
@@ -18,8 +19,8 @@ def prepare(iterations: Iterations, texts: Texts) -> Stop | None:
     the human gave no new words. UserError when the worktree cannot be had or SETUP fails."""
     session, say = iterations.session, iterations.say
     recovered = iterations.recover()
-    new = session.new(texts)
-    session.take(texts, say)
+    new = task.new(session, texts)
+    task.take(session, texts, say)
     if recovered and recovered.stop and not new:
         return recovered.stop
     settings = iterations.settings

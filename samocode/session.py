@@ -6,25 +6,29 @@ import contextlib
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import final
+from typing import NamedTuple, final
 
 from samocode.child.command import Job
 from samocode.decide import money
 from samocode.decide.facts import Decision, IterationFacts, Limits, Pause
+from samocode.decide.signal import Signal
 from samocode.git.checkout import Checkout
 from samocode.git.repository import Repository
 from samocode.pages import compare, overview, task
 from samocode.pages import iteration as iteration_page
-from samocode.pages.compare import Snapshot
-from samocode.pages.names import HISTORY, LOGS, SIGNAL, TASK
-from samocode.pages.qa_file import QaFile
+from samocode.pages.names import HISTORY, ITERATION, LOGS, SIGNAL, TASK
+from samocode.pages.swap import encoded
 from samocode.record import files
-from samocode.record.exits import ExitCode, Stop, UserError
+from samocode.record.exits import Stop, UserError
 from samocode.record.history import History, local_now
-from samocode.record.state import SessionState, WorktreeStatus
+from samocode.record.state import WorktreeStatus
 
-Texts = Mapping[str, str]
-"""The human's words of one start, by kind: dive, task."""
+
+class Before(NamedTuple):
+    """What an iteration began with: a fingerprint of its session and code, and its page."""
+
+    fingerprint: str
+    page: str
 
 
 @final
@@ -40,7 +44,6 @@ class Session:
         self.checkout = checkout
         self.history = history
         self.state = history.state
-        self.qa = QaFile(folder)
         self.cwd = checkout.cwd if checkout else main_repo
         """Where the child works: MAIN_REPO's place in the worktree, or MAIN_REPO itself."""
         tree = history.state.worktree
@@ -82,7 +85,7 @@ class Session:
             path = path.with_name(f"{stem}-{extra}{suffix}")
         return path
 
-    def begin(self, timeout: float, limits: Limits) -> tuple[Job, Snapshot]:
+    def begin(self, timeout: float, limits: Limits) -> tuple[Job, Before]:
         """Begin the next iteration on record and print its page; what to run, and what to compare
         with afterwards. The old signal goes first: killed anywhere, nothing old looks fresh."""
         files.remove(self.folder / SIGNAL)
@@ -91,14 +94,14 @@ class Session:
         untracked = self.checkout.untracked() if self.checkout else ()
         mark = compare.fingerprint(self.folder, self.top, status, untracked)
         log = self.new_log(f"{number:03d}-{now:%m-%d-%H%M}-{state.phase}", ".jsonl")
-        page = iteration_page.page(state, now, timeout, status.head if status else None)
         budget = money.left_to_spend(state, limits)
+        page = iteration_page.page(state, now, timeout, budget, status.head if status else None)
         iteration_page.write(self.folder, page)
         self.history.append(
             "begin", n=number, phase=state.phase, log=log.name, budget_usd=budget,
             timeout=timeout, **code_of(status),
         )  # fmt: skip
-        before = compare.take(self.folder, mark)
+        before = Before(mark, page)
         return Job(self.folder, self.cwd, log, timeout, budget, self.top), before
 
     def record(
@@ -120,6 +123,7 @@ class Session:
             notes=list(decision.notes) or None,
             signal=signal.status if signal else None,
             plan=decision.plan,
+            asked=self._asked(signal) if signal and decision.outcome == "waiting" else None,
             summary=decision.why if done else None,
             note=decision.note.strip() or None,
             why=None if done else decision.why or None,
@@ -139,6 +143,16 @@ class Session:
             denied=list(run.denials) or None,
         )
 
+    def _asked(self, signal: Signal) -> list[dict[str, object]] | None:
+        """What the child asks, numbered, as its line holds it: a kill records all of it or none."""
+        kind = "action" if signal.waits_for == "human_action" else "qa"
+        first = max(self.state.asked, default=0) + 1
+        asked: list[dict[str, object]] = [
+            {"id": number, "kind": kind, **{k: v for k, v in q._asdict().items() if v}}
+            for number, q in enumerate(signal.questions, first)
+        ]
+        return asked or None
+
     def record_pause(self, pause: Pause, seconds: float) -> None:
         """A wait for the API begins."""
         until = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(time.time() + seconds))
@@ -149,53 +163,29 @@ class Session:
         with contextlib.suppress(OSError):
             self.history.append("stop", exit=int(stop.code), why=stop.why)
 
-    def new(self, texts: Texts) -> Texts:
-        """Those of the human's words that are not on record, word for word."""
-        return {k: text for k, text in texts.items() if not _known(self.state, k, text)}
-
-    def take(self, texts: Texts, say: Callable[[str], None]) -> None:
-        """Record the human's new words of this start, and print them; say which are not new."""
-        new, running = self.new(texts), bool(self.state.iteration) and self.state.done is None
-        if self.state.iteration and (known := [f"--{kind}" for kind in texts if kind not in new]):
-            say(f"The words of {' and '.join(known)} are in {TASK} already: not added again.")
-        for kind, text in new.items():
-            add_text(self.history, "note" if running else kind, text)
-        task.restore(self.folder, self.state.texts)
-
-    def make(self, texts: Texts, say: Callable[[str], None]) -> None:
-        """Everything but a run: the words and the worktree."""
-        if texts and self.state.pending:
-            raise UserError(
-                "The last run was killed in the middle of an iteration. Run once without --task, "
-                "then add it."
-            )
-        self.take(texts, say)
-        self.ensure_worktree()
+    def put_back(self, page: str | None, say: Callable[[str], None]) -> bool:
+        """After a child: print again what it changed of the loop's files, the changed ones kept
+        beside. Whether the history was among them; `page` is what `_iteration.json` was, None when
+        nobody remembers."""
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+        tampered = self.history.restore()
+        pages = {TASK: task.text(self.name, self.state), ITERATION: page}
+        for name, text in pages.items():
+            if text is None:
+                continue
+            path, wanted = self.folder / name, encoded(text)
+            if files.read_any(path) != wanted:
+                files.keep(path)
+                files.write_bytes(path, wanted)
+                say(
+                    f"   {name} was changed: the change is kept beside it, and it is printed again."
+                )
+        return tampered
 
 
 def code_of(status: WorktreeStatus | None) -> dict[str, object]:
     """How a history line says what the code is: nothing without git."""
     return {"head": status.head, "dirty": dict(status.dirty)} if status else {}
-
-
-def add_text(history: History, kind: str, text: str) -> None:
-    """Record the human's words: at first, as a note to an unfinished session, or as a new round of
-    one that is done."""
-    state, opens, note = history.state, None, None
-    if state.done is not None:
-        opens, note = state.round + 1, "The human opened a new round: read the end of _task.md."
-    elif state.iteration:
-        note = "The human added a note: read the end of _task.md."
-    history.append("task", kind=kind, text=text, round=opens, notes=[note] if note else None)
-
-
-def _known(state: SessionState, kind: str, text: str) -> bool:
-    """Whether the words are on record: an old command was given again. A note after "blocked" is a
-    decision, and may be the same as the last one."""
-    kinds = {known for _, known, old in state.texts if old.strip() == text.strip()}
-    if kinds == {"note"} and state.stopped and state.stopped[0] == ExitCode.BLOCKED:
-        return False
-    return bool(kinds) if state.iteration else kind in kinds
 
 
 def open_session(

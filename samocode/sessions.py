@@ -17,15 +17,16 @@ from pathlib import Path
 
 from samocode.git import worktree as worktrees
 from samocode.git.repository import Repository
-from samocode.pages import overview, task
+from samocode.pages import overview
+from samocode.pages import task as task_page
 from samocode.pages.names import HISTORY, LOCK, LOGS, TASK
 from samocode.record import files
 from samocode.record.exits import UserError
 from samocode.record.history import VERSION, History, local_now
 from samocode.record.state import Worktree
 from samocode.record.untrusted import mapping, parse
-from samocode.session import Texts, add_text
 from samocode.settings.project import Project
+from samocode.task import Texts, add, send
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 DATED = re.compile(r"\d\d-\d\d-\d\d-(.+)", re.S)
@@ -55,8 +56,10 @@ def find(sessions: Path, name: str) -> Path | None:
         if not dated:
             return None
         exact = max(dated, key=lambda folder: folder.name)
-    if not (exact / TASK).is_file():
-        raise UserError(f"{exact} is no session (it has no {TASK}): choose another --session name.")
+    if not (exact / HISTORY).exists() and not list(exact.glob(f"{HISTORY}.kept-*")):
+        raise UserError(
+            f"{exact} is no session (it has no {HISTORY}): choose another --session name."
+        )
     return exact
 
 
@@ -100,7 +103,7 @@ def create(project: Project, name: str, texts: Texts, environ: Mapping[str, str]
         making.rename(folder)
     except OSError:
         shutil.rmtree(making, ignore_errors=True)
-        if not (folder / TASK).is_file():  # else another start was faster: the lock decides
+        if not (folder / HISTORY).is_file():  # else another start was faster: the lock decides
             raise
     return folder
 
@@ -111,9 +114,8 @@ def _fill(making: Path, name: str, texts: Texts, tree: Worktree | None) -> None:
     place = {**tree._asdict(), "path": str(tree.path)} if tree else {}
     history.append("session", v=VERSION, name=name, **place)
     for kind, text in texts.items():
-        add_text(history, kind, text)
-    files.append(making / TASK, task.header(name).encode())
-    task.restore(making, history.state.texts)
+        add(history, kind, text)
+    files.write(making / TASK, task_page.text(name, history.state))
     overview.create(making, name)
 
 
@@ -133,6 +135,25 @@ def _new_worktree(project: Project, name: str, environ: Mapping[str, str]) -> Wo
         )
     worktrees.check_free(repository, tree)
     return tree
+
+
+def hand_over(folder: Path, texts: Texts) -> bool:
+    """Send the human's words to the loop that holds the session. False when none does, or it ended
+    meanwhile: its next holder reads them."""
+    if not _is_held(folder):
+        return False
+    if "dive" in texts:
+        raise UserError("--dive is not for a session that runs: wait, or send a --task.")
+    send(folder, texts["task"])
+    return _is_held(folder)
+
+
+def _is_held(folder: Path) -> bool:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        return not _lock(fd)
+    finally:
+        os.close(fd)
 
 
 @contextmanager

@@ -26,6 +26,8 @@ ANSWERS = {
     "Plug it in": "done, it hums",
     "Is it good?": "B",
 }
+AGAIN = ("before", "A sad one.")
+"""What the human says to a text that is not theirs."""
 GONE_WITHIN = 5.0  # seconds: what a killed loop or an ended session may leave running
 
 
@@ -60,28 +62,30 @@ class Human(threading.Thread):
 
     def look(self, path: Path) -> None:
         """Answer the first open question, after some thought; now and then think again."""
-        title = self.open_question(path)
-        if title is None or self.over.wait(self.dice.choice((0, 0, 0.05, 0.3))):
+        found = self.open_question(path)
+        if found is None or self.over.wait(self.dice.choice((0, 0, 0.05, 0.3))):
             return
-        self.save(path, title)
+        self.save(path, *found)
         if self.dice.random() < 0.3 and self.open_question(path):  # the gate is still shut
-            self.save(path, title, ", changed")
+            self.save(path, *found, ", changed")
 
-    def open_question(self, path: Path) -> str | None:
+    def open_question(self, path: Path) -> tuple[int, str] | None:
+        """(number, title) of the first one."""
         try:
             found = story.questions(path.read_text())
         except FileNotFoundError:
             return None
-        return next((t for t, (_, answer) in found.items() if t and not answer), None)
+        return next(((n, t) for t, (n, answer) in found.items() if t and not answer), None)
 
-    def save(self, path: Path, title: str, more: str = "") -> None:
+    def save(self, path: Path, number: int, title: str, more: str = "") -> None:
         """One save of the whole file, with this question answered."""
-        head, mark, tail = path.read_text().partition(f": {title}\n")
+        head, mark, tail = path.read_text().partition(f"\n## Q{number}: {title}\n")
         block, heading, rest = tail.partition("\n## Q")
         above, answer, old = block.partition("\nAnswer:")
         if not answer or (old.strip() and not more):
             return
-        text = ("same" if "\nUnconfirmed:" in above else ANSWERS[title]) + more
+        doubted = "\nNot taken yet:" in above
+        text = (self.dice.choice(AGAIN) if doubted else ANSWERS[title]) + more
         if more and "approve" in title.lower():
             return
         new = f"{head}{mark}{above}\nAnswer: {text}\n{heading}{rest}".encode()
@@ -163,7 +167,9 @@ class Telling:
         numbers = [ln["n"] for ln in iterations]
         holds(numbers == list(range(1, len(numbers) + 1)), f"iterations are numbered {numbers}")
         begun = [ln["n"] for ln in self.lines("begin")]
+        begun = [n for n, before in zip(begun, [0, *begun], strict=False) if n != before]
         holds(begun in (numbers, [*numbers, len(numbers) + 1]), f"begun {begun}, ended {numbers}")
+        self.check_once()
         self.check_starts({ln["n"]: ln for ln in iterations})
         self.check_logs(iterations)
 
@@ -195,6 +201,23 @@ class Telling:
             digest = hashlib.sha256(path.read_bytes()).hexdigest()
             holds(self.logs.setdefault(path.name, digest) == digest, f"{path.name} was changed")
 
+    def check_once(self) -> None:
+        """Every question has one number and one line, every answer one line; and whatever a child
+        wrote is no answer."""
+        lines = [json.loads(line) for line in self.whole()]
+        titles = story.asked(lines)
+        holds(len(set(titles.values())) == len(titles), f"asked twice: {titles}")
+        holds(sorted(titles) == list(range(1, len(titles) + 1)), f"numbered {sorted(titles)}")
+        last: dict[int, str] = {}
+        for line in lines:
+            if line["event"] == "answer":
+                number, text = line["id"], line["text"]
+                holds(last.get(number) != text, f"Q{number}: {text[:60]!r} is on record twice")
+                holds(story.FORGED not in text, f"Q{number}: the child answered it")
+                last[number] = text
+            elif line["event"] in ("found", "struck"):
+                last.pop(line["id"], None)
+
     def check_end(self) -> None:
         """What holds when the session is done."""
         self.check()
@@ -216,19 +239,19 @@ class Telling:
     def check_answers(self) -> None:
         """Every question was answered, and what the human saved last is on record or in the
         file."""
-        titles = {
-            ln["id"]: ln["text"].partition(": ")[2].splitlines()[0] for ln in self.lines("asked")
-        }
+        titles = story.asked(json.loads(line) for line in self.whole())
         record: dict[str, list[str]] = {}
         for line in self.lines("answer"):
             record.setdefault(titles[line["id"]], []).append(line["text"])
         holds(
-            set(titles.values()) == set(record),
-            f"never answered: {set(titles.values()) - set(record)}",
+            set(titles.values()) == set(record) == set(ANSWERS),
+            f"never answered: {set(ANSWERS) - set(record)}; asked: {titles}",
         )
+        holds(any(story.FORGED in ln["text"] for ln in self.lines("found")), "nothing was forged")
         file = (self.project.session / "_qa.md").read_text()
         for title, text in self.human.given.items():
-            kept = text == "same" or text in record[title] or text.strip().splitlines()[-1] in file
+            saved = text == "before" or text in record[title]
+            kept = saved or text.strip().splitlines()[-1] in file
             holds(
                 kept, f"the answer to {title!r} is lost: {text[:60]!r}; on record: {record[title]}"
             )

@@ -132,6 +132,9 @@ class Project:
             return []
         lines = (self.session / "_history.jsonl").read_text().splitlines()
         found = [json.loads(line) for line in lines]
+        if event == "asked":  # a child's questions are in the line of its iteration
+            own = [[line] if line["event"] == "asked" else line.get("asked", ()) for line in found]
+            return [question for questions in own for question in questions]
         return [line for line in found if event in (None, line["event"])]
 
     def outcomes(self) -> list[str]:

@@ -4,11 +4,14 @@ import io
 import json
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from samocode.demo import DemoProject, standin
+from samocode.pages.questions import page
+from samocode.record.state import Question, SessionState
 
 SESSION_ID = "11111111-2222-3333-4444-555555555555"
 FLAGS = [
@@ -29,7 +32,7 @@ class Loop:
     paused: list[float] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
 
-    def run(self, phase: str, **more: Any) -> dict[str, str]:
+    def run(self, phase: str, **more: Any) -> dict[str, Any]:
         """One iteration in `phase`; the signal it left."""
         self.number += 1
         signal = self.session / "_signal.json"
@@ -37,7 +40,7 @@ class Loop:
         facts = {"iteration": self.number, "phase": phase, "stamp": "01-08-11:00", **more}
         (self.session / "_iteration.json").write_text(json.dumps(facts))
         self.events = self._spawn()
-        found: dict[str, str] = json.loads(signal.read_text())
+        found: dict[str, Any] = json.loads(signal.read_text())
         return found
 
     def _spawn(self) -> list[dict[str, Any]]:
@@ -57,19 +60,32 @@ class Loop:
         told = [f"{part}Answer: {text}\n" for part, text in zip(parts, answers, strict=False)]
         file.write_text("".join([*told, parts[-1]]))
 
+    def print_questions(self, questions: Sequence[Mapping[str, Any]]) -> None:
+        """Print what the child asked, as the loop does."""
+        asked = {
+            n: Question(n, "qa", one["title"], one["why"], tuple(one["options"]), one["suggested"])
+            for n, one in enumerate(questions, 1)
+        }
+        shown = page(SessionState(asked=asked))
+        (self.session / "_qa.md").write_text(shown.text if shown else "")
+
     def ask_approval(self, number: int, plan: str) -> None:
         """The question that the loop adds."""
-        question = f"## Q{number}: Approve the plan {plan}?\n- A) Approve\n- B) Change: say what\n"
+        question = (
+            f"## Q{number}: Approve the plan {plan}?\n\n- A) Approve\n- B) Change: say what\n\n"
+        )
         file = self.session / "_qa.md"
         file.write_text(f"{file.read_text()}\n{question}Answer:\n")
 
     def to_plan(self, *answers: str) -> str:
         """From the start to the first plan; its name."""
         assert self.run("investigation") == {"status": "continue", "phase": "requirements"}
-        assert self.run("requirements") == {"status": "waiting", "for": "qa_answers"}
+        asked = self.run("requirements")
+        assert (asked["status"], asked["for"]) == ("waiting", "qa_answers")
+        self.print_questions(asked["questions"])
         self.answer(*answers)
         assert self.run("requirements") == {"status": "continue", "phase": "planning"}
-        return self.run("planning")["plan"]
+        return str(self.run("planning")["plan"])
 
     def python(self, code: str) -> str:
         """What the finished library does."""

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from samocode import sessions
 from samocode.decide import signal as signals
-from samocode.pages import names, overview, questions
+from samocode.decide.questions import KEYS
+from samocode.pages import names, overview
 from samocode.record.state import Worktree
 from samocode.settings import flags
 
@@ -42,9 +43,15 @@ def iteration_fields() -> frozenset[str]:
     return frozenset(re.findall(r'"(\w+)":', source))
 
 
+def signal_problems(text: str) -> tuple[str, ...]:
+    """What the real check says of a signal's form."""
+    return signals.parse(text.encode())[1]
+
+
 SESSION_FILES = {
     names.TASK, names.OVERVIEW, names.QA, names.ITERATION, f"{names.LOGS}/",
-    names.SIGNAL, f"{names.SIGNAL}.tmp", names.HISTORY, sessions.ARCHIVE,
+    names.SIGNAL, f"{names.SIGNAL}.tmp", names.HISTORY, f"{names.INBOX}/", sessions.ARCHIVE,
+    "tools/",
 }  # fmt: skip
 HISTORY_FIELDS = set(Worktree._fields)
 OVERVIEW = re.findall(r"^(?:## )?([A-Z][a-z ]+)(?:$|:)", overview.SKELETON, re.M)
@@ -52,16 +59,20 @@ OVERVIEW = re.findall(r"^(?:## )?([A-Z][a-z ]+)(?:$|:)", overview.SKELETON, re.M
 KINDS = "dive|requirements|plan|phase|do|solution|comparison|cleanup|review|test|summary"
 ARTIFACT = rf"(STAMP|MM-DD-HH:MM|\*)-({KINDS})(-N)?(-topic|-[ab]|-\*)\.md|STAMP-kind-topic\.md"
 PLACES = words(".samocode .venv ./.samocode-notes/ /commands/samocode.md entered.quality")
-FORMS = words("path:line path:lines Answer: Suggested: Q A pass fix . _ - ' '\\'' login-fix") | {
+FORMS = words("path:line path:lines Answer: A pass fix . _ - ' '\\'' login-fix same before") | {
     "- [ ]", "- [x]", "Mode: dop", "Mode: dop2", "Changed: ...", "BASE..HEAD", "run_in_background",
     "fix, then review again", "Verdict: fix, then review again", "reset --hard",
+    'Only if "TITLE" is ANSWER', "Does not apply", "Scan: ...", "Assumed: ...",
+    "Not taken yet:", "Answered before:",
 }  # fmt: skip
 GIT_FLAGS = {"--no-verify", "--force"}
 PROGRAMS = {
-    "git": words("status log diff show merge-base worktree -C"),
+    "git": words("status log diff show merge-base worktree restore archive -C"),
     "gh": words("pr"),
     "date": words(""),
     "mv": words(""),
+    "mktemp": words("-d"),
+    "timeout": words(""),
 }
 
 
@@ -81,7 +92,8 @@ class Row:
 
     def waits(self) -> list[str]:
         """What `waiting` may be for."""
-        return re.findall(r"waiting (\w+)", self.endings)
+        told = re.search(r"waiting \(([^)]*)\)", self.endings)
+        return str(told[1]).split(", ") if told else []
 
     def allows(self, signal: signals.Signal) -> bool:
         """Whether the table lists this signal among the phase's legal endings."""
@@ -96,7 +108,7 @@ def table() -> list[Row]:
     """The phase table, without its head."""
     lines = [line for line in WORKFLOW.splitlines() if line.startswith("| ")]
     cells = [line.strip("| ").split(" | ") for line in lines[1:]]
-    return [Row(c[0], tuple(re.findall(r"`(\S+)\.md`", c[2])), c[4]) for c in cells]
+    return [Row(c[0], tuple(re.findall(r"`(\S+)\.md`", c[2])), c[3]) for c in cells]
 
 
 def fences(text: str) -> list[str]:
@@ -122,13 +134,19 @@ def front(name: str) -> dict[str, str]:
     return {key: value for key, _, value in pairs}
 
 
+def examples(text: str) -> list[str]:
+    """Every signal that a text shows, inline or in a block, where one may take several lines."""
+    blocks = [part for block in fences(text) for part in re.split(r"^(?=\{)", block, flags=re.M)]
+    return [part.strip() for part in spans(text) + blocks if part.startswith("{")]
+
+
 def shown(text: str) -> list[signals.Signal]:
-    """Every signal that a text shows, inline or in a block; each must have a legal form."""
-    found = [span for span in spans(text) if span.startswith("{")]
-    found += [line for block in fences(text) for line in block.splitlines() if line.startswith("{")]
-    parsed = [signals.parse(example.encode()) for example in found]
-    assert [problems for _, problems in parsed if problems] == []
-    return [signal for signal, _ in parsed if signal]
+    """The signals that a text shows, read; each must have a legal form."""
+    found = examples(text)
+    assert [problems for example in found if (problems := signal_problems(example))] == []
+    return [
+        signal for signal, _ in (signals.parse(example.encode()) for example in found) if signal
+    ]
 
 
 def flags_in(text: str) -> set[str]:
@@ -143,8 +161,6 @@ def is_known(span: str) -> bool:
         return True
     if span.startswith("/"):
         return span.split()[0][1:] in COMMANDS
-    if span.startswith("By: "):  # the line that the loop writes for --yes
-        return span in questions.answered(questions.approval(1, "p", "w"), "A", span[4:]).text
     if "main.py" in span or span.startswith("-"):
         return flags_in(span) <= cli_flags() | GIT_FLAGS
     program, _, rest = span.partition(" ")
@@ -153,6 +169,6 @@ def is_known(span: str) -> bool:
 
 def _names() -> set[str]:
     """Everything that is known by its plain name."""
-    said = {*signals.KEYS, *signals.TEXTS, *signals.WAITS, *signals.PHASES}
+    said = {*signals.TEXTS, *signals.NEEDED, *signals.WAITS, *signals.PHASES, "questions", *KEYS}
     read = {f"{name}.md" for name in [*COMMANDS, "workflow"]}
     return {*said, *read, *SESSION_FILES, *iteration_fields(), *HISTORY_FIELDS, *PLACES, ""}

@@ -12,16 +12,16 @@ from typing import Any
 
 import pytest
 
-from samocode import sessions
-from samocode.child.shutdown import Shutdown
+from samocode import sessions, task
 from samocode.decide.context import changed_code
 from samocode.gate import approval
-from samocode.gate.gate import Gate
-from samocode.pages import questions
-from samocode.record.state import APPROVE, CHANGE
-from samocode.session import Session, add_text, open_session
+from samocode.gate.answers import Answers
+from samocode.pages.answers import Added
+from samocode.pages.qa_file import QaFile
+from samocode.pages.questions import Block, page
+from samocode.record.state import APPROVE, CHANGE, Answer
+from samocode.session import Session, open_session
 from samocode.settings.project import Project as Settings
-from samocode.settings.timeouts import Timeouts
 from tests.test_files import spoil
 
 PLAN = """# Plan
@@ -69,8 +69,14 @@ def answer(session: Session, text: str) -> list[str]:
 
 def record(session: Session, number: int, text: str) -> None:
     """The gate takes an answer: what it was taken as is decided there, once."""
-    gate = Gate(session, Shutdown(), Timeouts(), say=print, announce=lambda _: None)
-    gate.take(session.state.asked[number], text, "file")
+    answers = Answers(session, QaFile(session.folder, session.history, print), print)
+    assert answers.take(session.state.asked[number], Added(text), "file")
+
+
+def blocks(session: Session) -> tuple[Block, ...]:
+    """The questions as `_qa.md` prints them now."""
+    shown = page(session.state)
+    return shown.blocks if shown else ()
 
 
 @pytest.fixture
@@ -81,15 +87,24 @@ def approved(session: Session) -> Session:
 
 
 def test_the_question_is_on_record_and_in_the_file(session: Session) -> None:
-    session.qa.change(lambda _: questions.parse("## Q7: An older one\nAnswer: x\n"))
+    """With a number of its own, and a copy of the plan as it was asked about."""
+    older = {"id": 7, "kind": "qa", "title": "An older one", "why": "w"}
+    session.history.append(
+        "iteration", n=2, phase="planning", outcome="waiting", next="planning", asked=[older]
+    )
+    wait(session)
+    record(session, 7, "x")
     approval.ask(session)
     (asked,) = session.state.open
     assert (asked.id, asked.kind, asked.plan) == (8, "approval", "plan.md")
-    block = session.qa.read().find(8)
-    assert block is not None and block.title == "Approve the plan plan.md?" and block.answer is None
-    before = session.qa.read().text()
+    assert (session.folder / "_logs" / asked.copy).read_text() == PLAN
+    older_block, block = blocks(session)
+    assert older_block.answer == "x" and block.answer == ""
+    assert block.heading == "## Q8: Approve the plan plan.md?"
+    assert "\n- A) Approve\n" in block.above and str(session.folder / "plan.md") in block.above
+    lines = session.state.lines
     approval.ask(session)
-    assert session.qa.read().text() == before, "asked once"
+    assert session.state.lines == lines, "asked once"
 
 
 def test_a_yes_keeps_a_copy(approved: Session) -> None:
@@ -159,9 +174,10 @@ def test_what_makes_it_lapse(approved: Session, name: str) -> None:
         "what was built under the approval is not held against it"
     )
     approval.ask(approved)
-    question = approved.qa.read().questions[-1]
-    assert question.answer is None and [q.id for q in approved.qa.read().questions] == [1, 2]
-    assert "no longer what you approved" in question.text
+    first, question = blocks(approved)
+    assert (first.answer, question.answer) == ("yes", "")
+    assert (first.question.id, question.question.id) == (1, 2)
+    assert "no longer what you approved" in question.above
     assert answer_again(approved) == ["Plan plan.md approved; implementation may begin."]
 
 
@@ -208,7 +224,7 @@ def test_a_new_round_needs_a_new_approval(approved: Session) -> None:
     approved.history.append(
         "iteration", n=9, phase="done", outcome="done", next="done", summary="s"
     )
-    add_text(approved.history, "task", "and more")
+    task.add(approved.history, "task", "and more")
     assert approved.state.approved is None and approval.settle(approved) == []
 
 
@@ -238,17 +254,18 @@ def recorded(session: Session) -> dict[str, Any]:
     return {key: value for key, value in line.items() if key != "t"}
 
 
-@pytest.mark.parametrize("text", ["yes", "Approve.", "OK"])
+@pytest.mark.parametrize("text", ["yes", "Approve.", "OK", "a", "**lgtm!**"])
 def test_a_yes_is_recorded_as_one(session: Session, text: str) -> None:
     approval.ask(session)
     record(session, 1, text)
     assert recorded(session) == {
         "event": "answer", "id": 1, "text": text, "by": "file", "took": ["approve"],
     }  # fmt: skip
-    assert session.state.took == {1: APPROVE} and session.state.approves_now
+    assert session.state.answers == {1: Answer(text, APPROVE, "file")}
+    assert session.state.approves_now
 
 
-@pytest.mark.parametrize("text", ["no", "Yes, but drop phase 2", "yes?\nand test it"])
+@pytest.mark.parametrize("text", ["no", "Yes, but drop phase 2", "yes?\nand test it", "yes?"])
 def test_a_change_request_is_recorded_as_one(session: Session, text: str) -> None:
     approval.ask(session)
     record(session, 1, text)
@@ -257,12 +274,16 @@ def test_a_change_request_is_recorded_as_one(session: Session, text: str) -> Non
         "next": "planning",
         "notes": [f"The human did not approve the plan plan.md and wants this change: {text}"],
     }  # fmt: skip
-    assert session.state.took == {1: CHANGE} and not session.state.approves_now
+    assert session.state.answers == {1: Answer(text, CHANGE, "file")}
+    assert not session.state.approves_now
 
 
 @pytest.mark.parametrize("kind", ["qa", "action"])
 def test_an_answer_is_recorded_with_what_the_child_is_told(session: Session, kind: str) -> None:
-    session.history.append("asked", id=1, kind=kind, text="## Q1: Which?\nAnswer:\n")
+    asked = {"id": 1, "kind": kind, "title": "Which?"}
+    session.history.append(
+        "iteration", n=2, phase="planning", outcome="waiting", next="planning", asked=[asked]
+    )
     line = {"event": "answer", "id": 1, "by": "file"}
     record(session, 1, "yes")
     told = ["Q1 is answered in _qa.md."]
@@ -272,7 +293,7 @@ def test_an_answer_is_recorded_with_what_the_child_is_told(session: Session, kin
         "text": "no",
         "notes": ["The human changed the answer to Q1."],
     }
-    assert session.state.phase == "planning" and session.state.took[1] == ()
+    assert session.state.phase == "planning" and session.state.answers[1].took == ()
 
 
 def test_what_is_recorded_of_an_approval_and_its_end(approved: Session) -> None:
@@ -285,6 +306,29 @@ def test_what_is_recorded_of_an_approval_and_its_end(approved: Session) -> None:
     assert status and (line["head"], line["dirty"]) == (status.head, dict(status.dirty))
     assert (line["event"], line["plan"]) == ("lapsed", "plan.md")
     assert line["notes"] == [f"The approval of the plan lapsed: {line['why']}"]
+
+
+def test_the_answer_that_names_options(session: Session) -> None:
+    """Their letters are recorded beside the words; what says more is free text."""
+    asked = {"id": 1, "kind": "qa", "title": "Which?", "options": ["JWT", "Sessions"]}
+    session.history.append(
+        "iteration", n=2, phase="planning", outcome="waiting", next="planning", asked=[asked]
+    )
+    for text, took in (("b", ["B"]), ("A, B", ["A", "B"]), ("B, but later", None)):
+        record(session, 1, text)
+        line = recorded(session)
+        assert (line["text"], line.get("took")) == (text, took)
+
+
+def test_a_plan_that_changed_while_its_question_was_open(session: Session) -> None:
+    """The yes is for the text of that moment; first the loop says how that text differs."""
+    approval.ask(session)
+    (session.folder / "plan.md").write_text(PLAN.replace("write it", "write something else"))
+    said = "\n".join(answer(session, "yes"))
+    state = session.state
+    assert state.approved is not None
+    assert "something else" in (session.folder / "_logs" / state.approved.copy).read_text()
+    assert "write something else" in said and said.endswith("implementation may begin.")
 
 
 @pytest.mark.parametrize("text", ["\n", " \n", "## Notes\n", "- [x] a\n", "- ["])

@@ -52,8 +52,13 @@ def test_flags_win_over_environment_over_env_file_over_defaults(place: Place) ->
 
 
 def test_names_of_samocode_that_are_no_settings_are_let_be(place: Place) -> None:
-    env = {"SAMOCODE_RUN": "/s", "SAMOCODE_TEST_CLAUDE": "/c", "SAMOCODE_NEXT": ""}
-    assert place.load(env=env)
+    assert place.load(env={"SAMOCODE_TEST_CLAUDE": "/c", "SAMOCODE_NEXT": ""})
+
+
+def test_a_child_may_not_start_the_loop(place: Place) -> None:
+    """It could speak as the human: run sessions, add notes."""
+    (problem,) = place.problems(env={"SAMOCODE_RUN": "/s"})
+    assert "own child" in problem
 
 
 def test_every_setting_arrives(place: Place) -> None:

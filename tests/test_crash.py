@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bench.crash import Tally, place, tell
+from tests.harness import ROOT
 from tests.killing import HOWS, Death
 
 KILLS = 12
@@ -22,16 +23,28 @@ WEAK = (
     "samocode/child/processes.py:before_exec",
     "samocode/child/processes.py:spawn",
     "samocode/child/processes.py:end_tree",
-    "samocode/gate/after_child.py:record_questions",
-    "samocode/gate/after_child.py:protect_questions",
+    "samocode/session.py:put_back",
+    "samocode/gate/answers.py:after_child",
     "samocode/session.py:record",
     "samocode/record/files.py:append",
     "samocode/record/files.py:write_bytes",
-    "samocode/pages/questions.py:appended",
+    "samocode/pages/swap.py:_create",
+    "samocode/pages/swap.py:_link",
+    "samocode/pages/swap.py:swap",
+    "samocode/pages/qa_file.py:print",
+    "samocode/task.py:show",
     "samocode/gate/approval.py:ask",
     "samocode/gate/approval.py:_approve",
-    "samocode/gate/gate.py:_record",
+    "samocode/gate/answers.py:_record",
+    "samocode/gate/answers.py:collect",
 )
+
+
+@pytest.mark.parametrize("weak", WEAK)
+def test_the_weak_places_are_there(weak: str) -> None:
+    """A name that is gone would never come, and the kill would fall on another moment."""
+    name, _, function = weak.partition(":")
+    assert f"def {function}(" in (ROOT / name).read_text()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the ways to kill need inotify and /proc")

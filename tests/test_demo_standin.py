@@ -144,13 +144,6 @@ def test_a_note_alone_changes_the_plan_too(loop: Loop) -> None:
     assert "Changed: make it 60" in (loop.session / signal["plan"]).read_text()
 
 
-def test_open_questions_stay_open(loop: Loop) -> None:
-    loop.run("investigation")
-    loop.run("requirements")
-    loop.answer("A", "")
-    assert loop.run("requirements") == {"status": "waiting", "for": "qa_answers"}
-
-
 def test_a_failing_command_is_blocked_with_its_output(loop: Loop) -> None:
     plan = loop.to_plan("A", "A")
     (loop.worktree / "tests/test_broken.py").write_text("raise SystemError('broken here')\n")

@@ -59,7 +59,7 @@ def test_signals_parse() -> None:
     examples = [cells[0].strip("`") for cells in rows("signal")]
     parsed = [signals.parse(example.encode()) for example in examples]
     assert [problems for _, problems in parsed] == [()] * len(examples)
-    assert {signal.status for signal, _ in parsed if signal} == set(signals.TEXTS)
+    assert {signal.status for signal, _ in parsed if signal} == set(signals.NEEDED)
     assert {signal.waits_for for signal, _ in parsed if signal and signal.waits_for} == set(
         signals.WAITS
     )
@@ -78,7 +78,7 @@ def test_commands() -> None:
 
 def test_the_session_folder() -> None:
     drawn = set(re.findall(r"[├└]── (_[\w.]+)", README))
-    shown = {names.TASK, names.OVERVIEW, names.QA, names.ITERATION, names.LOGS}
+    shown = {names.TASK, names.OVERVIEW, names.QA, names.ITERATION, names.LOGS, names.INBOX}
     assert drawn == shown | {names.SIGNAL, names.HISTORY}
 
 
@@ -89,7 +89,7 @@ def test_the_guide_draws_the_house() -> None:
         if path.name == "__init__.py" or "demo" in path.parts:
             continue
         assert re.search(rf"\b{path.stem}\b", house), path
-    for name in re.findall(r"`((?:samocode|tests|trials|bench)/[\w/.]+)`", CONTRIBUTING):
+    for name in re.findall(r"`((?:samocode|tests|bench)/[\w/.]+)`", CONTRIBUTING):
         assert (ROOT / name).exists(), name
 
 

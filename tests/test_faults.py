@@ -107,7 +107,7 @@ def test_a_full_disk_and_a_new_session(project: Project, disk: Path) -> None:
 
 def test_a_question_is_answered_on_a_full_disk(project: Project, disk: Path) -> None:
     """An answer that cannot be put on record stays in the file and counts later."""
-    project.script("ask(1); signal('waiting', **{'for': 'qa_answers'})", default=DONE)
+    project.script("ask(); signal('waiting', **{'for': 'qa_answers'})", default=DONE)
     assert project.run("--on-wait", "exit", task="the words").returncode == 4
     project.answer(1, "my answer")
     filler = fill(disk)

@@ -3,6 +3,7 @@ clear error or none, and nothing lost."""
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import signal
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from samocode.pages import swap
 from samocode.pages.settled import Settled
 from tests.conftest import git
 from tests.faults import CONTINUE, DONE, begun, kept, told
@@ -41,8 +43,8 @@ def test_a_file_from_another_time_settles_all_the_same(tmp_path: Path, days: int
     os.utime(path, (then, then))
     settled = Settled(path, 0.2)
     began = time.monotonic()
-    settled.wait(5)
-    assert settled.settled() and time.monotonic() - began < 1
+    wait_for(settled.settled, 5)
+    assert time.monotonic() - began < 1
 
 
 def test_a_session_from_the_future(project: Project) -> None:
@@ -175,22 +177,24 @@ def test_a_stale_lock_never_blocks(project: Project) -> None:
     kept(project, before)
 
 
-def test_a_second_start_says_who_holds_it(project: Project) -> None:
-    """With pid, host and since when; and it changes nothing, not even by its new words."""
+@pytest.mark.parametrize("words", [(), ("--dive", "other words")])
+def test_a_second_start_says_who_holds_it(project: Project, words: tuple[str, ...]) -> None:
+    """With pid, host and since when; and it changes nothing. A dive is no note for it."""
     project.script("time.sleep(60)")
     loop = project.start(task="t")
     wait_for(lambda: list(project.steps.glob("argv-1.json")))
     record = (project.session / "_history.jsonl").read_bytes()
-    second = project.run(task="other words")
+    second = project.run(*words)
     today = time.strftime("since %Y-%m-")
-    told(second, f"pid {loop.pid}", socket.gethostname(), today)
+    told(second, *([] if words else [f"pid {loop.pid}", socket.gethostname(), today]))
     assert second.returncode == 2
     assert (project.session / "_history.jsonl").read_bytes() == record
     end(loop, signal.SIGTERM)
 
 
 def test_starts_at_the_same_instant(project: Project) -> None:
-    """Of a new session, several times: exactly one runs, the others exit 2."""
+    """Of a new session, several times: exactly one runs. The others say so, or send their words to
+    it: these are the words that it has, and nobody's new round."""
     go = project.steps / "go"
     project.script(f"while not Path({str(go)!r}).exists(): time.sleep(0.05)\n{DONE}")
     for number in range(3):
@@ -202,9 +206,13 @@ def test_starts_at_the_same_instant(project: Project) -> None:
             time.sleep(0.05)
         go.touch()
         printed = [loop.communicate(timeout=60)[0] for loop in loops]
-        assert sorted(loop.returncode for loop in loops) == [0, 2, 2], printed
+        assert 0 in {loop.returncode for loop in loops}, printed
+        assert all(loop.returncode in (0, 2) for loop in loops), printed
+        assert sum("runs: the note" in text or "is running" in text for text in printed) == 2
         assert not any("Traceback" in text for text in printed), printed
+        assert mine.run().returncode == 0
         assert mine.outcomes() == ["done"]
+        assert [line["text"] for line in mine.history("task")] == ["t"]
     assert len(list((project.folder / "sessions").iterdir())) == 3
 
 
@@ -226,17 +234,85 @@ def test_twenty_sessions_side_by_side(project: Project) -> None:
 # Killed where it hurts: more in test_crash.py.
 
 
+def run_until(project: Project, place: str, *args: str) -> subprocess.CompletedProcess[str]:
+    """Run the loop until it is killed at this place of its code, if it comes there."""
+    command = project.command(*args)
+    command[1] = str(DYING)
+    return subprocess.run(
+        command, env=project.environ() | {"DIE_BEFORE": place}, cwd=project.folder,
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only there a child ends with its loop")
 def test_killed_between_fork_and_exec(project: Project) -> None:
     """The child that was being started ends too, though it still had the loop's handlers."""
     project.script("time.sleep(60)")
-    project.extra = {"DIE_BEFORE": "samocode/child/processes.py:before_exec:1"}
-    command = project.command("--task", "t")
-    command[1] = str(DYING)
-    killed = subprocess.run(
-        command, env=project.environ(), cwd=project.folder, capture_output=True,
-        timeout=60, check=False,
-    )  # fmt: skip
+    killed = run_until(project, "samocode/child/processes.py:before_exec:1", "--task", "t")
     assert killed.returncode == -signal.SIGKILL
     wait_for(lambda: not list(marked(project.folder)), 5)
     assert not list(project.steps.glob("argv-1.json"))
+
+
+def swap_lines() -> dict[str, int]:
+    """The lines of `swap` that do something."""
+    text, first = inspect.getsourcelines(swap.swap)
+    body = next(n for n, line in enumerate(text) if "aside, temporary =" in line)
+    return {line.strip(): first + n for n, line in enumerate(text) if n > body and "(" in line}
+
+
+@pytest.mark.parametrize("page", ["_task.md", "_qa.md"])
+@pytest.mark.parametrize("line", swap_lines())
+def test_killed_while_a_page_is_swapped(project: Project, line: str, page: str) -> None:
+    """What the human wrote on both pages is on record once, and both are as printed again."""
+    project.script("ask(); signal('waiting', **{'for': 'qa_answers'})", default=DONE)
+    assert project.run("--on-wait", "exit", task="the words").returncode == 4
+    with (project.session / "_task.md").open("a") as file:
+        file.write("\nand a note\n")
+    project.answer(1, "mine")
+    hit = 1 if page == "_task.md" else 2
+    ended = run_until(project, f"samocode/pages/swap.py:{swap_lines()[line]}:{hit}")
+    kept(project, [])
+    assert ended.returncode in (0, -signal.SIGKILL), told(ended)
+    assert [given["text"] for given in project.history("answer")] == ["mine"]
+    assert [given["text"] for given in project.history("task")] == ["the words", "and a note"]
+    assert (project.session / "_task.md").read_text().count("and a note") == 1
+    assert (project.session / "_qa.md").read_text().endswith("\nAnswer: mine\n")
+    assert not [path.name for path in project.session.iterdir() if "swap" in path.name]
+
+
+def test_what_is_written_after_a_kill_waits_for_a_human(project: Project) -> None:
+    """A killed loop's child may have written it, so nobody knows whose words these are: the answer
+    on record stays until a human takes the new one."""
+    sleeps = "write('there'); time.sleep(60)"
+    project.script("ask(); signal('waiting', **{'for': 'qa_answers'})", sleeps, default=DONE)
+    assert project.run("--on-wait", "exit", task="t").returncode == 4
+    project.answer(1, "mine")
+    loop = project.start()
+    wait_for(lambda: (project.session / "there").exists())
+    end(loop)
+    path = project.session / "_qa.md"
+    path.write_text(path.read_text().replace("Answer: mine", "Answer: other"))
+    assert project.run("--on-wait", "exit", "--yes").returncode == 4
+    assert "> mine\n\nNot taken yet:\n\n> other\n\nAnswer:\n" in path.read_text()
+    assert [line["text"] for line in project.history("answer")] == ["mine"]
+    project.answer(1, "same")
+    assert project.run().returncode == 0
+    assert [line["text"] for line in project.history("answer")] == ["mine", "other"]
+    assert project.outcomes() == ["waiting", "interrupted", "done"]
+
+
+@pytest.mark.parametrize("text", ["other", "before", "same"])
+def test_killed_between_an_answer_and_its_page(project: Project, text: str) -> None:
+    """It is on record once: the page of before the kill says nothing new."""
+    forge = "forge(1, 'forged'); signal('continue')"
+    project.script("ask(); signal('waiting', **{'for': 'qa_answers'})", forge, default=DONE)
+    assert project.run("--on-wait", "exit", task="t").returncode == 4
+    project.answer(1, "mine")
+    assert project.run("--on-wait", "exit").returncode == 4
+    project.answer(1, text)
+    killed = run_until(project, "samocode/gate/answers.py:_record:1", "--on-wait", "exit")
+    assert killed.returncode == -signal.SIGKILL
+    assert project.run("--on-wait", "exit").returncode == 0
+    given = {"other": "other", "before": "mine", "same": "forged"}[text]
+    assert [line["text"] for line in project.history("answer")] == ["mine", given]

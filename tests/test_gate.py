@@ -18,11 +18,11 @@ from tests.harness import ROOT, Project, end, wait_for
 from tests.killing import marked
 
 ASK_TWO = """
-ask(1, "Which?")
-ask(2, "Where?", suggested="here, it is near")
+ask("Which?")
+ask("Where?", suggested="here, it is near")
 signal("waiting", **{"for": "qa_answers"})
 """
-ASK = "ask(1, 'Which?'); signal('waiting', **{'for': 'qa_answers'})"
+ASK = "ask('Which?'); signal('waiting', **{'for': 'qa_answers'})"
 DONE = "signal('done', summary='s')"
 
 
@@ -242,9 +242,9 @@ def test_an_editor_that_empties_the_file_first(project: Project) -> None:
     whole = path.read_text()
     path.write_text("")
     time.sleep(0.3)
-    path.write_text(whole.replace("Answer: ", "Answer: B") + "\nA remark of mine.\n")
+    path.write_text(whole.replace("Answer:\n", "Answer: B\n") + "\nA remark of mine.\n")
     loop.communicate(timeout=30)
-    assert answers(project) == [("B\n\n\nA remark of mine.", "file")]
+    assert answers(project) == [("B\n\nA remark of mine.", "file")]
 
 
 def test_the_gate_opens_within_two_seconds(project: Project) -> None:

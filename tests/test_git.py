@@ -506,13 +506,13 @@ def look(repo: Path, session: Session) -> None:
     """Every question the loop asks git in a run; that one has no answer is a UserError."""
     found, checkout = at(repo), session.checkout
     assert checkout is not None
-    tree, state, document = checkout.worktree, session.state, session.qa.read()
+    tree, state = checkout.worktree, session.state
     found.check()
     found.base(None)
     found.ignores(tree.path)
     for call in (
         session.ensure_worktree, session.status, checkout.other_branch, checkout.untracked,
-        lambda: signal_context(session.folder, state, document, session.status(), ""),
+        lambda: signal_context(session.folder, state, session.status(), ""),
         lambda: changed_code(state, session.status()),
         lambda: found.head(tree.path), lambda: found.story(tree),
     ):  # fmt: skip

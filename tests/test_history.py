@@ -12,8 +12,17 @@ import pytest
 
 from samocode.decide.facts import Decision
 from samocode.record.exits import UserError
-from samocode.record.history import VERSION, History, fold
-from samocode.record.state import Approval, Begun, SessionState, Worktree, WorktreeStatus
+from samocode.record.fold import fold
+from samocode.record.history import VERSION, History
+from samocode.record.state import (
+    Answer,
+    Approval,
+    Begun,
+    Question,
+    SessionState,
+    Worktree,
+    WorktreeStatus,
+)
 from tests.faults import on_a_full_disk
 
 WHEN = "2026-01-08T10:00:00+00:00"
@@ -54,8 +63,11 @@ REFUSED = "The human did not approve the plan p.md and wants this change: "
 TASK = line("task", kind="task", text="t")
 ROUND = line("task", kind="task", text="more", round=2, notes=["The human opened a new round."])
 BEGIN = line("begin", n=1, phase="planning", log="001.jsonl")
-ASKED = line("asked", id=1, kind="qa", text="## Q1: Which?\nAnswer:\n")
-PLAN = line("asked", id=2, kind="approval", text="## Q2: Approve?\nAnswer:\n", plan="p.md")
+WHICH = {"id": 1, "kind": "qa", "title": "Which?", "why": "w"}
+PLUG = {"id": 2, "kind": "action", "title": "Plug it in", "why": "w"}
+ASKED = iteration(outcome="waiting", asked=[WHICH])
+PLAN = line("asked", id=2, kind="approval", title="Approve?", plan="p.md", copy="002.md")
+FOUND = line("found", id=1, text="whose?")
 YES = answer(2, "yes", "approve")
 APPROVED = line(
     "approved", id=2, plan="p.md", digest="d", copy="c", next="implementation",
@@ -99,12 +111,29 @@ DONE = iteration(outcome="done", summary="It works.")
         ([DONE, ROUND],
          {"done": None, "round": 2, "phase": "investigation", "entered": {}, "approved": None,
              "notes": ["The human opened a new round."]}),
-        ([ASKED, answer(1, "A", None, "Q1 is answered in _qa.md.")], {"answers": {1: "A"},
-            "took": {1: ()}, "notes": ["Q1 is answered in _qa.md."]}),
+        ([ASKED, answer(1, "A", None, "Q1 is answered in _qa.md.")], {"answers":
+            {1: Answer("A", (), "file")}, "notes": ["Q1 is answered in _qa.md."]}),
         ([ASKED, answer(1, "A", None, "x"), iteration(heard=True), answer(1, "B", None, "changed")],
-         {"answers": {1: "B"}, "notes": ["changed"]}),
-        ([ASKED, answer(1, "A"), line("reopened", id=1)], {"answers": {}, "took": {},
-            "reopened": {1}}),
+         {"answers": {1: Answer("B", (), "file")}, "notes": ["changed"]}),
+        ([ASKED, answer(1, "A"), line("struck", id=1)],
+            {"answers": {}, "before": {1: "A"}, "human": {1}}),
+        ([ASKED, answer(1, "A"), line("struck", id=1), answer(1, "B")],
+            {"answers": {1: Answer("B", (), "file")}, "before": {}}),
+        ([ASKED, answer(1, "A") | {"by": "yes"}], {"human": set[int]()}),
+        ([ASKED, answer(1, "A") | {"by": "yes"}, line("struck", id=1)], {"human": {1}}),
+        ([ASKED, FOUND], {"answers": {}, "found": {1: "whose?"}, "human": set[int]()}),
+        ([ASKED, answer(1, "A"), FOUND],
+            {"answers": {1: Answer("A", (), "file")}, "found": {1: "whose?"}, "notes": []}),
+        ([ASKED, FOUND, line("found", id=1, text="and whose?")], {"found": {1: "and whose?"}}),
+        ([ASKED, answer(1, "A"), FOUND, answer(1, "whose?")],
+            {"answers": {1: Answer("whose?", (), "file")}, "found": {}}),
+        ([iteration(outcome="waiting", asked=[WHICH, PLUG])],
+            {"asked": {1: Question(1, "qa", "Which?", "w"),
+                2: Question(2, "action", "Plug it in", "w")}}),
+        ([iteration(outcome="waiting", asked=[WHICH | {"options": ["JWT", "Sessions"],
+            "suggested": "A", "because": "it fits"}])],
+            {"asked": {1: Question(1, "qa", "Which?", "w", ("JWT", "Sessions"), "A", "it fits")}}),
+        ([PLAN], {"asked": {2: Question(2, "approval", "Approve?", plan="p.md", copy="002.md")}}),
         ([WAITED], {"plan_to_ask": "p.md", "phase": "planning"}),
         ([WAITED, PLAN], {"plan_to_ask": None, "approval_id": 2}),
         ([PLAN, answer(2, "yes, but smaller", "change", REFUSED + "yes, but smaller")],
@@ -114,7 +143,7 @@ DONE = iteration(outcome="done", summary="It works.")
              "entered": {"implementation": 1}, "notes": ["The human approved the plan p.md."]}),
         ([PLAN, YES, APPROVED, answer(2, "no, stop", "change", head="h")],
             {"approved": None, "phase": "planning", "baseline": WorktreeStatus("h")}),
-        ([PLAN, line("asked", id=3, kind="approval", text="x", plan="q.md"), answer(2, "no")],
+        ([PLAN, line("asked", id=3, kind="approval", title="x", plan="q.md"), answer(2, "no")],
          {"phase": "investigation", "approval_id": 3}),
         ([APPROVED, LAPSED | {"plan": "p.md", "head": "h"}],
          {"approved": None, "plan_to_ask": "p.md", "ask_why": "w", "baseline": WorktreeStatus("h"),
@@ -171,7 +200,8 @@ def test_an_answer_stays_what_it_was_taken_as(text: str) -> None:
     """Whatever its words: a later version that reads them otherwise approves nothing by that, and
     takes no approval back."""
     state = after(WAITED, PLAN, answer(2, text, "change"))
-    assert not state.approves_now and state.took == {2: ("change",)} and state.open == ()
+    assert not state.approves_now and state.open == ()
+    assert state.answers == {2: Answer(text, ("change",), "file")}
     assert after(WAITED, PLAN, answer(2, text, "approve")).approves_now
     assert not after(WAITED, PLAN, answer(2, text)).approves_now, "nobody decided what it means"
     state = after(WAITED, PLAN, YES, APPROVED, answer(2, text, "change"))
@@ -179,17 +209,28 @@ def test_an_answer_stays_what_it_was_taken_as(text: str) -> None:
     assert after(WAITED, PLAN, YES, APPROVED, answer(2, text)).approved is not None
 
 
-def test_where_an_answer_is_for_sure() -> None:
-    """In the file, unless it was typed and no iteration went by: a kill may have come between."""
-    state = after(ASKED, PLAN, answer(1, "A"))
-    assert state.in_file(1) and not state.in_file(2)
-    after(answer(2, "no") | {"by": "terminal"}, answer(1, "B") | {"by": "yes"}, state=state)
-    assert not state.in_file(1) and not state.in_file(2)
-    after(answer(1, "C"), state=state)
-    assert state.in_file(1) and not state.in_file(2)
-    after(iteration(), state=state)
-    assert state.in_file(2)
-    assert not after(line("reopened", id=2), state=state).in_file(2)
+def test_a_question_is_open_until_a_human_has_the_last_word() -> None:
+    """Struck out, or with a text after it that nobody knows the writer of: open. What is on record
+    stays on record until a new answer is."""
+    state = after(ASKED, answer(1, "A"))
+    assert not state.open
+    after(FOUND, state=state)
+    assert [q.id for q in state.open] == [1] and state.answers[1].text == "A"
+    after(answer(1, "whose?"), state=state)
+    assert not state.open
+    after(line("struck", id=1), state=state)
+    assert [q.id for q in state.open] == [1] and state.before == {1: "whose?"}
+    after(answer(1, "B") | {"by": "terminal"}, state=state)
+    assert not state.open and state.human == {1}
+
+
+def test_a_found_yes_approves_nothing() -> None:
+    """Before the plan is approved, and after."""
+    found = line("found", id=2, text="yes")
+    state = after(WAITED, PLAN, found)
+    assert not state.approves_now and [q.id for q in state.open] == [2]
+    state = after(WAITED, PLAN, YES, APPROVED, line("found", id=2, text="no"))
+    assert state.approved == Approval("p.md", "d", "c") and [q.id for q in state.open] == [2]
 
 
 @pytest.mark.parametrize(
@@ -201,7 +242,13 @@ def test_where_an_answer_is_for_sure() -> None:
         iteration(seconds="x"),
         iteration(notes=7),
         line("begin", n=2, phase="p"),
-        line("asked", id="x", kind="qa", text="t"),
+        iteration(outcome="waiting", asked=7),
+        iteration(outcome="waiting", asked=["x"]),
+        iteration(outcome="waiting", asked=[PLUG | {"id": "x"}]),
+        iteration(outcome="waiting", asked=[PLUG | {"id": 8}, {"id": 9, "kind": "qa"}]),
+        iteration(outcome="waiting", asked=[PLUG | {"id": 8, "options": 7}]),
+        line("asked", id="x", kind="approval", title="t"),
+        line("asked", id=8, kind="approval"),
         line("answer", id=9, text="x"),
         line("answer", id=1),
         line("answer", id=1, text="x", took=7),
@@ -211,7 +258,11 @@ def test_where_an_answer_is_for_sure() -> None:
         line("approved", plan="p"),
         line("lapsed"),
         line("start", head="h", dirty=7),
-        line("reopened"),
+        line("found", id=9, text="x"),
+        line("found", id=1),
+        line("found"),
+        line("struck", id=9),
+        line("struck"),
         line("stop"),
         line("task", kind="task"),
         line("session", branch="b"),
@@ -307,13 +358,27 @@ def test_a_begun_iteration_is_pending_until_its_line(history: History) -> None:
 
 def test_what_an_answer_was_taken_as_survives_a_reload(history: History) -> None:
     """A refusal in words that would approve, and an approval in words that would not."""
-    history.append("asked", id=1, kind="approval", text="## Q1: Approve?\nAnswer:\n", plan="p.md")
+    history.append("asked", id=1, kind="approval", title="Approve?", plan="p.md")
     history.append("answer", id=1, text="yes", by="file", took=("change",), next="planning")
     state = History(history.path).load().state
-    assert (state.took, state.phase, state.approves_now) == ({1: ("change",)}, "planning", False)
+    assert state.answers == {1: Answer("yes", ("change",), "file")}
+    assert (state.phase, state.approves_now) == ("planning", False)
     history.append("answer", id=1, text="go ahead, then", by="file", took=("approve",))
     again = History(history.path).load().state
     assert again.approves_now and history.state.approves_now
+
+
+def test_the_state_of_any_earlier_line(history: History) -> None:
+    """What a page of that number shows: a function of those lines alone, whatever came after."""
+    lines = [PLAN, answer(2, "yes", "approve"), line("found", id=2, text="x"), line("struck", id=2)]
+    earlier = [vars(history.at(history.state.lines))]
+    for one in lines:
+        rest = {key: value for key, value in one.items() if key not in ("t", "event")}
+        history.append(str(one["event"]), **rest)
+        earlier.append(vars(history.at(history.state.lines)))
+        assert earlier[-1] == vars(history.state) == vars(History(history.path).load().state)
+    assert [vars(history.at(3 + n)) for n in range(5)] == earlier
+    assert [history.at(n).lines for n in range(8)] == list(range(8))
 
 
 @pytest.mark.parametrize("cut", [2, 20])
@@ -362,6 +427,30 @@ def test_what_is_no_file_is_no_empty_history(tmp_path: Path) -> None:
     path.symlink_to("elsewhere")
     with pytest.raises(UserError, match="put the history back"):
         History(path).load()
+
+
+@pytest.mark.parametrize("how", ["emptied", "more", "gone", "link", "folder"])
+def test_the_record_comes_back_from_our_own_copy(history: History, how: str) -> None:
+    """Whatever a child did to the file, line by line as we wrote it, and the other one is kept."""
+    mine = History(history.path).load()
+    assert not mine.restore(), "as we left it"
+    mine.append("start")
+    data, path = mine.path.read_bytes(), mine.path
+    if how == "more":
+        path.write_bytes(data + b'{"event": "approved"}\n')
+    elif how == "emptied":
+        path.write_bytes(b"")
+    else:
+        path.unlink()
+    if how == "link":
+        path.symlink_to("/dev/null")
+    if how == "folder":
+        path.mkdir()
+    assert mine.restore() and not mine.restore()
+    assert path.read_bytes() == data and not path.is_symlink()
+    assert len(list(path.parent.glob("_history.jsonl.kept-*"))) == (how != "gone")
+    mine.append("stop", exit=1)
+    assert vars(History(path).load().state) == vars(mine.state)
 
 
 FULL = """

@@ -56,6 +56,12 @@ ACTS = {
     "questions become a link": "QA_FILE.unlink(); QA_FILE.symlink_to('/etc/passwd')",
     "questions lose their line end": "QA_FILE.write_text('# Questions')",
     "questions are no text": "QA_FILE.write_bytes(bytes(range(256)) * 9)",
+    "questions lose their print": "QA_FILE.write_text(QA.partition('-->')[2])",
+    "questions name another print": "QA_FILE.write_text(QA.replace('page (', 'page (9'))",
+    "rewrites the task": "(SESSION / '_task.md').write_text('something easier')",
+    "task becomes a link": """
+(SESSION / "_task.md").unlink()
+(SESSION / "_task.md").symlink_to("/etc/passwd")""",
     "notebook becomes a folder": "NOTES.unlink(); NOTES.mkdir()",
     "notebook becomes a link": "NOTES.rename(SESSION / 'o.md'); NOTES.symlink_to('o.md')",
     "forges the lock": "LOCK.write_text('{\"pid\": 1}')",
@@ -63,8 +69,9 @@ ACTS = {
     "forges the iteration": "NOW.write_text('{\"iteration\": 99}')",
     "iteration becomes a folder": "NOW.unlink(); NOW.mkdir()",
     "takes the loop's temporary names": """
-for name in ("_qa.md", "_iteration.json", "_overview.md"):
-    (SESSION / (name + ".loop.tmp")).mkdir()""",
+for name in ("_qa.md", "_iteration.json", "_overview.md", "_task.md"):
+    (SESSION / (name + ".loop.tmp")).mkdir()
+    (SESSION / (name + ".swap")).mkdir()""",
     "prints one line of 50 MB": "print('x' * 50_000_000)",
     "prints rubbish": """
 sys.stdout.buffer.write(bytes(range(256)) * 99 + b"\\n")
@@ -87,7 +94,7 @@ for _ in range(300):
 def test_what_a_child_may_spoil_without_stopping_the_session(project: Project) -> None:
     """One act after the other in one session; the recorded answer stands after every one."""
     project.script(
-        "ask(1); signal('waiting', **{'for': 'qa_answers'})",
+        "ask(); signal('waiting', **{'for': 'qa_answers'})",
         *[NAMES + act + WORK for act in ACTS.values()],
         NAMES + r"signal('done', summary='\x1b[2Jdone \x07')",
     )
@@ -103,11 +110,85 @@ def test_what_a_child_may_spoil_without_stopping_the_session(project: Project) -
     ]
     assert odd == [] and ended.returncode == 0, text[-3000:]
     whole(project)
-    assert project.history("answer")[0]["text"] == "mine,\nall  of it"
+    assert project.history("answer")[0]["text"] == MINE, "verbatim"
     aside = {path.name for path in project.session.glob("*.kept-*")}
-    assert {"_qa.md.kept-1", "_overview.md.kept-1"} <= aside, "nothing is thrown away"
+    changed = {"_qa.md.kept-1", "_overview.md.kept-1", "_task.md.kept-1", "_task.md.kept-2"}
+    assert changed <= aside, "nothing is thrown away"
     again = project.run()
     assert again.returncode == 0 and "is done" in calm(again)
+
+
+ASK = "signal('waiting', **{'for': 'qa_answers'})"
+PAGE = "PAGE = SESSION / '_qa.md'; MORE = ''; "
+FORGERIES = {
+    "after the label": "forge(1, 'forged')",
+    "by a mark": "PAGE.write_text(PAGE.read_text().replace('- B)', '- [x] B)'))",
+    "above the label": """
+PAGE.write_text(PAGE.read_text().replace('Answer:', 'forged\\n\\nAnswer:'))""",
+    "as a comment and more": "forge(1, 'mine <!-- or --> forged')",
+    "on an older print": """
+PAGE.write_text(PAGE.read_text().replace('mine', 'forged').replace('page (', 'page (5) ('))""",
+    "on a page of its own": """
+PAGE.unlink()
+PAGE.write_text('## Q1: Which?\\n\\nAnswer: forged\\n')""",
+    "in a swap that a kill cut off": """
+PAGE.with_name('_qa.md.swap').write_text(PAGE.read_text().replace('mine', 'forged'))
+PAGE.unlink()""",
+    "while it asks": "forge(1, 'forged'); ask('More?')",
+    "what it asks": """
+PAGE.open('a').write('\\n## Q2: More?\\n\\nAnswer: forged\\n')
+ask('More?')""",
+}
+
+
+@pytest.mark.parametrize("name", FORGERIES)
+def test_a_forged_answer_is_none(project: Project, name: str) -> None:
+    """It shows as not taken yet, the question is open, and what the human said stays on record."""
+    act = f"{PAGE}{FORGERIES[name]}\n{ASK} if ASKED else signal('continue')"
+    project.script(f"ask(); {ASK}", act, default=DONE)
+    assert project.run("--on-wait", "exit", task="the human's task").returncode == 4
+    project.answer(1, "mine")
+    ended = project.run("--on-wait", "exit")
+    assert ended.returncode == 4, calm(ended)
+    assert [line["text"] for line in project.history("answer")] == ["mine"]
+    assert len(project.outcomes()) == 2, "no child more"
+    path = project.session / "_qa.md"
+    first, label, rest = path.read_text().partition("\nAnswer:\n")
+    assert "\n> mine\n\nNot taken yet:\n\n> " in first
+    rest = rest.replace(label, "\nAnswer: mine, too\n")
+    path.write_text(f"{first}\nAnswer: before\n{rest}")
+    assert project.run("--on-wait", "exit").returncode == 0
+    given = [line["text"] for line in project.history("answer")]
+    assert given == ["mine", "mine", *["mine, too"] * ("asks" in name)]
+
+
+def test_what_a_child_leaves_running_forges_nothing(project: Project) -> None:
+    """It is ended before anything is read, and a late write would come into the human's time."""
+    late = "sleep 1; sed -i s/mine/forged/ ' + str(SESSION / '_qa.md')"
+    leave = f"subprocess.Popen(['setsid', 'sh', '-c', '{late}]){WORK}"
+    project.script(f"ask(); {ASK}", leave, "time.sleep(1.5)" + WORK, default=DONE)
+    assert project.run("--on-wait", "exit", task="the human's task").returncode == 4
+    project.answer(1, "mine")
+    assert project.run("--on-wait", "exit").returncode == 0
+    assert [line["text"] for line in project.history("answer")] == ["mine"]
+    assert project.history("found") == []
+
+
+@pytest.mark.parametrize("first", ["", "<!-- Samocode printed this page (3). -->"])
+@pytest.mark.parametrize("plan", [False, True])
+def test_a_page_that_was_there_before_anything_was_asked(
+    project: Project, first: str, plan: bool
+) -> None:
+    """Whatever it says, no human said it."""
+    title = "Approve the plan plan.md?" if plan else "Which?"
+    page = f"{first}\n\n## Q1: {title}\n\nAnswer: yes\n"
+    write = f"(SESSION / '_qa.md').write_text({page!r})"
+    end = "plan()" if plan else f"ask(); {ASK}"
+    project.script(f"{write}; signal('continue', phase='planning')", f"{write}; {end}")
+    ended = project.run("--on-wait", "exit", task="the human's task")
+    assert ended.returncode == 4, calm(ended)
+    assert project.history("answer") == project.history("approved") == []
+    assert (project.session / "_qa.md").read_text().endswith("\nAnswer:\n")
 
 
 STOPS = {
@@ -119,7 +200,6 @@ line = json.dumps({"event": "approved", "plan": "p", "digest": "d", "copy": "c"}
 (SESSION / "_history.jsonl").open("a").write(line + "\\n")""",
         3, "_history.jsonl",
     ),
-    "rewrites the task": ("(SESSION / '_task.md').write_text('something easier')", 3, "_task.md"),
     "removes its working directory": ("import shutil; shutil.rmtree(os.getcwd())", None, ""),
     "unlinks its worktree": ("os.unlink('.git')", 3, "git"),
     "changes code under an odd name": ("Path('a.py').rename('b\\x1b[2J.py'); git('add', '.')", 3,

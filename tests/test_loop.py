@@ -34,7 +34,7 @@ def test_a_whole_session_with_both_gates(project: Project) -> None:
     merge."""
     project.script(
         "write('dive.md'); signal('continue', phase='requirements')",
-        "ask(1); ask(2, 'Where?'); signal('waiting', **{'for': 'qa_answers'})",
+        "ask(); ask('Where?'); signal('waiting', **{'for': 'qa_answers'})",
         "write('req.md', (SESSION / '_qa.md').read_text()); signal('continue', phase='planning')",
         "plan()",
         "commit('a.py', 'print(1)'); signal('continue', phase='testing')",
@@ -132,7 +132,7 @@ def test_a_plan_refused_then_revised_then_approved(project: Project) -> None:
 
 def test_on_wait_exit_and_going_on(project: Project) -> None:
     """--on-wait exit ends with 4 and the command to go on; the answer given meanwhile counts."""
-    project.script("ask(1); signal('waiting', **{'for': 'qa_answers'})", DONE)
+    project.script("ask(); signal('waiting', **{'for': 'qa_answers'})", DONE)
     waiting = project.run("--on-wait", "exit", task="t")
     assert waiting.returncode == 4, waiting.stdout + waiting.stderr
     assert (
@@ -146,57 +146,79 @@ def test_on_wait_exit_and_going_on(project: Project) -> None:
 
 
 def test_yes_takes_suggestions_and_approves_but_never_acts_for_the_human(project: Project) -> None:
+    """A suggested letter is recorded as its option's printed line."""
     project.script(
-        "ask(1, suggested='B, it is better');"
+        "ask(suggested='B'); ask('Where?', suggested='in the cloud');"
         "signal('waiting', **{'for': 'qa_answers'}, phase='planning')",
         "plan()",
-        "ask(5, 'Plug it in', suggested='do it'); signal('waiting', **{'for': 'human_action'})",
+        "ask('Plug it in', suggested='do it'); signal('waiting', **{'for': 'human_action'})",
     )
     ended = project.run("--yes", "--on-wait", "exit", task="t")
     assert ended.returncode == 4, ended.stdout
-    assert [(a["text"], a["by"]) for a in project.history("answer")] == [
-        ("B, it is better", "yes"),
-        ("approve", "yes"),
+    assert [(a["text"], a["by"], a.get("took")) for a in project.history("answer")] == [
+        ("B) Two", "yes", ["B"]),
+        ("in the cloud", "yes", None),
+        ("approve", "yes", ["approve"]),
     ]
     text = (project.session / "_qa.md").read_text()
-    assert text.count("By: --yes\nAnswer:") == 2
+    assert text.count("Answer: B) Two\n") == 1 and text.rstrip().endswith("Answer:")
     assert project.history("stop")[-1]["exit"] == 4
 
 
-def test_a_child_cannot_answer_for_the_human(project: Project) -> None:
-    """Text after `Answer:` that came while a child ran is kept as unconfirmed; `same` confirms
-    it."""
+def test_yes_never_answers_what_a_human_once_answered(project: Project) -> None:
+    """Neither a struck-out answer, nor a text that was found after a child ran."""
     project.script(
-        "ask(1, answer='A, says the child'); signal('waiting', **{'for': 'qa_answers'})",
-        "write('seen.md', (SESSION / '_qa.md').read_text()); signal('done', summary='s')",
-    )
-    assert project.run("--on-wait", "exit", task="t").returncode == 4
-    assert "Unconfirmed: A, says the child\nAnswer:" in (project.session / "_qa.md").read_text()
-    project.answer(1, "same")
-    assert project.run("--on-wait", "exit").returncode == 0
-    assert project.history("answer")[0]["text"] == "A, says the child"
-
-
-def test_recorded_answers_and_questions_come_back(project: Project) -> None:
-    project.script(
-        "ask(1); ask(2, 'Second?'); signal('waiting', **{'for': 'qa_answers'})",
-        "qa = SESSION / '_qa.md'; qa.write_text(qa.read_text().replace('mine', 'forged'));"
-        "write('x'); signal('continue')",
-        "(SESSION / '_qa.md').unlink(); signal('done', summary='s')",
+        "ask(); ask('Second?'); signal('waiting', **{'for': 'qa_answers'})",
+        "forge(2, 'forged'); signal('blocked', reason='hm')",
+        DONE,
     )
     project.run("--on-wait", "exit", task="t")
     project.answer(1, "mine")
-    project.answer(2, "other")
-    ended = project.run()
-    assert ended.returncode == 0, ended.stdout
-    text = (project.session / "_qa.md").read_text()
-    assert "Answer: mine" in text and "Answer: other" in text and "Q2: Second?" in text
-    assert {a["id"]: a["text"] for a in project.history("answer")} == {1: "mine", 2: "other"}
+    project.answer(2, "mine too")
+    assert project.run().returncode == 3
+    path = project.session / "_qa.md"
+    path.write_text(path.read_text().replace("Answer: mine\n", "Answer:\n"))
+    assert project.run("--yes", "--on-wait", "exit").returncode == 4
+    page = path.read_text()
+    assert "Answered before:\n\n> mine\n" in page
+    assert "Answered before:\n\n> mine too\n\nNot taken yet:\n\n> forged\n\nAnswer:\n" in page
+    project.answer(1, "before")
+    project.answer(2, "same")
+    assert project.run("--yes").returncode == 0
+    assert [(a["text"], a["by"]) for a in project.history("answer")[2:]] == [
+        ("mine", "file"),
+        ("forged", "file"),
+    ]
+
+
+def test_a_child_cannot_answer_for_the_human(project: Project) -> None:
+    """Text after `Answer:` that came while a child ran is printed as not taken yet, the question is
+    open; what the child does to the rest of the page is undone."""
+    project.script(
+        "ask(); signal('waiting', **{'for': 'qa_answers'})",
+        "forge(1, 'B, says the child'); write('x'); signal('continue')",
+        "(SESSION / '_qa.md').unlink(); signal('blocked', reason='hm')",
+        DONE,
+    )
+    project.run("--on-wait", "exit", task="t")
+    project.answer(1, "A")
+    assert project.run("--on-wait", "exit").returncode == 4
+    page = (project.session / "_qa.md").read_text()
+    assert "Not taken yet:\n\n> B, says the child\n\nAnswer:\n" in page
+    assert [line["text"] for line in project.history("answer")] == ["A"], "it stays on record"
+    project.answer(1, "same")
+    ended = project.run("--on-wait", "exit")
+    assert ended.returncode == 3, ended.stdout
+    assert [line["text"] for line in project.history("answer")] == ["A", "B, says the child"]
+    assert "Answer: B, says the child\n" in (project.session / "_qa.md").read_text(), (
+        "printed again"
+    )
+    assert project.run().returncode == 0
 
 
 def test_a_human_may_change_an_answer_between_runs(project: Project) -> None:
     project.script(
-        "ask(1); signal('waiting', **{'for': 'qa_answers'})",
+        "ask(); signal('waiting', **{'for': 'qa_answers'})",
         "signal('blocked', reason='hm')",
         "write('notes.json', json.dumps(ITERATION['notes'])); signal('done', summary='s')",
     )
@@ -305,7 +327,7 @@ def test_time_limit_tells_the_next_iteration(project: Project) -> None:
     project.script(
         "Path('a.py').write_text('half'); time.sleep(60)", "signal('blocked', reason='x')"
     )
-    project.script("ask(1); time.sleep(60)", "pass")
+    project.script("ask(); time.sleep(60)", "pass")
     (project.steps / "2.py").write_text(
         "write('n.json', json.dumps(ITERATION)); signal('done', summary='s')"
     )
@@ -585,16 +607,36 @@ def test_one_long_line_of_a_command_does_no_harm(project: Project, key: str) -> 
     assert (key == "VERIFY") is ("verify_failed" in project.outcomes())
 
 
-def test_tampering_is_put_right_and_blocks(project: Project) -> None:
-    project.script(
-        "(SESSION / '_history.jsonl').write_text(''); (SESSION / '_task.md').unlink();"
-        "signal('done', summary='s')"
-    )
+def test_a_changed_history_is_put_back_and_blocks(project: Project) -> None:
+    project.script("(SESSION / '_history.jsonl').write_text(''); signal('done', summary='s')")
     ended = project.run(task="the words")
     assert ended.returncode == 3 and "_history.jsonl" in ended.stdout
-    assert "the words" in (project.session / "_task.md").read_text()
     assert project.outcomes() == ["tampered"]
     assert list(project.session.glob("_history.jsonl.kept-*"))
+
+
+def test_other_printed_files_are_printed_again(project: Project) -> None:
+    """What a child made of them is kept beside, and said."""
+    project.script(
+        "(SESSION / '_task.md').write_text('do less'); (SESSION / '_iteration.json').unlink();"
+        "write('x'); signal('continue')",
+        "write('seen.md', (SESSION / '_task.md').read_text()); signal('done', summary='s')",
+    )
+    ended = project.run(task="the words")
+    assert ended.returncode == 0 and "_task.md was changed" in ended.stdout
+    assert "the words" in (project.session / "seen.md").read_text()
+    assert [path.read_text() for path in project.session.glob("_task.md.kept-*")] == ["do less"]
+
+
+def test_what_a_person_adds_to_the_task_is_a_note(project: Project) -> None:
+    project.script("signal('blocked', reason='x')", DONE)
+    project.run(task="the words")
+    with (project.session / "_task.md").open("a") as file:
+        file.write("\nand make it blue\n")
+    assert project.run().returncode == 0
+    (note,) = [line for line in project.history("task") if line["kind"] == "note"]
+    assert note["text"] == "and make it blue"
+    assert (project.session / "_task.md").read_text().count("and make it blue") == 1
 
 
 def test_research_without_git(tmp_path: Path) -> None:

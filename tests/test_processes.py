@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from samocode.child import process_table, processes
+from samocode.child import process_table
+from samocode.settings.clone import RUN_TAG
 from tests.harness import ROOT, wait_for
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a subreaper")
@@ -212,7 +213,7 @@ end(main)
 def test_other_sessions_are_left_alone(tmp_path: Path) -> None:
     """Not our child, another mark: even one whose mark begins like ours."""
     other = subprocess.Popen(
-        ["sleep", "60"], env={**os.environ, processes.RUN_TAG: str(tmp_path / "a session") + "-2"}
+        ["sleep", "60"], env={**os.environ, RUN_TAG: str(tmp_path / "a session") + "-2"}
     )
     try:
         assert scene(tmp_path, "end()")["left"] == []
@@ -225,7 +226,7 @@ def test_other_sessions_are_left_alone(tmp_path: Path) -> None:
 @linux
 def test_a_killed_loops_child_is_found_by_its_mark(tmp_path: Path) -> None:
     """Nobody's child any more: only the environment tells whose it was."""
-    environ = {**os.environ, processes.RUN_TAG: str(tmp_path / "a session")}
+    environ = {**os.environ, RUN_TAG: str(tmp_path / "a session")}
     lost = subprocess.run(
         ["sh", "-c", "setsid sleep 60 >/dev/null 2>&1 & echo $!"], env=environ, capture_output=True,
             check=True
@@ -252,7 +253,7 @@ while time.monotonic() < end:
 @linux
 def test_a_killed_loops_chain_of_forks_is_found(tmp_path: Path) -> None:
     """Nobody's children, and each gone before the look at the table is over: their group holds."""
-    environ = {**os.environ, processes.RUN_TAG: str(tmp_path / "a session")}
+    environ = {**os.environ, RUN_TAG: str(tmp_path / "a session")}
     beat = tmp_path / "beat"
     chain = [sys.executable, "-S", "-c", ORPHANED, str(beat)]
     subprocess.run(chain, env=environ, check=True)
@@ -278,7 +279,7 @@ def test_a_group_with_strangers_in_it_is_spared(tmp_path: Path) -> None:
     """A script of the user's in whose group a marked process lives: that one ends alone."""
     folder = tmp_path / "a session"
     folder.mkdir()
-    script = f"(export {processes.RUN_TAG}='{folder}'; {DEAF}) & exec sleep 44"
+    script = f"(export {RUN_TAG}='{folder}'; {DEAF}) & exec sleep 44"
     users = subprocess.Popen(["sh", "-c", script], cwd=folder, start_new_session=True)
     try:
         wait_for((folder / "up").exists)
@@ -293,7 +294,7 @@ def test_a_group_with_strangers_in_it_is_spared(tmp_path: Path) -> None:
 def test_the_loops_own_group_is_spared(tmp_path: Path) -> None:
     """Somebody deaf in the loop's own group, which is also the group of the shell's job."""
     script = f"""
-environ = dict(os.environ) | {{processes.RUN_TAG: str(mark)}}
+environ = dict(os.environ) | {{'SAMOCODE_RUN': str(mark)}}
 subprocess.Popen(["sh", "-c", {DEAF!r}], cwd=mark, env=environ)
 {UP}end()"""
     assert "sh" in scene(tmp_path, script)["left"]
@@ -375,7 +376,7 @@ def test_without_proc_the_mark_is_read_from_ps(tmp_path: Path) -> None:
     ps = tmp_path / "bin" / "ps"
     ps.write_text(PS.replace("{python}", sys.executable))
     ps.chmod(0o755)
-    session, variable = str(tmp_path / "a session"), processes.RUN_TAG
+    session, variable = str(tmp_path / "a session"), RUN_TAG
     theirs = [
         {variable: f"{session}-2"},
         {variable: f"{session} two/x"},

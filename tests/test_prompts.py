@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from samocode.decide import questions as form
 from samocode.decide import signal as signals
 from samocode.gate import approval
-from samocode.pages import questions
+from samocode.pages import meaning
 from samocode.record import files
 from samocode.record.exits import ExitCode
 from tests.prompts import (
@@ -24,28 +25,27 @@ from tests.prompts import (
     Row,
     body,
     cli_flags,
+    examples,
     fences,
     flags_in,
     front,
     is_known,
     shown,
+    signal_problems,
     spans,
     table,
     words,
 )
 
 PLAN = "STAMP-plan-topic.md"
-READ_ONLY = words("dive cleanup multi-review session-continue")
 ALL = words("""dive task create-plan do do2 dop dop2 cleanup multi-review
     session-start session-continue session-archive samocode""")
 
 
-def context(folder: Path, phase: str, signal: signals.Signal) -> signals.SignalContext:
-    """A session in `phase` as the table presupposes it: a plan, approved in time, a question that
-    it waits for."""
+def context(folder: Path, phase: str) -> signals.SignalContext:
+    """A session in `phase` as the table presupposes it: a plan, approved in time."""
     (folder / PLAN).write_text("# Plan")
-    approved, asked = phase in signals.NEEDS_APPROVAL, (1,) if signal.status == "waiting" else ()
-    return signals.SignalContext(folder, phase, approved=approved, open_questions=asked)
+    return signals.SignalContext(folder, phase, approved=phase in signals.NEEDS_APPROVAL)
 
 
 def test_every_command_is_there() -> None:
@@ -75,7 +75,7 @@ def test_the_code_accepts_every_ending_of_the_table(row: Row, tmp_path: Path) ->
     endings = [signals.Signal("continue", phase=phase) for phase in row.continues()]
     endings += [signals.Signal("waiting", waits_for=wait, plan=PLAN) for wait in row.waits()]
     for signal in endings:
-        assert signals.judge(signal, context(tmp_path, row.phase, signal)) == ()
+        assert signals.judge(signal, context(tmp_path, row.phase)) == ()
     assert row.allows(signals.Signal("done")) == (row.phase in signals.MAY_END)
     assert ("plan_approval" in row.waits()) == (row.phase == "planning")
     assert row.allows(signals.Signal("blocked"))
@@ -83,9 +83,75 @@ def test_the_code_accepts_every_ending_of_the_table(row: Row, tmp_path: Path) ->
 
 def test_workflow_shows_every_status_and_wait() -> None:
     """One example of each, all of legal form."""
-    examples = shown(WORKFLOW)
-    assert {signal.status for signal in examples} == set(signals.TEXTS)
-    assert {signal.waits_for for signal in examples} - {None} == set(signals.WAITS)
+    found = shown(WORKFLOW)
+    assert {signal.status for signal in found} == set(signals.NEEDED)
+    assert {signal.waits_for for signal in found} - {None} == set(signals.WAITS)
+
+
+@pytest.mark.parametrize("name", EVERYTHING)
+def test_every_example_of_a_signal_has_the_right_form(name: str) -> None:
+    """One that the check refuses would be copied; one that has no JSON form would be, too."""
+    text = EVERYTHING[name]
+    assert [found for example in examples(text) if (found := signal_problems(example))] == []
+    assert len(examples(text)) == text.count('{"status"')
+
+
+def test_the_limits_of_a_question_are_the_checks() -> None:
+    """The numbers of workflow.md; task.md asks fewer, with fewer options."""
+    line = next(part for part in WORKFLOW.splitlines() if part.startswith("The loop numbers"))
+    assert f"1 to {form.MOST} questions" in line
+    assert f"{form.LINE} characters at most (`why` {form.WHY})" in line
+    assert f"none or 2 to {form.MOST_OPTIONS}" in line
+    assert "`suggested` (qa_answers: required)" in line
+
+
+def test_task_shows_all_that_a_question_may_have() -> None:
+    """Every key; a second question that an answer to the first makes pointless, by its title."""
+    (example,) = [found for found in examples(COMMANDS["task"]) if "questions" in found]
+    first, second = json.loads(example)["questions"]
+    assert set(first) == {"title", "why", "options", "suggested", "because"}
+    assert second["why"].startswith(f'Only if "{first["title"]}" is {first["options"][0]}')
+    assert "Does not apply" in second["options"]
+
+
+ASKED: dict[str, object] = {
+    "title": "Which?",
+    "why": "It decides.",
+    "options": ["x", "y"],
+    "suggested": "A",
+}
+WRONG_SIGNALS: dict[str, object] = {
+    "no object": ["continue"],
+    "no status": {},
+    "unknown status": {"status": "ready"},
+    "a wait as status": {"status": "human_action", "for": "human_action", "questions": []},
+    "unknown key": {"status": "done", "summary": "all", "sumary": "all"},
+    "unknown phase": {"status": "continue", "phase": "review"},
+    "a number": {"status": "blocked", "reason": 3},
+    "nothing asked": {"status": "waiting", "for": "qa_answers"},
+    "no question": {"status": "waiting", "for": "human_action", "questions": []},
+    "nine": {"status": "waiting", "for": "human_action", "questions": [ASKED] * 9},
+}
+WRONG_QUESTIONS: dict[str, dict[str, object]] = {
+    "no suggestion": {key: value for key, value in ASKED.items() if key != "suggested"},
+    "no reason": {key: value for key, value in ASKED.items() if key != "why"},
+    "two lines": ASKED | {"title": "Which\none?"},
+    "a long title": ASKED | {"title": "x" * 201},
+    "a long reason": ASKED | {"why": "x" * 601},
+    "one option": ASKED | {"options": ["x"]},
+    "seven options": ASKED | {"options": list("tuvwxyz")},
+    "options alike": ASKED | {"options": ["x", "X "]},
+    "no such option": ASKED | {"suggested": "C"},
+    "unknown key": ASKED | {"reason": "it fits"},
+}
+
+
+@pytest.mark.parametrize("name", [*WRONG_SIGNALS, *WRONG_QUESTIONS])
+def test_the_form_check_refuses(name: str) -> None:
+    """A check that finds nothing wrong would let any example pass."""
+    asks = {"status": "waiting", "for": "qa_answers", "questions": [WRONG_QUESTIONS.get(name)]}
+    assert signal_problems(json.dumps(WRONG_SIGNALS.get(name, asks)))
+    assert signal_problems(json.dumps(asks | {"questions": [ASKED] * 8})) == ()
 
 
 @pytest.mark.parametrize("name", PHASE_WORK)
@@ -97,19 +163,19 @@ def test_a_commands_signals_are_legal_in_its_phases(name: str, tmp_path: Path) -
     for signal in shown(COMMANDS[name]):
         able = [row for row in rows if row.allows(signal)]
         assert able
-        assert any(not signals.judge(signal, context(tmp_path, row.phase, signal)) for row in able)
+        assert any(not signals.judge(signal, context(tmp_path, row.phase)) for row in able)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_frontmatter(name: str) -> None:
-    """The description says when, in one line; tools are granted only where no code is changed."""
+    """The description says when, in one line. A list of allowed tools is not there: it grants them
+    unasked, and readers took it for a ban of all others, such as the project's own tests."""
     head = front(name)
-    assert set(head) - {"allowed-tools"} == {"description", "argument-hint"}
+    assert set(head) == {"description", "argument-hint"}
     assert head["description"].startswith("Use ")
     assert len(head["description"]) <= 120
     assert not re.search(r": | #", head["description"])  # plain YAML as it stands
     assert isinstance(json.loads(head["argument-hint"]), str)
-    assert ("allowed-tools" in head) == (name in READ_ONLY)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -156,8 +222,8 @@ def test_a_form_stands_in_one_file() -> None:
     titles = [title for block in blocks for title in re.findall(r"^# .*", block, re.M)]
     assert len(titles) == len(set(titles)) + 1
     assert titles.count("# Phase N: NAME") == 2
-    asking = [name for name, text in EVERYTHING.items() if re.search(r"^Suggested: ", text, re.M)]
-    assert asking == ["task"]
+    page = r"^(## Q\d|Why:|Suggested:|Answer:)"  # the loop's, printed from the signal
+    assert [name for name, text in EVERYTHING.items() if re.search(page, text, re.M)] == []
 
 
 LENGTHS = [("dive", 120), ("task", 80), ("create-plan", 250), ("do2", 30), ("do2", 80), ("do", 60),
@@ -219,38 +285,21 @@ def test_the_overview_is_named_as_the_loop_makes_it() -> None:
     assert [word for word in OVERVIEW if word not in close] == []
 
 
-HABITS: dict[str, Callable[[str], str]] = {
-    "as it stands": lambda text: text,
-    "windows": lambda text: text.replace("\n", "\r\n"),
-    "bom": lambda text: "\ufeff" + text,
-    "bold": lambda text: re.sub(r"^(\w+:)", r"**\1**", text.replace("Q1:", "**Q1:**"), flags=re.M),
-    "lower case": lambda text: text.replace("Answer:", "answer:").replace("A", "a"),
-    "no space": lambda text: text.replace(": ", ":").replace("Q1:", "Q1: "),
-    "translated": lambda text: text.replace("Which login method", "Welches Verfahren"),
-    "after an example": lambda text: f"```\n## Q9: example?\nAnswer: yes\n```\n{text}",
-}
+READ_ONLY = words("_task.md _qa.md _iteration.json _history.jsonl _inbox/ _logs/")
 
 
-@pytest.mark.parametrize("habit", HABITS)
-def test_the_question_form_is_the_parsers(habit: str, tmp_path: Path) -> None:
-    """task.md's form, as models and editors write it: open, with a suggestion; then answered."""
-    form = next(block for block in fences(COMMANDS["task"]) if block.startswith("## Q1"))
-    (tmp_path / "_qa.md").write_bytes(HABITS[habit](form).encode())
-    (question,) = questions.parse(files.read_text(tmp_path / "_qa.md") or "").questions
-    assert (question.id, question.answer) == (1, None)
-    assert str(question.suggested).lstrip("* ").lower().startswith("a, ")
-    (again,) = questions.parse(question.text.rstrip() + " b, but httpOnly\n").questions
-    assert again.answer == "b, but httpOnly"
+def test_workflow_names_all_that_is_read_only() -> None:
+    """The files that a wall keeps from a child (protocol version 2, One iteration)."""
+    line = next(part for part in WORKFLOW.splitlines() if part.startswith("- Read only: "))
+    assert set(re.findall(r"`([^`]+)`", line.partition(";")[0])) == READ_ONLY
 
 
-@pytest.mark.parametrize("habit", HABITS)
-def test_half_answered_is_half_open(habit: str) -> None:
-    """Of two questions in task.md's form one is answered: the other is open, whatever the form."""
-    form = next(block for block in fences(COMMANDS["task"]) if block.startswith("## Q1"))
-    first, second = form.rstrip() + " B\n\n", form.replace("Q1", "Q2")
-    text = HABITS[habit](first + second).removeprefix("\ufeff")
-    found = [(question.id, question.answer) for question in questions.parse(text).questions]
-    assert found == [(1, "B"), (2, None)]
+def test_only_the_parent_writes_an_answer() -> None:
+    """A child asks in its signal and reads the page; where answers are written it is not told."""
+    assert [name for name in PHASE_WORK if "Answer:" in COMMANDS[name]] == []
+    assert "Answer:" not in WORKFLOW
+    for label in ("`Answer:`", "`Not taken yet:`", "`Answered before:`", "`same`", "`before`"):
+        assert label in COMMANDS["samocode"]
 
 
 def test_the_parent_knows_what_approves() -> None:
@@ -258,8 +307,8 @@ def test_the_parent_knows_what_approves() -> None:
     line = next(part for part in COMMANDS["samocode"].splitlines() if "approved only by" in part)
     approvals = re.findall(r"[`\"](\w+)[`\"]", line.partition(";")[0])
     assert len(approvals) >= 4
-    assert [word for word in approvals if not questions.approves(word)] == []
-    assert not questions.approves("go ahead")
+    assert [word for word in approvals if not meaning.is_yes(word)] == []
+    assert not meaning.is_yes("go ahead")
 
 
 def test_the_parent_knows_every_exit_code() -> None:

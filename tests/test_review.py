@@ -25,7 +25,7 @@ def test_an_approval_taken_back_leaves_the_commits(project: Project) -> None:
     project.script(
         "signal('continue', phase='planning')",
         "plan()",
-        "commit('a.py', 'built'); ask(2); signal('waiting', **{'for': 'qa_answers'})",
+        "commit('a.py', 'built'); ask(); signal('waiting', **{'for': 'qa_answers'})",
         "write('n.json', json.dumps(ITERATION)); plan('plan2.md')",
     )
     project.run("--on-wait", "exit", task="t")
@@ -42,7 +42,7 @@ def test_an_approval_taken_back_leaves_the_commits(project: Project) -> None:
 
 
 def test_a_silent_telegram_server_holds_no_gate(project: Project) -> None:
-    project.script("ask(1); signal('waiting', **{'for': 'qa_answers'})", DONE)
+    project.script("ask(); signal('waiting', **{'for': 'qa_answers'})", DONE)
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         project.extra = {
             "TELEGRAM_BOT_TOKEN": "1:abc",
@@ -116,9 +116,21 @@ def test_a_terminal_that_cannot_show_everything(project: Project) -> None:
     assert ended.returncode == 0 and "Traceback" not in ended.stderr
 
 
-def test_an_absurd_number_is_no_count(project: Project) -> None:
-    project.script("ask(999999999999999999); signal('continue', phase='planning')", "plan()", DONE)
-    project.run("--yes", "--max-iterations", "2", task="t")
+def test_the_numbers_of_questions_are_the_loops(project: Project) -> None:
+    """One series for all kinds; neither a signal nor a heading in an artifact or an answer adds to
+    it."""
+    wait = "signal('waiting', **{'for': 'qa_answers'}, phase='planning')"
+    numbered = "question['id'] = 7; " + wait.replace("waiting'", "waiting', questions=[question]")
+    project.script(
+        f"ask(); question = dict(ASKED[0]); {numbered}",
+        f"write('x.md', '## Q999999999: x'); ask(); {wait}",
+        "plan()",
+        DONE,
+    )
+    project.run("--on-wait", "exit", task="t")
+    assert project.outcomes() == ["bad_signal", "waiting"]
+    project.answer(1, "## Q888888888: mine")
+    project.run("--yes", "--max-iterations", "1")
     assert [line["id"] for line in project.history("asked")] == [1, 2]
 
 

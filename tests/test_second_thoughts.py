@@ -17,8 +17,8 @@ __all__ = ["terminals"]  # the fixture
 TO_PLANNING = "signal('continue', phase='planning')"
 BUILD = "commit('a.py', 'built'); signal('blocked', reason='built')"
 TOLD = "signal('blocked', reason=repr(ITERATION['notes']))"
-ASK_TWO = "ask(1, 'Which?'); ask(2, 'Where?'); signal('waiting', **{'for': 'qa_answers'})"
-ASK = "ask(1, 'Which?'); signal('waiting', **{'for': 'qa_answers'})"
+ASK_TWO = "ask('Which?'); ask('Where?'); signal('waiting', **{'for': 'qa_answers'})"
+ASK = "ask('Which?'); signal('waiting', **{'for': 'qa_answers'})"
 DONE = "signal('done', summary='s')"
 
 
@@ -66,64 +66,61 @@ def answers(project: Project) -> list[str]:
     return [line["text"] for line in project.history("answer")]
 
 
-@pytest.mark.parametrize(
-    ("old", "new"), [("Answer: yes", "Answer:"), ("Answer: yes", "NO, stop")], ids=["out", "over"]
-)
-def test_an_approval_struck_out_between_two_runs(project: Project, old: str, new: str) -> None:
-    """It is not put back, nor are the words that somebody wrote over the label."""
+def test_an_approval_struck_out_between_two_runs(project: Project) -> None:
+    """The question is open again, and nothing is built before another yes."""
     approved(project, BUILD)
-    edit(project, old, new)
+    edit(project, "Answer: yes", "Answer:")
     again = project.run("--on-wait", "exit")
     assert again.returncode == 4 and "struck out" in again.stdout, again.stdout
-    assert unbuilt(project) and new in (project.session / "_qa.md").read_text()
-    answer(project, 1, "yes")
+    assert unbuilt(project)
+    assert "Answered before:\n\n> yes\n\nAnswer:\n" in (project.session / "_qa.md").read_text()
+    answer(project, 1, "before")
     assert project.run().returncode == 3 and not unbuilt(project)
 
 
-def test_an_approval_taken_back_after_a_kill(project: Project) -> None:
+def test_an_approval_written_over_between_two_runs(project: Project) -> None:
+    """Label and all: the words count, and are a change request."""
+    approved(project, TOLD)
+    edit(project, "Answer: yes", "NO, stop")
+    again = project.run()
+    assert again.returncode == 3 and unbuilt(project)
+    assert "wants this change: NO, stop" in again.stdout
+    assert project.history("answer")[-1]["took"] == ["change"]
+
+
+@pytest.mark.parametrize("new", ["Answer: no, stop", "NO, stop", "Answer:"])
+def test_an_approval_taken_back_after_a_kill(project: Project, new: str) -> None:
     """Whether the child or the human wrote there, nobody can tell: so it is asked again."""
     project.script(TO_PLANNING, "plan()", "write('up'); time.sleep(60)", BUILD)
     loop = project.start(task="t")
     answer(project, 1, "yes")
     wait_for(lambda: (project.session / "up").exists())
     end(loop)
-    edit(project, "Answer: yes", "Answer: no, stop")
+    edit(project, "Answer: yes", new)
     again = project.run("--on-wait", "exit")
-    assert again.returncode == 4 and "Q1 is open again" in again.stdout, again.stdout
-    assert "Unconfirmed: no, stop" in again.stdout and unbuilt(project)
-    answer(project, 1, "same")
+    assert again.returncode == 4 and unbuilt(project), again.stdout
+    words = new.removeprefix("Answer:").strip()
+    assert f"Not taken yet:\n\n> {words}" in again.stdout or not words
+    answer(project, 1, "same" if words else "no, stop")
     assert project.run("--max-iterations", "1").returncode in (3, 5)
     assert project.history("answer")[-1]["took"] == ["change"]
 
 
 def test_an_approval_taken_back_while_a_child_runs(project: Project) -> None:
     """The iteration ends, and then a person is asked: `same` makes it so."""
-    project.script(
-        TO_PLANNING, "plan()", "write('up'); time.sleep(1); signal('continue')", TOLD
-    )  # fmt: skip
+    project.script(TO_PLANNING, "plan()", "write('up'); time.sleep(1); signal('continue')", TOLD)
     loop = project.start(task="t")
     answer(project, 1, "yes")
     wait_for(lambda: (project.session / "up").exists())
     edit(project, "Answer: yes", "Answer: no, stop")
-    wait_for(lambda: project.history("reopened"))
-    wait_for(lambda: "Unconfirmed: no, stop" in (project.session / "_qa.md").read_text())
+    wait_for(lambda: project.history("found"))
+    wait_for(lambda: "> no, stop" in (project.session / "_qa.md").read_text())
     answer(project, 1, "same")
     assert "wants this change: no, stop" in loop.communicate(timeout=30)[0]
 
 
-def test_a_yes_in_other_words_while_a_child_runs(project: Project) -> None:
-    """Nobody is asked again for what is a yes still."""
-    project.script(TO_PLANNING, "plan()", "write('up'); time.sleep(1); signal('continue')", BUILD)
-    loop = project.start(task="t")
-    answer(project, 1, "yes")
-    wait_for(lambda: (project.session / "up").exists())
-    edit(project, "Answer: yes", "Answer: Yes!")
-    loop.communicate(timeout=30)
-    assert not unbuilt(project) and not project.history("reopened")
-
-
 def test_taken_back_after_ctrl_c_in_verify(project: Project) -> None:
-    """The signal of old said done; it is none while a question is open."""
+    """The signal said done and counts; the words against it are shown, and asked about."""
     project.configure(VERIFY="sleep 60")
     build = "commit('a.py', 'x'); signal('continue', phase='done')"
     project.script(TO_PLANNING, "plan()", build, DONE)
@@ -134,7 +131,10 @@ def test_taken_back_after_ctrl_c_in_verify(project: Project) -> None:
     time.sleep(0.3)
     end(loop, signal.SIGINT)
     edit(project, "Answer: yes", "Answer: no, b.py too")
-    assert project.run("--on-wait", "exit").returncode == 4
+    project.configure()
+    again = project.run("--on-wait", "exit")
+    assert again.returncode == 0 and project.history("found")[0]["text"] == "no, b.py too"
+    assert "text was found for Q1" in again.stdout
 
 
 @pytest.mark.parametrize("keys", ["yes\nbut not phase 2\n", "yes\nbut not phase 2"])
@@ -156,7 +156,7 @@ def test_enter_does_not_overrule_the_file(project: Project, terminals: list[Term
     at = open_terminal(project, terminals)
     at.wait_for("answer to Q1 [Enter: A]")
     time.sleep(1.2)
-    edit(project, "Answer:", "Answer: neither")
+    edit(project, "\nAnswer:", "\nAnswer: neither")
     at.type("\n")
     assert at.close() == 0
     assert answers(project) == ["neither"]
@@ -175,7 +175,7 @@ def test_an_old_approval_question_approves_nothing(project: Project) -> None:
 
 
 def test_half_a_sentence_approves_nothing(project: Project) -> None:
-    """An editor saved by itself in the middle of "yes, but ..."."""
+    """An editor saved by itself in the middle of "yes, but ..."; the words stay on the page."""
     project.script(TO_PLANNING, "plan()", TOLD)
     loop = project.start(task="t")
     answer(project, 1, "yes,")
@@ -186,55 +186,37 @@ def test_half_a_sentence_approves_nothing(project: Project) -> None:
     assert answers(project) == ["yes, but not phase 2"] and "for the rest of: yes," in printed
 
 
-def test_what_only_a_human_can_do_is_not_done_by_yes(project: Project) -> None:
-    """The child that asked for it crashed before its signal: the phase tells."""
-    crash = "ask(2, 'Plug it in', suggested='done'); sys.exit(1)"
-    project.script(TO_PLANNING, "plan()", crash, TOLD)
-    assert project.run("--yes", "--on-wait", "exit", task="t").returncode == 4
-    assert project.history("asked")[-1]["kind"] == "action"
-
-
 @pytest.mark.parametrize(
-    ("old", "new", "text"),
+    ("new", "text"),
     [
-        ("Answer:", "  Answer: B", "B"),  # a formatter takes it for the list's
-        ("Answer:", "Answer: so:\n\n## Q2 targets\nper month", "so:\n\n ## Q2 targets\nper month"),
-        ("Answer:", "Answer: so:\n\n## Q7 targets\nper month", "so:\n\n ## Q7 targets\nper month"),
+        ("\n  Answer: B", "B"),
+        ("\nAnswer: so:\n\n## Q2 targets\nper month", "so:\n\n## Q2 targets\nper month"),
+        ("\nAnswer: so:\n\n## Q7 targets\nper month", "so:\n\n## Q7 targets\nper month"),
+        ("\nB", "B"),
+        ("\n> Answer: B", "B"),
+        ("\nAnser: B", "Anser: B"),
+        ("\n```\nAnswer: B\n```", "```\nB\n```"),
     ],
-    ids=["indented", "a known number", "another number"],
-)  # fmt: skip
-def test_words_in_an_unforeseen_form(project: Project, old: str, new: str, text: str) -> None:
-    """The gate does not wait for an answer that stands there, and asks nothing that is none."""
+    ids=["indented", "a known number", "another", "no label", "quoted", "misspelt", "fenced"],
+)
+def test_words_in_an_unforeseen_form(project: Project, new: str, text: str) -> None:
+    """The words count wherever they are in their block; a neighbour's stay a neighbour's."""
     project.script(ASK_TWO, DONE)
     loop = project.start(task="t")
     wait_for(lambda: len(project.history("asked")) == 2)
-    edit(project, old, new)
+    wait_for(lambda: project.history("asked") and (project.session / "_qa.md").exists())
+    edit(project, "\nAnswer:", new)
     wait_for(lambda: project.history("answer"))
-    path = project.session / "_qa.md"
-    head, mark, tail = path.read_text().rpartition("Answer:")
-    path.write_text(f"{head}{mark} PDF{tail}")
+    answer(project, 2, "PDF")
     loop.communicate(timeout=30)
-    assert answers(project) == [text, "PDF"] and len(project.history("asked")) == 2
-
-
-@pytest.mark.parametrize("new", ["B", "> Answer: B", "Anser: B"])
-def test_words_in_the_wrong_place_are_told_of(project: Project, new: str) -> None:
-    """Silence would be a night lost; the line to write after is there again."""
-    project.script(ASK, DONE)
-    loop = project.start(task="t")
-    wait_for(lambda: project.history("asked"))
-    time.sleep(0.5)
-    edit(project, "Answer:", new)
-    path = project.session / "_qa.md"
-    wait_for(lambda: "\nAnswer:" in path.read_text())
-    assert new in path.read_text()
-    edit(project, "\nAnswer:", "\nAnswer: B")
-    assert "Q1 was changed, but nothing stands after" in loop.communicate(timeout=30)[0]
+    found = [[word for word in a.split() if word.isalnum()] for a in answers(project)]
+    assert found == [[word for word in text.split() if word.isalnum()], ["PDF"]]
+    assert len(project.history("asked")) == 2
 
 
 def test_a_question_that_arises_while_one_waits(project: Project) -> None:
     """The plan is edited during a wait: the approval asked for again is shown, too."""
-    ask = "ask(2, 'Where?'); signal('waiting', **{'for': 'qa_answers'})"
+    ask = "ask('Where?'); signal('waiting', **{'for': 'qa_answers'})"
     project.script(TO_PLANNING, "plan()", ask, TOLD)
     loop = project.start(task="t")
     answer(project, 1, "yes")
@@ -268,19 +250,6 @@ def test_words_given_twice_are_told_of(project: Project) -> None:
     assert "--task are in _task.md already" in project.run(task="t").stdout
 
 
-@pytest.mark.parametrize("new", ["NO, stop", "Answer:"])
-def test_an_approval_written_over_while_a_child_was_killed(project: Project, new: str) -> None:
-    """Label and all: the words stay, and nothing is built on the old ones."""
-    project.script(TO_PLANNING, "plan()", "write('up'); time.sleep(60)", BUILD)
-    loop = project.start(task="t")
-    answer(project, 1, "yes")
-    wait_for(lambda: (project.session / "up").exists())
-    end(loop)
-    edit(project, "Answer: yes", new)
-    assert project.run("--on-wait", "exit").returncode == 4
-    assert unbuilt(project) and new in (project.session / "_qa.md").read_text()
-
-
 @pytest.mark.parametrize("new", ["Answer:", "NO, stop", "Answer: no, stop"])
 def test_an_approval_by_yes_taken_back_while_a_child_runs(project: Project, new: str) -> None:
     """--yes said it, but it does not say it again over words against it, or over none."""
@@ -290,7 +259,6 @@ def test_an_approval_by_yes_taken_back_while_a_child_runs(project: Project, new:
     wait_for(lambda: project.history("approved") and (project.session / "up").exists())
     edit(project, "Answer: approve", new)
     printed = loop.communicate(timeout=30)[0]
-    assert "Q1 is open again" in printed
     assert loop.returncode == 4 and unbuilt(project), printed
 
 
@@ -319,34 +287,40 @@ def test_only_a_yes_waits_for_its_end(project: Project, text: str) -> None:
     assert answers(project) == [text]
 
 
-def test_a_childs_notes_do_not_reopen_the_approval(project: Project) -> None:
-    """A heading that it adds to the file is no word on the plan."""
+def test_a_childs_notes_on_the_page_wait_for_the_human(project: Project) -> None:
+    """Whose words they are, nobody knows: `before` keeps the yes."""
     notes = (
         "f = (SESSION / '_qa.md').open('a'); f.write('\\n## Notes\\nphase 1 built\\n'); f.close()"
     )
     project.script(TO_PLANNING, "plan()", f"{notes}; signal('continue')", BUILD)
     loop = project.start(task="t")
     answer(project, 1, "yes")
+    wait_for(lambda: "Not taken yet" in (project.session / "_qa.md").read_text())
+    answer(project, 1, "before")
     loop.communicate(timeout=30)
-    assert not unbuilt(project) and not project.history("reopened")
+    assert not unbuilt(project) and answers(project) == ["yes", "yes"]
 
 
-def test_a_refusal_that_is_added_to_is_not_asked_again(project: Project) -> None:
-    """Its plan is no longer asked about: the next one is."""
+def test_a_refusal_that_is_added_to_while_a_child_runs(project: Project) -> None:
+    """The child knows the old words only: the new ones wait until a human takes them."""
     child = "write('up'); time.sleep(1); plan('plan2.md')"
-    project.script(TO_PLANNING, "plan()", child, BUILD)
+    project.script(TO_PLANNING, "plan()", child, TOLD)
     loop = project.start(task="t")
     answer(project, 1, "smaller")
     wait_for(lambda: (project.session / "up").exists())
     edit(project, "Answer: smaller", "Answer: smaller, and no yaml")
+    wait_for(lambda: len(project.history("asked")) == 2)
     answer(project, 2, "yes")
-    loop.communicate(timeout=30)
-    assert not unbuilt(project) and not project.history("reopened")
+    time.sleep(0.5)
+    assert loop.poll() is None, "Q1 is open"
+    answer(project, 1, "same")
+    printed = loop.communicate(timeout=30)[0]
+    assert "an old question on plan.md: smaller, and no yaml" in printed
 
 
 def test_a_question_beside_a_reopened_approval(project: Project) -> None:
     """The child's signal is as valid as it was when the hook agreed to it."""
-    child = "write('up'); time.sleep(1); " + ASK.replace("1", "2")
+    child = "write('up'); time.sleep(1); " + ASK
     project.script(TO_PLANNING, "plan()", child, TOLD)
     loop = project.start(task="t")
     answer(project, 1, "yes")
@@ -359,26 +333,27 @@ def test_a_question_beside_a_reopened_approval(project: Project) -> None:
 
 
 def test_an_editor_of_other_line_ends(project: Project) -> None:
-    """Nothing is said of the questions that it left alone."""
+    """The questions that it left alone are not answered."""
     project.script(ASK_TWO, DONE)
     loop = project.start(task="t")
-    wait_for(lambda: len(project.history("asked")) == 2)
+    wait_for(lambda: project.history("asked") and (project.session / "_qa.md").exists())
     time.sleep(0.5)
     path = project.session / "_qa.md"
-    told = path.read_text().replace("Answer:", "Answer: B", 1)
+    told = path.read_text().replace("\nAnswer:", "\nAnswer: B", 1)
     path.write_bytes("\r\n".join(line.rstrip() for line in told.splitlines()).encode())
     wait_for(lambda: project.history("answer"))
     time.sleep(0.5)
-    assert "was changed, but" not in end(loop)
+    end(loop)
+    assert answers(project) == ["B"]
 
 
 def test_a_pasted_form_stays_whole(project: Project) -> None:
-    """With a heading in a fence, which the paste's own heading had hidden."""
+    """With headings in a fence and a label of its own."""
     project.script(ASK, DONE)
     loop = project.start(task="t")
-    wait_for(lambda: project.history("asked"))
+    wait_for(lambda: project.history("asked") and (project.session / "_qa.md").exists())
     time.sleep(0.5)
     paste = "as there:\n\n## Q7: Format?\n```\n## Q8: of the file\nnever above 9\n```\nAnswer: CSV"
-    edit(project, "Answer:", f"Answer: {paste}")
+    edit(project, "\nAnswer:", f"\nAnswer: {paste}")
     loop.communicate(timeout=30)
-    assert "never above 9" in answers(project)[0]
+    assert answers(project) == [paste]

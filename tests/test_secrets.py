@@ -25,7 +25,7 @@ SECRETS = (*KEYS.values(), TOKEN, TOKEN.partition(":")[2])
 WORK = "write('x'); time.sleep(0.3); "
 DONE = WORK + "signal('done', summary='s')"
 BLOCKED = WORK + "signal('blocked', reason='hm')"
-ASK = WORK + "ask(1); signal('waiting', **{'for': 'qa_answers'})"
+ASK = WORK + "ask(); signal('waiting', **{'for': 'qa_answers'})"
 BUGGY = """
 import sys
 sys.path.insert(0, {root!r})
@@ -182,8 +182,9 @@ def test_modes(project: Project) -> None:
     for folder in (project.session, project.session / "_logs"):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     logs = list((project.session / "_logs").iterdir())
-    assert len(logs) >= 11, "iterations, their stderr, setup, verify, the approved plan"
-    own = [project.session / name for name in ("_history.jsonl", "_task.md", "_iteration.json")]
+    assert len(logs) >= 12, "iterations, their stderr, setup, verify, the plan asked and approved"
+    printed = ("_history.jsonl", "_task.md", "_qa.md", "_iteration.json")
+    own = [project.session / name for name in printed]
     wide = [p.name for p in (*logs, *own) if p.stat().st_mode & open_to_others]
     assert wide == []
 

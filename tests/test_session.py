@@ -15,16 +15,18 @@ from typing import Any, cast
 
 import pytest
 
-from samocode import sessions
+from samocode import sessions, task
 from samocode.decide.context import changed_code, signal_context
 from samocode.decide.facts import Limits
-from samocode.pages import compare, overview, questions, task
+from samocode.pages import compare, overview
+from samocode.pages.qa_file import QaFile
 from samocode.record import files
 from samocode.record.exits import UserError
 from samocode.record.history import FILE as HISTORY
 from samocode.record.state import Begun
-from samocode.session import Session, Texts, open_session
+from samocode.session import Session, open_session
 from samocode.settings.project import Project as Settings
+from samocode.task import Texts
 from tests.conftest import git
 from tests.harness import ROOT, Project, end, wait_for
 from tests.test_files import spoil
@@ -43,11 +45,11 @@ def session(place: Settings) -> Session:
     return open_session(place.main_repo, folder, os.environ)
 
 
-def make(folder: Path, task: bool = True) -> Path:
+def make(folder: Path, whole: bool = True) -> Path:
     """A folder that looks like a session."""
     folder.mkdir(parents=True)
-    if task:
-        (folder / "_task.md").touch()
+    if whole:
+        (folder / "_history.jsonl").touch()
     return folder
 
 
@@ -94,7 +96,7 @@ def test_find(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["26-01-08-mine", "mine"])
 def test_a_folder_that_is_no_session_is_never_taken(tmp_path: Path, name: str) -> None:
-    folder = make(tmp_path / "26-01-08-mine", task=False)
+    folder = make(tmp_path / "26-01-08-mine", whole=False)
     with pytest.raises(UserError, match="is no session"):
         sessions.find(tmp_path, name)
     assert list(folder.iterdir()) == []
@@ -183,7 +185,7 @@ def test_without_git_it_is_research(tmp_path: Path, place: Settings) -> None:
     assert (found.state.worktree, found.checkout, found.status()) == (None, None, None)
     assert changed_code(found.state, None) == ()
     assert found.ensure_worktree() is None and found.cwd == tmp_path / "plain"
-    assert not signal_context(found.folder, found.state, found.qa.read(), None, "").git
+    assert not signal_context(found.folder, found.state, None, "").git
 
 
 def test_the_record_wins_over_changed_settings(
@@ -262,7 +264,6 @@ def test_every_text_on_record_stands_in_the_task_file(session: Session) -> None:
     file.write_bytes(before)
     again = open_session(session.main_repo, session.folder, os.environ)
     take(again, {})
-    task.restore(again.folder, again.state.texts)
     assert file.read_bytes() == whole
     file.unlink()
     take(again, {})
@@ -334,8 +335,8 @@ def test_what_the_next_child_is_told_of_new_words(session: Session) -> None:
 def take(session: Session, texts: Texts) -> tuple[str, ...]:
     """Take the words of one start; the kinds of those that were on record already, which the person
     is told once work began."""
-    new, said = session.new(texts), list[str]()
-    session.take(texts, said.append)
+    new, said = task.new(session, texts), list[str]()
+    task.take(session, texts, said.append)
     known = tuple(kind for kind in texts if kind not in new)
     told = [f"The words of --{' and --'.join(known)} are in _task.md already: not added again."]
     assert said == (told if known and session.state.iteration else [])
@@ -346,7 +347,7 @@ def kinds(session: Session) -> list[str]:
     return [kind for _, kind, _ in session.state.texts]
 
 
-def worked(session: Session, outcome: str = "continue", **more: str) -> None:
+def worked(session: Session, outcome: str = "continue", **more: object) -> None:
     """One iteration more is on record."""
     n = session.state.iteration + 1
     phase = "investigation"
@@ -365,43 +366,46 @@ def seen_now(session: Session) -> str:
     return compare.fingerprint(session.folder, session.top, status, untracked)
 
 
-@pytest.mark.parametrize("name", ["_history.jsonl", "_task.md"])
+@pytest.mark.parametrize("name", ["_history.jsonl", "_task.md", "_iteration.json"])
 @pytest.mark.parametrize("how", ["file", "appended", "missing", "link", "folder", "fifo"])
 def test_put_back(session: Session, name: str, how: str) -> None:
+    """Printed again, the other version kept beside, and said; a changed history is told apart."""
     path = session.folder / name
     session.ensure_worktree()
-    before = compare.take(session.folder, seen_now(session))
+    _, before = session.begin(60, LIMITS)
     data = path.read_bytes()
     if how == "appended":
         path.write_bytes(data + b"{}\n")
     else:
         spoil(path, how)
-    assert compare.put_back(session.folder, before) == (name,)
+    said: list[str] = []
+    assert session.put_back(before.page, said.append) == (name == "_history.jsonl")
+    assert [name in line for line in said] == [True] * (name != "_history.jsonl")
     assert path.read_bytes() == data and not path.is_symlink()
     kept = sorted(session.folder.glob(f"{name}.kept-*"))
     assert len(kept) == (how != "missing")
     if how == "file":
         assert kept[0].read_text() == "words"
-    assert compare.put_back(session.folder, before) == ()
+    assert not session.put_back(before.page, said.append) and len(said) < 2
 
 
 def test_what_is_progress(session: Session) -> None:
-    """Artifacts, questions and code are; the notebook, the signal and the loop's own files are
-    not."""
+    """Artifacts and code are; the notebook, the signal and the loop's own files, `_qa.md` among
+    them, are not."""
     session.ensure_worktree()
     seen = {seen_now(session)}
     for name in (
         "_overview.md",
         "_signal.json",
         "_iteration.json",
+        "_qa.md",
         "_worker.lock",
         "_logs/001.jsonl",
     ):
         (session.folder / name).write_text("x")
         assert {seen_now(session)} == seen, name
     changes = [
-        session.folder / "dive.md", session.folder / "_qa.md", session.cwd / "a.py",
-            session.cwd / "new.txt",
+        session.folder / "dive.md", session.cwd / "a.py", session.cwd / "new.txt",
         session.folder / "odd \udcff name",
     ]  # fmt: skip
     for path in changes:
@@ -412,17 +416,28 @@ def test_what_is_progress(session: Session) -> None:
     assert seen_now(session) not in seen
 
 
-@pytest.mark.parametrize("kind", ["link", "fifo", "folder", "2 MB"])
-def test_questions_that_cannot_be_read_are_set_aside(session: Session, kind: str) -> None:
-    path = session.folder / "_qa.md"
-    spoil(path, kind)
-    assert session.qa.read().questions == ()
-    assert list(session.folder.glob("_qa.md.kept-*")) == [], "looking changes nothing"
-    session.qa.clear()
-    session.qa.clear()
-    assert len(list(session.folder.glob("_qa.md.kept-*"))) == 1
-    session.qa.change(lambda _: questions.parse("## Q1: y\nAnswer:\n"))
-    assert path.read_text() == "## Q1: y\nAnswer:\n"
+@pytest.mark.parametrize("kind", ["link", "fifo", "folder", "1 GB", "no UTF-8", "missing"])
+def test_questions_that_cannot_be_read_are_kept_and_printed_again(
+    session: Session, kind: str
+) -> None:
+    """It says nothing then, and no answer is lost by it."""
+    worked(session, outcome="waiting", asked=[{"id": 1, "kind": "qa", "title": "Which?"}])
+    session.history.append("answer", id=1, text="mine", by="file")
+    said: list[str] = []
+    page, path = QaFile(session.folder, session.history, said.append), session.folder / "_qa.md"
+    assert page.print()
+    printed = path.read_bytes()
+    if kind == "no UTF-8":
+        path.write_bytes(printed + b"\xff")
+    else:
+        spoil(path, kind)
+    reading = page.read()
+    assert reading.gone == (1,) and not (reading.added or reading.struck)
+    assert len(said) == len(list(session.folder.glob("_qa.md.kept-*"))) == (kind != "missing")
+    assert all("_qa.md.kept-1" in line for line in said)
+    assert page.print() and path.read_bytes() == printed and not path.is_symlink()
+    reading = page.read()
+    assert not (reading.added or reading.struck or reading.gone) and len(said) < 2
 
 
 @pytest.mark.parametrize("kind", ["missing", "empty", "blank", "folder", "link", "file", "2 MB"])
@@ -474,9 +489,9 @@ def test_no_new_words_between_a_kill_and_its_recovery(session: Session) -> None:
     """Without a run nobody recovers: the words would pass for a note that the child had read."""
     session.history.append("begin", n=1, phase="investigation", log="x.jsonl")
     with pytest.raises(UserError, match="killed in the middle"):
-        session.make({"task": "more"}, print)
+        task.make(session, {"task": "more"}, print)
     assert kinds(session) == ["task"]
-    session.make({}, print)
+    task.make(session, {}, print)
 
 
 LIMITS = Limits(max_iterations=10, max_cost=None, max_wait=60)
@@ -497,9 +512,10 @@ def test_begin(session: Session) -> None:
         "event": "begin", "n": 1, "phase": "investigation", "log": job.log.name,
         "budget_usd": 2.0, "timeout": 60, "head": status.head, "dirty": dict(status.dirty),
     }  # fmt: skip
-    page = json.loads((session.folder / "_iteration.json").read_text())
+    assert before.page == (session.folder / "_iteration.json").read_text()
+    page = json.loads(before.page)
     assert (page["iteration"], page["phase"], page["head"]) == (1, "investigation", status.head)
-    assert before.history == session.history.path.read_bytes(), "the line of the begin is in it"
+    assert not session.history.restore(), "the line of the begin is in our copy"
     assert before.fingerprint == seen_now(session)
 
 
@@ -535,7 +551,7 @@ def test_show_only_makes_the_session_and_says_where_it_stands(project: Project) 
     command = made.stdout.partition("\nTo go on: ")[2].split()
     assert command[1:2] == [str(ROOT / "main.py")] and command[-1] == project.session.name
     assert project.worktree.is_dir() and project.history("start") == []
-    project.script("ask(1, 'Where to?'); signal('waiting', **{'for': 'qa_answers'})")
+    project.script("ask('Where to?'); signal('waiting', **{'for': 'qa_answers'})")
     assert project.run("--on-wait", "exit").returncode == 4
     before = {path: path.read_bytes() for path in project.session.iterdir() if path.is_file()}
     shown = project.run("--max-iterations", "0")

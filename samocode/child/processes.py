@@ -21,10 +21,8 @@ from pathlib import Path
 from typing import IO
 
 from samocode.child import process_table
+from samocode.settings.clone import RUN_TAG
 
-RUN_TAG = "SAMOCODE_RUN"
-"""Environment variable that every process of a session inherits; its value is the session
-folder."""
 TERM_GRACE = 5.0  # seconds between SIGTERM and SIGKILL
 KILL_SECONDS = 10.0  # a tree that forks while it is killed is followed for so long
 LOOKS, LOOK_SECONDS = 5, 0.3  # at least, until nothing of a killed loop's is taken to live

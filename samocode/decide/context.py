@@ -5,29 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 
 from samocode.decide.signal import SignalContext
-from samocode.pages.protect import problems
-from samocode.pages.questions import Document
 from samocode.record.state import SessionState, WorktreeStatus
 
 
 def signal_context(
     folder: Path,
     state: SessionState,
-    document: Document,
     status: WorktreeStatus | None,
     other_branch: str,
 ) -> SignalContext:
-    """The context of a signal in a session: `document` is its `_qa.md`, `status` the worktree's
-    (None without git), `other_branch` what is checked out in place of the session's branch."""
-    still_open = [q for q in document.questions if q.id not in state.answers]
+    """The context of a signal in a session: `status` is the worktree's (None without git),
+    `other_branch` what is checked out in place of the session's branch."""
     return SignalContext(
         folder=folder,
         phase=state.phase,
         approved=state.approved is not None,
         git=state.worktree is not None,
-        open_questions=tuple(q.id for q in still_open),
-        unsuggested=tuple(q.id for q in still_open if not q.suggested and q.id not in state.asked),
-        question_problems=problems(document, state.asked),
         uncommitted=uncommitted(state, status),
         strayed=other_branch,
     )

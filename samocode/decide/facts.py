@@ -13,8 +13,6 @@ from samocode.decide.context import changed_code, signal_context
 from samocode.decide.signal import SignalCheck
 from samocode.git.checkout import Checkout
 from samocode.pages import compare
-from samocode.pages.compare import Snapshot
-from samocode.pages.questions import Document
 from samocode.record.exits import Stop
 from samocode.record.state import SessionState
 
@@ -45,8 +43,8 @@ class IterationFacts:
     head: str | None = None
     changed_code: tuple[str, ...] = ()
     """Tracked files changed though no plan is approved."""
-    tampered: tuple[str, ...] = ()
-    """Files of the loop that the child changed."""
+    tampered: bool = False
+    """The child changed the history; it was put back."""
     uncommitted: tuple[str, ...] = ()
     untracked: tuple[str, ...] = ()
     progress: bool = True
@@ -60,17 +58,16 @@ def read(
     state: SessionState,
     checkout: Checkout | None,
     run: RunResult,
-    document: Document,
-    before: Snapshot | None,
-    tampered: tuple[str, ...],
+    before: str | None,
+    tampered: bool,
     stopping: bool,
 ) -> IterationFacts:
-    """Look at everything once: git, the signal, the files. `document` is `_qa.md`; `before` is None
-    for the iteration of a killed loop, whose start nobody remembers."""
+    """Look at everything once: git, the signal, the files. `before` is the fingerprint at the
+    begin, None for the iteration of a killed loop."""
     status = checkout.status() if checkout else None
     untracked = checkout.untracked() if checkout else ()
     other_branch = checkout.other_branch() if checkout and state.approved else ""
-    context = signal_context(folder, state, document, status, other_branch)
+    context = signal_context(folder, state, status, other_branch)
     tree = checkout.worktree.path if checkout else None
     left = compare.fingerprint(folder, tree, status, untracked) if before else ""
     return IterationFacts(
@@ -83,7 +80,7 @@ def read(
         tampered=tampered,
         uncommitted=context.uncommitted,
         untracked=untracked,
-        progress=before is None or left != before.fingerprint,
+        progress=before is None or left != before,
         stopping=stopping,
     )
 

@@ -11,8 +11,7 @@ from samocode.decide import signal as signals
 from samocode.decide.context import changed_code, signal_context
 from samocode.git.checkout import Checkout
 from samocode.git.repository import Repository
-from samocode.pages.names import HISTORY, TASK
-from samocode.pages.qa_file import QaFile
+from samocode.pages.names import HISTORY
 from samocode.record.exits import UserError
 from samocode.record.history import History
 
@@ -36,7 +35,7 @@ def check_signal(folder: Path, environ: Mapping[str, str]) -> int:
 
 def problems_of(folder: Path, environ: Mapping[str, str]) -> tuple[str, ...]:
     """What is wrong with the signal and, before approval, with the code."""
-    if not (folder / TASK).is_file():
+    if not (folder / HISTORY).is_file():
         raise UserError(f"{folder} is no session.")
     state = History(folder / HISTORY).load(repair=False).state
     tree = state.worktree
@@ -44,7 +43,7 @@ def problems_of(folder: Path, environ: Mapping[str, str]) -> tuple[str, ...]:
     checkout = Checkout(repository, tree) if tree and repository else None
     status = checkout.status() if checkout else None
     other_branch = checkout.other_branch() if checkout and state.approved else ""
-    context = signal_context(folder, state, QaFile(folder).read(), status, other_branch)
+    context = signal_context(folder, state, status, other_branch)
     problems = signals.read(context).problems
     if changed := changed_code(state, status):
         listed = ", ".join(changed[:20])

@@ -9,6 +9,7 @@ from itertools import islice, takewhile
 from samocode.decide.facts import Decision, IterationFacts, Limits, Pause
 from samocode.decide.failures import BLOCKING, BROKEN, TOO_MUCH, UNKNOWN_FLAG, error_class
 from samocode.decide.signal import Signal
+from samocode.pages.names import HISTORY
 from samocode.record.exits import ExitCode, Stop
 from samocode.record.state import Iteration, SessionState
 from samocode.record.words import few, sentence
@@ -30,8 +31,8 @@ def decide(
     """The first rule that holds."""
     signal = facts.check.signal
     if facts.tampered:
-        changed = ", ".join(facts.tampered)
-        return _blocked(facts, "tampered", f"A child changed {changed}; it was put right.")
+        why = f"A child changed {HISTORY}; it was put back, and the other one is kept beside."
+        return _blocked(facts, "tampered", why)
     if facts.changed_code:
         why = (
             f"Code changed before a plan was approved: {few(facts.changed_code)}. Nothing was "

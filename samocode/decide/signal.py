@@ -4,13 +4,15 @@ hook share."""
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from samocode.decide import questions
+from samocode.decide.questions import NewQuestion
 from samocode.pages.names import SIGNAL
-from samocode.record import files
-from samocode.record import untrusted as outside
+from samocode.record import files, untrusted
 from samocode.record.untrusted import mapping
 from samocode.record.words import few
 
@@ -27,8 +29,8 @@ PHASES = (
 NEEDS_APPROVAL = frozenset(PHASES[3:])
 MAY_END = frozenset({"done", "investigation", "requirements"})
 WAITS = ("qa_answers", "plan_approval", "human_action")
-TEXTS = {"continue": (), "waiting": ("for",), "blocked": ("reason",), "done": ("summary",)}
-KEYS = ("phase", "for", "plan", "reason", "needs", "summary")
+NEEDED = {"continue": (), "waiting": ("for",), "blocked": ("reason",), "done": ("summary",)}
+TEXTS = ("status", "phase", "for", "plan", "reason", "needs", "summary")
 
 
 class Signal(NamedTuple):
@@ -41,6 +43,7 @@ class Signal(NamedTuple):
     reason: str | None = None
     needs: str | None = None
     summary: str | None = None
+    questions: tuple[NewQuestion, ...] = ()
 
 
 class SignalContext(NamedTuple):
@@ -50,10 +53,6 @@ class SignalContext(NamedTuple):
     phase: str
     approved: bool = False
     git: bool = True
-    open_questions: tuple[int, ...] = ()
-    unsuggested: tuple[int, ...] = ()
-    """Open questions without a `Suggested:` line."""
-    question_problems: tuple[str, ...] = ()
     uncommitted: tuple[str, ...] = ()
     """Tracked files with changes that no commit holds."""
     strayed: str = ""
@@ -88,11 +87,14 @@ def read(context: SignalContext) -> SignalCheck:
 
 def parse(data: bytes) -> tuple[Signal | None, tuple[str, ...]]:
     """Bytes to a Signal by form alone: (signal, ()) or (None, problems)."""
-    found = mapping(outside.parse(data))
+    found = mapping(untrusted.parse(data))
     if not found:
         example = '{"status": "continue"}'
         return None, (f"{SIGNAL} must hold one JSON object, like {example}.",)
-    problems = tuple(_form_problems(found))
+    problems, asked = tuple(_form_problems(found)), tuple[NewQuestion, ...]()
+    waits_for = found.get("for")
+    if not problems and found["status"] == "waiting" and waits_for != "plan_approval":
+        asked, problems = questions.check(found.get("questions"), str(waits_for))
     if problems:
         return None, problems
     return Signal(
@@ -103,50 +105,47 @@ def parse(data: bytes) -> tuple[Signal | None, tuple[str, ...]]:
         reason=found.get("reason"),
         needs=found.get("needs"),
         summary=found.get("summary"),
+        questions=asked,
     ), ()
 
 
 def judge(signal: Signal, context: SignalContext) -> tuple[str, ...]:
     """One sentence for each reason why this signal cannot stand now; empty when it can."""
     found = list(_phase_problems(signal, context))
-    if signal.status == "waiting":
-        found += _waiting_problems(signal, context)
+    if signal.waits_for == "plan_approval" and signal.status == "waiting":
+        found += _plan_problems(signal, context)
     if signal.status == "done":
         found += _done_problems(context)
     return tuple(found)
 
 
-def _form_problems(found: Mapping[str, Any]) -> list[str]:
+def _form_problems(found: Mapping[str, Any]) -> Iterator[str]:
     status = found.get("status")
-    if not isinstance(status, str) or status not in TEXTS:
-        return [f"`status` must be one of {', '.join(TEXTS)}; it is {_short(status)}."]
-    problems = [
-        f"`{key}` must be text; it is {_short(found[key])}."
-        for key in KEYS
-        if found.get(key) is not None and not isinstance(found[key], str)
-    ]
-    problems += [
-        f"`{status}` needs `{key}`, and it is empty."
-        for key in TEXTS[status]
-        if not _filled(found, key)
-    ]
-    if isinstance(phase := found.get("phase"), str) and phase not in PHASES:
-        problems.append(f"`phase` must be one of {', '.join(PHASES)}; it is {_short(phase)}.")
-    if (
-        status == "waiting"
-        and isinstance(wait := found.get("for"), str)
-        and wait.strip()
-        and wait not in WAITS
-    ):
-        problems.append(f"`for` must be one of {', '.join(WAITS)}; it is {_short(wait)}.")
-    return problems
+    if not isinstance(status, str) or status not in NEEDED:
+        yield f"`status` must be one of {', '.join(NEEDED)}; it is {_short(status)}."
+        return
+    for key in found:
+        if key not in (*TEXTS, "questions"):
+            near = get_close_matches(str(key).lower(), (*TEXTS, "questions"), 1)
+            yield f"{_short(key)} is not a key{f'; nearest: {near[0]}' if near else ''}."
+    for key in TEXTS:
+        value = found.get(key)
+        if value is not None and not isinstance(value, str):
+            yield f"`{key}` must be text; it is {_short(value)}."
+        elif key in NEEDED[status] and not (value or "").strip():
+            yield f"`{status}` needs `{key}`, and it is empty."
+    yield from _name_problems(found, status)
 
 
-def _filled(found: Mapping[str, Any], key: str) -> bool:
-    value = found.get(key)
-    return (not isinstance(value, str) and value is not None) or (
-        isinstance(value, str) and bool(value.strip())
-    )
+def _name_problems(found: Mapping[str, Any], status: str) -> Iterator[str]:
+    phase, waits_for = found.get("phase"), found.get("for")
+    if isinstance(phase, str) and phase not in PHASES:
+        yield f"`phase` must be one of {', '.join(PHASES)}; it is {_short(phase)}."
+    waits = status == "waiting" and isinstance(waits_for, str) and waits_for.strip()
+    if waits and waits_for not in WAITS:
+        yield f"`for` must be one of {', '.join(WAITS)}; it is {_short(waits_for)}."
+    if found.get("questions") is not None and (status != "waiting" or waits_for == "plan_approval"):
+        yield "`questions` go with waiting, for qa_answers or human_action."
 
 
 def _phase_problems(signal: Signal, context: SignalContext) -> list[str]:
@@ -163,23 +162,6 @@ def _phase_problems(signal: Signal, context: SignalContext) -> list[str]:
             "plan_approval."
         ]
     return []
-
-
-def _waiting_problems(signal: Signal, context: SignalContext) -> list[str]:
-    if signal.waits_for == "plan_approval":
-        return _plan_problems(signal, context)
-    if not context.open_questions:
-        return [
-            *context.question_problems,
-            f"Waiting for {signal.waits_for} needs an open question in _qa.md (`## Q1: ...` with a "
-            "line `Answer:`).",
-        ]
-    problems = list(context.question_problems)
-    if signal.waits_for == "qa_answers":
-        problems += [
-            f"Q{number} in _qa.md has no line `Suggested:`." for number in context.unsuggested
-        ]
-    return problems
 
 
 def _plan_problems(signal: Signal, context: SignalContext) -> list[str]:
@@ -207,9 +189,6 @@ def _plan_problems(signal: Signal, context: SignalContext) -> list[str]:
 
 def _done_problems(context: SignalContext) -> list[str]:
     problems: list[str] = []
-    if context.open_questions:
-        asked = ", ".join(f"Q{number}" for number in context.open_questions)
-        problems.append(f"done while {asked} is open: signal waiting, for qa_answers.")
     if context.phase not in MAY_END:
         problems.append(
             "done is legal in the phases done, investigation and requirements; this is "

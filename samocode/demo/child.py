@@ -48,5 +48,5 @@ class Child:
 class Ending:
     """How an act ends: the signal, and what the notebook is told."""
 
-    signal: Mapping[str, str]
+    signal: Mapping[str, object]
     entry: Entry

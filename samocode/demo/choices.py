@@ -1,7 +1,7 @@
 """What the human can decide in the demo, and what each decision does to the code and its tests."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 CODE = "links/slug.py"
@@ -56,11 +56,15 @@ class Topic:
     """The commit's message."""
     options: tuple[Option, ...]
 
-    def question(self, number: int) -> str:
-        """The question as it stands in _qa.md."""
-        options = "".join(f"- {option.letter}) {option.says}\n" for option in self.options)
-        suggested = f"Suggested: {self.options[0].letter}, {self.reason}\n"
-        return f"## Q{number}: {self.title}\nWhy: {self.why}\n{options}{suggested}Answer:\n"
+    def question(self) -> Mapping[str, object]:
+        """The question as a signal asks it."""
+        return {
+            "title": self.title,
+            "why": self.why,
+            "options": [option.says for option in self.options],
+            "suggested": self.options[0].letter,
+            "because": self.reason,
+        }
 
     def choose(self, answer: str) -> Option:
         """The option that the answer names by its letter; the suggestion when it names none."""

@@ -54,7 +54,7 @@ def iteration(text: str) -> Iteration:
 
 
 def questions(text: str) -> tuple[Question, ...]:
-    """Read `_qa.md` by the grammar of commands/task.md."""
+    """Read `_qa.md` as the loop prints it."""
     blocks = re.split(r"^(?=#{2,4} \**Q\d+\b)", text.replace("\r\n", "\n"), flags=re.M)
     heads = [(re.match(r"#{2,4} \**Q(\d+)\b[*:.) ]*(.*)", block), block) for block in blocks]
     return tuple(Question(int(h[1]), h[2].strip(), _answer(block)) for h, block in heads if h)

@@ -51,9 +51,6 @@ def requirements(child: Child) -> Ending:
     decided = child.choices()
     if not decided:
         return _ask(child)
-    if not all(choice.words for choice in decided):
-        entry = Entry("requirements", "found a question still open", "wait for the human")
-        return Ending({"status": "waiting", "for": "qa_answers"}, entry)
     for choice in decided:
         child.stage.say(f"Q{choice.number}: {choice.option.letter}, {choice.option.requirement}.")
     name = child.leave("requirements", _requirements(decided))
@@ -64,15 +61,9 @@ def requirements(child: Child) -> Ending:
 
 def _ask(child: Child) -> Ending:
     child.stage.say("Two things the code cannot tell me. I ask instead of guessing.")
-    file = child.session / "_qa.md"
-    before = file.read_text() if file.exists() else ""
-    first = max((one.number for one in notebook.questions(before)), default=0) + 1
-    asked = [topic.question(number) for number, topic in enumerate(TOPICS, first)]
-    child.stage.write(
-        file, "\n".join([before.rstrip() + "\n", *asked] if before.strip() else asked)
-    )
+    asked = [topic.question() for topic in TOPICS]
     entry = Entry("requirements", f"asked {len(asked)} questions", "wait for the answers")
-    return Ending({"status": "waiting", "for": "qa_answers"}, entry)
+    return Ending({"status": "waiting", "for": "qa_answers", "questions": asked}, entry)
 
 
 def _requirements(decided: tuple[Choice, ...]) -> str:

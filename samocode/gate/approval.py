@@ -8,7 +8,6 @@ import hashlib
 import re
 
 from samocode.decide.signal import NEEDS_APPROVAL
-from samocode.pages import questions
 from samocode.pages.names import LOGS
 from samocode.record import files
 from samocode.session import Session, code_of
@@ -23,7 +22,7 @@ def settle(session: Session) -> list[str]:
     to say of it."""
     state = session.state
     if state.approves_now:
-        return [_approve(session)]
+        return _approve(session)
     if state.approved is None:
         return []
     if state.phase not in NEEDS_APPROVAL:
@@ -38,22 +37,19 @@ def settle(session: Session) -> list[str]:
 
 
 def ask(session: Session) -> None:
-    """Write the approval question that is due. On record first: a file that a kill left without it
-    gets it again."""
+    """Ask for the approval that is due, about the plan's text as it is now: a copy is kept."""
     state = session.state
-    if state.plan_to_ask is None:
+    plan = state.plan_to_ask
+    if plan is None:
         return
-    document = session.qa.read()
-    number = max([*state.asked, *(q.id for q in document.questions)], default=0) + 1
-    why = (
-        state.ask_why.replace("\n", "\n> ")
-        or f"nothing is built before you say yes; read {session.folder / state.plan_to_ask}"
-    )
-    question = questions.approval(number, state.plan_to_ask, why)
+    number = max(state.asked, default=0) + 1
+    why = state.ask_why or f"nothing is built before you say yes; read {session.folder / plan}"
+    copy = f"{state.iteration:03d}-asked-plan.md"
+    files.write(session.logs / copy, plan_text(session, plan) or "")
     session.history.append(
-        "asked", id=number, kind="approval", text=question.text, plan=state.plan_to_ask
-    )
-    session.qa.change(lambda now: questions.appended(now, question))
+        "asked", id=number, kind="approval", title=f"Approve the plan {plan}?", why=why,
+        options=["Approve", "Change: say what"], plan=plan, copy=copy,
+    )  # fmt: skip
 
 
 def essence(plan: str) -> str:
@@ -70,21 +66,26 @@ def plan_text(session: Session, plan: str) -> str | None:
         return None
 
 
-def _approve(session: Session) -> str:
+def _approve(session: Session) -> list[str]:
+    """Approve the plan's text as it is now; what there is to say, a change since it was asked about
+    first."""
     state = session.state
-    plan = state.asked[state.approval_id or 0].plan or ""
+    question = state.asked[state.approval_id or 0]
+    plan = question.plan or ""
     text = plan_text(session, plan)
     if text is None:
         _lapse(session, f"the plan {plan} is gone", None)
-        return f"The plan {plan} is gone: it cannot be approved."
+        return [f"The plan {plan} is gone: it cannot be approved."]
+    asked = plan_text(session, f"{LOGS}/{question.copy}") if question.copy else None
+    changed = _difference(text if asked is None else asked, text)
+    said = [f"The plan {plan} changed since you were asked about it:\n{changed}"] if changed else []
     copy = f"{state.iteration:03d}-approved-plan.md"
     files.write(session.logs / copy, text)
-    digest = hashlib.sha256(essence(text).encode("utf-8", "surrogateescape")).hexdigest()
     session.history.append(
-        "approved", id=state.approval_id, plan=plan, digest=digest, copy=copy,
+        "approved", id=state.approval_id, plan=plan, digest=_digest(text), copy=copy,
         next="implementation", notes=[f"The human approved the plan {plan}."],
     )  # fmt: skip
-    return f"Plan {plan} approved; implementation may begin."
+    return [*said, f"Plan {plan} approved; implementation may begin."]
 
 
 def _lapse(session: Session, why: str, plan: str | None) -> None:
@@ -96,21 +97,23 @@ def _lapse(session: Session, why: str, plan: str | None) -> None:
 
 def _changed(session: Session, plan: str, copy: str) -> str | None:
     """How the plan's text differs from what was approved, in a few lines; None when it does not."""
-    state = session.state
     now = plan_text(session, plan)
     if now is None:
         return f"the plan {plan} is gone; the approved text is {LOGS}/{copy}"
-    digest = hashlib.sha256(essence(now).encode("utf-8", "surrogateescape")).hexdigest()
-    if state.approved and digest == state.approved.digest:
+    if session.state.approved and _digest(now) == session.state.approved.digest:
         return None
-    old = plan_text(session, f"{LOGS}/{copy}") or ""
-    diff = difflib.unified_diff(
-        essence(old).splitlines(), essence(now).splitlines(), lineterm="", n=0
-    )
+    changed = _difference(plan_text(session, f"{LOGS}/{copy}") or "", now)
+    return f"the plan {plan} is no longer what you approved:\n{changed}"
+
+
+def _digest(plan: str) -> str:
+    return hashlib.sha256(essence(plan).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _difference(old: str, new: str) -> str:
+    """The lines in which two plans differ, a dozen at most; empty when only ticks and notes do."""
+    before, after = essence(old).splitlines(), essence(new).splitlines()
+    diff = difflib.unified_diff(before, after, lineterm="", n=0)
     lines = [line for line in diff if not line.startswith(("---", "+++", "@@"))]
     more = f"\n({len(lines) - MAX_DIFF_LINES} more lines)" if len(lines) > MAX_DIFF_LINES else ""
-    return (
-        f"the plan {plan} is no longer what you approved:\n"
-        + "\n".join(lines[:MAX_DIFF_LINES])
-        + more
-    )
+    return "\n".join(lines[:MAX_DIFF_LINES]) + more

@@ -1,5 +1,4 @@
-"""What a session held before a child ran: to restore what the child must not change, and to tell
-whether it got anywhere."""
+"""Whether a child got anywhere: what a session and its worktree held before and after."""
 
 from __future__ import annotations
 
@@ -7,48 +6,14 @@ import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
-from samocode.pages.names import HISTORY, ITERATION, LOCK, LOGS, OVERVIEW, SIGNAL, TASK
-from samocode.pages.qa_file import QaFile
-from samocode.record import files
+from samocode.pages.names import HISTORY, INBOX, ITERATION, LOCK, LOGS, OVERVIEW, QA, SIGNAL, TASK
 from samocode.record.state import WorktreeStatus
 
-NO_PROGRESS = frozenset({TASK, OVERVIEW, ITERATION, LOCK, LOGS, SIGNAL, HISTORY})
+NO_PROGRESS = frozenset({TASK, OVERVIEW, QA, ITERATION, LOCK, LOGS, SIGNAL, HISTORY, INBOX})
 """What the loop writes, and what a child writes in every iteration: a change there is no
 progress."""
 MAX_DEPTH = 20  # folders below the session folder that count as progress; a child may nest for ever
-
-
-class Snapshot(NamedTuple):
-    """What only the loop or the human may write, as it was when a child was started."""
-
-    history: bytes
-    task: bytes
-    questions: str
-    fingerprint: str
-
-
-def take(folder: Path, fingerprint: str) -> Snapshot:
-    """Keep in memory what a child must not change."""
-    return Snapshot(
-        history=(folder / HISTORY).read_bytes(),
-        task=(folder / TASK).read_bytes(),
-        questions=QaFile(folder).read().text(),
-        fingerprint=fingerprint,
-    )
-
-
-def put_back(folder: Path, before: Snapshot) -> tuple[str, ...]:
-    """Restore history and task where they differ, the other version kept beside; their names."""
-    changed: list[str] = []
-    folder.mkdir(mode=0o700, exist_ok=True)
-    for name, data in ((HISTORY, before.history), (TASK, before.task)):
-        if files.read_any(folder / name) != data:
-            files.keep(folder / name)
-            files.write_bytes(folder / name, data)
-            changed.append(name)
-    return tuple(changed)
 
 
 def fingerprint(

@@ -11,9 +11,11 @@ from samocode.record import files
 from samocode.record.state import SessionState
 
 
-def page(state: SessionState, now: datetime, timeout: float, head: str | None) -> str:
-    """The page of the iteration that begins now and may take `timeout` seconds; `head` is the
-    commit that is checked out, None without git."""
+def page(
+    state: SessionState, now: datetime, timeout: float, budget: float | None, head: str | None
+) -> str:
+    """The page of the iteration that begins now, may take `timeout` seconds and cost `budget` USD
+    (None: no cap); `head` is the commit that is checked out, None without git."""
     last = state.last
     previous = {"iteration": last.n, "outcome": last.outcome, "note": last.note} if last else None
     if state.baseline and not state.approved:
@@ -29,6 +31,7 @@ def page(state: SessionState, now: datetime, timeout: float, head: str | None) -
         "approved_plan": state.approved.plan if state.approved else None,
         "previous": previous,
         "notes": state.notes,
+        "budget_usd": budget,
     }
     return json.dumps(values, indent=1) + "\n"
 

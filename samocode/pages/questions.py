@@ -1,190 +1,89 @@
-"""`_qa.md`: the one Markdown form that the loop reads. Pure text in, text out."""
+"""`_qa.md` as it is printed: a pure function of the questions and answers on record."""
 
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Iterable
 from typing import NamedTuple
 
-from samocode.pages.fences import ANSWER, QUESTION, left_open, masked
-from samocode.record.state import Asked
+from samocode.record.state import Question, SessionState
 
-SUGGESTED = re.compile(r"^ {0,3}\**Suggested\**[ \t]*:\**[ \t]*(\S.*)$", re.M | re.I)
-UNCONFIRMED = re.compile(r"^ {0,3}Unconfirmed: ?(.*)$", re.M)
-PLACEHOLDERS = frozenset({"tbd", "todo", "pending"})
-APPROVALS = frozenset({"a", "y", "yes", "ok", "okay", "approve", "approved", "lgtm", "a approve"})
-
-
-class Question(NamedTuple):
-    """One question block; `text` is the block as it stands in the file, heading included."""
-
-    id: int
-    title: str
-    text: str
-    suggested: str | None
-    answer: str | None
-    """What the human wrote, stripped; None while open (empty, punctuation, a comment, a
-    placeholder)."""
-    unconfirmed: str | None
-    """Text that stood after `Answer:` while a child ran and still waits for a human's word."""
+TEMPLATE = 1  # named by `start` lines: a page printed by an older one must be read by it
+FIRST = '<!-- Samocode printed this page ({}). Write after "Answer:" and save. -->'
+NUMBER = re.compile(r"^\W*Samocode printed this page \((\d{1,9})\)", re.M)
+HEADING = re.compile(r"^(?=[ \t]*#)", re.M)
+LETTERS = "ABCDEF"
 
 
-class Document(NamedTuple):
-    """A parsed `_qa.md`: what stands before the first question, then the questions in order."""
+class Block(NamedTuple):
+    """One question as printed: what is above `Answer:`, and the answer that is shown after it."""
 
-    preamble: str
-    questions: tuple[Question, ...]
+    question: Question
+    heading: str
+    above: str
+    answer: str
 
-    def find(self, number: int) -> Question | None:
-        """The first question with this number."""
-        return next((q for q in self.questions if q.id == number), None)
-
+    @property
     def text(self) -> str:
-        """The file's text again; parse(x).text() == x."""
-        return self.preamble + "".join(q.text for q in self.questions)
+        """The whole block."""
+        answer = HEADING.sub(r"\\", self.answer)  # a pasted heading must not begin a question
+        shown = f" {answer}" if answer else ""
+        return f"{self.heading}\n\n{self.above}Answer:{shown}\n"
 
 
-def parse(text: str) -> Document:
-    """Read `_qa.md`. Never fails: what is no question is preamble or belongs to the question above
-    it."""
-    plain = masked(text)
-    heads = list(QUESTION.finditer(plain))
-    ends = [*(h.start() for h in heads[1:]), len(text)]
-    spans = zip(heads, ends, strict=False)
-    return Document(
-        preamble=text[: heads[0].start()] if heads else text,
-        questions=tuple(
-            _question(h, text[h.start() : end], plain[h.start() : end]) for h, end in spans
-        ),
-    )
+class Page(NamedTuple):
+    """`_qa.md` after so many lines of the history."""
+
+    number: int
+    blocks: tuple[Block, ...]
+
+    @property
+    def text(self) -> str:
+        """The file's text."""
+        return "\n".join([FIRST.format(self.number) + "\n", *(block.text for block in self.blocks)])
 
 
-def answered(question: Question, text: str, by: str | None = None) -> Question:
-    """The question with `text` as its answer; `by` adds the line that says who answered for the
-    human.
-
-    A line of the answer that reads like a question's heading is indented, so that it stays an
-    answer.
-    """
-    told = QUESTION.sub(lambda heading: " " + heading[0], text.strip())
-    return rewrite(question, " " + told if told else "", [f"By: {by}"] if by else [])
+def page(state: SessionState) -> Page | None:
+    """The page of this state; None when nothing was ever asked."""
+    blocks = tuple(_block(state, question) for question in state.asked.values())
+    return Page(state.lines, blocks) if blocks else None
 
 
-def labelled(question: Question) -> bool:
-    """Whether it has a line `Answer:`."""
-    return ANSWER.search(masked(question.text)) is not None
+def printed_number(text: str) -> int | None:
+    """The print that a page names: the number of history lines that it shows."""
+    found = NUMBER.search(text)
+    return int(found[1]) if found else None
 
 
-def with_label(question: Question) -> Question:
-    """The question with its line `Answer:`, at its end when somebody wrote over it."""
-    return question if labelled(question) else rewrite(question, "", [])
+def options(question: Question) -> list[tuple[str, str]]:
+    """(letter, option line without its list mark) of each option."""
+    return [
+        (letter, f"{letter}) {option}")
+        for letter, option in zip(LETTERS, question.options, strict=False)
+    ]
 
 
-def meaning(raw: str) -> str | None:
-    """An answer's text, or None when it says nothing: empty, punctuation, a comment or a
-    placeholder."""
-    text = _without_comments(raw).replace("\r\n", "\n").strip()
-    if _words(text) in PLACEHOLDERS or not any(_says_something(c) for c in text):
-        return None
-    return text
+def _block(state: SessionState, question: Question) -> Block:
+    parts = [f"Why: {question.why}"] if question.why else []
+    if question.options:
+        parts.append("\n".join(f"- {line}" for _, line in options(question)))
+    if question.suggested:
+        because = f", {question.because}" if question.because else ""
+        parts.append(f"Suggested: {question.suggested}{because}")
+    answer, found = state.answers.get(question.id), state.found.get(question.id)
+    waits = found is not None
+    before = state.before.get(question.id) or (answer.text if answer and waits else "")
+    if before:
+        parts.append(f"Answered before:\n\n{_quoted(before)}")
+    if found:
+        parts.append(f"Not taken yet:\n\n{_quoted(found)}")
+    above = "".join(f"{part}\n\n" for part in parts)
+    shown = answer.text if answer and not waits else ""
+    return Block(question, f"## Q{question.id}: {question.title}", above, _lines(shown))
 
 
-def approves(answer: str) -> bool:
-    """True when all of the answer, case and punctuation aside, is a yes. "approve?" is none."""
-    return "?" not in answer and _words(answer) in APPROVALS
+def _quoted(text: str) -> str:
+    return "\n".join(f"> {line}".rstrip() for line in _lines(text).split("\n"))
 
 
-def unfinished(answer: str) -> bool:
-    """True when a yes breaks off in the middle of a sentence: an editor may have saved it by
-    itself, and "yes," is no yes before one knows what follows."""
-    return approves(answer) and answer.rstrip().endswith((",", ";", ":", "-", "\u2013", "\u2014"))
-
-
-def confirms(answer: str) -> bool:
-    """True when the human confirms an unconfirmed text."""
-    return _words(answer) == "same"
-
-
-def approval(number: int, plan: str, why: str) -> Question:
-    """The question that only the loop writes: may this plan be carried out?"""
-    text = (
-        f"## Q{number}: Approve the plan {plan}?\nWhy: {why}\n"
-        "- A) Approve\n- B) Change: say what\nAnswer:\n"
-    )
-    return parse(text).questions[0]
-
-
-def appended(document: Document, question: Question) -> Document:
-    """The document with one more question at its end."""
-    return joined_blocks(document.preamble, [*document.questions, question])
-
-
-def as_asked(asked: Asked) -> Question:
-    """A recorded question as it was asked."""
-    return parse(asked.text).questions[0]
-
-
-def _question(head: re.Match[str], text: str, plain: str) -> Question:
-    mark = ANSWER.search(plain)
-    above = text[: mark.start()] if mark else text
-    suggestion = SUGGESTED.search(plain[: len(above)])
-    unconfirmed = "\n".join(line.rstrip("\r") for line in UNCONFIRMED.findall(above))
-    answer = meaning(text[mark.end() :]) if mark else None
-    if answer is not None and unconfirmed and confirms(answer):
-        answer = unconfirmed
-    return Question(
-        id=int(head[1]),
-        title=head[2].strip().strip("*").strip(),
-        text=text,
-        suggested=suggestion[1].strip() if suggestion else None,
-        answer=answer,
-        unconfirmed=unconfirmed or None,
-    )
-
-
-def rewrite(question: Question, answer: str, extra: list[str]) -> Question:
-    """The block with `extra` lines above its `Answer:` and `answer` after it; everything else as it
-    was."""
-    eol = "\r\n" if "\r\n" in question.text else "\n"
-    mark = ANSWER.search(masked(question.text))
-    above = question.text[: mark.start()] if mark else question.text.rstrip() + eol
-    tail = question.text[len(question.text.rstrip()) :] or eol
-    lines = "".join(line + eol for line in extra)
-    text = above + lines + (mark[0] if mark else "Answer:") + answer.replace("\n", eol) + tail
-    return parse(text).questions[0]
-
-
-def joined_blocks(preamble: str, blocks: Iterable[Question]) -> Document:
-    """Blocks one below the other, each heading at the beginning of a line, a blank line between."""
-    if preamble and not preamble.endswith("\n"):
-        preamble += "\n"
-    if mark := left_open(preamble):
-        preamble += f"{mark}\n"
-    return Document(preamble, tuple(map(_ending_in_a_blank_line, blocks)))
-
-
-def _ending_in_a_blank_line(block: Question) -> Question:
-    if block.text.endswith(("\n\n", "\n\r\n")):
-        return block
-    return block._replace(text=block.text + ("\n" if block.text.endswith("\n") else "\n\n"))
-
-
-def _without_comments(text: str) -> str:
-    kept: list[str] = []
-    at = 0
-    while (start := text.find("<!--", at)) >= 0 and (end := text.find("-->", start)) >= 0:
-        kept.append(text[at:start])
-        at = end + 3
-    return "".join(kept) + text[at:]
-
-
-def _says_something(char: str) -> bool:
-    return (
-        not char.isspace() and unicodedata.category(char)[0] not in "PC" and char not in "`^~|=+<>$"
-    )
-
-
-def _words(text: str) -> str:
-    """Lower case, punctuation out, single spaces: what two answers are compared by."""
-    return " ".join("".join(c if c.isalnum() else " " for c in text.casefold()).split())
+def _lines(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from pathlib import Path
-
-from samocode.pages.names import TASK
-from samocode.record import files
+from samocode.record.state import SessionState
 
 
-def header(name: str) -> str:
-    """The first line of a new session's page."""
-    return f"# {name}: the human's words, kept by the loop\n"
+def text(name: str, state: SessionState) -> str:
+    """The page of a session of this name."""
+    entries = (
+        f"\n## {when[:16].replace('T', ' ')} {kind}\n\n{words.strip()}\n"
+        for when, kind, words in state.texts
+    )
+    return f"# {name}: the human's words, printed by the loop\n" + "".join(entries)
 
 
-def restore(folder: Path, texts: Iterable[tuple[str, str, str]]) -> None:
-    """Append each recorded text (time, kind, text) that the page does not hold: a killed loop may
-    have recorded it and no more."""
-    path = folder / TASK
-    present = files.read_any(path).decode("utf-8", "surrogateescape")
-    for when, kind, text in texts:
-        entry = f"\n## {when[:16].replace('T', ' ')} {kind}\n\n{text.strip()}\n"
-        if entry not in present:
-            files.append(path, entry.encode("utf-8", "surrogateescape"))
+def added(page: str, printed: str) -> str:
+    """The lines of a page that its print does not have, in order."""
+    page = page.removeprefix("\ufeff").replace("\r\n", "\n")
+    if page.startswith(printed):
+        return page[len(printed) :].strip()
+    left = iter(printed.split("\n"))
+    expected = next(left, None)
+    extra: list[str] = []
+    for line in page.split("\n"):
+        if line == expected:
+            expected = next(left, None)
+        elif line.strip():
+            extra.append(line)
+    known = set(printed.split("\n"))
+    return "\n".join(line for line in extra if line not in known).strip()

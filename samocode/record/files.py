@@ -86,6 +86,16 @@ def write_bytes(path: Path, data: bytes) -> None:
         temporary.replace(path)
 
 
+def unnamed(data: bytes) -> int:
+    """A descriptor of a temporary file without a name, with `data` in it, at its end."""
+    import tempfile  # slow to import, and the Stop hook has no need of it
+
+    fd, name = tempfile.mkstemp()
+    Path(name).unlink()
+    os.write(fd, data)
+    return fd
+
+
 def append(path: Path, data: bytes) -> None:
     """Add `data` at the end in one write and make it durable; on failure the file is as long as
     before."""
@@ -105,7 +115,7 @@ def append(path: Path, data: bytes) -> None:
 
 def set_aside(path: Path) -> Path:
     """Rename whatever stands at `path` to a free name beside it, so that nothing is lost."""
-    return path.rename(_free_name(path))
+    return path.rename(free_name(path))
 
 
 def keep(path: Path) -> None:
@@ -113,12 +123,13 @@ def keep(path: Path) -> None:
     if not path.exists() and not path.is_symlink():
         return
     try:
-        os.link(path, _free_name(path), follow_symlinks=False)
+        os.link(path, free_name(path), follow_symlinks=False)
     except (OSError, NotImplementedError):  # a folder, or a system without such links
         set_aside(path)
 
 
-def _free_name(path: Path) -> Path:
+def free_name(path: Path) -> Path:
+    """A name beside `path` that is not taken: NAME.kept-1, -2, ..."""
     n = 1
     while (kept := path.with_name(f"{path.name}.kept-{n}")).exists() or kept.is_symlink():
         n += 1

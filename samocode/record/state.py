@@ -38,15 +38,32 @@ class WorktreeStatus(NamedTuple):
         return moved + tuple(sorted(names))
 
 
-class Asked(NamedTuple):
+class Question(NamedTuple):
     """A question on record."""
 
     id: int
     kind: str
     """qa, action (something only a human can do) or approval (asked by the loop)."""
-    text: str
-    """The block as it was printed."""
+    title: str
+    why: str = ""
+    options: tuple[str, ...] = ()
+    suggested: str = ""
+    """A letter of the options, or a text that does as an answer."""
+    because: str = ""
     plan: str | None = None
+    """The plan that an approval is about."""
+    copy: str = ""
+    """A copy of that plan as it was when it was asked about, in the logs folder."""
+
+
+class Answer(NamedTuple):
+    """An answer on record, verbatim, and what it was taken as when it was recorded."""
+
+    text: str
+    took: tuple[str, ...] = ()
+    """Letters of options, `approve`, `change`; empty for free text."""
+    by: str = ""
+    """file, terminal, telegram or yes."""
 
 
 class Iteration(NamedTuple):
@@ -82,6 +99,8 @@ class Approval(NamedTuple):
 class SessionState:
     """What the history says. Only the fold in history.py writes to it; everybody else reads."""
 
+    lines: int = 0
+    """Lines of the history, this state's own number."""
     worktree: Worktree | None = None
     version: int = 0
     """Version of the history's form, from its `session` line."""
@@ -118,29 +137,28 @@ class SessionState:
         """Iterations since this start of the loop."""
         self.texts: list[tuple[str, str, str]] = []
         """The human's words: (time, task or dive or note, text)."""
-        self.asked: dict[int, Asked] = {}
-        self.answers: dict[int, str] = {}
-        self.took: dict[int, tuple[str, ...]] = {}
-        """What an answer was taken as when it was recorded."""
-        self.typed: set[int] = set()
-        """Answers since the last iteration that did not come from the file: a kill may have kept
-        them out of it."""
-        self.reopened: set[int] = set()
-        """Questions whose answer somebody took back."""
+        self.inbox: set[str] = set()
+        """Names of the sent notes that are on record."""
+        self.asked: dict[int, Question] = {}
+        self.answers: dict[int, Answer] = {}
+        self.found: dict[int, str] = {}
+        """Text that was found after a child ran: whose it is, nobody knows, so a human says."""
+        self.before: dict[int, str] = {}
+        """Answers that a human struck out, of questions that are open."""
+        self.human: set[int] = set()
+        """Questions that a human has answered once: --yes never does."""
         self.notes: list[str] = []
         """What the next child is told, in order."""
         self.__dict__.update(values)
 
     @property
-    def open(self) -> tuple[Asked, ...]:
-        """Questions without an answer: the gate is shut."""
-        return tuple(q for q in self.asked.values() if q.id not in self.answers)
+    def open(self) -> tuple[Question, ...]:
+        """Questions that wait for the human: the gate is shut."""
+        waits = (q for q in self.asked.values() if q.id not in self.answers or q.id in self.found)
+        return tuple(waits)
 
     @property
     def approves_now(self) -> bool:
         """The approval question has a yes, and its `approved` line is not written yet."""
-        return self.approved is None and self.took.get(self.approval_id or 0) == APPROVE
-
-    def in_file(self, number: int) -> bool:
-        """Whether an answer is in `_qa.md` for sure: one that is missing there was struck out."""
-        return number in self.answers and number not in self.typed
+        answer = self.answers.get(self.approval_id or 0)
+        return self.approved is None and answer is not None and answer.took == APPROVE

@@ -11,6 +11,7 @@ CLONE = Path(__file__).resolve().parents[2]
 WORKFLOW = CLONE / "workflow.md"
 COMMANDS = CLONE / "commands"
 ENV_FILE = CLONE / ".env"
+RUN_TAG = "SAMOCODE_RUN"  # in the environment of a session's processes; its value is the folder
 
 
 def need_python() -> None:

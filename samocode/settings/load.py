@@ -11,6 +11,7 @@ from pathlib import Path
 from samocode.record.exits import UserError
 from samocode.settings import project
 from samocode.settings import table as keys
+from samocode.settings.clone import RUN_TAG
 from samocode.settings.flags import Options
 from samocode.settings.project import Project
 from samocode.settings.sources import Layer, Values, expanded, from_environment, from_file, kind
@@ -68,6 +69,11 @@ def load(
     uid: Callable[[], int] = os.getuid,
 ) -> Settings:
     """The settings of this run; a UserError holds every problem, each with its remedy."""
+    if environ.get(RUN_TAG):
+        raise UserError(
+            f"main.py was started by a session's own child ({RUN_TAG} is set): a child ends with "
+            "its signal; only a person runs sessions or adds to them."
+        )
     problems: list[str] = []
     dotenv = _env_file(env_file, problems)
     values = Values(problems, (from_environment(environ, ENV_KEYS, problems), dotenv))

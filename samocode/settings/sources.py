@@ -9,11 +9,12 @@ from io import StringIO
 from pathlib import Path
 from typing import TypeVar
 
+from samocode.settings.clone import RUN_TAG
 from samocode.settings.table import Key, quoted
 
 T = TypeVar("T")
 
-OTHERS = ("SAMOCODE_RUN", "SAMOCODE_TEST_CLAUDE")  # no settings: the child's mark, the tests' CLI
+OTHERS = (RUN_TAG, "SAMOCODE_TEST_CLAUDE")  # no settings: the child's tag, the tests' CLI
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from datetime import datetime
 from pathlib import Path
 
 from samocode.git import worktree as worktrees
-from samocode.pages import questions
 from samocode.pages.names import LOGS, OVERVIEW, QA
+from samocode.pages.questions import page
 from samocode.record.exits import ExitCode, Stop
 from samocode.record.state import SessionState
 from samocode.record.words import few
@@ -29,10 +29,10 @@ TITLES: Mapping[int, str] = {
 
 
 def questions_text(session: Session) -> str:
-    """The open questions as they stand in `_qa.md`."""
-    document = session.qa.read()
-    blocks = (document.find(q.id) or questions.as_asked(q) for q in session.state.open)
-    return "\n\n".join(block.text.strip() for block in blocks)
+    """The open questions as they are printed in `_qa.md`."""
+    shown, waiting = page(session.state), {question.id for question in session.state.open}
+    blocks = shown.blocks if shown else ()
+    return "\n\n".join(b.text.strip() for b in blocks if b.question.id in waiting)
 
 
 def how_to_answer(session: Session, terminal: bool) -> str:

@@ -13,7 +13,7 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -23,6 +23,7 @@ OBEYED = frozenset({"continue", "waiting", "blocked", "verify_failed", "done"})
 """Outcomes that only a signal can lead to."""
 TASK, NOTE = "Tell a story.", "The hero is called Ada."
 LONG = "because " * 2500  # 20 KB: a write of several pages can be torn by a SIGKILL
+FORGED = "Red, says the child"
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,27 @@ def place(session: Path) -> int:
     """How many steps are behind us: those whose signal the loop obeyed."""
     lines = map(json.loads, (session / "_history.jsonl").read_bytes().splitlines())
     return sum(ln["event"] == "iteration" and ln["outcome"] in OBEYED for ln in lines)
+
+
+def asked(lines: Iterable[Mapping[str, Any]]) -> dict[int, str]:
+    """Number -> title of every question on record: a child's stand in the line of its iteration."""
+    found: dict[int, str] = {}
+    for line in lines:
+        alone = [line] if line["event"] == "asked" else []
+        found |= {q["id"]: q["title"] for q in line.get("asked", alone)}
+    return found
+
+
+def still_open(lines: Iterable[Mapping[str, Any]]) -> set[int]:
+    """The questions without an answer that was given after all that puts it in doubt."""
+    found: set[int] = set()
+    for line in lines:
+        found |= set(asked([line]))
+        if line["event"] in ("found", "struck"):
+            found.add(line["id"])
+        if line["event"] == "answer":
+            found.discard(line["id"])
+    return found
 
 
 def questions(text: str) -> dict[str, tuple[int, str]]:
@@ -126,9 +148,9 @@ class Child:
         if self.iteration["phase"] != step.phase:
             self.log(violation=f"step {self.at} in phase {self.iteration['phase']}")
         lines = [json.loads(ln) for ln in (self.session / "_history.jsonl").open("rb")]
-        answered = {ln["id"] for ln in lines if ln["event"] == "answer"}
-        if still := {ln["id"] for ln in lines if ln["event"] == "asked"} - answered:
+        if still := still_open(lines):
             self.log(violation=f"spawned while open: {still}")
+        self.look_at_the_page(lines)
         told = " ".join(self.iteration["notes"])
         heard = max((i for i, ln in enumerate(lines) if ln.get("outcome") in OBEYED), default=-1)
         for line in lines[heard + 1 :]:
@@ -136,6 +158,15 @@ class Child:
                 self.log(violation=f"not told of the answer to Q{line['id']}")
         if self.at > NOTED and NOTE not in (self.session / "_task.md").read_text():
             self.log(violation="the note is not in _task.md")
+
+    def look_at_the_page(self, lines: list[dict[str, Any]]) -> None:
+        """`_qa.md` shows all that is on record, and nothing else."""
+        path = self.session / "_qa.md"
+        shown = questions(path.read_text()) if path.exists() else {}
+        record = {ln["id"]: ln["text"].strip() for ln in lines if ln["event"] == "answer"}
+        wanted = {title: (number, record.get(number)) for number, title in asked(lines).items()}
+        if shown != wanted:
+            self.log(violation=f"the page shows {shown}; on record: {wanted}"[:2000])
 
     def work(self) -> None:
         """Some 20-80 ms with several writes."""
@@ -165,26 +196,25 @@ class Child:
         """Go on."""
         return {"status": "continue"} | ({"phase": step.next} if step.next else {})
 
-    def do_ask(
-        self, step: Step, kind: str = "qa_answers", answer: str = ""
-    ) -> Mapping[str, object]:
-        """Ask all of `words` in one write; go on when an earlier try got its answers already."""
-        path = self.session / "_qa.md"
-        known = questions(path.read_text()) if path.exists() else {}
-        new = [title for title in step.words if title not in known]
-        number = len(known)
-        body = f"Why: {LONG}\n- A) One\n- B) Two\nSuggested: A\nAnswer: {answer}\n\n"
-        blocks = [f"## Q{number + i}: {title}\n{body}" for i, title in enumerate(new, 1)]
-        with path.open("ab", buffering=0) as file:
-            file.write("".join(blocks).encode())
-        time.sleep(self.dice.choice((0, 0.05)))
-        if new or any(not known[title][1] for title in step.words):
-            return {"status": "waiting", "for": kind}
-        return self.do_work(step)
+    def do_ask(self, step: Step, kind: str = "qa_answers") -> Mapping[str, object]:
+        """Ask all of `words`, which no earlier try can have brought on record in part."""
+        lines = map(json.loads, (self.session / "_history.jsonl").open("rb"))
+        if known := set(step.words) & set(asked(lines).values()):
+            self.log(violation=f"asked before: {known}")
+        more = {"options": ["One", "Two"], "suggested": "A"}
+        whole = [{"title": title, "why": LONG[:600].strip(), **more} for title in step.words]
+        return {"status": "waiting", "for": kind, "questions": whole}
 
     def do_forge(self, step: Step) -> Mapping[str, object]:
-        """Ask, and answer for the human."""
-        return self.do_ask(step, answer="Red, says the child")
+        """Ask, and answer for the human: that question, and one that has an answer."""
+        path = self.session / "_qa.md"
+        head, label, _ = path.read_text().rpartition("\nAnswer:")
+        forged = f"{head}{label} {FORGED}\n\n## Q9: {step.words[0]}\n\nAnswer: {FORGED}\n"
+        temporary = path.with_name("_qa.md.forged")
+        temporary.write_text(forged)
+        temporary.rename(path)
+        time.sleep(self.dice.choice((0, 0.05)))
+        return self.do_ask(step)
 
     def do_act(self, step: Step) -> Mapping[str, object]:
         """Ask for what only a human can do."""

@@ -1,6 +1,6 @@
 """How a child and a human speak with the loop: the only file here that a new protocol rewrites.
 
-Version 1: a child writes its questions into `_qa.md` and signals waiting.
+Version 2: a child asks in its signal, the loop prints `_qa.md`, a human writes after `Answer:`.
 
     python speech.py loop ARGUMENT...     main.py with a fast clock
     python speech.py ask TITLE...         what a child with a shell does to ask
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -38,15 +37,13 @@ def ask(
     **more: object,
 ) -> None:
     """Ask the human and signal waiting. `forged` is an answer by the child itself."""
-    path = folder / "_qa.md"
-    text = path.read_text() if path.exists() else ""
-    first = 1 + max(map(int, re.findall(r"^## Q(\d+):", text, re.M)), default=0)
-    for number, title in enumerate(titles, first):
-        suggestion = f"Suggested: {suggested}\n" if suggested else ""
-        text += f"## Q{number}: {title}\nWhy: a test\n- A) One\n- B) Two\n{suggestion}"
-        text += f"Answer: {forged}\n\n"
-    path.write_text(text)
-    send(folder, "waiting", **{"for": kind}, **more)
+    question = {"why": "a test", "options": ["One", "Two"]}
+    question |= {"suggested": suggested} if suggested else {}
+    asked = [{"title": title, **question} for title in titles]
+    if forged:
+        text = "".join(f"## Q{n}: {one}\n\nAnswer: {forged}\n" for n, one in enumerate(titles, 1))
+        (folder / "_qa.md").write_text(text)
+    send(folder, "waiting", **{"for": kind, "questions": asked}, **more)
 
 
 def ask_nothing(folder: Path, kind: str) -> None:
@@ -77,23 +74,28 @@ def save(path: Path, text: str) -> None:
     temporary.rename(path)
 
 
+def parts(text: str, number: int) -> tuple[str, str, str]:
+    """(all before the answer to a question, its answer, all from the next question on)."""
+    head, mark, tail = text.partition(f"\n## Q{number}:")
+    block, following, rest = tail.partition("\n## Q")
+    above, label, answer = block.partition("\nAnswer:")
+    return head + mark + above + label, answer, following + rest
+
+
 def blank(folder: Path, number: int) -> bool:
     """Whether the page shows this question with nothing after `Answer:`."""
     page = folder / "_qa.md"
-    _, mark, tail = (page.read_text() if page.exists() else "").partition(f"## Q{number}:")
-    _, label, after = tail.partition("\n## Q")[0].partition("\nAnswer:")
-    return bool(mark and label and not after.strip())
+    before, answer, _ = parts(page.read_text() if page.exists() else "", number)
+    return before.endswith("\nAnswer:") and not answer.strip()
 
 
 def answer(folder: Path, number: int, text: str) -> None:
-    """Write an answer after `Answer:`, in place of what stands there, once it was asked for."""
+    """Write an answer after `Answer:`, in place of what is there, once it was asked for."""
     page = folder / "_qa.md"
-    wait_for(lambda: number in [line["id"] for line in history(folder, "asked")])
-    wait_for(lambda: page.exists() and f"## Q{number}:" in page.read_text())
-    head, mark, tail = page.read_text().partition(f"## Q{number}:")
-    block, heading, rest = tail.partition("\n## Q")
-    above, _, _ = block.partition("\nAnswer:")
-    save(page, f"{head}{mark}{above}\nAnswer: {text}\n{heading}{rest}")
+    wait_for(lambda: number in asked(folder))
+    wait_for(lambda: page.exists() and f"\n## Q{number}:" in page.read_text())
+    before, _, rest = parts(page.read_text(), number)
+    save(page, f"{before} {text}\n{rest}")
 
 
 def strike(folder: Path, number: int) -> None:
@@ -137,18 +139,23 @@ def outcomes(folder: Path) -> list[str]:
     return [line["outcome"] for line in iterations(folder)]
 
 
+def asked(folder: Path) -> dict[int, str]:
+    """Number -> kind (qa, action, approval) of each question; a child's are in its iteration."""
+    own = list(history(folder, "asked"))
+    own += [question for line in iterations(folder) for question in line.get("asked", ())]
+    return {question["id"]: question["kind"] for question in own}
+
+
 def open_questions(folder: Path) -> dict[int, str]:
-    """Number -> kind (qa, action, approval) of each question that waits for the human."""
-    kinds: dict[int, str] = {}
-    found: dict[int, str] = {}
+    """Number -> kind of each question that waits for the human."""
+    found = asked(folder)
+    waits = set(found)
     for line in history(folder):
-        if line["event"] == "asked":
-            kinds[line["id"]] = found[line["id"]] = line["kind"]
-        elif line["event"] == "answer":
-            found.pop(line["id"], None)
-        elif line["event"] == "reopened":
-            found[line["id"]] = kinds[line["id"]]
-    return found
+        if line["event"] == "answer":
+            waits.discard(line["id"])
+        elif line["event"] in ("struck", "found"):
+            waits.add(line["id"])
+    return {number: kind for number, kind in found.items() if number in waits}
 
 
 def answers(folder: Path) -> list[tuple[int, str, str]]:

@@ -124,7 +124,7 @@ def session_of(request: Request) -> Path:
 # What a scripted child does.
 
 
-def signal(status: str, **more: str) -> Tool:
+def signal(status: str, **more: object) -> Tool:
     """The child's last act, renamed into place. `wait` stands for `for`."""
     given = {"for" if key == "wait" else key: value for key, value in more.items()}
     text = shlex.quote(json.dumps({"status": status, **given}))
@@ -149,20 +149,20 @@ def artifact(kind: str, text: str | Callable[[Request], str]) -> Answer:
 TESTS = f"{shlex.quote(sys.executable)} -m unittest"
 LOOK = bash('cat "$SAMOCODE_RUN"/_[itoq]*.*; git status --short')
 READ = Tool("Read", {"file_path": "a.py"})
-QUESTIONS = """# Questions
-
-## Q1: What should triple do with text?
-Why: `*` repeats it.
-- A) Repeat it
-- B) Refuse it
-Suggested: A, as double does
-Answer:
-
-## Q2: Where does it go?
-Why: it decides who can import it.
-Suggested: into a.py
-Answer:
-"""
+QUESTIONS = [
+    {
+        "title": "What should triple do with text?",
+        "why": "`*` repeats it.",
+        "options": ["Repeat it", "Refuse it"],
+        "suggested": "A",
+        "because": "as double does",
+    },
+    {
+        "title": "Where does it go?",
+        "why": "It decides who can import it.",
+        "suggested": "into a.py",
+    },
+]
 PLAN = """# Plan: triple
 
 ## Phase 1: triple
@@ -208,8 +208,7 @@ SESSION: Turns = {
     ],
     2: [
         LOOK,
-        lambda request: write(session_of(request) / "_qa.md", QUESTIONS),
-        close("asked", signal("waiting", wait="qa_answers")),
+        close("asked", signal("waiting", wait="qa_answers", questions=QUESTIONS)),
     ],
     3: [
         LOOK,

@@ -1,0 +1,176 @@
+"""Answers on their way into the record: from the page, the terminal, --yes; and the questions that
+a child asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import final
+
+from samocode.pages.answers import Added
+from samocode.pages.meaning import nothing_yet, taken, unfinished
+from samocode.pages.names import QA
+from samocode.pages.qa_file import QaFile
+from samocode.pages.questions import LETTERS, options
+from samocode.pages.tokens import words
+from samocode.record.state import APPROVE, CHANGE, Question
+from samocode.session import Session, code_of
+
+MAX_ANSWER = 1 << 18  # characters
+
+
+@final
+class Answers:
+    """Records what was asked and what was answered, each with all that it means."""
+
+    def __init__(self, session: Session, page: QaFile, say: Callable[[str], None]) -> None:
+        self.page = page
+        self.say = say
+        self._session = session
+
+    def collect(self) -> bool:
+        """Record what a person added to the page while no child ran. False when words on an open
+        question are no answer yet: the page must stay as it is, they may be at work on it."""
+        reading, state = self.page.read(), self._session.state
+        whole = True
+        for number, added in reading.added.items():
+            answer, question = state.answers.get(number), state.asked[number]
+            said = self._meant(question, added.text)
+            if said == state.found.get(number) == added.text:
+                continue  # found after a child ran, and nobody took it
+            if answer and answer.text == said and number not in state.found:
+                continue  # a page that was saved again
+            if nothing_yet(added.text) and answer and number not in state.found:
+                self._strike({number: answer.text})
+            elif not self.take(question, added, "file"):
+                whole = whole and question not in state.open
+        self._strike(reading.struck)
+        self._say_gone(reading.gone, reading.stray)
+        return whole
+
+    def after_child(self) -> None:
+        """Record what was found on the page after a child ran. Whose words these are, nobody knows:
+        they are printed as "Not taken yet", and the question is open."""
+        state = self._session.state
+        if not state.asked:
+            self.page.clear()
+            return
+        reading = self.page.read()
+        for number, added in reading.added.items():
+            if len(added.text) > MAX_ANSWER:
+                self.say(f"   {QA}: a text for Q{number} is too long; it is in {self.page.keep()}.")
+                continue
+            answer = state.answers.get(number)
+            if added.text in (state.found.get(number), answer.text if answer else None):
+                continue
+            if state.found.get(number):
+                self.say(f"   {QA}: an earlier text for Q{number} is in {self.page.keep()}.")
+            self._session.history.append("found", id=number, text=added.text)
+            self.say(f"   {QA}: text was found for Q{number}; answer `same` to take it.")
+        for number in reading.struck:  # a gate that is shut harms less than a yes taken back
+            self._session.history.append("found", id=number, text="")
+            self.say(f"   {QA}: the answer to Q{number} was removed; `before` keeps it.")
+        self._say_gone(reading.gone, reading.stray)
+
+    def take(self, question: Question, added: Added, by: str) -> bool:
+        """Record an answer; False when it says nothing yet."""
+        if len(added.text) > MAX_ANSWER:
+            kept = self.page.keep()
+            self.say(
+                f"Q{question.id}: that is too long for an answer; it is in {kept}. Name a file."
+            )
+            return False
+        text = self._meant(question, added.text)
+        if text is None:
+            self.say(f"Q{question.id}: `{added.text.strip()}` takes a text that is not there.")
+            return False
+        if nothing_yet(text):
+            return False
+        if unfinished(question, text):
+            self.say(f"Q{question.id}: waiting for the rest of: {text[-60:]}")
+            return False
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+        text = text.encode("utf-8", "replace").decode()  # half a surrogate pair cannot be printed
+        self._record(question, text, taken(question, Added(text, added.marked)), by)
+        return True
+
+    def take_line(self, question: Question, line: str) -> bool:
+        """A line typed for a question; an empty one takes the suggestion."""
+        if question not in self._session.state.open:
+            self.say(f"   Q{question.id} is answered in {QA} meanwhile: that counts.")
+            return False
+        if line.strip():
+            return self.take(question, Added(line), "terminal")
+        added = suggestion(question)
+        return added is not None and self.take(question, added, "terminal")
+
+    def say_yes(self) -> None:
+        """--yes: the suggestion is the answer, a plan is approved. Never for what only a human can
+        do, nor for what a human once answered or a text was found for."""
+        state = self._session.state
+        for question in state.open:
+            added = Added("approve") if question.kind == "approval" else suggestion(question)
+            theirs = question.kind == "action" or question.id in state.human | set(state.found)
+            if added and not theirs:
+                self.take(question, added, "yes")
+
+    def _meant(self, question: Question, text: str) -> str | None:
+        """The text that `same` or `before` stands for; None when there is none."""
+        state, said = self._session.state, words(text)
+        if said == ["same"]:
+            return state.found.get(question.id) or None
+        if said == ["before"]:
+            answer = state.answers.get(question.id)
+            return state.before.get(question.id) or (answer.text if answer else None)
+        return text
+
+    def _record(self, question: Question, text: str, took: tuple[str, ...], by: str) -> None:
+        state, number, onward, code = self._session.state, question.id, None, None
+        note: str | None = f"Q{number} is answered in {QA}."
+        if question.kind != "approval":
+            if number in state.answers:
+                note = f"The human changed the answer to Q{number}."
+        elif number != state.approval_id:
+            took, note = (
+                (),
+                f"The human now says to Q{number}, an old question on {question.plan}: {text}",
+            )
+        elif took == APPROVE:
+            note = None
+        else:
+            note = (
+                f"The human did not approve the plan {question.plan} and wants this change: {text}"
+            )
+            onward = "planning"
+        if took == CHANGE and state.approved:  # taken back: what is there now was approved
+            code = self._session.status()
+        self._session.history.append(
+            "answer", id=number, text=text, by=by, took=list(took) or None, next=onward,
+            notes=[note] if note else None, **code_of(code),
+        )  # fmt: skip
+        how = "taken as a yes" if took == APPROVE else "answer"
+        how = "taken as a change request" if took == CHANGE else how
+        self.say(f"Q{number}: {question.title}\n   {how} ({by}): {text.splitlines()[0][:200]}")
+
+    def _strike(self, struck: Mapping[int, str]) -> None:
+        """Open the questions again whose answer (the text that was shown) is gone from the page."""
+        for number, shown in struck.items():
+            answer = self._session.state.answers.get(number)
+            if answer and answer.text == shown:
+                self._session.history.append("struck", id=number)
+                self.say(f"Q{number}: its answer was struck out, so it is open again.")
+
+    def _say_gone(self, gone: tuple[int, ...], stray: str) -> None:
+        if gone:
+            names = ", ".join(f"Q{number}" for number in gone)
+            self.say(f"{QA}: {names} was not as printed, and is printed again.")
+        if stray:
+            kept = self.page.keep()
+            self.say(f"{QA}: words above the first question belong to none; they are in {kept}.")
+
+
+def suggestion(question: Question) -> Added | None:
+    """The suggested answer, an option by its printed line; None without one."""
+    letter = question.suggested.upper()
+    if len(letter) == 1 and letter in LETTERS[: len(question.options)]:
+        return Added(dict(options(question))[letter], (letter,))
+    return Added(question.suggested) if question.suggested else None

@@ -1,0 +1,52 @@
+"""What an answer means: nothing yet, options, a yes, or free words."""
+
+from __future__ import annotations
+
+import re
+
+from samocode.pages.answers import Added
+from samocode.pages.questions import LETTERS, options
+from samocode.pages.tokens import meant, words
+from samocode.record.state import APPROVE, CHANGE, Question
+
+PLACEHOLDERS = frozenset({"tbd", "todo", "pending"})
+YES = frozenset({"a", "y", "yes", "ok", "okay", "approve", "approved", "lgtm", "a) approve"})
+AROUND = "\"'\u2018\u2019\u201a\u201c\u201d\u201e*_`\u00ab\u00bb \t\r\n"
+OPEN_ENDS = ",;:-\u2013\u2014"
+LETTER_LIST = re.compile(r"[A-Z](?:\s*[,&+/]\s*[A-Z])*[.)]?", re.I)
+
+
+def nothing_yet(text: str) -> bool:
+    """Whether a text is no answer: empty, punctuation, a comment, struck through or a
+    placeholder."""
+    said = words(meant(text))
+    return not said or (len(said) == 1 and said[0] in PLACEHOLDERS)
+
+
+def is_yes(text: str) -> bool:
+    """Whether all of a text is a yes to a plan, with at most `.`, `!`, quotes or bold around it."""
+    return text.strip(AROUND).rstrip(".!").strip(AROUND).casefold() in YES
+
+
+def unfinished(question: Question, text: str) -> bool:
+    """Whether a yes to a plan breaks off in the middle of a sentence, saved by an editor: "yes," is
+    no answer before its end is known."""
+    text = text.strip(AROUND)
+    return question.kind == "approval" and text[-1:] in OPEN_ENDS and is_yes(text.rstrip(OPEN_ENDS))
+
+
+def taken(question: Question, added: Added) -> tuple[str, ...]:
+    """What an answer is taken as: letters of options that were marked or typed alone, APPROVE or
+    CHANGE for a plan, empty for free words."""
+    if question.kind == "approval":
+        return APPROVE if added.marked == ("A",) or is_yes(added.text) else CHANGE
+    return added.marked or _letters(question, added.text)
+
+
+def _letters(question: Question, text: str) -> tuple[str, ...]:
+    """The options that a text names and nothing else: letters, or a printed line."""
+    text, known = text.strip(AROUND), LETTERS[: len(question.options)]
+    if LETTER_LIST.fullmatch(text):
+        said = tuple(dict.fromkeys(re.findall(r"[A-Z]", text.upper())))
+        return said if all(letter in known for letter in said) else ()
+    return tuple(letter for letter, line in options(question) if text == line)

@@ -1,0 +1,195 @@
+"""What each line of the history means: stored in the SessionState, nothing decided.
+
+What a line meant when it was written stands in the line. Any line may carry `next` (the phase from
+here on) and `notes` (sentences for the next child).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from samocode.record.state import (
+    CHANGE,
+    Answer,
+    Approval,
+    Begun,
+    Iteration,
+    Question,
+    SessionState,
+    Worktree,
+    WorktreeStatus,
+)
+
+Line = Mapping[str, Any]
+
+
+def fold(state: SessionState, line: Line) -> None:
+    """Store one more line in `state`; an unknown event only counts. A line of a wrong shape raises
+    KeyError, TypeError or ValueError and changes nothing."""
+    step = _STEPS.get(str(line.get("event")))
+    if step is None:
+        state.lines += 1
+        return
+    notes, phase = list(line.get("notes", ())), line.get("next")
+    if phase is not None and not isinstance(phase, str):
+        raise TypeError(f"next is {phase!r}")
+    step(state, line)
+    state.lines += 1
+    state.notes += notes
+    if phase and phase != state.phase:
+        state.entered[phase] = state.entered.get(phase, 0) + 1
+        state.phase = phase
+
+
+def _session(state: SessionState, line: Line) -> None:
+    where = line.get("branch")
+    tree = Worktree(Path(line["path"]), where, line["base"], line.get("commit")) if where else None
+    state.worktree, state.started, state.version = tree, line.get("t"), line.get("v", 1)
+
+
+def _task(state: SessionState, line: Line) -> None:
+    state.texts.append((line["t"], line["kind"], line["text"]))
+    if inbox := line.get("inbox"):
+        state.inbox.add(inbox)
+    if "round" in line:
+        state.round, state.phase, state.entered = line["round"], "investigation", {}
+        state.done, state.verify_failures = None, 0
+        state.approved, state.approval_id, state.plan_to_ask = None, None, None
+
+
+def _start(state: SessionState, line: Line) -> None:
+    state.baseline = _status(line) or state.baseline
+    state.recent, state.stopped = [], None
+
+
+def _setup(state: SessionState, line: Line) -> None:
+    state.set_up = line.get("exit") == 0
+
+
+def _begin(state: SessionState, line: Line) -> None:
+    state.pending = Begun(int(line["n"]), line["phase"], line["log"])
+
+
+def _iteration(state: SessionState, line: Line) -> None:
+    now = Iteration(
+        n=int(line["n"]),
+        phase=line["phase"],
+        outcome=line["outcome"],
+        next=line["next"],
+        note=line.get("note", ""),
+        progress=bool(line.get("progress", True)),
+        cost_usd=float(line.get("cost_usd", 0)),
+        estimated=bool(line.get("estimated")),
+        delay=float(line.get("delay", 0)),
+    )
+    seconds, asked = float(line.get("seconds", 0)), [_question(q) for q in line.get("asked", ())]
+    state.iteration, state.last, state.pending = now.n, now, None
+    state.iterations += 1
+    state.recent.append(now)
+    state.entered = state.entered or {now.phase: 1}
+    state.cost_usd += now.cost_usd
+    if not now.estimated:
+        state.dearest = max(state.dearest, now.cost_usd)
+        state.rate = max(state.rate, now.cost_usd / max(seconds, 1.0))
+    if plan := line.get("plan"):
+        state.plan_to_ask, state.ask_why = plan, ""
+    if state.approved is None:
+        state.approval_id = None
+    if line.get("heard"):
+        state.notes = []
+    state.asked.update((question.id, question) for question in asked)
+    state.verify_failures += now.outcome == "verify_failed"
+    state.done = line.get("summary")
+
+
+def _asked(state: SessionState, line: Line) -> None:
+    question = _question(line)
+    state.asked[question.id] = question
+    if question.kind == "approval":
+        state.approval_id, state.plan_to_ask, state.ask_why = question.id, None, ""
+
+
+def _question(line: Line) -> Question:
+    return Question(
+        id=int(line["id"]),
+        kind=line["kind"],
+        title=line["title"],
+        why=line.get("why", ""),
+        options=tuple(line.get("options", ())),
+        suggested=line.get("suggested", ""),
+        because=line.get("because", ""),
+        plan=line.get("plan"),
+        copy=line.get("copy", ""),
+    )
+
+
+def _answer(state: SessionState, line: Line) -> None:
+    number, status = _number(state, line), _status(line)
+    answer = Answer(str(line["text"]), tuple(line.get("took", ())), line.get("by", ""))
+    state.answers[number] = answer
+    state.found.pop(number, None)
+    state.before.pop(number, None)
+    if answer.by != "yes":
+        state.human.add(number)
+    if answer.took == CHANGE:
+        state.approved, state.baseline = None, status or state.baseline
+
+
+def _found(state: SessionState, line: Line) -> None:
+    """A text after a child ran: the gate is shut until a human takes it or writes another."""
+    state.found[_number(state, line)] = str(line["text"])
+
+
+def _struck(state: SessionState, line: Line) -> None:
+    """A human struck an answer out: the gate is shut until there is another one."""
+    number = _number(state, line)
+    if answer := state.answers.pop(number, None):
+        state.before[number] = answer.text
+    state.human.add(number)
+
+
+def _number(state: SessionState, line: Line) -> int:
+    if (number := int(line["id"])) not in state.asked:
+        raise ValueError(f"Q{number} was never asked")
+    return number
+
+
+def _approved(state: SessionState, line: Line) -> None:
+    state.approved = Approval(line["plan"], line["digest"], line["copy"])
+    state.approval_id = line.get("id", state.approval_id)
+    state.verify_failures = 0
+
+
+def _lapsed(state: SessionState, line: Line) -> None:
+    why, plan, status = line["why"], line.get("plan"), _status(line)
+    state.approved, state.approval_id = None, None
+    state.baseline = status or state.baseline
+    if plan:
+        state.plan_to_ask, state.ask_why = plan, why
+
+
+def _stop(state: SessionState, line: Line) -> None:
+    state.stopped = (int(line["exit"]), str(line.get("why", "")))
+
+
+def _status(line: Line) -> WorktreeStatus | None:
+    return WorktreeStatus(line["head"], dict(line.get("dirty", {}))) if line.get("head") else None
+
+
+_STEPS: Mapping[str, Callable[[SessionState, Line], None]] = {
+    "session": _session,
+    "task": _task,
+    "start": _start,
+    "setup": _setup,
+    "begin": _begin,
+    "iteration": _iteration,
+    "asked": _asked,
+    "answer": _answer,
+    "found": _found,
+    "struck": _struck,
+    "approved": _approved,
+    "lapsed": _lapsed,
+    "stop": _stop,
+}

@@ -1,0 +1,103 @@
+"""What an answer is taken as: nothing yet, a yes, a change request, options, or free words."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from samocode.pages.answers import Added
+from samocode.pages.meaning import is_yes, nothing_yet, taken, unfinished
+from samocode.record.state import APPROVE, CHANGE, Question
+
+QA = Question(1, "qa", "Which?", "so", ("JWT", "Server sessions", "Both"), "A")
+FREE = Question(2, "qa", "Name?", "so", (), "foo")
+PLAN = Question(3, "approval", "Approve the plan plan.md?", "so", ("Approve", "Change: say what"))
+
+A_YES = [
+    "a", "A", "y", "Y!", "yes", "Yes.", "YES", "ok", "OK.", "Okay", "approve", "**Approved**",
+    "`LGTM`", "lgtm!!", "yes\n", " yes ", '"yes"', "\u201eyes\u201c", "_ok_", "**yes.**", "«ok»",
+]  # fmt: skip
+NO_YES = [
+    "yes, but smaller", "approve?  no", "no", "n", "not approved", "B", "b) change it", "ja", "oui",
+    "yes yes", "yes please", "a b", "A a", "aye", "okay then", "ok?\nremove phase 2", "I approve",
+    "yes\n\nbut not phase 3", "y\u0435s", "approve?", "a?", "A?", "~~yes~~", "~~A~~", "[ ] A",
+    "[ ] yes", "~~A) Approve~~", "A) Approve?", "A, B", "A) Approve the rest", "> yes?", "yes 2",
+    "yes <but>", "y/n", "!yes?", "yes -", "yes\n- and b", "👎 yes", "not yes", "yes.\nB", "A&B",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", A_YES)
+def test_a_yes(text: str) -> None:
+    assert is_yes(text) and taken(PLAN, Added(text)) == APPROVE
+    assert not unfinished(PLAN, text) and not nothing_yet(text)
+
+
+@pytest.mark.parametrize("text", NO_YES)
+def test_no_yes(text: str) -> None:
+    assert not is_yes(text) and taken(PLAN, Added(text)) == CHANGE
+
+
+def test_a_marked_option_of_a_plan() -> None:
+    assert taken(PLAN, Added("A) Approve", ("A",))) == APPROVE
+    assert taken(PLAN, Added("A) Approve")) == APPROVE, "the printed line, typed"
+    assert taken(PLAN, Added("A) Approve\nB) Change: say what", ("A", "B"))) == CHANGE
+    assert taken(PLAN, Added("B) Change: say what", ("B",))) == CHANGE
+    assert taken(PLAN, Added("A) Approve\nbut rename it")) == CHANGE
+
+
+@pytest.mark.parametrize("text", ["yes,", "ok:", "yes -", "**yes,**", "a;", "yes \u2014", "OK ,"])
+def test_a_yes_that_breaks_off(text: str) -> None:
+    assert unfinished(PLAN, text) and not unfinished(QA, text)
+
+
+@pytest.mark.parametrize("text", ["yes", "no,", "yes, but", "-", "", "yes, rename it,"])
+def test_whole(text: str) -> None:
+    assert not unfinished(PLAN, text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " \n", "_", "...", "?", "TBD", "tbd.", "*todo*", "(Pending)", "<!-- B -->", "```\n```",
+     "<!-- a -->\n<!-- b -->", "**", "- [ ]", "~~B~~", "TODO:", "> tbd"],
+)  # fmt: skip
+def test_nothing_yet(text: str) -> None:
+    assert nothing_yet(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["B", "5", "5.", "1. ", "todo: ask Eve", "tbd tbd", "👍", "✓", "好", "ok", "no", "~~A~~ B", "x",
+     "<!-- a --> B", "<!-- B", "~~~\ncode\n~~~", "```\ncode\n```", "C++", "+1", "ę", "\u0915\u0940",
+     "~5 to ~~ 6", "€", "½", "\U0001fae8", "pending review"],
+)  # fmt: skip
+def test_something(text: str) -> None:
+    assert not nothing_yet(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "letters"),
+    [("A", "A"), ("b", "B"), ("B.", "B"), ("B)", "B"), ("**B**", "B"), ("`c`", "C"), ("A, B", "AB"),
+     ("a + c", "AC"), ("B, B", "B"), ("A) JWT", "A"), ("B) Server sessions", "B"), ("D", ""),
+     ("A?", ""), ("~~A~~", ""), ("[ ] A", ""), ("not A", ""), ("JWT", ""), ("A, D", ""),
+     ("A because it is short", ""), ("a session", ""), ("A) Server sessions", ""), ("", "")],
+)  # fmt: skip
+def test_letters_alone(text: str, letters: str) -> None:
+    assert taken(QA, Added(text)) == tuple(letters)
+    assert taken(FREE, Added(text)) == ()
+
+
+def test_marked_letters_count_as_they_are() -> None:
+    assert taken(QA, Added("A) JWT\nC) Both", ("A", "C"))) == ("A", "C")
+    assert taken(QA, Added("A) JWT\nwith short lives")) == ()
+
+
+@given(st.text(), st.sampled_from([QA, FREE, PLAN]))
+def test_any_text_is_taken_as_one_thing(text: str, question: Question) -> None:
+    took = taken(question, Added(text))
+    if question.kind == "approval":
+        assert took in (APPROVE, CHANGE) and (took == APPROVE) <= is_yes(text)
+        assert not (is_yes(text) and unfinished(question, text))
+    else:
+        assert set(took) <= set("ABC"[: len(question.options)])
+    assert not (is_yes(text) and nothing_yet(text))

@@ -1,0 +1,463 @@
+"""`_qa.md`: what is printed says nothing, what a person adds is never lost, and nothing moves."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+
+from samocode.decide import questions
+from samocode.pages.answers import Added, Reading, read
+from samocode.pages.meaning import nothing_yet
+from samocode.pages.qa_file import QaFile
+from samocode.pages.questions import Page, options, page
+from samocode.record.history import History
+from samocode.record.state import Answer, Question, SessionState
+from tests.make_corpus import FOLDER, printed
+
+NOTHING = Reading({}, {}, (), "")
+LOGIN = Question(
+    1, "qa", "Which login method?", "It decides where tokens live.", ("JWT", "Server sessions"),
+    "A", "it fits the two API clients",
+)  # fmt: skip
+NAME = Question(2, "qa", "Name?", "x", (), "foo")
+KEY = Question(3, "action", "Create the API key", "The tests need it.")
+
+
+def made(
+    *asked: Question, answers: dict[int, str] | None = None, found: dict[int, str] | None = None,
+    before: dict[int, str] | None = None,
+) -> Page:  # fmt: skip
+    """The print of such a state."""
+    state = SessionState(lines=12, asked={q.id: q for q in asked or (LOGIN, NAME, KEY)})
+    state.answers = {n: Answer(text) for n, text in (answers or {}).items()}
+    state.found, state.before = found or {}, before or {}
+    one = page(state)
+    assert one
+    return one
+
+
+def said(one: Page, text: str) -> dict[int, str]:
+    """Only what was added, and nothing else happened."""
+    reading = read(text, one)
+    assert (dict(reading.struck), reading.gone, reading.stray) == ({}, (), ""), reading
+    return {number: added.text for number, added in reading.added.items()}
+
+
+# What a child may ask, and what people and other programs write.
+
+PIECES = [
+    "Answer:", "**", "__", "~~", "~~~", "->", "<=", "[x]", "[ ]", "x", "✓", "A)", "B", "1.", "2)",
+    "Q2", "## Q2: Name?", "#", "<!--", "-->", "`", "```", "JWT", "- B) Server sessions", "Why: x",
+    "a", "é", "e\u0301", "की", "👍🏽", "שלום", "مرحبا", "好", "\u200f", "*", "_", "|", ">", "+",
+    "same", "yes", "tbd", "A", "C++", "< 5", "&amp;", "\\", "...", "it fits", "Suggested: A",
+]  # fmt: skip
+ENDS = ["\n", "\n\n", "\r\n", "\n## Q1: ", "\n  ", "\n> ", "\n- ", "\n1. ", "\nAnswer: "]
+pieces = st.sampled_from(PIECES)
+line = st.lists(pieces | st.text(max_size=3), min_size=1, max_size=5).map(" ".join).filter(
+    lambda text: not questions.check([{"title": text, "why": text}], "human_action")[1]
+)  # fmt: skip
+lines = st.lists(pieces | st.sampled_from(ENDS), min_size=1, max_size=12).map(" ".join)
+free = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
+answers = (lines | free).filter(lambda text: not nothing_yet(text))
+
+
+@st.composite
+def asked(draw: st.DrawFn, number: int) -> Question:
+    """A question of any text that the signal check lets through."""
+    one: dict[str, object] = {"title": draw(line), "why": draw(line), "because": draw(line)}
+    if many := draw(st.sampled_from([0, 0, 2, 3, 6])):
+        one["options"] = draw(st.lists(line, min_size=many, max_size=many, unique=True))
+    one["suggested"] = draw(st.sampled_from("ab")) if many else draw(line)
+    good, problems = questions.check([one], "qa_answers")
+    assume(not problems)
+    return Question(number, draw(st.sampled_from(["qa", "action", "approval"])), *good[0])
+
+
+@st.composite
+def pages(draw: st.DrawFn, answered: int = 0) -> Page:
+    """A print of one to four questions: open, answered, struck out, not taken yet."""
+    many = draw(st.integers(1, 4))
+    every = [draw(asked(number)) for number in range(1, many + 1)]
+    some = st.dictionaries(st.integers(1, many), answers, max_size=many)
+    given_, struck, found = draw(some), draw(some), draw(some)
+    if answered:
+        given_, found = {1: draw(answers)} | given_, {}
+    before = {n: text for n, text in struck.items() if n not in given_}
+    return made(*every, answers=given_, found=found, before=before)
+
+
+LAYOUTS: dict[str, Callable[[str], str]] = {
+    "as it is": lambda text: text,
+    "CRLF": lambda text: text.replace("\r\n", "\n").replace("\n", "\r\n"),
+    "BOM": lambda text: "\ufeff" + text,
+    "blank lines": lambda text: text.replace("\n\n", "\n\n\n") + "\n\n",
+    "trailing blanks": lambda text: re.sub(r"(?m)[ \t]+$", "", text),
+    "no end": lambda text: text.rstrip("\n"),
+}
+layouts = st.sampled_from(sorted(LAYOUTS)).map(LAYOUTS.__getitem__)
+
+
+@settings(max_examples=400)
+@given(pages(), layouts)
+@example(made(found={1: "- [x] A) JWT"}), str)
+@example(made(found={1: "1. one\n2. two"}, before={3: "2) x\n5) "}), str)
+@example(made(answers={1: "see\n## q2: name?\nAnswer: x\n####### Q2: Name?\nAnswer: y"}), str)
+@example(made(answers={1: "see\r## Q2: Name?\rAnswer: x", 2: "a\x0b## Q3\x85Answer: b"}), str)
+@example(made(LOGIN._replace(options=("__init__.py", "a -> b <= 5 [x] ✓")), NAME), str)
+@example(made(LOGIN._replace(why="Is a JWT -> a session, or A) JWT <--? ✓"), NAME), str)
+def test_what_is_printed_says_nothing(one: Page, layout: Callable[[str], str]) -> None:
+    assert read(layout(one.text), one) == NOTHING
+
+
+NO_WORDS = re.compile(r"<!--.*?-->|~~.*?~~", re.S)  # comments, and what is struck through
+
+
+INSIDE = ("line", "begin", "end", "glued begin", "glued end", "paste")
+EDITS = (*INSIDE, "middle", "replace", "cut")
+
+
+def edited(data: st.DataObject, one: Page, kinds: tuple[str, ...]) -> tuple[str, dict[str, int]]:
+    """A page after one to three edits, and the block that each marker word stands in. With INSIDE
+    no edit touches a heading or what is above the first."""
+    rows = one.text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    heads = [at for at, row in enumerate(rows) if row in {b.heading for b in one.blocks}]
+    free_ = [at for at in range(1, len(rows)) if kinds != INSIDE or heads[0] < at not in heads]
+    places = data.draw(st.sets(st.sampled_from(free_), min_size=1, max_size=3))
+    where: dict[str, int] = {}
+    for number, at in enumerate(sorted(places, reverse=True)):
+        kind, word = data.draw(st.sampled_from(kinds)), f"zebra{number}"
+        where[word] = sum(head < at for head in heads)
+        row, half = rows[at], len(rows[at]) // 2
+        rows[at : at + (1 if kind != "cut" else number + 3)] = {
+            "line": [word, row],
+            "paste": [word, *data.draw(lines).split("\n"), row],
+            "begin": [f"{word} {row}"],
+            "end": [f"{row} {word}"],
+            "glued begin": [word + row],
+            "glued end": [row + word],
+            "middle": [f"{row[:half]} {word} {row[half:]}"],
+        }.get(kind, [word])
+    whole = "\n".join(rows)
+    return whole, {w: b for w, b in where.items() if w in NO_WORDS.sub("", whole)}
+
+
+@settings(max_examples=400)
+@given(st.data(), pages(), layouts)
+def test_nothing_that_a_person_wrote_is_lost(
+    data: st.DataObject, one: Page, layout: Callable[[str], str]
+) -> None:
+    text, where = edited(data, one, EDITS)
+    reading = read(layout(text), one)
+    found = "\n".join([*(added.text for added in reading.added.values()), reading.stray])
+    for word in where:
+        assert word in found, (word, text, reading)
+
+
+@settings(max_examples=400)
+@given(st.data(), pages(), layouts)
+def test_what_stands_in_a_block_answers_that_question_alone(
+    data: st.DataObject, one: Page, layout: Callable[[str], str]
+) -> None:
+    text, where = edited(data, one, INSIDE)
+    reading = read(layout(text), one)
+    for word, block in where.items():
+        holders = [n for n, added in reading.added.items() if word in added.text]
+        assert holders == [block], (word, text, reading)
+    if text.count("zebra") == len(where):  # none of them in a comment
+        assert set(reading.added) == set(where.values()), (text, reading)
+    assert not reading.struck and not reading.gone and not reading.stray, (text, reading)
+
+
+@settings(max_examples=200)
+@given(st.data(), pages())
+@example(None, made(answers={1: "he asked\nWhy: The tests need it.\nand so"}))
+def test_a_deleted_block_takes_nothing_with_it(data: st.DataObject | None, one: Page) -> None:
+    ids = [block.question.id for block in one.blocks]
+    gone = data.draw(st.sets(st.sampled_from(ids), min_size=1)) if data else {3}
+    left = one._replace(blocks=tuple(b for b in one.blocks if b.question.id not in gone))
+    assert read(left.text, one) == Reading({}, {}, tuple(sorted(gone)), "")
+
+
+GONE = ("", "<!-- {} -->", "...", "-", "\n\n")
+
+
+@settings(max_examples=200)
+@given(st.data(), pages(answered=1), st.sampled_from(GONE))
+def test_struck_is_what_the_print_showed_and_the_page_does_not(
+    data: st.DataObject, one: Page, instead: str
+) -> None:
+    shown = {block.question.id: block.answer for block in one.blocks if block.answer}
+    gone = data.draw(st.sets(st.sampled_from(sorted(shown)), min_size=1))
+    assume("{}" not in instead or not any("--" in shown[number] for number in gone))
+    left = {n: instead.format(text) if n in gone else text for n, text in shown.items()}
+    blocks = tuple(b._replace(answer=left.get(b.question.id, "")) for b in one.blocks)
+    reading = read(one._replace(blocks=blocks).text, one)
+    assert reading == Reading({}, {n: shown[n] for n in gone}, (), "")
+
+
+@given(pages(), answers)
+def test_an_answer_is_recorded_as_it_was_written(one: Page, text: str) -> None:
+    """Also with lines equal to printed ones; headings and outer comments aside."""
+    assume("#" not in text and "<!--" not in text)
+    block = one.blocks[-1]
+    assume(not block.answer)
+    reading = read(one.text.rstrip("\n") + " " + text + "\n", one)
+    wanted = text.replace("\r\n", "\n").replace("\r", "\n").strip()
+    assert reading == Reading({block.question.id: Added(wanted)}, {}, (), "")
+
+
+AFTER = "Answer:\n\n## Q2"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "wanted"),
+    [
+        (AFTER, "Answer: B\n\n## Q2", {1: "B"}),
+        (AFTER, "**Answer:** B\n\n## Q2", {1: "B"}),
+        (AFTER, "Answer:\n```\nx = 1\n```\n\n## Q2", {1: "```\nx = 1\n```"}),
+        (AFTER, "Answer:\n~~~\nx = 1\n~~~\n\n## Q2", {1: "~~~\nx = 1\n~~~"}),
+        (AFTER, "Answer:\n```html\n<!-- a -->\n<p>\n```\n\n## Q2",
+            {1: "```html\n<!-- a -->\n<p>\n```"}),
+        (AFTER, "Answer: A) JWT\n\n## Q2", {1: "A) JWT"}),
+        (AFTER, "Answer: - A) JWT\n\n## Q2", {1: "- A) JWT"}),
+        (AFTER, "Answer: Why: It decides where tokens live.\n\n## Q2",
+            {1: "Why: It decides where tokens live."}),
+        (AFTER, "Answer: see\n## My view\nfoo\n\n## Q2", {1: "see\n## My view\nfoo"}),
+        (AFTER, "Answer: \u200fב\n\n## Q2", {1: "\u200fב"}),
+        (AFTER, "Answer: 👍\n\n## Q2", {1: "👍"}),
+        (AFTER, "Answer: 5\n\n## Q2", {1: "5"}),
+        (AFTER, "Answer: 5.\n\n## Q2", {1: "5."}),
+        (AFTER, "Answer: <!-- hm --> B <!-- hm -->\n\n## Q2", {1: "B"}),
+        (AFTER, "Answer: <!-- hm\n\n## Q2", {1: "<!-- hm"}),
+        (AFTER, "B Answer:\n\n## Q2", {1: "B"}),
+        (AFTER, "B\n\n## Q2", {1: "B"}),
+        (AFTER, "neither, please\n\nAnswer:\n\n## Q2", {1: "neither, please"}),
+        ("Why: It decides", "Answer: B\n\nWhy: It decides", {1: "B"}),
+        ("method?", "method? B please", {1: "B please"}),
+        ("clients\n", "clients\n\n> I prefer neither\n", {1: "> I prefer neither"}),
+        ("- A) JWT\n", "- A) JWT but only for mobile\n", {1: "A) JWT but only for mobile"}),
+        ("- A) JWT\n", "- A) JWT\n  only for mobile\n", {1: "only for mobile"}),
+        ("## Q2: Name?", "## Q2: Name? Bob", {2: "Bob"}),
+        ("## Q2: Name?", "Q2: Name?", {}),
+        ("## Q2: Name?", "# **Q2: Name?**", {}),
+        ("## Q2: Name?\n\n", "", {}),
+        ("Answer:\n\n## Q2", "\n## Q2", {}),
+    ],
+)  # fmt: skip
+def test_where_people_write(old: str, new: str, wanted: dict[int, str]) -> None:
+    one = made()
+    assert one.text.count(old) == 1
+    assert said(one, one.text.replace(old, new)) == wanted
+
+
+def test_a_label_in_the_printed_text_is_not_the_label() -> None:
+    for asked_ in (
+        LOGIN._replace(why="Answer: by noon"),
+        LOGIN._replace(options=("Answer: x", "y")),
+    ):
+        one = made(asked_, NAME, found={1: "Answer: a"}, before={1: "no\nAnswer: b"})
+        assert said(one, one.text.replace(AFTER, "\n## Q2")) == {}
+        assert said(one, one.text.replace(AFTER, "Answer: B\n## Q2")) == {1: "B"}
+        assert said(one, one.text.replace(AFTER, "B\n\n## Q2")) == {1: "B"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("C", "C++"), ("C", "C#"), ("-1", "1"), ("x < 5", "x > 5"), ("का", "की"), ("e", "e\u0301"),
+     ("use a.b", "use a/b"), ("2 * 3", "2 + 3"), ("yes", "Yes?"), ("B", "B and more"),
+     ("1. a", "2. a"), ("v1.5", "v15"), ("5 %", "5 $"), ("one two", "two one"), ("jwt", "JWT")],
+)  # fmt: skip
+def test_a_changed_answer_is_a_new_one(old: str, new: str) -> None:
+    one = made(answers={1: old})
+    assert said(one, one.text.replace(f"Answer: {old}\n", f"Answer: {new}\n")) == {1: new}
+
+
+B = "- B) Server sessions"
+
+
+@pytest.mark.parametrize(
+    "instead",
+    ["- [x] B) Server sessions", "- [X] B) Server sessions", "[x] B) Server sessions",
+     "x B) Server sessions", "- x B) Server sessions", "- B) Server sessions [x]",
+     "- B) Server sessions ✓", "✅ B) Server sessions", "- ☑ B) Server sessions",
+     "- **B) Server sessions**", "- **B)** Server sessions", "__B) Server sessions__",
+     "- B) **Server sessions**", "-> B) Server sessions", "=> B) Server sessions",
+     "- → B) Server sessions", "- B) Server sessions <--", "- B) Server sessions 👈",
+     "- B) Server sessions <<", "* [x] B) Server\n  sessions", "- [x] B) Server sessions\r",
+     "-   [✓]   B) Server sessions", "\\[x\\] B) Server sessions", "- B) Server sessions x"],
+)  # fmt: skip
+def test_a_marked_option(instead: str) -> None:
+    reading = read(made().text.replace(B, instead), made())
+    assert reading == Reading({1: Added("B) Server sessions", ("B",))}, {}, (), "")
+
+
+@pytest.mark.parametrize(
+    "instead",
+    ["- [ ] B) Server sessions", "* B) Server sessions", "+ B) Server sessions", "-- " + B[2:],
+     "1. B) Server sessions", "- _B) Server sessions_", "- *B) Server sessions*", B + ".",
+     "- ~~B) Server sessions~~", "~~- B) Server sessions~~", "- ~~B) Server sessions~~ ",
+     "-   B) Server\n    sessions", "\\- B\\) Server sessions", "> " + B, "- `B) Server sessions`"],
+)  # fmt: skip
+def test_no_mark(instead: str) -> None:
+    assert said(made(), made().text.replace(B, instead)) == {}
+
+
+@given(
+    st.data(),
+    pages(),
+    st.sampled_from(["- [x] {}", "- {} ✓", "- **{}**", "{} <--", "x {}"]),
+    layouts,
+)
+def test_a_marked_option_of_any_question(
+    data: st.DataObject, one: Page, mark: str, layout: Callable[[str], str]
+) -> None:
+    blocks = {b.question.id: b for b in one.blocks if b.question.options and not b.answer}
+    assume(blocks)
+    number = data.draw(st.sampled_from(sorted(blocks)))
+    letter, shown = data.draw(st.sampled_from(options(blocks[number].question)))
+    head, found, rest = one.text.partition(f"\n## Q{number}: ")
+    page_ = head + found + rest.replace(f"\n- {shown}\n", f"\n{mark.format(shown)}\n", 1)
+    assert read(layout(page_), one) == Reading({number: Added(shown, (letter,))}, {}, (), "")
+
+
+def test_several_marks_words_and_options_that_look_alike() -> None:
+    one = made()
+    both = one.text.replace("- A)", "- [x] A)").replace(B, B + " ✓")
+    assert read(both, one).added == {1: Added("A) JWT\nB) Server sessions", ("A", "B"))}
+    words = one.text.replace(B, "- [x] B) Server sessions, but short")
+    assert read(words, one).added == {1: Added("B) Server sessions, but short")}
+    below = one.text.replace(B, "- [x] B) Server sessions").replace(
+        AFTER, "Answer: for web\n\n## Q2"
+    )
+    assert read(below, one).added == {1: Added("B) Server sessions\nfor web")}
+    struck = one.text.replace("- A) JWT", "- ~~A) JWT~~").replace(B, "- [x] B) Server sessions")
+    assert read(struck, one).added == {1: Added("B) Server sessions", ("B",))}
+    alike = made(LOGIN._replace(options=("JWT", "use a JWT", "A) JWT")), NAME)
+    for letter, text in (("B", "use a JWT"), ("C", "A) JWT")):
+        marked = alike.text.replace(f"- {letter}) {text}", f"- [x] {letter}) {text}")
+        assert read(marked, alike).added == {1: Added(f"{letter}) {text}", (letter,))}
+    quoted = made(found={1: "A) JWT and B) Server sessions"})
+    marked = quoted.text.replace(B, "- [x] B) Server sessions")
+    assert read(marked, quoted).added == {1: Added("B) Server sessions", ("B",))}
+
+
+def test_a_page_saved_late_strikes_nothing_out(tmp_path: Path) -> None:
+    history = History(tmp_path / "_history.jsonl").load()
+    for one in (LOGIN, NAME):
+        history.append("asked", **one._asdict() | {"options": list(one.options), "plan": None})
+    file = QaFile(tmp_path, history, lambda line: None)
+    file.read()
+    assert file.print()
+    late = (tmp_path / "_qa.md").read_text()
+    history.append("answer", id=1, text="by terminal", by="terminal")
+    history.append("asked", id=3, kind="action", title="Later", why="y")
+    assert file.print() and "by terminal" in (tmp_path / "_qa.md").read_text()
+    for text in (late, "\n" * 2000 + late, "my notes\n" * 500 + late):
+        (tmp_path / "_qa.md").write_text(text.rstrip("\n") + " Bob\n")
+        reading = file.read()
+        assert (dict(reading.struck), reading.gone) == ({}, ())
+        assert reading.added == {2: Added("Bob")}
+        assert bool(reading.stray) == text.startswith("my")
+        assert file.print()
+
+
+CORPUS = sorted(FOLDER.glob("*.md"))
+
+
+@pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
+def test_an_untouched_page_says_nothing_after_a_formatter(path: Path) -> None:
+    one = printed()[path.name.partition(".")[0]]
+    assert read(path.read_text(), one) == NOTHING
+
+
+@pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
+def test_what_a_person_adds_to_a_formatted_page(path: Path) -> None:
+    one, text = printed()[path.name.partition(".")[0]], path.read_text()
+    rows = text.split("\n")
+    for at in range(1, len(rows), 9):
+        reading = read("\n".join([*rows[:at], "zebra", *rows[at:]]), one)
+        head = [row for row in rows[:at] if re.match(r"## Q\d+: ", row)][-1:]
+        block = int(head[0][4:].partition(":")[0]) if head else 0
+        assert [n for n, a in reading.added.items() if "zebra" in a.text] == [block] * (block > 0)
+        assert ("zebra" in reading.stray) == (block == 0)
+        assert set(reading.added) <= {block} and not reading.struck and not reading.gone
+    if path.name.startswith("open"):
+        marked = read(re.sub(r"(?m)^([-*]) (B\\?\))", r"\1 [x] \2", text), one).added
+        assert [added.marked for added in marked.values()] == [("B",)] * len(one.blocks)
+
+
+def test_link_references_are_layout_where_they_move_and_words_where_they_stand() -> None:
+    one = made(LOGIN, NAME, answers={1: "see [d]\n\n[d]: https://e.org/d"})
+    assert (
+        said(one, one.text.replace("\n\n[d]: https://e.org/d", "") + "\n[d]: https://e.org/d\n")
+        == {}
+    )
+    above = one.text.replace("Why: It", "Why: zebra It")
+    assert said(one, above) == {1: "see [d]\n\n[d]: https://e.org/d\nzebra"}
+    below = one.text + "as in [d]\n\n[d]: https://e.org/d\n"
+    assert said(one, below) == {2: "as in [d]\n\n[d]: https://e.org/d"}
+    struck = read(one.text.replace(one.blocks[0].answer, ""), one).struck
+    assert struck == {1: one.blocks[0].answer}
+
+
+def test_the_corpus_is_there() -> None:
+    assert len(CORPUS) == 18, "python -m tests.make_corpus"
+
+
+ANSWER, ABOVE, UNLABELLED = "fits\n\nAnswer:{}\n", "fits\n\n{}\nAnswer:\n", "fits\n\n{}\n"
+REPEATED = [
+    "<!--", "<!-- a -->\n", "-->", "#", "## Q1\n", "## Q2 x\n", "## Q2: Name?\n", "Answer: x\n",
+    "## Q1: Which login method?\nAnswer:\n", "```\n", "~~", "a ", "1. x\n", "\n", "> ", "[x]",
+    "- A) JWT\n", "✓ ", "**", "[a]: b\n", "|-",
+]  # fmt: skip
+
+
+def seconds(one: Page, text: str) -> float:
+    """Time to read a page, the best of two."""
+    taken = list[float]()
+    for _ in range(2):
+        began = time.process_time()
+        read(text, one)
+        taken.append(time.process_time() - began)
+    return min(taken)
+
+
+def assert_linear(make: Callable[[int], tuple[Page, str]], size: int) -> None:
+    """Twice the page takes twice the time, give or take: read at a size that can be measured."""
+    while (first := seconds(*make(size))) < 0.02 and size < 1 << 20:
+        size *= 2
+    assert seconds(*make(2 * size)) < 3.5 * first + 0.02, (size, first)
+
+
+@pytest.mark.parametrize("form", [ANSWER, ABOVE, UNLABELLED, "{}\n"], ids=lambda f: repr(f[:9]))
+@pytest.mark.parametrize("piece", REPEATED, ids=repr)
+def test_reading_takes_linear_time(form: str, piece: str) -> None:
+    one = made(LOGIN._replace(because="it fits"), NAME)
+
+    def grown(size: int) -> tuple[Page, str]:
+        more = form.format(piece * (size // len(piece)) + "y")
+        whole = one.text if "fits" in form else one.text.partition("## Q2")[0]
+        return one, whole.replace("fits\n\nAnswer:\n", more) if "fits" in form else more + whole
+
+    assert_linear(grown, 2000)
+
+
+@pytest.mark.parametrize("piece", ["w ", "w{}\n", "- A) JWT\n", "## Q2: Name?\nAnswer: {}\n"])
+@pytest.mark.parametrize("where", ["answers", "found", "before"])
+@pytest.mark.parametrize("edit", ["Why so", "", "copies"])
+def test_reading_a_huge_print_takes_linear_time(piece: str, where: str, edit: str) -> None:
+    def grown(size: int) -> tuple[Page, str]:
+        text = "".join(piece.format(n) for n in range(size // len(piece)))
+        one = made(LOGIN, NAME, **{where: {1: text}})
+        if edit == "copies":
+            return one, one.text + f"\n{one.blocks[0].heading}\nAnswer: x\n" * (size // 50)
+        label = "" if not edit else "Answer:"
+        return one, one.text.replace("Answer:", label).replace("Why", edit or "Why")
+
+    assert_linear(grown, 2000)

@@ -1,0 +1,224 @@
+"""Printing over a page: a person may save, and a kill may come, before each step of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from samocode.pages.qa_file import QaFile
+from samocode.pages.swap import recover, swap
+from samocode.record.history import History
+
+ROOT = Path(__file__).parent.parent
+# Runs swap in a process of its own, with an audit hook that acts before the n-th step on files:
+# argv: JSON list of [step, how]; how is replace, in-place, old-inode, delete or kill.
+STEPPING = """
+import json, os, sys
+from pathlib import Path
+from samocode.pages.swap import swap
+folder, acts = Path(sys.argv[1]), dict(json.loads(sys.argv[2]))
+path, step, acting = folder / "_qa.md", 0, False
+old = os.open(path, os.O_RDWR)
+
+def act(how):
+    if how == "replace":
+        (folder / "new").write_text("human replace"); (folder / "new").replace(path)
+    elif how == "in-place":
+        with path.open("w") as file: file.write("human in-place")
+    elif how == "old-inode":
+        os.ftruncate(old, 0); os.pwrite(old, b"human old-inode", 0)
+    elif how == "delete":
+        path.unlink(missing_ok=True)
+    elif how == "kill":
+        os._exit(9)
+
+def hook(event, args):
+    global step, acting
+    if acting or event not in ("open", "os.rename", "os.remove", "os.link", "os.chmod"):
+        return
+    acting = True
+    name = os.fspath(args[0]) if event == "open" and not isinstance(args[0], int) else ""
+    if event != "open" or str(folder) in str(name):
+        step += 1
+        if step in acts: act(acts[step])
+    acting = False
+
+sys.addaudithook(hook)
+done = swap(path, "printed", b"seen")
+acting = True
+print(json.dumps([done, step]))
+"""
+
+
+def stepping(folder: Path, *acts: tuple[int, str]) -> tuple[bool, int] | None:
+    """(what swap returned, its number of steps) with these acts; None when it was killed."""
+    folder.mkdir()
+    (folder / "_qa.md").write_text("seen")
+    command = [sys.executable, "-c", STEPPING, str(folder), json.dumps(acts)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode in (0, 9), done.stderr
+    return tuple(json.loads(done.stdout)) if done.returncode == 0 else None
+
+
+def everything(folder: Path) -> list[str]:
+    """What stands in the page and beside it, after a later start looked at it."""
+    recover(folder / "_qa.md")
+    return [p.read_text() for p in folder.glob("_qa.md*") if not p.name.endswith(".loop.tmp")]
+
+
+def steps(tmp_path: Path) -> int:
+    """How many steps an undisturbed swap takes; the acts begin before each of them."""
+    done = stepping(tmp_path / "alone")
+    assert done and done[0] and done[1] >= 6, done
+    assert everything(tmp_path / "alone") == ["printed"]
+    return done[1]
+
+
+@pytest.mark.parametrize("how", ["replace", "in-place", "old-inode"])
+def test_a_save_before_any_step_is_never_lost(tmp_path: Path, how: str) -> None:
+    last = steps(tmp_path)
+    if how == "old-inode":
+        last -= 1  # nobody can look at a file once more after the last look
+    for step in range(1, last + 1):
+        folder = tmp_path / str(step)
+        done = stepping(folder, (step, how))
+        assert f"human {how}" in everything(folder), f"before step {step}"
+        page = (folder / "_qa.md").read_text()
+        assert done and (not done[0] or page in ("printed", f"human {how}")), f"step {step}"
+
+
+def test_two_editors_at_once_lose_nothing(tmp_path: Path) -> None:
+    last = steps(tmp_path)
+    for first in range(1, last):
+        for second in range(first + 1, last):
+            folder = tmp_path / f"{first}-{second}"
+            stepping(folder, (first, "replace"), (second, "old-inode"))
+            found = everything(folder)
+            assert "human replace" in found, (first, second, found)
+
+
+@pytest.mark.parametrize("how", ["", "replace", "old-inode", "delete"])
+def test_a_kill_before_any_step_loses_nothing(tmp_path: Path, how: str) -> None:
+    last = steps(tmp_path)
+    for step in range(1, last + 1):
+        for save in range(1, step) if how else (0,):
+            folder = tmp_path / f"{step}-{save}"
+            acts = [(save, how)] if how else []
+            killed = stepping(folder, *acts, (step, "kill")) is None
+            assert killed or how, "only a save makes it shorter"
+            found = everything(folder)
+            if how == "delete":
+                continue  # that page is gone because a person removed it
+            assert not how or f"human {how}" in found, (step, save, found)
+            assert (folder / "_qa.md").read_text() in ("seen", "printed", f"human {how}")
+            assert swap(folder / "_qa.md", "again", (folder / "_qa.md").read_bytes())
+
+
+def test_an_older_swap_that_was_cut_off_is_not_overwritten(tmp_path: Path) -> None:
+    page = tmp_path / "_qa.md"
+    page.write_text("now")
+    (tmp_path / "_qa.md.swap").write_text("a person's")
+    swap(page, "printed", b"now")
+    assert "a person's" in everything(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("there", "seen", "done"),
+    [("a", b"a", True), ("b", b"a", False), (None, None, True), (None, b"a", False),
+     ("a", None, False), ("", b"", True), ("", None, False)],
+)  # fmt: skip
+def test_only_what_was_seen_is_printed_over(
+    tmp_path: Path, there: str | None, seen: bytes | None, done: bool
+) -> None:
+    page = tmp_path / "_qa.md"
+    if there is not None:
+        page.write_text(there)
+    assert swap(page, "printed", seen) == done
+    found = {p.name: p.read_text() for p in tmp_path.glob("_qa.md*")}
+    wanted = "printed" if done else there
+    assert found == ({} if wanted is None else {"_qa.md": wanted})
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o644, 0o664, 0o400])
+def test_mode_and_owner_stay(tmp_path: Path, mode: int) -> None:
+    page = tmp_path / "_qa.md"
+    page.write_text("a")
+    page.chmod(mode)
+    if os.geteuid() == 0:
+        os.chown(page, 12345, 23456)
+    before = page.stat()
+    assert swap(page, "printed", b"a")
+    after = page.stat()
+    assert stat.S_IMODE(after.st_mode) == mode
+    assert (after.st_uid, after.st_gid) == (before.st_uid, before.st_gid)
+    fresh = tmp_path / "fresh.md"
+    assert swap(fresh, "x", None) and stat.S_IMODE(fresh.stat().st_mode) == 0o600
+
+
+def test_an_editor_that_saves_all_the_time(tmp_path: Path) -> None:
+    """Each save of a second thread is read or kept, while this one reads and prints."""
+    history = History(tmp_path / "_history.jsonl").load()
+    history.append("asked", id=1, kind="qa", title="Which?", why="so", suggested="x")
+    page, read, said = tmp_path / "_qa.md", set[str](), list[str]()
+    file = QaFile(tmp_path, history, said.append)
+    file.read()
+    assert file.print()
+    form, over = page.read_text(), threading.Event()
+
+    def save() -> None:
+        for number in range(60):
+            fresh = tmp_path / "new"
+            fresh.write_text(f"{form.rstrip()} save{number}\n")
+            fresh.replace(page)
+            until = time.monotonic() + 5
+            while f"save{number}" not in read and time.monotonic() < until:
+                time.sleep(0.001)
+        over.set()
+
+    editor = threading.Thread(target=save)
+    editor.start()
+    while not over.is_set():
+        read |= {added.text for added in file.read().added.values()}
+        file.print()
+    editor.join()
+    kept = "".join(p.read_text() for p in tmp_path.glob("_qa.md*"))
+    assert [n for n in range(60) if f"save{n}" not in read and f"save{n}" not in kept] == []
+
+
+@pytest.mark.parametrize("text", ["w " * 400_000, "a \udc80 b", "a \ud800 b", "a\0b"])
+def test_the_loop_can_read_whatever_it_printed(tmp_path: Path, text: str) -> None:
+    """Else each look sets the page aside and prints it again, until the disk is full."""
+    history = History(tmp_path / "_history.jsonl").load()
+    history.append("asked", id=1, kind="qa", title="Which?", why="so", suggested="x")
+    history.append("answer", id=1, text=text, by="telegram")
+    history.append("found", id=1, text=text)
+    said = list[str]()
+    file = QaFile(tmp_path, history, said.append)
+    for _ in range(3):
+        file.read()
+        assert file.print()
+    assert said == [] and [p.name for p in tmp_path.glob("_qa.md*")] == ["_qa.md"]
+
+
+@pytest.mark.parametrize("data", [b"\xff\xfe## Q\x001", b"x" * (16 << 20) + b"y"])
+def test_a_page_that_cannot_be_read_is_kept_and_said(tmp_path: Path, data: bytes) -> None:
+    history = History(tmp_path / "_history.jsonl").load()
+    history.append("asked", id=1, kind="qa", title="Which?", why="so", suggested="x")
+    said = list[str]()
+    file = QaFile(tmp_path, history, said.append)
+    file.read()
+    assert file.print()
+    (tmp_path / "_qa.md").write_bytes(data)
+    reading = file.read()
+    assert file.print() and not reading.added and not reading.struck
+    assert "_qa.md.kept-1" in said[0]
+    assert (tmp_path / "_qa.md.kept-1").read_bytes() == data
+    assert "## Q1: Which?" in (tmp_path / "_qa.md").read_text()

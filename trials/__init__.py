@@ -1,1 +1,0 @@
-"""Trials of the prompts with fresh readers (README.md)."""
