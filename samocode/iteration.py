@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -46,8 +47,11 @@ class Iterations:
         if pending is None:
             return None
         log = session.logs / Path(pending.log).name
-        if not log.exists() and not (session.folder / SIGNAL).exists():
-            # killed before the child was started: it begins again
+        if not (os.path.lexists(log) or os.path.lexists(session.folder / SIGNAL)):
+            # killed before the child was started (or the child removed both): it begins again
+            session.put_back(None, self.say)
+            self.answers.after_child()
+            self.answers.page.print()
             return None
         run = claude.recover(log)
         decision = self._conclude(replace(run, left_over=tuple(map(str, left))), None)
@@ -71,6 +75,7 @@ class Iterations:
         decision = verify.confirm(decided, session, self.settings, self.shutdown, self.say)
         if decision:
             self.answers.after_child()
+            self.answers.page.print()  # before new questions: a page may name no later print
             session.record(found, decision, self.settings.timeout, self.limits)
             self.answers.page.print()
         return decision

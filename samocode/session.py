@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -71,8 +72,8 @@ class Session:
     def logs(self) -> Path:
         """The folder of logs and approved plans; made again when a child removed it."""
         path = self.folder / LOGS
-        if path.is_symlink() or not path.is_dir():
-            if path.is_symlink() or path.exists():
+        if not files.is_folder(path):
+            if os.path.lexists(path):
                 files.set_aside(path)
             path.mkdir(mode=0o700)
         return path
@@ -80,7 +81,7 @@ class Session:
     def new_log(self, stem: str, suffix: str = ".log") -> Path:
         """A name in the logs folder that is not taken: no log is ever overwritten."""
         path, extra = self.logs / f"{stem}{suffix}", 1
-        while path.exists() or path.is_symlink() or path.with_suffix(".stderr").exists():
+        while os.path.lexists(path) or os.path.lexists(path.with_suffix(".stderr")):
             extra += 1
             path = path.with_name(f"{stem}-{extra}{suffix}")
         return path

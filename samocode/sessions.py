@@ -56,7 +56,8 @@ def find(sessions: Path, name: str) -> Path | None:
         if not dated:
             return None
         exact = max(dated, key=lambda folder: folder.name)
-    if not (exact / HISTORY).exists() and not list(exact.glob(f"{HISTORY}.kept-*")):
+    kept = list(exact.glob(f"{HISTORY}.kept-*"))
+    if not os.path.lexists(exact / HISTORY) and not kept:
         raise UserError(
             f"{exact} is no session (it has no {HISTORY}): choose another --session name."
         )

@@ -21,7 +21,7 @@ from samocode.session import Session
 Texts = Mapping[str, str]
 """The human's words of one start, by kind: dive, task."""
 Say = Callable[[str], None]
-MAX_NOTE = 1 << 20  # bytes of a note's file
+MAX_NOTE = 1 << 16  # bytes of a note's file
 
 
 def add(history: History, kind: str, text: str, inbox: str | None = None) -> None:
@@ -44,14 +44,16 @@ def new(session: Session, texts: Texts) -> Texts:
 
 def take(session: Session, texts: Texts, say: Say) -> None:
     """Record the human's new words of this start, and print them; say which are not new."""
-    collect(session, say)
+    take_inbox(session, say)
+    untouched = not _added(session)
     state, fresh = session.state, new(session, texts)
     running = bool(state.iteration) and state.done is None
     if state.iteration and (known := [f"--{kind}" for kind in texts if kind not in fresh]):
         say(f"The words of {' and '.join(known)} are in {TASK} already: not added again.")
     for kind, text in fresh.items():
         add(session.history, "note" if running else kind, text)
-    show(session)
+    if untouched:  # else the gate takes what a person added, once it is whole, and prints
+        show(session, say)
 
 
 def make(session: Session, texts: Texts, say: Say) -> None:
@@ -68,7 +70,10 @@ def make(session: Session, texts: Texts, say: Say) -> None:
 def send(folder: Path, text: str) -> None:
     """Leave a note for the loop that runs this session: one file in its `_inbox/`."""
     inbox = folder / INBOX
-    inbox.mkdir(mode=0o700, exist_ok=True)
+    if not files.is_folder(inbox):
+        if os.path.lexists(inbox):
+            files.set_aside(inbox)
+        inbox.mkdir(mode=0o700)
     now = local_now().isoformat(timespec="seconds")
     note = json.dumps({"t": now, "kind": "task", "text": text})
     files.write(inbox / f"{time.time_ns()}-{os.getpid()}.json", note + "\n")
@@ -77,13 +82,16 @@ def send(folder: Path, text: str) -> None:
 def take_inbox(session: Session, say: Say) -> None:
     """Record the notes that were sent, each once, and remove their files. They came while a child
     may have run, and are no decision of a person at the loop."""
-    for path in sorted((session.folder / INBOX).glob("*.json")):
+    inbox = session.folder / INBOX
+    for path in sorted(inbox.glob("*.json")) if files.is_folder(inbox) else ():
         found = mapping(parse(files.read_any(path, MAX_NOTE)))
         text = found.get("text")
         if not isinstance(text, str) or not text.strip() or found.get("kind") != "task":
             say(f"{INBOX}: {path.name} is no note; it is {files.set_aside(path).name} now.")
             continue
-        if path.name not in session.state.inbox and not _known(session.state, "task", text):
+        if _known(session.state, "task", text):
+            say(f"A note was sent that is on record already: {text.splitlines()[0][:200]}")
+        elif path.name not in session.state.inbox:
             text = text.encode("utf-8", "replace").decode()
             add(session.history, "note" if session.state.done is None else "task", text, path.name)
             say(f"A note was sent: {text.splitlines()[0][:200]}")
@@ -91,25 +99,41 @@ def take_inbox(session: Session, say: Say) -> None:
 
 
 def collect(session: Session, say: Say) -> None:
-    """Take in what a person sent, or added to `_task.md` while no child ran, as notes."""
-    take_inbox(session, say)
-    recover(session.folder / TASK)
-    data = files.read_any(session.folder / TASK)
-    printed = page.text(session.name, session.state)
-    if data == encoded(printed):
+    """Take what a person added to `_task.md`, while no child ran, as a note."""
+    if _is_shown(session):
         return
-    if note := page.added(data.decode("utf-8", "surrogateescape"), printed):
-        add(session.history, "note", note)
+    if note := _added(session):
+        add(session.history, "note", note.encode("utf-8", "replace").decode())
         say(f"Taken from {TASK} as a note: {note.splitlines()[0][:200]}")
-    show(session)
+    show(session, say)
 
 
-def show(session: Session) -> None:
-    """Print `_task.md` where it is not as printed."""
+def show(session: Session, say: Say) -> None:
+    """Print `_task.md`; what is in its place and cannot be read is kept beside."""
     path, text = session.folder / TASK, page.text(session.name, session.state)
-    data = files.read_any(path)
+    recover(path)
+    try:
+        data = files.read(path)
+    except files.Unreadable as error:
+        data = None
+        say(f"{error}: it is {files.set_aside(path).name} now.")
     if data != encoded(text):
-        swap(path, text, data if path.exists() else None)
+        swap(path, text, data)
+
+
+def _page(session: Session) -> bytes:
+    recover(session.folder / TASK)
+    return files.read_any(session.folder / TASK, files.MAX_BYTES)
+
+
+def _added(session: Session) -> str:
+    """What a person added to the page."""
+    printed = page.text(session.name, session.state)
+    return page.added(_page(session).decode("utf-8", "surrogateescape"), printed)
+
+
+def _is_shown(session: Session) -> bool:
+    return _page(session) == encoded(page.text(session.name, session.state))
 
 
 def _known(state: SessionState, kind: str, text: str) -> bool:

@@ -11,6 +11,7 @@ from samocode import task
 from samocode.child.shutdown import Shutdown
 from samocode.gate import approval
 from samocode.gate.answers import Answers
+from samocode.pages.names import TASK
 from samocode.pages.settled import Settled
 from samocode.record.exits import ExitCode, Stop
 from samocode.record.state import Question
@@ -54,6 +55,7 @@ class Gate:
         self._announce, self._terminal = announce, terminal
         self._may_wait, self._yes = may_wait, yes
         self._file = Settled(answers.page.path, timeouts.settle)
+        self._task = Settled(session.folder / TASK, timeouts.settle)
         self._may_print = True
 
     def wait(self) -> Stop | None:
@@ -62,7 +64,7 @@ class Gate:
         while True:
             if stop := self._shutdown.stop:
                 return stop
-            settled = self._file.settled() and self._update()
+            settled = self._file.settled() and self._task.settled() and self._update()
             state = self._session.state
             if settled and not state.open:
                 return None
@@ -81,7 +83,9 @@ class Gate:
         when somebody saved meanwhile: the page must settle again."""
         if self._file.begin_read():
             self._may_print = self._answers.collect()
-        task.collect(self._session, self._answers.say)
+        task.take_inbox(self._session, self._answers.say)
+        if self._task.begin_read():
+            task.collect(self._session, self._answers.say)
         while True:
             for line in approval.settle(self._session):
                 self._answers.say(line)

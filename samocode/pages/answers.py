@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import html
 import re
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from difflib import SequenceMatcher
 from itertools import pairwise
@@ -27,8 +28,8 @@ TICKS = frozenset({"x", "✓", "✔", "☑", "✅", "👈", "←", "→", "⬅"}
 MARK = re.compile(r"\[[xX✓✔]\]|\*\*|__|<[-=]+|[-=]+>|<<+")
 REFERENCE = re.compile(r"^[ \t>]*\[[^\]\n]+\]:[ \t]*\S")
 LIST_MARK = re.compile(r"^[ \t]*(?:[-*+][ \t]+)?(?:\[[ xX✓✔]?\][ \t]*)?")
-MOST_PARTS = 4  # copies of one question that are read one by one
-MOST_DIFF = 200_000  # printed words times words of the page that are compared closely
+MOST_PARTS, MOST_DIFF = 4, 200_000
+"""Copies of one question read one by one; printed words times words of a page compared closely."""
 
 
 class Added(NamedTuple):
@@ -81,9 +82,8 @@ def _said(parts: Sequence[str], block: Block, references: frozenset[Key]) -> Add
         parts = [*parts[: MOST_PARTS - 1], "\n".join(parts[MOST_PARTS - 1 :])]
     for part in parts:
         above, below = _at_label(part, block)
-        new, ticked, whole = _above(
-            above, block, printed, "" if below is not None else block.answer
-        )
+        rest = "" if below is not None else block.answer
+        new, ticked, whole = _above(above, block, printed, rest)
         if below is None:
             shown = shown or whole
         elif says_something(below):
@@ -146,8 +146,9 @@ def _above(text: str, block: Block, printed: str, answer: str) -> tuple[list[str
     letters, used = _marked(text, has, wanted, place, block, ticks)
     shown = [words(line) for _, line in options(block.question)]
     lines: dict[int, list[Token]] = {}
+    starts = [0, *(m.end() for m in re.finditer("\n", text))]
     for token in (token for n, token in enumerate(has) if n not in kept and n not in used):
-        lines.setdefault(text.rfind("\n", 0, token.start) + 1, []).append(token)
+        lines.setdefault(starts[bisect_right(starts, token.start) - 1], []).append(token)
     padded = text + "\n"
     extra = [_run(text[at : padded.find("\n", at)], at, new, shown) for at, new in lines.items()]
     size = len(tokens(answer))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import final
@@ -26,6 +27,7 @@ class QaFile:
         self._history = history
         self._say = say
         self._last: Page | None = None  # the last print
+        self._read_from: Page | None = None  # the print that the page was measured against
         self._seen: bytes | None = None  # the file as it was read or printed last
 
     def read(self) -> Reading:
@@ -39,7 +41,13 @@ class QaFile:
         current = self._print_of(text)
         if current is None or text == current.text:
             return NOTHING
+        self._read_from = current
         return read(text, current)
+
+    def showed_found(self, number: int) -> bool:
+        """Whether the print that was read last showed a question's "Not taken yet"."""
+        blocks = self._read_from.blocks if self._read_from else ()
+        return any(b.question.id == number and b.found for b in blocks)
 
     def print(self) -> bool:
         """Print the page of the present state where it differs from what is there; False when a
@@ -54,7 +62,7 @@ class QaFile:
 
     def clear(self) -> None:
         """Keep beside what is in the place of a page that was never printed."""
-        if self.path.exists() or self.path.is_symlink():
+        if os.path.lexists(self.path):
             kept = files.set_aside(self.path).name
             self._say(f"   {QA} was written before anything was asked: it is {kept} now.")
         self._seen = None

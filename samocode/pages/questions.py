@@ -21,6 +21,8 @@ class Block(NamedTuple):
     heading: str
     above: str
     answer: str
+    found: bool = False
+    """Whether `above` shows a text that is not taken yet."""
 
     @property
     def text(self) -> str:
@@ -78,7 +80,7 @@ def _block(state: SessionState, question: Question) -> Block:
         parts.append(f"Not taken yet:\n\n{_quoted(found)}")
     above = "".join(f"{part}\n\n" for part in parts)
     shown = answer.text if answer and not waits else ""
-    return Block(question, f"## Q{question.id}: {question.title}", above, _lines(shown))
+    return Block(question, f"## Q{question.id}: {question.title}", above, _lines(shown), waits)
 
 
 def _quoted(text: str) -> str:

@@ -50,9 +50,9 @@ def encoded(text: str) -> bytes:
 def recover(path: Path) -> None:
     """Undo a swap that a kill cut off; what two pages hold is kept beside."""
     aside = _aside(path)
-    if aside.exists() and not path.exists():
+    if os.path.lexists(aside) and not os.path.lexists(path):
         aside.rename(path)
-    elif aside.exists():
+    elif os.path.lexists(aside):
         aside.rename(files.free_name(path))
 
 
@@ -79,15 +79,15 @@ def _link(temporary: Path, path: Path) -> bool:
     except FileExistsError:
         return False
     except OSError:  # a file system without hard links
-        if path.exists():
+        if os.path.lexists(path):
             return False
         temporary.rename(path)
     return True
 
 
 def _back(aside: Path, path: Path) -> None:
-    if aside.exists():
-        if path.exists():
+    if os.path.lexists(aside):
+        if os.path.lexists(path):
             aside.rename(files.free_name(path))
         else:
             aside.rename(path)

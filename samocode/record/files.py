@@ -120,7 +120,7 @@ def set_aside(path: Path) -> Path:
 
 def keep(path: Path) -> None:
     """Keep what stands at `path` under a free name too, without freeing the name in between."""
-    if not path.exists() and not path.is_symlink():
+    if not os.path.lexists(path):
         return
     try:
         os.link(path, free_name(path), follow_symlinks=False)
@@ -131,15 +131,23 @@ def keep(path: Path) -> None:
 def free_name(path: Path) -> Path:
     """A name beside `path` that is not taken: NAME.kept-1, -2, ..."""
     n = 1
-    while (kept := path.with_name(f"{path.name}.kept-{n}")).exists() or kept.is_symlink():
+    while os.path.lexists(kept := path.with_name(f"{path.name}.kept-{n}")):
         n += 1
     return kept
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a folder is there, and no link to one. A link to anything never raises."""
+    try:
+        return stat.S_ISDIR(path.lstat().st_mode)
+    except OSError:
+        return False
 
 
 def remove(path: Path) -> None:
     """Make the name free again: unlink a file, link or fifo; a directory is set aside, never
     emptied."""
-    if path.is_dir() and not path.is_symlink():
+    if is_folder(path):
         set_aside(path)
     else:
         path.unlink(missing_ok=True)
