@@ -64,3 +64,14 @@ def test_a_link_to_nowhere_harms_nothing(project: Project, name: str) -> None:
     ended = project.run(task="the words")
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "the words" in (project.session / "_task.md").read_text()
+
+
+def test_same_with_nothing_to_take_is_said(project: Project) -> None:
+    """It is no answer, and stays on the page."""
+    project.script(ASK, DONE)
+    project.run("--on-wait", "exit", task="t")
+    project.answer(1, "same")
+    ended = project.run("--on-wait", "exit")
+    assert ended.returncode == 4 and "takes a text that is not there" in ended.stdout
+    assert "Answer: same" in (project.session / "_qa.md").read_text()
+    assert project.history("answer") == []

@@ -35,7 +35,7 @@ class Answers:
         for number, added in reading.added.items():
             answer, question = state.answers.get(number), state.asked[number]
             said = self._meant(question, added.text)
-            if said == state.found.get(number) and not self.page.showed_found(number):
+            if said and said == state.found.get(number) and not self.page.showed_found(number):
                 continue  # found after a child ran, and not shown to a human since
             if answer and answer.text == said and number not in state.found:
                 continue  # a page that was saved again
