@@ -13,6 +13,7 @@ from samocode.pages.qa_file import QaFile
 from samocode.pages.questions import LETTERS, options
 from samocode.pages.tokens import words
 from samocode.record.state import APPROVE, CHANGE, Question
+from samocode.record.words import unix_lines
 from samocode.session import Session, code_of
 
 MAX_ANSWER = 1 << 18  # characters
@@ -88,8 +89,9 @@ class Answers:
         if unfinished(question, text):
             self.say(f"Q{question.id}: waiting for the rest of: {text[-60:]}")
             return False
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-        text = text.encode("utf-8", "replace").decode()  # half a surrogate pair cannot be printed
+        text = (
+            unix_lines(text).encode("utf-8", "replace").decode()
+        )  # half a surrogate pair cannot be printed
         self._record(question, text, taken(question, Added(text, added.marked)), by)
         return True
 

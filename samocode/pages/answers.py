@@ -23,6 +23,7 @@ from samocode.pages.tokens import (
     tokens,
     words,
 )
+from samocode.record.words import unix_lines
 
 TICKS = frozenset({"x", "✓", "✔", "☑", "✅", "👈", "←", "→", "⬅"})
 MARK = re.compile(r"\[[xX✓✔]\]|\*\*|__|<[-=]+|[-=]+>|<<+")
@@ -54,8 +55,7 @@ class Reading(NamedTuple):
 
 def read(text: str, page: Page) -> Reading:
     """Compare a page with the print it was made from."""
-    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
-    preamble, parts = split(text.split("\n"), page)
+    preamble, parts = split(unix_lines(text.removeprefix("\ufeff")).split("\n"), page)
     printed = "\n".join(block.text for block in page.blocks).split("\n")
     references = frozenset(tuple(words(line)) for line in printed if REFERENCE.match(line))
     added: dict[int, Added] = {}

@@ -6,6 +6,7 @@ import re
 from typing import NamedTuple
 
 from samocode.record.state import Question, SessionState
+from samocode.record.words import unix_lines
 
 TEMPLATE = 1  # named by `start` lines: a page printed by an older one must be read by it
 FIRST = '<!-- Samocode printed this page ({}). Write after "Answer:" and save. -->'
@@ -80,12 +81,8 @@ def _block(state: SessionState, question: Question) -> Block:
         parts.append(f"Not taken yet:\n\n{_quoted(found)}")
     above = "".join(f"{part}\n\n" for part in parts)
     shown = answer.text if answer and not waits else ""
-    return Block(question, f"## Q{question.id}: {question.title}", above, _lines(shown), waits)
+    return Block(question, f"## Q{question.id}: {question.title}", above, unix_lines(shown), waits)
 
 
 def _quoted(text: str) -> str:
-    return "\n".join(f"> {line}".rstrip() for line in _lines(text).split("\n"))
-
-
-def _lines(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return "\n".join(f"> {line}".rstrip() for line in unix_lines(text).split("\n"))

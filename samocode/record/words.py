@@ -13,6 +13,11 @@ def few(names: Sequence[str]) -> str:
     return ", ".join(names[:MOST_NAMES]) + more
 
 
+def unix_lines(text: str) -> str:
+    """The text with `\\n` at the end of its lines, whatever ended them."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
 def sentence(text: str) -> str:
     """Somebody else's words, ended as a sentence is."""
     text = text.strip()
