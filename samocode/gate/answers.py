@@ -147,7 +147,7 @@ class Answers:
             code = self._session.status()
         self._session.history.append(
             "answer", id=number, text=text, by=by, took=list(took) or None, next=onward,
-            notes=[note] if note else None, **code_of(code),
+            notes=[note] if note else None, decision=by != "yes" or None, **code_of(code),
         )  # fmt: skip
         how = "taken as a yes" if took == APPROVE else "answer"
         how = "taken as a change request" if took == CHANGE else how
