@@ -80,10 +80,10 @@ def send(folder: Path, text: str) -> None:
     files.write(inbox / f"{time.time_ns()}-{os.getpid()}.json", note + "\n")
 
 
-def take_inbox(session: Session, say: Say) -> None:
-    """Record the notes that were sent, each once, and remove their files. They came while a child
-    may have run, and are no decision of a person at the loop."""
-    inbox = session.folder / INBOX
+def take_inbox(session: Session, say: Say) -> bool:
+    """Record the notes that were sent, each once, and remove their files; whether there were any.
+    They came while a child may have run, and are no decision of a person at the loop."""
+    inbox, known = session.folder / INBOX, len(session.state.inbox)
     for path in sorted(inbox.glob("*.json")) if files.is_folder(inbox) else ():
         found = mapping(parse(files.read_any(path, MAX_NOTE)))
         text = found.get("text")
@@ -97,6 +97,7 @@ def take_inbox(session: Session, say: Say) -> None:
             add(session.history, "note" if session.state.done is None else "task", text, path.name)
             say(f"A note was sent: {text.splitlines()[0][:200]}")
         path.unlink(missing_ok=True)
+    return len(session.state.inbox) > known
 
 
 def collect(session: Session, say: Say) -> None:

@@ -83,8 +83,8 @@ class Gate:
         when somebody saved meanwhile: the page must settle again."""
         if self._file.begin_read():
             self._may_print = self._answers.collect()
-        task.take_inbox(self._session, self._answers.say)
-        if self._task.begin_read():
+        sent = task.take_inbox(self._session, self._answers.say)
+        if self._task.begin_read() or sent:
             task.collect(self._session, self._answers.say)
         while True:
             for line in approval.settle(self._session):
