@@ -18,6 +18,7 @@ from samocode.decide.facts import Limits, Pause
 from samocode.gate.answers import Answers
 from samocode.gate.gate import Gate
 from samocode.iteration import Iterations
+from samocode.lock import locked
 from samocode.pages.qa_file import QaFile
 from samocode.prepare import prepare
 from samocode.record.exits import ExitCode, Stop, UserError, known_trouble
@@ -75,7 +76,7 @@ def run(options: Options, settings: Settings, timeouts: Timeouts) -> int:
     if texts and sessions.hand_over(folder, texts):
         print(f"{folder.name} runs: the note is read before its next iteration.")
         return ExitCode.DONE
-    with sessions.locked(folder):
+    with locked(folder):
         session = open_session(project.main_repo, folder, environ)
         notices = notifier(session, settings, options, timeouts)
         if not show_only:

@@ -39,7 +39,7 @@ def prepare(iterations: Iterations, texts: Texts) -> Stop | None:
         set_up(session, settings, iterations.shutdown, say)
     session.history.append(
         "start", pid=os.getpid(), version=__version__, model=settings.model,
-        **code_of(session.status()),
+        made=made is not None or None, **code_of(session.status()),
     )  # fmt: skip
     return None
 
@@ -51,9 +51,9 @@ def _uncommitted(session: Session, settings: Settings) -> int:
     repository, project = session.checkout.repository, settings.project
     top = repository.top
     own = (project.file, project.sessions, session.checkout.worktree.path.parent)
-    new = (top.resolve() / name for name in repository.untracked(top))
-    seen = [path for path in new if not any(path.is_relative_to(place) for place in own)]
-    return len(repository.status(top).dirty) + len(seen)
+    said = repository.call("status", "--porcelain", "-z", "--no-renames", "--untracked-files=all")
+    paths = (top.resolve() / entry[3:] for entry in (said or "").split("\0") if entry)
+    return sum(not any(path.is_relative_to(place) for place in own) for path in paths)
 
 
 def _visible_folders(session: Session, settings: Settings) -> list[str]:

@@ -51,9 +51,9 @@ class Session:
         self.top = tree.path if tree else None
         """Where the worktree begins, None without git."""
 
-    def status(self) -> WorktreeStatus | None:
+    def status(self, refresh: bool = False) -> WorktreeStatus | None:
         """The state of the session's code, None without git."""
-        return self.checkout.status() if self.checkout else None
+        return self.checkout.status(refresh) if self.checkout else None
 
     def ensure_worktree(self) -> str | None:
         """Make the worktree usable; what was done, None when nothing had to be."""
@@ -92,8 +92,7 @@ class Session:
         files.remove(self.folder / SIGNAL)
         state, now = self.state, local_now()
         number, status = state.iteration + 1, self.status()
-        untracked = self.checkout.untracked() if self.checkout else ()
-        mark = compare.fingerprint(self.folder, self.top, status, untracked)
+        mark = compare.fingerprint(self.folder, self.top, status)
         log = self.new_log(f"{number:03d}-{now:%m-%d-%H%M}-{state.phase}", ".jsonl")
         budget = money.left_to_spend(state, limits)
         page = iteration_page.page(state, now, timeout, budget, status.head if status else None)

@@ -20,7 +20,7 @@ FLOORS = (
     "child",
     "decide",
     "session",
-    "task",
+    "task lock",
     "sessions",
     "gate verify",
     "iteration",
@@ -35,7 +35,7 @@ LEAVES = {"terminal", "telegram", "show", "demo"}
 DOORS = {
     "subprocess": {"git", "child", "demo"},
     "requests": {"telegram"},
-    "fcntl": {"sessions"},
+    "fcntl": {"lock"},
     "ctypes": {"child"},
     "termios": {"terminal"},
     "argparse": {"settings", "demo"},  # the stand-in reads the flags that claude would

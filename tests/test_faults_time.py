@@ -173,7 +173,7 @@ def test_a_stale_lock_never_blocks(project: Project) -> None:
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
     held = {"pid": dead.pid, "host": "elsewhere", "since": "2020-01-01T00:00:00+00:00"}
-    (project.session / "_worker.lock").write_text(json.dumps(held))
+    (project.session.parent / ".locks" / project.session.name).write_text(json.dumps(held))
     kept(project, before)
 
 
@@ -213,7 +213,7 @@ def test_starts_at_the_same_instant(project: Project) -> None:
         assert mine.run().returncode == 0
         assert mine.outcomes() == ["done"]
         assert [line["text"] for line in mine.history("task")] == ["t"]
-    assert len(list((project.folder / "sessions").iterdir())) == 3
+    assert len(list((project.folder / "sessions").glob("[!.]*"))) == 3
 
 
 def test_twenty_sessions_side_by_side(project: Project) -> None:

@@ -19,7 +19,7 @@ DONE = "signal('done', summary='s')"
 WORK = "\nwrite('w%d' % ITERATION['iteration']); signal('continue')"
 NAMES = """
 QA_FILE, NOTES = SESSION / "_qa.md", SESSION / "_overview.md"
-NOW, LOCK = SESSION / "_iteration.json", SESSION / "_worker.lock"
+NOW, LOCK = SESSION / "_iteration.json", SESSION.parent / ".locks" / SESSION.name
 QA = QA_FILE.read_text(errors="replace")
 assert "Which?" in QA and "mine," in QA and " of it" in QA, QA[:500]
 """
@@ -65,7 +65,6 @@ ACTS = {
     "notebook becomes a folder": "NOTES.unlink(); NOTES.mkdir()",
     "notebook becomes a link": "NOTES.rename(SESSION / 'o.md'); NOTES.symlink_to('o.md')",
     "forges the lock": "LOCK.write_text('{\"pid\": 1}')",
-    "lock becomes a folder": "LOCK.unlink(); LOCK.mkdir()",
     "forges the iteration": "NOW.write_text('{\"iteration\": 99}')",
     "iteration becomes a folder": "NOW.unlink(); NOW.mkdir()",
     "takes the loop's temporary names": """
@@ -273,7 +272,7 @@ def test_another_sessions_files(project: Project) -> None:
         f"""
 victim = Path({str(victim)!r})
 (victim / "_history.jsonl").open("a").write("rubbish\\n" + '{{"torn')
-(victim / "_worker.lock").write_text("forged")
+(victim.parent / ".locks" / victim.name).write_text("forged")
 (victim / "_iteration.json").write_text("[" * 9999)"""
         + WORK,
         default=DONE,
@@ -389,7 +388,8 @@ def test_leftovers_of_a_killed_loop_all_at_once(project: Project) -> None:
     with (folder / "_history.jsonl").open("a") as file:
         file.write(json.dumps(begun | {"log": "../../../etc/passwd"}) + "\n")
         file.write('{"t": "2026-01-08T10:00:00+00:00", "event": "iterat')
-    (folder / "_worker.lock").write_text('{"pid": 1, "host": "x", "since": "y"}')
+    held = '{"pid": 1, "host": "x", "since": "y"}'
+    (folder.parent / ".locks" / folder.name).write_text(held)
     (folder / "_iteration.json").write_text(
         json.dumps({"iteration": 1, "log": "../../../etc/passwd"})
     )

@@ -64,22 +64,22 @@ def read(
 ) -> IterationFacts:
     """Look at everything once: git, the signal, the files. `before` is the fingerprint at the
     begin, None for the iteration of a killed loop."""
-    status = checkout.status() if checkout else None
-    untracked = checkout.untracked() if checkout else ()
-    other_branch = checkout.other_branch() if checkout and state.approved else ""
-    context = signal_context(folder, state, status, other_branch)
+    first = state.iteration == 0  # the index of a new worktree is refreshed once
+    status = checkout.status(refresh=first) if checkout else None
+    context = signal_context(folder, state, status)
     tree = checkout.worktree.path if checkout else None
-    left = compare.fingerprint(folder, tree, status, untracked) if before else ""
+    environ = checkout.repository.environ if checkout else {}
+    left = compare.fingerprint(folder, tree, status) if before else ""
     return IterationFacts(
         run=run,
         check=signals.read(context),
         phase=state.phase,
         now=time.time(),
         head=status.head if status else None,
-        changed_code=changed_code(state, status),
+        changed_code=changed_code(state, status, environ),
         tampered=tampered,
         uncommitted=context.uncommitted,
-        untracked=untracked,
+        untracked=status.untracked if status else (),
         progress=before is None or left != before,
         stopping=stopping,
     )

@@ -36,7 +36,7 @@ def decide(
     if facts.changed_code:
         why = (
             f"Code changed before a plan was approved: {few(facts.changed_code)}. Nothing was "
-            "reverted; look at it, then run again to accept the present state."
+            "reverted. Look at it, then run again to go on from the present state."
         )
         return _blocked(facts, "changed_code", why)
     if signal is None:

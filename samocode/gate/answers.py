@@ -14,7 +14,7 @@ from samocode.pages.questions import LETTERS, options
 from samocode.pages.tokens import words
 from samocode.record.state import APPROVE, CHANGE, Question
 from samocode.record.words import unix_lines
-from samocode.session import Session, code_of
+from samocode.session import Session
 
 MAX_ANSWER = 1 << 18  # characters
 
@@ -126,7 +126,7 @@ class Answers:
         return text
 
     def _record(self, question: Question, text: str, took: tuple[str, ...], by: str) -> None:
-        state, number, onward, code = self._session.state, question.id, None, None
+        state, number, onward = self._session.state, question.id, None
         note: str | None = f"Q{number} is answered in {QA}."
         if question.kind != "approval":
             if number in state.answers:
@@ -143,11 +143,9 @@ class Answers:
                 f"The human did not approve the plan {question.plan} and wants this change: {text}"
             )
             onward = "planning"
-        if took == CHANGE and state.approved:  # taken back: what is there now was approved
-            code = self._session.status()
         self._session.history.append(
             "answer", id=number, text=text, by=by, took=list(took) or None, next=onward,
-            notes=[note] if note else None, **code_of(code),
+            notes=[note] if note else None,
         )  # fmt: skip
         how = "taken as a yes" if took == APPROVE else "answer"
         how = "taken as a change request" if took == CHANGE else how

@@ -7,23 +7,21 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from samocode.pages.names import HISTORY, INBOX, ITERATION, LOCK, LOGS, OVERVIEW, QA, SIGNAL, TASK
+from samocode.pages.names import HISTORY, INBOX, ITERATION, LOGS, OVERVIEW, QA, SIGNAL, TASK
 from samocode.record.state import WorktreeStatus
 
-NO_PROGRESS = frozenset({TASK, OVERVIEW, QA, ITERATION, LOCK, LOGS, SIGNAL, HISTORY, INBOX})
+NO_PROGRESS = frozenset({TASK, OVERVIEW, QA, ITERATION, LOGS, SIGNAL, HISTORY, INBOX})
 """What the loop writes, and what a child writes in every iteration: a change there is no
 progress."""
 MAX_DEPTH = 20  # folders below the session folder that count as progress; a child may nest for ever
 
 
-def fingerprint(
-    folder: Path, tree: Path | None, status: WorktreeStatus | None, untracked: tuple[str, ...]
-) -> str:
+def fingerprint(folder: Path, tree: Path | None, status: WorktreeStatus | None) -> str:
     """A hash of HEAD, tracked changes, the worktree's untracked files and the artifacts: equal
     before and after means that nothing was done."""
     parts = [repr(status)]
-    if tree:
-        parts += [_stat(tree / name, tree) for name in untracked]
+    if tree and status:
+        parts += [_stat(tree / name, tree) for name in status.untracked]
     parts += sorted(_artifacts(folder))
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
 

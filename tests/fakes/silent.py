@@ -26,6 +26,7 @@ def main() -> int:
     """Play main.run, with Silent for the leaves; the exit code."""
     from main import Loop
     from samocode import sessions
+    from samocode.lock import locked
     from samocode.session import open_session
     from samocode.settings.flags import parse
     from samocode.settings.load import load
@@ -35,7 +36,7 @@ def main() -> int:
     settings = load(options, dict(os.environ), None, Path.cwd())
     project, texts = settings.project, {"task": str(options.task)}
     folder, _ = sessions.find_or_create(project, str(options.session), texts, settings.environ)
-    with sessions.locked(folder):
+    with locked(folder):
         session = open_session(project.main_repo, folder, settings.environ)
         silent: Any = Silent()
         return Loop(session, settings, options, Timeouts(), silent).run(texts)
