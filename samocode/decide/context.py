@@ -30,8 +30,8 @@ def uncommitted(state: SessionState, status: WorktreeStatus | None) -> tuple[str
     """Tracked changes that are the session's: those that the worktree was not made with."""
     if status is None:
         return ()
-    as_made = state.as_made.dirty if state.as_made else {}
-    return tuple(name for name in status.dirty if as_made.get(name) != status.dirty[name])
+    as_made = state.as_made or WorktreeStatus("")
+    return tuple(n for n in status.dirty if as_made.dirty.get(n) != status.dirty[n])
 
 
 def changed_code(

@@ -68,7 +68,6 @@ def read(
     status = checkout.status(refresh=first) if checkout else None
     context = signal_context(folder, state, status)
     tree = checkout.worktree.path if checkout else None
-    environ = checkout.repository.environ if checkout else {}
     left = compare.fingerprint(folder, tree, status) if before else ""
     return IterationFacts(
         run=run,
@@ -76,7 +75,7 @@ def read(
         phase=state.phase,
         now=time.time(),
         head=status.head if status else None,
-        changed_code=changed_code(state, status, environ),
+        changed_code=changed_code(state, status, checkout.repository.environ) if checkout else (),
         tampered=tampered,
         uncommitted=context.uncommitted,
         untracked=status.untracked if status else (),
