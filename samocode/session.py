@@ -102,7 +102,8 @@ class Session:
             timeout=timeout, **code_of(status),
         )  # fmt: skip
         before = Before(mark, page)
-        return Job(self.folder, self.cwd, log, timeout, budget, self.top), before
+        approved = state.approved is not None
+        return Job(self.folder, self.cwd, log, timeout, budget, self.top, approved), before
 
     def record(
         self, facts: IterationFacts, decision: Decision, timeout: float, limits: Limits
@@ -141,6 +142,7 @@ class Session:
             left_over=list(run.left_over),
             recovered=run.ended == "killed_loop" or None,
             denied=list(run.denials) or None,
+            init={k: v for k, v in run.init._asdict().items() if v} if run.init else None,
         )
 
     def _asked(self, signal: Signal) -> list[dict[str, object]] | None:

@@ -36,6 +36,7 @@ def test_the_defaults(place: Place) -> None:
         telegram=None,
         environ=place.environ,
         payer="the login stored by claude (claude auth status shows it)",
+        key_may_pay=False,
         warnings=(),
     )
     assert not (folder / "sessions").exists()
@@ -158,7 +159,7 @@ def test_claude_is_not_looked_for_when_nothing_is_spawned(place: Place) -> None:
 def test_root_is_told_before_claude_refuses(
     place: Place, env: dict[str, str], accepted: bool
 ) -> None:
-    """Exactly what 2.1.330 takes; tests/real holds the CLI to it."""
+    """Exactly what 2.1.332 takes; tests/real holds the CLI to it."""
     if accepted:
         assert place.load(env=env, uid=0)
     else:

@@ -48,7 +48,7 @@ TABLE: dict[str, dict[str, Any]] = {
     "usage_limit": API_ERROR | {"error": "rate_limit", "status": 429, "limit_rejected": True,
         "limit_resets_at": 1_800_000_000.0},
 }  # fmt: skip
-"""Recording of claude 2.1.330 (tests/real/record.py) -> the facts that decide."""
+"""Recording of claude 2.1.332 (tests/real/record.py) -> the facts that decide."""
 
 
 def read(data: bytes, *cuts: int) -> RunResult:

@@ -378,7 +378,9 @@ def test_a_paused_terminal_takes_nothing_from_a_look(tmp_path: Path) -> None:
     lines = [json.dumps({"type": "system", "filler": "x" * (1 << 20)}) for _ in range(4)]
     log.write_text("\n".join([*lines, '{"type": "result", "total_cost_usd": 0.25}']) + "\n")
     with log.open("rb") as tail, subprocess.Popen(["true"]) as child:
-        watch = Watch(child, (tail, tail), Timeouts(), lambda _: time.sleep(0.3), 60)
+        watch = Watch(
+            child, (tail, tail), Timeouts(), lambda _: time.sleep(0.3), 60, lambda _: None
+        )
         watch.read_on(0.5)
     assert watch.reader.result.cost_usd == 0.25
 
@@ -437,6 +439,15 @@ def test_a_child_that_does_not_start(project: Project) -> None:
     (project.steps / "2.py").write_text(DONE)
     assert project.run(task="t", timeout=30).returncode == 0
     assert project.outcomes() == ["crash", "done"]
+
+
+def test_a_hook_of_the_user_may_run_before_init(project: Project) -> None:
+    """Its event is a sign of life: the start has not failed."""
+    project.extra = {"FAKE_INIT_GRACE": "0.3"}
+    hook = "emit(type='system', subtype='hook_started'); time.sleep(1); init()"
+    project.script(f"NO_INIT = 1; {hook}; {DONE}")
+    assert project.run(task="t").returncode == 0
+    assert project.outcomes() == ["done"]
 
 
 def test_what_a_child_leaves_running_is_ended(project: Project) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from samocode.child.stream import EndReason, RunResult
+from samocode.child.stream import EndReason, Init, RunResult
 from samocode.decide import money, policy
 from samocode.decide.facts import IterationFacts, Limits
 from samocode.decide.signal import Signal, SignalCheck
@@ -35,7 +35,7 @@ def after(*recent: Iteration | str, **values: Any) -> SessionState:
 
 def told(**values: Any) -> RunResult:
     """What a run said that started and finished, changed by `values`."""
-    return replace(RunResult(started=True, finished=True, subtype="success"), **values)
+    return replace(RunResult(init=Init(), finished=True, subtype="success"), **values)
 
 
 def failed(error: str, status: int | None = None, **values: Any) -> RunResult:
@@ -61,7 +61,7 @@ def refused(stderr: str, run: RunResult) -> IterationFacts:
 CONTINUE = Signal("continue")
 DONE = Signal("done", summary="It works.")
 IDLE = it("continue", progress=False)
-UNFINISHED = RunResult(started=True)
+UNFINISHED = RunResult(init=Init())
 RESETS_SOON = {"limit_rejected": True, "limit_resets_at": NOW + 600}
 RESETS_LATE = {"limit_rejected": True, "limit_resets_at": NOW + 4000}
 RESETS_PAST = {"limit_rejected": True, "limit_resets_at": NOW - 31}
@@ -145,6 +145,12 @@ BLOCKING = [
         3, says="aws sso login"),
     Row("third retry with 401", facts(ended="auth", run=replace(UNFINISHED, auth_retries=3)),
         "auth", "testing", 3, says="auth login"),
+    Row("a key that nobody announced", facts(ended="payer", code=-9,
+        run=RunResult(init=Init(key_source="apiKeyHelper"))), "payer", "testing", 3,
+        says="SAMOCODE_PAYER=key, then go on. (Claude said: apiKeySource apiKeyHelper)"),
+    Row("a mode that nobody asked for", facts(ended="mode", code=-9,
+        run=RunResult(init=Init(mode="default"))), "mode", "testing", 3,
+        says="(Claude said: permissionMode default)"),
     Row("no credit", facts(run=failed("billing_error", 400)), "billing", "testing", 3,
         says="Top it up"),
     Row("no such model", facts(run=failed("model_not_found", 404)), "model", "testing", 3,
@@ -322,6 +328,7 @@ def over(
         (over("itself", 0, RunResult()), {"dearest": 4.0}, (0.0, False)),  # it never started
         (over("no_init", None, RunResult()), {"dearest": 4.0}, (0.0, False)),
         (over("auth", None), {"dearest": 4.0}, (0.0, False)),
+        (over("payer", -9), {"dearest": 4.0}, (0.0, False)),
         (over("auth", None, replace(UNFINISHED, answered=True)), {"dearest": 4.0}, (4.0, True)),
         (over("timeout", -15, seconds=60.1), {}, (5.0, True)),
         (over("timeout", -15, seconds=60.1), {"cost_usd": 6.0, "dearest": 1.0}, (2.0, True)),

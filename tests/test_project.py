@@ -75,6 +75,7 @@ def test_without_a_project_the_error_shows_one_that_works(place: Place) -> None:
         (DOTS.replace("=repo", "=" + "x" * 300), ["MAIN_REPO: .* is no directory"]),
         (DOTS.replace("=sessions", "=bin/claude"), ["SESSIONS: .*/bin/claude is no directory"]),
         (DOTS.replace("=sessions", "=a/b/c"), ["SESSIONS: .*/a/b does not exist: make it"]),
+        (DOTS.replace("=sessions", "=a[b]"), ["SESSIONS: .* holds \\[, which no deny rule"]),
         (DOTS.replace("=worktrees", "=loop"), ["line 2: WORKTREES: .*: name"]),
         (DOTS.replace("=sessions", "=worktrees"), ["SESSIONS is inside WORKTREES"]),
         (DOTS.replace("=sessions", "=repo/../bin/s").replace("=worktrees", "=bin"), ["inside"]),

@@ -10,19 +10,21 @@ import uuid
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import IO, final
 
 from samocode.child import processes
-from samocode.child.command import Job, command, environment, prompt
+from samocode.child.command import Job, command, environment, not_as_announced, prompt
 from samocode.child.shutdown import Shutdown
-from samocode.child.stream import EndReason, Event, Reader, RunResult
+from samocode.child.stream import EndReason, Event, Init, Reader, RunResult
 from samocode.settings.load import Settings
 from samocode.settings.timeouts import Timeouts
 
 # 401 or 403 this often: the login is wrong, and the CLI's own retries would take three minutes.
 AUTH_RETRIES = 3
 MAX_OUTPUT = 1 << 30  # bytes; the longest runs write some ten MB, a flood fills any disk
+FIRST_TICK = 0.02  # seconds: the first request follows init after some 0.1
 LOOK = 1.0  # seconds of reading between two looks at the limits: a flood is never read to its end
 TAIL_BYTES = 4000
 RECOVERED = 64 << 20  # bytes of a log; ordinary ones have ten MB, a flood would take minutes
@@ -53,7 +55,8 @@ def run(
         except OSError as error:  # no program of this machine, or its interpreter is gone
             return RunResult(stderr=f"{settings.claude} cannot be run: {error}")
         with job.log.open("rb") as tail:
-            watch = Watch(main, (tail, stderr), timeouts, show, job.limit)
+            refuses = partial(not_as_announced, settings)
+            watch = Watch(main, (tail, stderr), timeouts, show, job.limit, refuses)
             try:
                 ended = watch.until_end(shutdown)
             finally:
@@ -123,11 +126,12 @@ class Watch:
         timeouts: Timeouts,
         show: Callable[[Event | None], None],
         limit: float,
+        refuses: Callable[[Init | None], EndReason | None],
     ) -> None:
         self.reader = Reader()
         self._main, self._outputs, self._timeouts, self._show = main, outputs, timeouts, show
-        self._start = self._heard = time.monotonic()
-        self._limit = limit
+        self._start, self._heard = time.monotonic(), 0.0
+        self._limit, self._refuses = limit, refuses
 
     def read_on(self, seconds: float = LOOK) -> None:
         """Read what the log holds by now and show it."""
@@ -144,6 +148,9 @@ class Watch:
         while True:
             gone = self._main.poll() is not None
             self.read_on()
+            if reason := self._refuses(self.reader.result.init):
+                self._main.kill()  # SIGTERM would let its first request go out (CLI 2.1.332)
+                return reason
             if gone:
                 return "itself"
             if reason := self._reason(shutdown):
@@ -152,7 +159,7 @@ class Watch:
             if time.monotonic() - reaped > 1:  # adopted orphans must not pile up as zombies
                 processes.reap(self._main)
                 reaped = time.monotonic()
-            time.sleep(self._timeouts.tick)
+            time.sleep(self._timeouts.tick if self.reader.result.started else FIRST_TICK)
 
     def _reason(self, shutdown: Shutdown) -> EndReason | None:
         now, result = time.monotonic(), self.reader.result
@@ -160,7 +167,7 @@ class Watch:
             return "stopped"
         if now - self._start > self._limit:
             return "timeout"
-        if not result.started and now - self._start > self._timeouts.init_grace:
+        if not self._heard and now - self._start > self._timeouts.init_grace:
             return "no_init"
         if result.finished and now - self._heard > self._timeouts.result_grace:
             return "after_result"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal, final
+from typing import Any, Literal, NamedTuple, final
 
 from samocode.record.untrusted import items, mapping, number, parse
 
@@ -14,9 +14,30 @@ Event = Mapping[str, Any]
 
 
 EndReason = Literal[
-    "itself", "timeout", "stopped", "no_init", "after_result", "auth", "flood", "killed_loop"
-]
+    "itself", "timeout", "stopped", "no_init", "payer", "mode", "after_result", "auth", "flood",
+    "killed_loop",
+]  # fmt: skip
 """Why a run is over: claude ended by itself, or the loop ended it, or was killed itself."""
+
+
+class Init(NamedTuple):
+    """What the CLI says of itself before its first request; empty where it says nothing."""
+
+    model: str = ""
+    mode: str = ""
+    key_source: str = ""
+    """Where an API key comes from. `none` is a login, a cloud account, or nobody."""
+    sandbox: bool = False
+    version: str = ""
+
+    @classmethod
+    def of(cls, event: Event) -> Init | None:
+        """The facts of an init event; None of any other."""
+        if (event.get("type"), event.get("subtype")) != ("system", "init"):
+            return None
+        names = ("model", "permissionMode", "apiKeySource", "claude_code_version")
+        model, mode, source, version = (str(event.get(name) or "") for name in names)
+        return cls(model, mode, source, event.get("sandbox_enabled") is True, version)
 
 
 @dataclass(frozen=True)
@@ -24,7 +45,7 @@ class RunResult:
     """What one run of the CLI came to: first what its events said, then how it ended. Money is the
     CLI's list-price estimate in USD, moments are epoch seconds."""
 
-    started: bool = False
+    init: Init | None = None
     session_id: str = ""
     answered: bool = False
     """The API gave an answer, which costs."""
@@ -56,6 +77,11 @@ class RunResult:
     stderr: str = ""
     """The end of it."""
 
+    @property
+    def started(self) -> bool:
+        """The CLI is up: nothing before that can cost anything."""
+        return self.init is not None
+
     def after(self, event: Event) -> RunResult:
         """The result with one more event; unknown and ill-formed events change nothing."""
         kind = event.get("type")
@@ -77,9 +103,8 @@ class RunResult:
         return self._result(event) if kind == "result" else self
 
     def _system(self, event: Event) -> RunResult:
-        if event.get("subtype") == "init":
-            session_id = event.get("session_id")
-            return replace(self, started=True, session_id=str(session_id or ""))
+        if init := Init.of(event):
+            return replace(self, init=init, session_id=str(event.get("session_id") or ""))
         if event.get("subtype") == "api_retry":
             refused = event.get("error_status") in AUTH_STATUSES
             return replace(self, auth_retries=self.auth_retries + 1 if refused else 0)

@@ -23,7 +23,7 @@ def booked(
     """
     if run.cost_usd is not None:
         return run.cost_usd, False
-    if not run.started or (run.ended == "auth" and not run.answered):
+    if not run.started or (run.ended in ("auth", "payer", "mode") and not run.answered):
         return 0.0, False
     likely = (left_to_spend(state, limits) or 0.0) / 2 * min(1.0, run.seconds / timeout)
     if state.rate:  # it spends no faster than twice what the fastest did

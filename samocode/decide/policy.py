@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import islice, takewhile
 
 from samocode.decide.facts import Decision, IterationFacts, Limits, Pause
-from samocode.decide.failures import BLOCKING, BROKEN, TOO_MUCH, UNKNOWN_FLAG, error_class
+from samocode.decide.failures import BLOCKING, BROKEN, TOO_MUCH, UNKNOWN_FLAG, error_class, said
 from samocode.decide.signal import Signal
 from samocode.pages.names import HISTORY
 from samocode.record.exits import ExitCode, Stop
@@ -115,7 +115,7 @@ def _without_signal(
     error = error_class(run)
     if error in BLOCKING:
         outcome, remedy = BLOCKING[error]
-        return _blocked(facts, outcome, f"{remedy} (Claude said: {run.text[:300] or error})")
+        return _blocked(facts, outcome, f"{remedy} (Claude said: {said(run)})")
     if run.subtype == "error_max_budget_usd":
         stop = Stop(ExitCode.LIMIT, "The cost cap ended the iteration.")
         return Decision("budget", facts.phase, stop, _left(facts))

@@ -22,7 +22,7 @@ __all__ = ["ENV_KEYS", "PROJECT_KEYS", "Project", "Settings", "Telegram", "load"
 Environ = Mapping[str, str]
 
 NOWHERE = Project(Path(), Path(), Path(), Path())  # in place of one that has problems
-# In the CLI's order, seen on loopback with 2.1.330. With both of the ANTHROPIC_ ones it sends both.
+# In the CLI's order, seen on loopback with 2.1.332. With both of the ANTHROPIC_ ones it sends both.
 PAYERS = {
     "CLAUDE_CODE_USE_BEDROCK": "your AWS account (Amazon Bedrock)",
     "CLAUDE_CODE_USE_FOUNDRY": "your Azure account (Microsoft Foundry)",
@@ -30,7 +30,10 @@ PAYERS = {
     "ANTHROPIC_API_KEY": "the API account of ANTHROPIC_API_KEY (by the token, no subscription)",
     "ANTHROPIC_AUTH_TOKEN": "the account of ANTHROPIC_AUTH_TOKEN",
     "CLAUDE_CODE_OAUTH_TOKEN": "the subscription of CLAUDE_CODE_OAUTH_TOKEN",
+    "": "the login stored by claude (claude auth status shows it)",
 }
+WITHOUT_KEY = ("", "CLAUDE_CODE_OAUTH_TOKEN", "ANTHROPIC_AUTH_TOKEN")
+"""Payers that a key in a settings.json beats, unseen. It does not beat a cloud account."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,8 @@ class Settings:
     telegram: Telegram | None
     environ: Environ = field(repr=False)  # the user's, as given
     payer: str
+    key_may_pay: bool
+    """An API key as the payer is announced, or accepted."""
     warnings: tuple[str, ...]
 
 
@@ -92,6 +97,7 @@ def load(
         telegram=_telegram(values),
         environ=environ,
         payer=payer(environ),
+        key_may_pay=values.get(keys.PAYER) == "key" or paying(environ) not in WITHOUT_KEY,
         warnings=(*_open_secret(env_file, dotenv), *_denials(mode, args)),
     )
     problems.extend(_root(mode, environ, uid) if spawns else ())
@@ -102,11 +108,16 @@ def load(
 
 def payer(environ: Environ) -> str:
     """Who pays for the model, in words; never shows a secret."""
-    for name, who in PAYERS.items():
+    return PAYERS[paying(environ)]
+
+
+def paying(environ: Environ) -> str:
+    """The variable that says who pays; empty for the stored login."""
+    for name in PAYERS:
         value = environ.get(name, "")
         if _on(value) if "_USE_" in name else value:
-            return who
-    return "the login stored by claude (claude auth status shows it)"
+            return name
+    return ""
 
 
 def _on(value: str) -> bool:

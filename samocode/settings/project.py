@@ -82,6 +82,8 @@ def _folder(values: Values, key: Key[str], file: Path, environ: Mapping[str, str
     try:
         path = expanded(key.read(given.text), file.parent, environ).resolve()
         _usable(path, must_exist=key is keys.REPO)
+        if key is keys.SESSIONS:
+            _nameable(path)
     except ValueError as error:
         values.problems.append(f"{given.where}: {key.name}: {error}.")
     except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle
@@ -89,6 +91,14 @@ def _folder(values: Values, key: Key[str], file: Path, environ: Mapping[str, str
     else:
         return path
     return None
+
+
+def _nameable(path: Path) -> None:
+    """The child's walls name files of a session: a rule with one of these matches nothing."""
+    if found := re.search(r"[][{}\\]", str(path)):
+        raise ValueError(
+            f"{path} holds {found[0]}, which no deny rule of claude can name: name another folder"
+        )
 
 
 def _usable(path: Path, must_exist: bool) -> None:

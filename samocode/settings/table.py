@@ -149,10 +149,16 @@ API_URL = Key("TELEGRAM_API_URL", "https://api.telegram.org", "Where the Bot API
 ITERATIONS = Key("SAMOCODE_MAX_ITERATIONS", "100", "Iterations that one run may spawn", count(1))
 COST = Key("SAMOCODE_MAX_COST", "", "USD a session may cost at list prices", _optional(dollars))
 WAIT = Key("SAMOCODE_MAX_WAIT", "21600", "Seconds to wait for an outage or a usage limit", seconds)
+PAYER = Key(
+    "SAMOCODE_PAYER",
+    "",
+    "key: accept an API key that claude finds in a settings.json",
+    _optional(_matching("key", "write key, or leave it empty")),
+)
 ENV_KEYS: tuple[Key[object], ...] = (
     *(CLAUDE, MODEL, TIMEOUT, MODE, ARGS),
     *(TOKEN, CHAT, API_URL),
-    *(ITERATIONS, COST, WAIT),
+    *(ITERATIONS, COST, WAIT, PAYER),
 )
 
 REPO = Key("MAIN_REPO", "", "Main git repository path", _line)

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TextIO
 
-from samocode.child.stream import Event, RunResult, content
+from samocode.child.command import TESTED
+from samocode.child.stream import Event, Init, RunResult, content
 from samocode.decide.facts import Decision
 from samocode.record.state import SessionState
 from samocode.record.untrusted import mapping
@@ -42,6 +43,7 @@ class View:
     clock: Callable[[], float] = time.monotonic
     _began: float = 0.0
     _spoke: float = 0.0
+    _init: Init | None = None
 
     def say(self, text: str = "") -> None:
         """Print lines, whatever characters are in them."""
@@ -72,6 +74,9 @@ class View:
             if self.clock() - self._spoke > self.quiet:
                 self.say(f"   ... still running, {span(self.clock() - self._began)}")
             return
+        if (init := Init.of(event)) and init != self._init:
+            self._init = init
+            self.say("   " + introduced(init))
         for line in describe(event):
             for folder in self.known:
                 line = line.replace(f"{folder}/", "")
@@ -86,6 +91,20 @@ class View:
             self.say(f"   ended what it left running: {', '.join(run.left_over)}")
         if decision.note.strip() and decision.outcome != "continue":
             self.say("   " + decision.note.strip().replace("\n", "\n   "))
+
+
+def introduced(init: Init) -> str:
+    """What claude says of itself, in a line."""
+    other = f" (tested with {TESTED})" if init.version not in ("", TESTED) else ""
+    source = init.key_source
+    payer = "a login or cloud account, if there is one" if source == "none" else source
+    facts = (
+        f"model {init.model}" if init.model else "",
+        f"permission mode {init.mode}" if init.mode else "",
+        f"sandbox {'on' if init.sandbox else 'off'}",
+        f"paid by {payer}" if payer else "",
+    )
+    return f"claude {init.version}".strip() + f"{other}: " + ", ".join(filter(None, facts))
 
 
 def _goes_on(decision: Decision) -> bool:
