@@ -172,8 +172,7 @@ def test_a_loop_of_forks(tmp_path: Path) -> None:
         tmp_path,
         f"""
 main = start(sys.executable, '-S', '-c', {FORKS!r})
-main.wait()
-end(main)""",
+main.wait(); end(main)""",
     )
     assert found["left"], "it was alive when the end began"
 
@@ -342,7 +341,10 @@ def test_without_proc_the_tree_is_read_from_ps(tmp_path: Path, without_proc: lis
     script = f"""
 def children(): return []
 main = shell('{tools}; sleep 304" &); wait')
-{UP}time.sleep(0.3); end(main)"""
+until(lambda: names(main.pid) == ['sleep'] * 2)
+{UP}read = lambda: process_table.read(f'{RUN_TAG}={{tag}}')
+until(lambda: sorted(p.command for p in read() if p.tagged) == ['sh', 'sh', 'sleep', 'sleep'])
+end(main)"""
     found = scene(tmp_path, script, without_proc)
     assert (found["code"], found["left"]) == (-15, ["sh", *["sleep"] * 4])
 

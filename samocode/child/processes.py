@@ -43,14 +43,9 @@ def become_reaper() -> None:
 
 
 def spawn(
-    command: Sequence[str],
-    cwd: Path,
-    environ: Mapping[str, str],
-    tag: Path,
-    stdin: IO[bytes] | int,
-    stdout: IO[bytes],
-    stderr: IO[bytes] | int,
-) -> subprocess.Popen[bytes]:
+    command: Sequence[str], cwd: Path, environ: Mapping[str, str], tag: Path,
+    stdin: IO[bytes] | int, stdout: IO[bytes], stderr: IO[bytes] | int,
+) -> subprocess.Popen[bytes]:  # fmt: skip
     """Start a command in a process session of its own, tagged, and told to end (SIGTERM) should the
     loop be killed."""
     parent = os.getpid()
@@ -64,15 +59,9 @@ def spawn(
                 os._exit(1)
 
     return subprocess.Popen(
-        command,
-        cwd=cwd,
-        env={**environ, RUN_TAG: str(tag)},
-        stdin=stdin,
-        stdout=stdout,
-        stderr=stderr,
-        start_new_session=True,
-        preexec_fn=before_exec,
-    )
+        command, cwd=cwd, env={**environ, RUN_TAG: str(tag)}, stdin=stdin, stdout=stdout,
+        stderr=stderr, start_new_session=True, preexec_fn=before_exec,
+    )  # fmt: skip
 
 
 def reap(main: subprocess.Popen[bytes] | None = None) -> bool:
@@ -114,10 +103,8 @@ def _end(entry: str, looks: float, left: Callable[[], bool], grace: float) -> tu
     nothing. All that was seen."""
     found: dict[int, Process] = {}
     began, empty = time.monotonic(), 0
-    while left() and empty < looks:
-        passed, empty = time.monotonic() - began, empty + 1
-        if passed > grace + KILL_SECONDS:
-            break
+    while left() and empty < looks and (passed := time.monotonic() - began) < grace + KILL_SECONDS:
+        empty += 1
         for process in _tree(entry):
             empty = 0
             if passed > grace or process.pid not in found:
@@ -146,15 +133,9 @@ def _tree(entry: str) -> Iterator[Process]:
 
 
 def run_shell(
-    command: str,
-    cwd: Path,
-    environ: Mapping[str, str],
-    tag: Path,
-    log: Path,
-    limit: float,
-    stopped: Callable[[], bool],
-    wait: Callable[[float], None],
-) -> int | None:
+    command: str, cwd: Path, environ: Mapping[str, str], tag: Path, log: Path, limit: float,
+    stopped: Callable[[], bool], wait: Callable[[float], None],
+) -> int | None:  # fmt: skip
     """Run the user's SETUP or VERIFY by /bin/sh, output into `log`; its exit code, None at the
     limit or a stop. `wait` sleeps, for less when a child ends."""
     fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -163,10 +144,8 @@ def run_shell(
         main = spawn(shell, cwd, environ, tag, null, out, subprocess.STDOUT)
         until = time.monotonic() + limit
         try:
-            while main.poll() is None and not stopped():
-                if (left := until - time.monotonic()) <= 0:
-                    break
-                wait(min(left, 1.0))
+            while main.poll() is None and time.monotonic() < until and not stopped():
+                wait(min(limit, 1.0))
             return main.returncode
         finally:
             end_tree(tag, main)

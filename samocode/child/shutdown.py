@@ -41,7 +41,7 @@ class Shutdown:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._on_signal)
-        signal.signal(signal.SIGCHLD, lambda *_: None)  # a signal without a handler wakes nobody
+        signal.signal(signal.SIGCHLD, _ignore)  # a signal without a handler wakes nobody
         signal.set_wakeup_fd(self._wakes, warn_on_full_buffer=False)
 
     def wait(self, seconds: float) -> None:
@@ -68,3 +68,7 @@ class Shutdown:
             self.now = True
             self.code = ExitCode.TERMINATED
         self.requested = True
+
+
+def _ignore(_number: int, _frame: FrameType | None) -> None:
+    """A handler that does nothing."""
