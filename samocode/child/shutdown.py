@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import select
@@ -41,6 +42,8 @@ class Shutdown:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._on_signal)
+                # Python takes its handlers away before it ends: one more Ctrl-C would kill it then.
+                atexit.register(signal.signal, number, signal.SIG_IGN)
         signal.signal(signal.SIGCHLD, _ignore)  # a signal without a handler wakes nobody
         signal.set_wakeup_fd(self._wakes, warn_on_full_buffer=False)
 
