@@ -39,11 +39,14 @@ class Iterations:
         run = claude.run(self.settings, job, self.shutdown, self.timeouts, show)
         return self._conclude(run, before), run
 
-    def recover(self) -> Decision | None:
-        """End what a killed loop left running, and conclude its iteration; None without one."""
+    def recover(self, setup_began: bool) -> Decision | None:
+        """Where a killed loop left an iteration or SETUP without its end: end what still runs of
+        it. Conclude the iteration; None without one."""
         session = self.session
-        left = processes.end_tree(session.folder, None, self.timeouts.term_grace)
         pending = session.state.pending
+        if pending is None and not setup_began:
+            return None
+        left = processes.end_orphans(session.folder, self.timeouts.term_grace)
         if pending is None:
             return None
         log = session.logs / Path(pending.log).name

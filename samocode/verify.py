@@ -27,7 +27,7 @@ def set_up(session: Session, settings: Settings, shutdown: Shutdown, say: Say) -
         return
     say(f"SETUP: {command}")
     log = session.new_log("setup")
-    code = _run(command, session, settings, log, lambda: shutdown.requested)
+    code = _run(command, session, settings, log, lambda: shutdown.requested, shutdown.wait)
     session.history.append("setup", exit=code)
     if code != 0 and not shutdown.requested:
         end = "\n".join(files.last_lines(log, SETUP_LINES))
@@ -49,7 +49,7 @@ def confirm(
     say(f"VERIFY: {command}")
     number = session.state.iteration + 1
     log = session.new_log(f"{number:03d}-verify")
-    code = _run(command, session, settings, log, lambda: shutdown.now)
+    code = _run(command, session, settings, log, lambda: shutdown.now, shutdown.wait)
     if shutdown.now:
         return None
     if code == 0:
@@ -61,9 +61,14 @@ def confirm(
 
 
 def _run(
-    command: str, session: Session, settings: Settings, log: Path, stopped: Callable[[], bool]
+    command: str,
+    session: Session,
+    settings: Settings,
+    log: Path,
+    stopped: Callable[[], bool],
+    wait: Callable[[float], None],
 ) -> int | None:
     environ = environment(settings.environ, session.top)
     return processes.run_shell(
-        command, session.cwd, environ, session.folder, log, settings.timeout, stopped
+        command, session.cwd, environ, session.folder, log, settings.timeout, stopped, wait
     )

@@ -13,8 +13,6 @@ from pathlib import Path
 import pytest
 
 from samocode.child import run as claude
-from samocode.child.run import Watch
-from samocode.settings.timeouts import Timeouts
 from tests.conftest import git
 from tests.harness import Project, end, wait_for
 
@@ -358,6 +356,14 @@ def test_a_flood_switches_no_limit_off(project: Project) -> None:
     assert (ended.returncode, project.outcomes()) == (0, ["timeout", "done"])
 
 
+def test_the_end_of_a_flood_is_read(project: Project) -> None:
+    """Failure and cost count, whatever was written before."""
+    flood = "os.ftruncate(1, 900 << 20); os.lseek(1, 0, 2); print()\n"
+    project.script(flood + "api_error('authentication_failed', 401); RESULT['total_cost_usd'] = 2")
+    assert project.run(task="t").returncode == 3 and project.outcomes() == ["auth"]
+    assert project.history("iteration")[0]["cost_usd"] == 2
+
+
 def test_of_a_flood_only_the_ends_are_recovered(tmp_path: Path) -> None:
     """How it began and how it ended; what lies between took minutes, deaf to Ctrl-C."""
     log = tmp_path / "log"
@@ -370,19 +376,6 @@ def test_of_a_flood_only_the_ends_are_recovered(tmp_path: Path) -> None:
         file.write("\n" + ended)
     run = claude.recover(log)
     assert (run.session_id, run.auth_retries, run.cost_usd) == ("s", 0, 0.25)
-
-
-def test_a_paused_terminal_takes_nothing_from_a_look(tmp_path: Path) -> None:
-    """The result is read, however long the lines before it took to be shown."""
-    log = tmp_path / "log"
-    lines = [json.dumps({"type": "system", "filler": "x" * (1 << 20)}) for _ in range(4)]
-    log.write_text("\n".join([*lines, '{"type": "result", "total_cost_usd": 0.25}']) + "\n")
-    with log.open("rb") as tail, subprocess.Popen(["true"]) as child:
-        watch = Watch(
-            child, (tail, tail), Timeouts(), lambda _: time.sleep(0.3), 60, lambda _: None
-        )
-        watch.read_on(0.5)
-    assert watch.reader.result.cost_usd == 0.25
 
 
 @pytest.mark.parametrize(
@@ -603,6 +596,18 @@ def test_a_failing_setup_blocks(project: Project) -> None:
     )
     project.configure(SETUP="true")
     assert project.run().returncode == 0
+
+
+def test_what_a_killed_setup_left_is_ended(project: Project) -> None:
+    project.configure(SETUP="(setsid sleep 300 & echo $! > ../../left); sleep 60")
+    project.script(DONE)
+    left = project.folder / "left"
+    loop = project.start(task="t")
+    wait_for(lambda: left.exists() and left.read_text())
+    end(loop)
+    project.configure(SETUP="true")
+    assert project.run().returncode == 0
+    wait_for(lambda: not Path("/proc", left.read_text().strip()).exists(), 5)
 
 
 @pytest.mark.parametrize("key", ["SETUP", "VERIFY"])

@@ -25,10 +25,7 @@ from samocode.settings.timeouts import Timeouts
 AUTH_RETRIES = 3
 MAX_OUTPUT = 1 << 30  # bytes; the longest runs write some ten MB, a flood fills any disk
 FIRST_TICK = 0.02  # seconds: the first request follows init after some 0.1
-LOOK = 1.0  # seconds of reading between two looks at the limits: a flood is never read to its end
 TAIL_BYTES = 4000
-RECOVERED = 64 << 20  # bytes of a log; ordinary ones have ten MB, a flood would take minutes
-LAST_LOOK = 5.0  # seconds for what a run wrote that nobody has read yet
 MAX_LEFT_OVER = 50  # names in the history; a tree that forks while it ends has thousands
 
 
@@ -61,7 +58,7 @@ def run(
                 ended = watch.until_end(shutdown)
             finally:
                 left_over = processes.end_tree(job.session, main, timeouts.term_grace)
-            watch.read_on(LAST_LOOK)
+            watch.read_on()
     return replace(
         watch.reader.result,
         session_id=session_id,
@@ -79,10 +76,7 @@ def recover(log: Path) -> RunResult:
     reader, seconds, stderr = Reader(), 0.0, log.with_suffix(".stderr")
     if log.is_file():
         with log.open("rb") as file:
-            reader.feed(file.read(RECOVERED // 64))  # how it began; then how it ended
-            file.seek(max(file.tell(), log.stat().st_size - RECOVERED))
-            for chunk in iter(lambda: file.read(1 << 20), b""):
-                reader.feed(chunk)
+            reader.follow(file, lambda _: None)
         if stderr.is_file():
             seconds = max(0.0, log.stat().st_mtime - stderr.stat().st_mtime)
     return replace(reader.result, ended="killed_loop", seconds=seconds, stderr=_tail(stderr))
@@ -133,18 +127,16 @@ class Watch:
         self._start, self._heard = time.monotonic(), 0.0
         self._limit, self._refuses = limit, refuses
 
-    def read_on(self, seconds: float = LOOK) -> None:
+    def read_on(self) -> None:
         """Read what the log holds by now and show it."""
-        until = time.monotonic() + seconds
-        while time.monotonic() < until and (data := self._outputs[0].read(1 << 20)):
-            for event in self.reader.feed(data):
-                self._heard = began = time.monotonic()
-                self._show(event)
-                until += time.monotonic() - began  # a paused terminal takes nothing from it
+        self.reader.follow(self._outputs[0], self._hear)
+
+    def _hear(self, event: Event) -> None:
+        self._heard = time.monotonic()
+        self._show(event)
 
     def until_end(self, shutdown: Shutdown) -> EndReason:
         """Why the run is over: it ended, or one of the loop's reasons to end it."""
-        reaped = time.monotonic()
         while True:
             gone = self._main.poll() is not None
             self.read_on()
@@ -156,10 +148,8 @@ class Watch:
             if reason := self._reason(shutdown):
                 return reason
             self._show(None)
-            if time.monotonic() - reaped > 1:  # adopted orphans must not pile up as zombies
-                processes.reap(self._main)
-                reaped = time.monotonic()
-            time.sleep(self._timeouts.tick if self.reader.result.started else FIRST_TICK)
+            processes.reap(self._main)  # adopted orphans must not pile up as zombies
+            shutdown.wait(self._timeouts.tick if self.reader.result.started else FIRST_TICK)
 
     def _reason(self, shutdown: Shutdown) -> EndReason | None:
         now, result = time.monotonic(), self.reader.result

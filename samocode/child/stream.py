@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal, NamedTuple, final
+from typing import IO, Any, Literal, NamedTuple, final
 
 from samocode.record.untrusted import items, mapping, number, parse
 
-MAX_LINE_BYTES = 16 << 20  # a longer line is no event; it is skipped, not kept
+MAX_LINE_BYTES = 8 << 20  # a longer line (a tool's result) decides nothing
+END, CHUNK = 1 << 20, 1 << 18  # bytes of a log
 AUTH_STATUSES = (401, 403)
 Event = Mapping[str, Any]
 
@@ -147,24 +149,42 @@ class RunResult:
 
 @final
 class Reader:
-    """Cuts a growing log into events. Feed it bytes as they come; `result` is always up to date."""
+    """Cuts a growing log into events; `result` is always up to date."""
 
     def __init__(self) -> None:
         self.result = RunResult()
-        self._rest = b""
+        self._line = bytearray()
         self._skipping = False
+
+    def follow(self, log: IO[bytes], show: Callable[[Event], None]) -> None:
+        """Read what the log holds by now. Of a flood only the beginning and the end are read: what
+        decides is there."""
+        size = os.fstat(log.fileno()).st_size
+        while log.tell() < size and (data := log.read(CHUNK)):
+            for event in self.feed(data):
+                show(event)
+            if log.tell() < size - MAX_LINE_BYTES:
+                log.seek(size - END)
+                self._skip_line()
 
     def feed(self, data: bytes) -> list[Event]:
         """The events that `data` completes; lines that are no JSON object are passed over."""
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        if lines and self._skipping:
-            lines, self._skipping = lines[1:], False
-        if len(self._rest) > MAX_LINE_BYTES:
-            self._rest, self._skipping = b"", True
+        head, *lines = data.split(b"\n")
+        self._line += head
+        if lines:
+            first, self._line = bytes(self._line), bytearray(lines.pop())
+            lines = lines if self._skipping else [first, *lines]
+            self._skipping = False
+        if len(self._line) > MAX_LINE_BYTES:
+            self._skip_line()
         found = [event for line in lines if line[:1] == b"{" and (event := mapping(parse(line)))]
         for event in found:
             self.result = self.result.after(event)
         return found
+
+    def _skip_line(self) -> None:
+        self._line.clear()
+        self._skipping = True
 
 
 def content(event: Event) -> list[Mapping[str, Any]]:
