@@ -114,7 +114,7 @@ def test_a_dash_reads_the_task_from_standard_input(
         ("--session a --timeout 1_0", "'1_0' is not a number of seconds"),
         ("--session a --timeout 30m", "'30m' is not a number of seconds"),
         ("--session a --timeout 604801", r"at most 604800 \(a week\)"),
-        (f"--session a --timeout {'9' * 5000}", r"'9{57}\.\.\.' is not"),
+        (f"--session a --timeout {'9' * 5000}", "'9{59} is not"),
         ("--session a --max-iterations -1", "'-1' is not a whole number, such as 100"),
         (f"--session a --max-iterations {'9' * 5000}", "is not a whole number"),
         ("--session a --max-iterations 1.5", "'1.5' is not a whole number"),

@@ -36,9 +36,15 @@ def place(tmp_path: Path) -> Place:
         ({"CLAUDE_PERMISSION_MODE": "plan"}, "'plan' is not one of accept"),
         ({"CLAUDE_PERMISSION_MODE": "Auto"}, "'Auto' is not one of accept"),
         ({"CLAUDE_ARGS": "--x 'a"}, "CLAUDE_ARGS: No closing quotation: write"),
-        ({"CLAUDE_ARGS": "--model=x"}, "CLAUDE_ARGS: leave --model out, CLAUDE_MODEL says it"),
-        ({"CLAUDE_ARGS": "--dangerously-skip-permissions"}, "CLAUDE_PERMISSION_MODE says it"),
-        ({"CLAUDE_ARGS": "-c --settings {}"}, "leave -c out.*; leave --settings out, it turns"),
+        ({"CLAUDE_ARGS": "--model=x"}, "CLAUDE_ARGS: leave --model out: Samocode sets it"),
+        (
+            {"CLAUDE_ARGS": "--dangerously-skip-permissions"},
+            "leave --dangerously-skip-perm.* out: Samocode sets it",
+        ),
+        (
+            {"CLAUDE_ARGS": "-c --settings {}"},
+            "leave --settings, -c out: Samocode sets it, by a setting if",
+        ),
         ({"TELEGRAM_BOT_TOKEN": TOKEN}, "TELEGRAM_CHAT_ID need each other: set both"),
         ({"TELEGRAM_CHAT_ID": CHAT}, "TELEGRAM_BOT_TOKEN and TELEGRAM_CHAT_ID need each other"),
         ({"TELEGRAM_BOT_TOKEN": f"{TOKEN} ", "TELEGRAM_CHAT_ID": "me"}, "is not a chat: write"),

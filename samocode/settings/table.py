@@ -19,21 +19,11 @@ WEEK = 604_800  # seconds; far below what poll() and datetime can hold
 # Not plan: measured, a child cannot write its signal in it, whatever tools are allowed.
 MODES = ("acceptEdits", "auto", "bypassPermissions", "default", "dontAsk")
 OWN_FLAGS = {
-    **dict.fromkeys(("-p", "--print", "--output-format", "--input-format"), "Samocode sets it"),
-    **dict.fromkeys(("-c", "--continue", "-r", "--resume", "--session-id"), "iterations start new"),
-    **dict.fromkeys(("-w", "--worktree"), "Samocode makes the worktree"),
-    **dict.fromkeys(("--settings", "--bare"), "it turns the Stop hook off"),
-    "--permission-mode": "CLAUDE_PERMISSION_MODE says it",
-    "--dangerously-skip-permissions": "CLAUDE_PERMISSION_MODE says it",
-    "--allow-dangerously-skip-permissions": "CLAUDE_PERMISSION_MODE says it",
-    "--model": "CLAUDE_MODEL says it",
-    "--max-budget-usd": "SAMOCODE_MAX_COST says it",
+    *("-p", "--print", "--output-format", "--input-format", "--settings", "--bare"),
+    *("-c", "--continue", "-r", "--resume", "--session-id", "-w", "--worktree"),
+    *("--permission-mode", "--dangerously-skip-permissions"),
+    *("--allow-dangerously-skip-permissions", "--model", "--max-budget-usd"),
 }
-
-
-def quoted(text: str) -> str:
-    """`text` as it may stand in a message: in quotes, escaped, 60 characters at most."""
-    return repr(text if len(text) <= 60 else text[:57] + "...")
 
 
 def matching(pattern: str, meaning: str, secret: bool = False) -> Callable[[str], str]:
@@ -41,7 +31,7 @@ def matching(pattern: str, meaning: str, secret: bool = False) -> Callable[[str]
 
     def read(text: str) -> str:
         if not re.fullmatch(pattern, text, re.ASCII):
-            raise ValueError(f"{'it' if secret else quoted(text)} is not {meaning}")
+            raise ValueError(f"{'it' if secret else f'{text!r:.60}'} is not {meaning}")
         return text
 
     return read
@@ -53,7 +43,7 @@ def number(most: int, meaning: str) -> Callable[[str], float]:
     def read(text: str) -> float:
         value = float(text) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text) else 0.0
         if not 0 < value <= most:
-            raise ValueError(f"{quoted(text)} is not a number of {meaning}")
+            raise ValueError(f"{text!r:.60} is not a number of {meaning}")
         return value
 
     return read
@@ -96,7 +86,7 @@ def path(text: str) -> Path:
 
 
 def claude_flags(text: str) -> tuple[str, ...]:
-    """Flags for claude. They come last and would win over the loop's own: those are refused."""
+    """Flags for claude. They come last and would win over the loop's own, which are refused."""
     import shlex
 
     if not text:
@@ -105,10 +95,10 @@ def claude_flags(text: str) -> tuple[str, ...]:
         flags = tuple(shlex.split(line(text)))
     except ValueError as error:
         raise ValueError(f"{error}: write the flags as in a shell") from error
-    given = {flag.partition("=")[0] for flag in flags}
-    own = [f"leave {flag} out, {why}" for flag, why in OWN_FLAGS.items() if flag in given]
-    if own:
-        raise ValueError("; ".join(own))
+    if own := sorted({flag.partition("=")[0] for flag in flags} & OWN_FLAGS):
+        raise ValueError(
+            f"leave {', '.join(own)} out: Samocode sets it, by a setting if it has one"
+        )
     return flags
 
 
