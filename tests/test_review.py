@@ -142,7 +142,7 @@ def test_the_command_to_go_on_keeps_the_limits(project: Project) -> None:
     limits = ("--max-cost", "7", "--max-iterations", "1")
     ended = project.run(*limits, "--model", "haiku", "--timeout", "77", task="t")
     assert ended.returncode == 5
-    assert "--model haiku --timeout 77.0 --max-iterations 1 --max-cost 7.0\n" in ended.stdout
+    assert "--model haiku --timeout 77 --max-iterations 1 --max-cost 7\n" in ended.stdout
 
 
 @pytest.mark.parametrize("flag", [True, False])

@@ -122,4 +122,6 @@ def environment(environ: Mapping[str, str], top: Path | None) -> dict[str, str]:
         for name, value in git.clean(environ).items()
         if name not in NESTED_RUN and not name.startswith(("TELEGRAM_", "SAMOCODE_"))
     }
+    if "TMPDIR" in kept and not Path(kept["TMPDIR"]).is_dir():
+        del kept["TMPDIR"]  # it went with the shell that the loop was started from
     return (git.not_above(top, kept) if top else kept) | FIXED

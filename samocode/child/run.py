@@ -88,7 +88,7 @@ def _open_logs(log: Path) -> Generator[tuple[IO[bytes], IO[bytes], IO[bytes]]]:
     with (
         _created(log) as out,
         _created(log.with_suffix(".stderr")) as err,
-        tempfile.TemporaryFile() as stdin,
+        tempfile.TemporaryFile(dir=log.parent) as stdin,
     ):
         yield out, err, stdin
 

@@ -1,10 +1,9 @@
 """Timeouts and poll intervals in one place, so that tests can run the same loop faster."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Timeouts:
+class Timeouts(NamedTuple):
     """Timeouts and poll intervals, in seconds."""
 
     tick: float = 0.5
