@@ -79,6 +79,6 @@ class Iterations:
         if decision:
             self.answers.after_child()
             self.answers.page.print()  # before new questions: a page may name no later print
-            session.record(found, decision, self.settings.timeout, self.limits)
+            session.record(found, decision)
             self.answers.page.print()
         return decision

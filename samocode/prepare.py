@@ -7,11 +7,14 @@ import os
 
 from samocode import __version__, task
 from samocode.iteration import Iterations
-from samocode.record.exits import Stop
+from samocode.record.exits import ExitCode, Stop
 from samocode.session import Session, code_of
 from samocode.settings.load import Settings
 from samocode.task import Texts
 from samocode.verify import set_up
+
+DECISIONS = (ExitCode.BLOCKED, ExitCode.LIMIT, ExitCode.INTERRUPTED)
+"""After these stops a person decided to start again; after others a supervisor may have."""
 
 
 def prepare(iterations: Iterations, texts: Texts) -> Stop | None:
@@ -38,9 +41,10 @@ def prepare(iterations: Iterations, texts: Texts) -> Stop | None:
         )
     if made or not session.state.set_up:
         set_up(session, settings, iterations.shutdown, say)
+    decided = session.state.stopped is not None and session.state.stopped[0] in DECISIONS
     session.history.append(
         "start", pid=os.getpid(), version=__version__, model=settings.model,
-        made=made is not None or None, **code_of(session.status()),
+        made=made is not None or None, decision=decided or None, **code_of(session.status()),
     )  # fmt: skip
     return None
 

@@ -94,7 +94,7 @@ class Session:
         number, status = state.iteration + 1, self.status()
         mark = compare.fingerprint(self.folder, self.top, status)
         log = self.new_log(f"{number:03d}-{now:%m-%d-%H%M}-{state.phase}", ".jsonl")
-        budget = money.left_to_spend(state, limits)
+        budget = money.budget(state, limits.max_cost)
         page = iteration_page.page(state, now, timeout, budget, status.head if status else None)
         iteration_page.write(self.folder, page)
         self.history.append(
@@ -105,15 +105,12 @@ class Session:
         approved = state.approved is not None
         return Job(self.folder, self.cwd, log, timeout, budget, self.top, approved), before
 
-    def record(
-        self, facts: IterationFacts, decision: Decision, timeout: float, limits: Limits
-    ) -> None:
+    def record(self, facts: IterationFacts, decision: Decision) -> None:
         """Put the end of the pending iteration on record."""
         run, signal, pending = facts.run, facts.check.signal, self.state.pending
         if pending is None:
             raise RuntimeError("only an iteration that began can be recorded")
-        cost, estimated = money.booked(run, self.state, limits, timeout)
-        done = decision.outcome == "done"
+        cost, done = money.cost(run), decision.outcome == "done"
         self.history.append(
             "iteration",
             n=pending.n,
@@ -130,7 +127,7 @@ class Session:
             why=None if done else decision.why or None,
             head=facts.head,
             cost_usd=cost,
-            estimated=estimated or None,
+            held_usd=pending.budget_usd if cost is None else None,
             tokens=run.tokens,
             seconds=round(run.seconds, 1),
             exit=run.exit_code,

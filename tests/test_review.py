@@ -158,14 +158,15 @@ def test_a_cost_limit_is_raised_by_the_person(project: Project, flag: bool) -> N
         assert line.endswith("-work --max-cost N") and line.count("--max-cost") == 1
 
 
-def test_a_claude_of_another_machine_is_a_crash_with_its_reason(project: Project) -> None:
+def test_a_claude_of_another_machine_is_refused_with_its_reason(project: Project) -> None:
     odd = project.folder / "odd"
     odd.write_bytes(b"\x7fNOT A PROGRAM")
     odd.chmod(0o755)
     project.extra = {"CLAUDE_PATH": str(odd)}
     ended = project.run(task="t")
-    assert ended.returncode == 1 and "cannot be run" in ended.stdout
-    assert "Traceback" not in ended.stderr and project.outcomes() == ["crash"] * 5
+    assert ended.returncode == 3 and "cannot be run" in ended.stdout
+    assert "CLAUDE_PATH" in ended.stdout
+    assert "Traceback" not in ended.stderr and project.outcomes() == ["crash"]
 
 
 def test_a_terminal_that_cannot_show_everything(project: Project) -> None:

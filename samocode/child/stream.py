@@ -58,6 +58,8 @@ class RunResult:
     error: str | None = None
     """Class of the API failure that ended the run: authentication_failed, billing_error,
     rate_limit, ..."""
+    api_error: str | None = None
+    """The CLI's finer name of it, where it has one: usage_limit_reached, tls_untrusted_ca, ..."""
     status: int | None = None
     """HTTP status of that failure."""
     limit_rejected: bool = False
@@ -83,6 +85,16 @@ class RunResult:
     def started(self) -> bool:
         """The CLI is up: nothing before that can cost anything."""
         return self.init is not None
+
+    @property
+    def own_words(self) -> str:
+        """What claude itself said of its end, as a sentence to add: its result, else stderr."""
+        if self.init and self.ended in ("payer", "mode"):
+            source, mode = self.init.key_source, self.init.mode
+            name = f"apiKeySource {source}" if self.ended == "payer" else f"permissionMode {mode}"
+            return f" Claude said: {name}."
+        words = (self.finished and self.text) or self.stderr or self.text
+        return f" Last words: {words}" if words else ""
 
     def after(self, event: Event) -> RunResult:
         """The result with one more event; unknown and ill-formed events change nothing."""
@@ -117,12 +129,13 @@ class RunResult:
             str(b.get("text", "")) for b in content(event) if b.get("type") == "text"
         ).strip()
         failed = event.get("is_api_error_message") is True
-        error = event.get("error")
+        error, kind = event.get("error"), event.get("api_error")
         return replace(
             self,
             answered=self.answered or not failed,
             finished=False,
             error=(error if isinstance(error, str) else "unknown") if failed else None,
+            api_error=kind if failed and isinstance(kind, str) else None,
             status=_status(event) if failed else None,
             auth_retries=self.auth_retries if failed else 0,
             text=text[-2000:] or self.text,
@@ -132,6 +145,7 @@ class RunResult:
         is_error = event.get("is_error") is True
         denials = [mapping(d).get("tool_name") for d in items(event.get("permission_denials"))]
         subtype, turns = event.get("subtype"), event.get("num_turns")
+        text = event.get("result")  # the only words of a run that a hook refused
         error = self.error or ("unknown" if event.get("terminal_reason") == "api_error" else None)
         return replace(
             self,
@@ -139,11 +153,13 @@ class RunResult:
             is_error=is_error,
             subtype=subtype if isinstance(subtype, str) else None,
             error=error if is_error else None,
+            api_error=self.api_error if is_error else None,
             status=(_status(event) or self.status) if is_error else None,
             cost_usd=number(event.get("total_cost_usd")),
             tokens=_tokens(event),
             turns=turns if isinstance(turns, int) else 0,
             denials=tuple(str(name) for name in denials if name),
+            text=(text.strip()[-2000:] if isinstance(text, str) else "") or self.text,
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ from samocode.git.checkout import Checkout
 from samocode.pages import compare
 from samocode.record.exits import Stop
 from samocode.record.state import SessionState
+from samocode.record.words import few
 
 HEARD = frozenset({"continue", "waiting", "blocked", "done", "verify_failed", "stalled", "looping"})
 """Outcomes of a child that read its notes and answered; after any other the next child is told them
@@ -51,6 +52,18 @@ class IterationFacts:
     """Something was left behind: a commit, a change, a new file."""
     stopping: bool = False
     """The human asked to stop."""
+
+    @property
+    def left(self) -> str:
+        """What no commit holds, as a sentence to add."""
+        changed = f" Uncommitted: {few(self.uncommitted)}." if self.uncommitted else ""
+        return changed + (f" Untracked: {few(self.untracked)}." if self.untracked else "")
+
+    @property
+    def denied(self) -> str:
+        """Which tools were denied, as a sentence to add."""
+        names = tuple(dict.fromkeys(self.run.denials))
+        return f" Permission was denied for: {few(names)}." if names else ""
 
 
 def read(
@@ -111,6 +124,11 @@ class Decision:
     """The plan to ask approval for."""
     notes: tuple[str, ...] = ()
     """For every child until one of them answers."""
+
+    def then(self, follows: Stop | Pause | None) -> Decision:
+        """The same outcome, and then a stop or a pause."""
+        stop = follows if isinstance(follows, Stop) else self.stop
+        return replace(self, stop=stop, pause=follows if isinstance(follows, Pause) else self.pause)
 
     @property
     def why(self) -> str:

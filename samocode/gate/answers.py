@@ -145,7 +145,7 @@ class Answers:
             onward = "planning"
         self._session.history.append(
             "answer", id=number, text=text, by=by, took=list(took) or None, next=onward,
-            notes=[note] if note else None,
+            notes=[note] if note else None, decision=by != "yes" or None,
         )  # fmt: skip
         how = "taken as a yes" if took == APPROVE else "answer"
         how = "taken as a change request" if took == CHANGE else how

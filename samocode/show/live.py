@@ -14,9 +14,10 @@ from typing import Any, TextIO
 from samocode.child.command import TESTED
 from samocode.child.stream import Event, Init, RunResult, content
 from samocode.decide.facts import Decision
+from samocode.decide.money import cost
 from samocode.record.state import SessionState
 from samocode.record.untrusted import mapping
-from samocode.show.text import clip, printable, span
+from samocode.show.text import clip, money, printable, span
 
 TOOL_INPUTS = (
     "command",
@@ -62,11 +63,8 @@ class View:
     def iteration(self, state: SessionState, limit: float) -> None:
         """The heading of an iteration."""
         self._began = self.clock()
-        cost = f", {state.cost_usd:.2f} USD so far" if state.cost_usd else ""
-        self.say(
-            f"\n== {state.iteration + 1} {state.phase} ({datetime.now():%H:%M}, limit "
-            f"{span(limit)}{cost})"
-        )
+        head = f"{state.iteration + 1} {state.phase} ({datetime.now():%H:%M}, limit {span(limit)}"
+        self.say(f"\n== {head}, {money(state)})")
 
     def event(self, event: Event | None) -> None:
         """A line for what the child does; None asks for a sign of life when it has been quiet."""
@@ -84,9 +82,11 @@ class View:
 
     def ended(self, decision: Decision, run: RunResult) -> None:
         """How an iteration ended."""
-        money = f", {run.cost_usd:.2f} USD" if run.cost_usd else ""
+        spent = cost(run)
+        price = "cost unknown" if spent is None else f"{spent:.2f} USD"
         onward = f" -> {decision.next}" if _goes_on(decision) else ""
-        self.say(f"-- {decision.outcome}{onward} ({span(run.seconds)}{money})")
+        outcome = decision.outcome.replace("_", " ")
+        self.say(f"-- {outcome}{onward} ({span(run.seconds)}, {price})")
         if run.left_over:
             self.say(f"   ended what it left running: {', '.join(run.left_over)}")
         if decision.note.strip() and decision.outcome != "continue":

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from samocode import __version__
 from samocode.decide.facts import Pause
+from samocode.decide.money import used_up
 from samocode.record.exits import ExitCode, Stop
 from samocode.session import Session
 from samocode.settings.flags import resume_command
@@ -69,11 +70,8 @@ class Notifier:
 
     def command(self) -> str:
         """The command that goes on from here."""
-        state, cap = self.session.state, self.settings.max_cost
-        ended = (
-            state.last is not None and state.last.outcome == "budget"
-        )  # a fraction of a cent left
-        reached = cap is not None and (state.cost_usd >= cap or ended)
+        cap = self.settings.max_cost
+        reached = cap is not None and used_up(self.session.state, cap)
         return resume_command(self.settings, self.session.name, reached)
 
     def notify(self, text: str) -> threading.Thread:
