@@ -62,9 +62,13 @@ STORY: Turns = {
 @pytest.mark.parametrize("mode", ["bypassPermissions", "acceptEdits"])
 def test_the_walls_of_a_session(project: RealProject, mode: str) -> None:
     """A dive builds and tests unhindered. Loop's files, push and stash are refused with words, a
-    commit until the plan is approved. Stop hook, signal and prompt cache work as without walls."""
+    commit until the plan is approved. Stop hook, signal and prompt cache work as without walls, and
+    the user's `disableAllHooks` does not silence the Stop hook."""
     allowed = {"CLAUDE_ARGS": "--allowedTools Bash"} if mode == "acceptEdits" else {}
     project.extra = {"CLAUDE_PERMISSION_MODE": mode} | allowed
+    home = project.folder / "home/.claude"
+    home.mkdir(parents=True)
+    (home / "settings.json").write_text('{"disableAllHooks": true}')
     bare = project.folder / "remote.git"
     git("init", "--quiet", "--bare", str(bare), cwd=project.folder)
     git("remote", "add", "origin", str(bare), cwd=project.repo)
