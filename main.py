@@ -10,6 +10,17 @@ from samocode.settings.clone import need_python
 
 need_python()  # before the imports below, which need what it looks for
 
+from samocode.settings.clone import ENV_FILE, at_terminal, environment, open_streams
+
+if __name__ == "__main__":  # the Stop hook, --help and wrong usage need none of the other imports
+    if len(sys.argv) == 3 and sys.argv[1] == "--check-signal":
+        from samocode.decide import hook
+
+        sys.exit(hook.check_signal(Path(sys.argv[2]), environment()))
+    from samocode.settings.flags import parse
+
+    parse(sys.argv[1:])
+
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, final
 
@@ -26,7 +37,6 @@ from samocode.pages.qa_file import QaFile
 from samocode.prepare import prepare
 from samocode.record.exits import ExitCode, Stop, UserError, known_trouble
 from samocode.session import Session, open_session
-from samocode.settings.clone import ENV_FILE, at_terminal, environment, open_streams
 from samocode.settings.flags import parse, words
 from samocode.settings.load import Settings, here
 from samocode.settings.timeouts import Timeouts

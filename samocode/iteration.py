@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from samocode import verify
 from samocode.child import processes
@@ -21,8 +21,7 @@ from samocode.settings.load import Settings
 from samocode.settings.timeouts import Timeouts
 
 
-@dataclass(frozen=True)
-class Iterations:
+class Iterations(NamedTuple):
     """Runs the iterations of one session."""
 
     session: Session
@@ -57,7 +56,7 @@ class Iterations:
             self.answers.page.print()
             return None
         run = claude.recover(log)
-        decision = self._conclude(replace(run, left_over=tuple(map(str, left))), None)
+        decision = self._conclude(run._replace(left_over=tuple(map(str, left))), None)
         if decision:
             outcome = decision.outcome
             self.say(f"Iteration {pending.n} was left by a killed loop: {outcome}.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -31,7 +31,7 @@ def after(*strikes: str, **counters: Any) -> SessionState:
 def told(**values: Any) -> RunResult:
     """What a run said that started and finished, changed by `values`."""
     base = RunResult(init=Init(), answered=True, finished=True, subtype="success")
-    return replace(base, **values)
+    return base._replace(**values)
 
 
 def failed(error: str, status: int | None = None, **values: Any) -> RunResult:
@@ -45,8 +45,8 @@ def facts(
 ) -> IterationFacts:  # fmt: skip
     """What is known at the end of an iteration of phase testing."""
     found = SignalCheck(check) if isinstance(check, Signal) else check
-    over = replace(run or told(), ended=ended, exit_code=code)
-    return replace(IterationFacts(over, found, phase="testing", now=NOW), **values)
+    over = (run or told())._replace(ended=ended, exit_code=code)
+    return IterationFacts(over, found, phase="testing", now=NOW)._replace(**values)
 
 
 CONTINUE = Signal("continue")
@@ -54,7 +54,7 @@ TO_QUALITY = Signal("continue", phase="quality")
 DONE = Signal("done", summary="It works.")
 NO_INIT = RunResult()
 UNFINISHED = RunResult(init=Init())
-SEGFAULT = replace(UNFINISHED, stderr="first line\nlast line", text="I was reading a.py.")
+SEGFAULT = UNFINISHED._replace(stderr="first line\nlast line", text="I was reading a.py.")
 REFUSED = told(answered=False, text="Your company does not allow this prompt.")
 AT_529 = failed("server_error", 529)
 RESETS_SOON = {"limit_rejected": True, "limit_resets_at": NOW + 600}
@@ -149,8 +149,8 @@ REFUSALS = [
         api_error="tls_untrusted_ca")), "invalid_request", 3, says="the words"),
     Row("credits that are off", facts(run=failed("rate_limit", 429, **RESETS_SOON,
         api_error="model_requires_usage_credits")), "invalid_request", 3),
-    Row("it beats the timeout", facts(ended="timeout", run=replace(UNFINISHED,
-        error="billing_error")), "billing", 3),
+    Row("it beats the timeout", facts(ended="timeout",
+        run=UNFINISHED._replace(error="billing_error")), "billing", 3),
 ]  # fmt: skip
 MONEY = [
     Row("budget", facts(run=told(subtype="error_max_budget_usd"), untracked=("b",)), "budget",
@@ -180,7 +180,7 @@ OUTAGES = [
         says="server_error 529). Last words: API Error: the words"),
     Row("an unknown class", facts(run=failed("made_up_tomorrow")), "transient", delay=30),
     Row("408 is no verdict", facts(run=failed("unknown", 408)), "transient", delay=30),
-    Row("it beats the timeout", facts(ended="timeout", run=replace(AT_529, finished=False)),
+    Row("it beats the timeout", facts(ended="timeout", run=AT_529._replace(finished=False)),
         "transient", delay=30),
     Row("the pause doubles", facts(run=AT_529), "transient", state=after(api_waited=30), delay=60),
     Row("and again", facts(run=AT_529), "transient", state=after(api_waited=90), delay=120),
@@ -220,7 +220,7 @@ STRIKES = [
         says="gigabyte"),
     Row("no init, later", facts(ended="no_init", run=NO_INIT), "crash", delay=30,
         says="did not start"),
-    Row("no init at the first spawn", facts(run=replace(NO_INIT, stderr="unknown option '-x'"),
+    Row("no init at the first spawn", facts(run=NO_INIT._replace(stderr="unknown option '-x'"),
         code=1), "crash", 3, after(spawned=0), says="Last words: unknown option '-x' Correct"),
 ]  # fmt: skip
 TABLE = [*FIRST, *SIGNALLED, *STOPPED, *REFUSALS, *MONEY, *LIMITED, *OUTAGES, *STRIKES]
@@ -240,7 +240,7 @@ def test_decide(row: Row) -> None:
 @pytest.mark.parametrize("row", [*STOPPED, *MONEY, *OUTAGES, *STRIKES], ids=lambda row: row.name)
 def test_every_failure_tells_the_next_iteration(row: Row) -> None:
     """What the next child cannot know of itself stands in the note: left-over changes, for one."""
-    changed = replace(row.facts, uncommitted=("left.py",))
+    changed = row.facts._replace(uncommitted=("left.py",))
     assert "left.py" in policy.decide(changed, row.state, LIMITS, TIMEOUTS).note
 
 
@@ -256,7 +256,7 @@ def test_every_failure_tells_the_next_iteration(row: Row) -> None:
     ],
 )  # fmt: skip
 def test_cap(limits: dict[str, Any], state: SessionState, says: str) -> None:
-    stop = policy.cap(state, replace(LIMITS, **limits))
+    stop = policy.cap(state, LIMITS._replace(**limits))
     assert (stop is not None) is bool(says)
     assert stop is None or (stop.code == ExitCode.LIMIT and says in stop.why)
 
@@ -283,9 +283,9 @@ def test_what_a_child_may_spend(
     [
         (told(cost_usd=0.3), 0.3),
         (NO_INIT, 0.0),
-        (replace(UNFINISHED, ended="auth"), 0.0),
-        (replace(UNFINISHED, ended="auth", answered=True), None),
-        (replace(UNFINISHED, ended="timeout"), None),
+        (UNFINISHED._replace(ended="auth"), 0.0),
+        (UNFINISHED._replace(ended="auth", answered=True), None),
+        (UNFINISHED._replace(ended="timeout"), None),
         (told(), None),
     ],
 )

@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -509,7 +508,7 @@ def test_begin(session: Session) -> None:
     (session.folder / "_signal.json").write_text('{"status": "done", "summary": "stale"}')
     (session.cwd / "a.py").write_text("changed")
     status = session.status()
-    job, before = session.begin(60, replace(LIMITS, max_cost=2.0))
+    job, before = session.begin(60, LIMITS._replace(max_cost=2.0))
     assert not (session.folder / "_signal.json").exists()
     assert (job.log.parent, job.cwd, job.limit, job.budget) == (session.logs, session.cwd, 60, 2.0)
     line = json.loads(session.history.path.read_text().splitlines()[-1])

@@ -6,8 +6,8 @@ import json
 import shlex
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from samocode.child.stream import EndReason, Init
 from samocode.child.walls import walls
@@ -49,8 +49,7 @@ FIXED = {
 }
 
 
-@dataclass(frozen=True)
-class Job:
+class Job(NamedTuple):
     """What one iteration hands to the CLI; `log` and its `.stderr` are opened exclusively."""
 
     session: Path

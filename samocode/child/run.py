@@ -9,7 +9,6 @@ import time
 import uuid
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import IO, final
@@ -59,8 +58,7 @@ def run(
             finally:
                 left_over = processes.end_tree(job.session, main, timeouts.term_grace)
             watch.read_on()
-    return replace(
-        watch.reader.result,
+    return watch.reader.result._replace(
         session_id=session_id,
         ended=ended,
         exit_code=main.returncode,
@@ -79,7 +77,7 @@ def recover(log: Path) -> RunResult:
             reader.follow(file, lambda _: None)
         if stderr.is_file():
             seconds = max(0.0, log.stat().st_mtime - stderr.stat().st_mtime)
-    return replace(reader.result, ended="killed_loop", seconds=seconds, stderr=_tail(stderr))
+    return reader.result._replace(ended="killed_loop", seconds=seconds, stderr=_tail(stderr))
 
 
 @contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from typing import IO, Any, Literal, NamedTuple, final
 
 from samocode.record.untrusted import items, mapping, number, parse
@@ -42,8 +41,7 @@ class Init(NamedTuple):
         return cls(model, mode, source, event.get("sandbox_enabled") is True, version)
 
 
-@dataclass(frozen=True)
-class RunResult:
+class RunResult(NamedTuple):
     """What one run of the CLI came to: first what its events said, then how it ended. Money is the
     CLI's list-price estimate in USD, moments are epoch seconds."""
 
@@ -104,11 +102,10 @@ class RunResult:
         if kind == "assistant" and event.get("parent_tool_use_id") is None:
             return self._assistant(event)
         if kind == "user" and event.get("parent_tool_use_id") is None:
-            return replace(self, finished=False)
+            return self._replace(finished=False)
         if kind == "rate_limit_event":
             info = mapping(event.get("rate_limit_info"))
-            return replace(
-                self,
+            return self._replace(
                 # Beyond the plan, but let through and paid for as its owner set it: no limit.
                 limit_rejected=info.get("status") == "rejected"
                 and info.get("isUsingOverage") is not True,
@@ -118,10 +115,10 @@ class RunResult:
 
     def _system(self, event: Event) -> RunResult:
         if init := Init.of(event):
-            return replace(self, init=init, session_id=str(event.get("session_id") or ""))
+            return self._replace(init=init, session_id=str(event.get("session_id") or ""))
         if event.get("subtype") == "api_retry":
             refused = event.get("error_status") in AUTH_STATUSES
-            return replace(self, auth_retries=self.auth_retries + 1 if refused else 0)
+            return self._replace(auth_retries=self.auth_retries + 1 if refused else 0)
         return self
 
     def _assistant(self, event: Event) -> RunResult:
@@ -130,8 +127,7 @@ class RunResult:
         ).strip()
         failed = event.get("is_api_error_message") is True
         error, kind = event.get("error"), event.get("api_error")
-        return replace(
-            self,
+        return self._replace(
             answered=self.answered or not failed,
             finished=False,
             error=(error if isinstance(error, str) else "unknown") if failed else None,
@@ -147,8 +143,7 @@ class RunResult:
         subtype, turns = event.get("subtype"), event.get("num_turns")
         text = event.get("result")  # the only words of a run that a hook refused
         error = self.error or ("unknown" if event.get("terminal_reason") == "api_error" else None)
-        return replace(
-            self,
+        return self._replace(
             finished=True,
             is_error=is_error,
             subtype=subtype if isinstance(subtype, str) else None,

@@ -7,9 +7,8 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TextIO
+from typing import Any, TextIO, final
 
 from samocode.child.command import TESTED
 from samocode.child.stream import Event, Init, RunResult, content
@@ -32,19 +31,21 @@ TOOL_INPUTS = (
 )
 
 
-@dataclass
+@final
 class View:
-    """Prints to `out`; a reader that went away (a closed pipe) never stops the loop."""
+    """Prints to `out`; a reader that went away (a closed pipe) never stops the loop.
 
-    out: TextIO = field(default_factory=lambda: sys.stdout)
-    quiet: float = 300.0
-    """Seconds without a line after which the child is mentioned as still running."""
-    known: tuple[str, ...] = ()
-    """Folders that are not repeated in every line: the session's and the code's."""
-    clock: Callable[[], float] = time.monotonic
-    _began: float = 0.0
-    _spoke: float = 0.0
-    _init: Init | None = None
+    `quiet`: seconds without a line after which the child is mentioned as still running; `known`:
+    folders that are not repeated in every line, the session's and the code's.
+    """
+
+    def __init__(
+        self, out: TextIO | None = None, quiet: float = 300.0, known: tuple[str, ...] = (),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:  # fmt: skip
+        self.out, self.quiet, self.known, self.clock = out or sys.stdout, quiet, known, clock
+        self._began = self._spoke = 0.0
+        self._init: Init | None = None
 
     def say(self, text: str = "") -> None:
         """Print lines, whatever characters are in them."""

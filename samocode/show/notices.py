@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from samocode import __version__
 from samocode.decide.facts import Pause
@@ -21,8 +21,7 @@ LAST_WORDS = 90.0  # seconds that the end waits for its message to be sent
 HURRIED_WORDS = 5.0  # the same when a supervisor wants the loop gone
 
 
-@dataclass(frozen=True)
-class Notifier:
+class Notifier(NamedTuple):
     """Speaks for one run of one session."""
 
     session: Session
