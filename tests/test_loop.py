@@ -426,10 +426,8 @@ def test_a_child_that_never_leaves_after_its_result(project: Project) -> None:
 
 
 def test_a_child_that_does_not_start(project: Project) -> None:
-    project.extra = {"FAKE_INIT_GRACE": "0.3"}
-    project.script("NO_INIT = 1; time.sleep(60)", DONE)
-    project.script("NO_INIT = 1; time.sleep(60)")
-    (project.steps / "2.py").write_text(DONE)
+    project.extra = {"FAKE_INIT_GRACE": "2"}
+    project.script("NO_INIT = 1; time.sleep(60)", default=DONE)
     assert project.run(task="t", timeout=30).returncode == 0
     assert project.outcomes() == ["crash", "done"]
 
