@@ -436,8 +436,8 @@ def test_a_child_that_never_leaves_after_its_result(project: Project) -> None:
 
 
 def test_a_child_that_does_not_start(project: Project) -> None:
-    project.extra = {"FAKE_INIT_GRACE": "0.3"}
-    project.script(CONTINUE, "NO_INIT = 1; time.sleep(60)", DONE)
+    project.extra = {"FAKE_INIT_GRACE": "2"}
+    project.script(CONTINUE, "NO_INIT = 1; time.sleep(60)", default=DONE)
     assert project.run(task="t", timeout=30).returncode == 0
     assert project.outcomes() == ["continue", "crash", "done"]
 
