@@ -60,7 +60,7 @@ def test_without_a_project_the_error_shows_one_that_works(place: Place) -> None:
     [
         (
             "MAIN_REPO=\nWORKTREES=w\n",
-            ["MAIN_REPO: it is missing: add MAIN_REPO=", "SESSIONS: it is missing: add"],
+            ["MAIN_REPO is missing: add MAIN_REPO=", "SESSIONS is missing: add"],
         ),
         (DOTS + "\n\nSETUP='npm\n", ["could not parse .* line 4: write KEY=value"]),
         (DOTS + "hello world\n", ["could not parse .* line 4: write KEY=value"]),

@@ -82,7 +82,7 @@ class Settings(RunTable):
         if not os.access(self.claude, os.X_OK) or self.claude.is_dir():
             what = "is not executable" if "/" in self.claude_path else "is not on PATH"
             yield (
-                f"Claude CLI: {self.claude_path!r:.60} {what}: install it (npm install -g "
+                f"Claude CLI: {self.claude_path!r} {what}: install it (npm install -g "
                 "@anthropic-ai/claude-code), or set CLAUDE_PATH to where it is."
             )
         # The CLI takes exactly IS_SANDBOX=1 (measured: not yes, not true).

@@ -27,12 +27,12 @@ class Project(ProjectTable):
         self.file = file
         wrong: list[str] = []
         for key in ("MAIN_REPO", "WORKTREES", "SESSIONS"):
-            name = key.lower()
-            path = expanded(vars(self)[name], file.parent, environ)
+            if key not in layer.texts:
+                wrong.append(f"{file}: {key} is missing: add {key}=PATH.")
+                continue
+            path = expanded(vars(self)[key.lower()], file.parent, environ)
             try:
-                if key not in layer.texts:
-                    raise ValueError(f"it is missing: add {key}=PATH")
-                vars(self)[name] = _usable(path, must_exist=key == "MAIN_REPO")
+                vars(self)[key.lower()] = _usable(path, must_exist=key == "MAIN_REPO")
             except ValueError as error:
                 wrong.append(f"{file}: {key}: {error}.")
         if not wrong and self.main_repo in (self.worktrees, self.sessions):
