@@ -177,7 +177,7 @@ LIMITED = [
 ]  # fmt: skip
 OUTAGES = [
     Row("overloaded", facts(run=AT_529), "transient", delay=30,
-        says="server_error 529). Last words: API Error: the words"),
+        says="server_error (529). Last words: API Error: the words"),
     Row("an unknown class", facts(run=failed("made_up_tomorrow")), "transient", delay=30),
     Row("408 is no verdict", facts(run=failed("unknown", 408)), "transient", delay=30),
     Row("it beats the timeout", facts(ended="timeout", run=AT_529._replace(finished=False)),

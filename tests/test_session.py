@@ -510,7 +510,7 @@ def test_begin(session: Session) -> None:
     status = session.status()
     job, before = session.begin(60, LIMITS._replace(max_cost=2.0))
     assert not (session.folder / "_signal.json").exists()
-    assert (job.log.parent, job.cwd, job.limit, job.budget) == (session.logs, session.cwd, 60, 2.0)
+    assert (job.log.parent, job.cwd, job.limit, job.budget) == (session.logs, session.cwd, 60, 1.0)
     line = json.loads(session.history.path.read_text().splitlines()[-1])
     assert line.pop("t") and status and list(status.dirty) == ["a.py"]
     assert line == {

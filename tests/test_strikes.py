@@ -47,6 +47,17 @@ def test_a_note_is_a_decision_and_a_start_after_1_is_none(
     assert project.outcomes().count("crash") == (6 if note else 4)
 
 
+@pytest.mark.parametrize(("caps", "code"), [((), 3), (("--max-iterations", "2"), 5)])
+def test_a_start_after_3_or_5_is_a_decision(
+    project: Project, caps: tuple[str, ...], code: int
+) -> None:
+    project.script(default=IDLE)
+    assert project.run(*caps, task="t").returncode == code
+    before = len(project.outcomes())
+    assert project.run().returncode == 3
+    assert project.outcomes()[before:] == ["continue", "continue", "stalled"]
+
+
 @pytest.mark.parametrize("person", [True, False])
 def test_an_answer_of_a_person_starts_counting_anew(project: Project, person: bool) -> None:
     """--yes does not."""

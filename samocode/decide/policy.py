@@ -122,9 +122,9 @@ def _outage(
 ) -> Decision:
     run, waited = facts.run, state.api_waited
     delay = min(waited + times.backoff_first, times.backoff_most)  # it doubles
-    what = f"the API failed ({run.error}{f' {run.status}' if run.status else ''})"
+    what = f"the API failed: {run.error}{f' ({run.status})' if run.status else ''}"
     on = Decision("transient", facts.phase, note=f"{what}.{run.own_words}{facts.left}")
-    why = f"The API did not answer for longer than SAMOCODE_MAX_WAIT: {what}.{run.own_words}"
+    why = f"The API did not answer for longer than SAMOCODE_MAX_WAIT; {what}.{run.own_words}"
     return on.then(
         Pause(what, delay) if waited + delay <= limits.max_wait else Stop(ExitCode.FAILED, why)
     )
