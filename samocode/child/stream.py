@@ -179,7 +179,7 @@ class Reader:
                 self._skip_line()
 
     def feed(self, data: bytes) -> list[Event]:
-        """The events that `data` completes; lines that are no JSON object are passed over."""
+        """The events that `data` completes. What is no JSON object with a type is passed over."""
         head, *lines = data.split(b"\n")
         self._line += head
         if lines:
@@ -188,7 +188,8 @@ class Reader:
             self._skipping = False
         if len(self._line) > MAX_LINE_BYTES:
             self._skip_line()
-        found = [event for line in lines if line[:1] == b"{" and (event := mapping(parse(line)))]
+        lines = [line for line in lines if line[:1] == b"{" and b'"type"' in line]
+        found = [event for line in lines if (event := mapping(parse(line)))]
         for event in found:
             self.result = self.result.after(event)
         return found
