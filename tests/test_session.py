@@ -515,7 +515,7 @@ def test_begin(session: Session) -> None:
     assert line.pop("t") and status and list(status.dirty) == ["a.py"]
     assert line == {
         "event": "begin", "n": 1, "phase": "investigation", "log": job.log.name,
-        "budget_usd": 2.0, "timeout": 60, "head": status.head, "dirty": dict(status.dirty),
+        "budget_usd": 1.0, "timeout": 60, "head": status.head, "dirty": dict(status.dirty),
     }  # fmt: skip
     assert before.page == (session.folder / "_iteration.json").read_text()
     page = json.loads(before.page)

@@ -73,10 +73,10 @@ def test_an_answer_of_a_person_starts_counting_anew(project: Project, person: bo
 
 def test_a_note_to_a_running_loop_starts_nothing_anew(project: Project) -> None:
     """A child ran meanwhile: nobody knows who sent it."""
-    project.script(IDLE, "write('there'); time.sleep(1.5); (SESSION / 'there').unlink();" + IDLE)
-    (project.steps / "default.py").write_text(IDLE)
+    sent = "while not [*SESSION.glob('_inbox/*.json')]: time.sleep(0.05)\n"
+    project.script(IDLE, sent + IDLE, default=IDLE)
     loop = project.start(task="t")
-    wait_for(lambda: list(project.folder.glob("sessions/*-work/there")))
+    wait_for(lambda: (project.steps / "argv-2.json").exists())
     assert project.run(task="more").returncode == 0
     assert "nothing behind" in end(loop, 0)
     assert project.outcomes() == ["continue", "continue", "stalled"]
