@@ -103,7 +103,7 @@ remember() {
 make_folder() {
     [ -d "$1" ] && return
     make_folder "$(dirname "$1")"
-    mkdir "$1" || die "$1 could not be made: something else is in the way."
+    mkdir "$1" || die "$1 could not be made: see the line above."
     remember "folder $1"
 }
 

@@ -75,7 +75,7 @@ def run(options: Options, settings: Settings, timeouts: Timeouts) -> int:
     if texts and sessions.hand_over(folder, texts):
         print(f"{folder.name} runs: the note is read before its next iteration.")
         return ExitCode.DONE
-    with sessions.locked(folder):
+    with sessions.locked(folder), sessions.all_or_nothing(folder, made):
         session = open_session(project.main_repo, folder, environ)
         notices = notifier(session, settings, options, timeouts)
         if not show_only:
