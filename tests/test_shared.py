@@ -27,6 +27,11 @@ def shared(tmp_path: Path, repo: Path) -> Shared:
         git("branch", name, cwd=repo)
     git("tag", "old", cwd=repo)
     git("push", "-q", "origin", "dev", cwd=repo)
+    git("worktree", "add", "-q", "-b", "early", "../early", cwd=repo)
+    with (repo / ".git/logs/HEAD").open("a") as log:
+        log.write(
+            f"{'0' * 40} {'0' * 40} T <t@t> 1600000000 +0000\tcheckout: moving from x to spare\n"
+        )
     (repo / ".git/hooks").mkdir(exist_ok=True)
     (repo / ".git/hooks/pre-push").write_text("#!/bin/sh\n")
     found = Repository.find(repo, os.environ)
@@ -52,6 +57,9 @@ FOUND = {
     "git config user.email x@example.invalid": ["user.email"],
     "git remote set-url origin /nowhere": ["remote.origin.url"],
     "git config --add remote.origin.fetch +refs/x/*:refs/x/*": ["remote.origin.fetch"],
+    "git config url.https://a:SECRET@example.invalid/.insteadOf x": [
+        "url.https://example.invalid/.insteadof",
+    ],
     "git tag -am words v1; git tag -d old": ["tag v1", "tag old"],
     f"{COMMIT}; git tag -f old; git branch -f spare; git branch new": [
         "branch new", "branch spare", "tag old",
@@ -88,6 +96,7 @@ SIDE_BY_SIDE = (
     f"git switch -qc topic; {COMMIT}; git switch -q main; git merge -q topic; git branch -d topic",
     "git switch -q feature; git branch -m feature done; git switch -q main",
     f"git worktree add -q ../other spare; cd ../other; {COMMIT}",
+    f"cd ../early; {COMMIT}; cd $REPO; git worktree remove ../early",
     "git push -q -u origin main; git config branch.main.description words",
     f"{THEIRS} git tag v2; git push -q origin HEAD v2; cd $REPO; git fetch -q",
     "git merge -q origin/main; git fetch -q",
@@ -99,7 +108,7 @@ SIDE_BY_SIDE = (
     "git -c protocol.file.allow=always submodule --quiet add $ORIGIN lib; git submodule init",
     "git bisect start; git bisect bad; git bisect reset",
     "git maintenance run --task=prefetch --task=commit-graph; git config maintenance.auto false",
-    "git gc -q --prune=now; git pack-refs --all --prune; touch $GIT/hooks/update.sample",
+    "git gc -q --prune=now; git pack-refs --all --prune; echo > $GIT/hooks/x.sample",
 )
 """A person's night, one thing after the other; other sessions and tools are in it."""
 

@@ -22,6 +22,8 @@ BY_ITSELF = (
 )  # fmt: skip
 """Settings that git writes by itself: for a new branch, a worktree, `submodule init`, a download.
 """
+LOGIN = re.compile(r"//[^/@]*@")
+"""In `url.https://TOKEN@example.org/.insteadof`: names are shown and sent."""
 SWITCH = re.compile(r"> (\d+) [-+]\d+\tcheckout: moving from (\S+) to (\S+)$", re.M)
 """In the reflog of a HEAD: when, from which branch, to which."""
 
@@ -96,7 +98,7 @@ class Shared:
         seen: dict[str, list[str]] = {}
         for key, _, value in (entry.partition("\n") for entry in config.split("\0")):
             if key and not key.startswith(BY_ITSELF):
-                seen.setdefault(key, []).append(value)
+                seen.setdefault(LOGIN.sub("//", key), []).append(value)
         held: set[str] = set()
         for ref, target, peeled, at in (r.split("\0") for r in refs.split("\n") if "\0" in r):
             name = ref.replace("refs/heads/", BRANCH, 1).replace("refs/tags/", TAG, 1)

@@ -36,7 +36,7 @@ def filtered(stage: Stage, **program: str) -> None:
 
 def lfs(stage: Stage) -> list[str]:
     filtered(stage, process="git-lfs filter-process")
-    return ["git-lfs: not found", "the remote end hung up unexpectedly"]
+    return ["git-lfs: not found", "fatal: "]
 
 
 def crypt(stage: Stage) -> list[str]:
@@ -54,12 +54,18 @@ def stale_lock(stage: Stage) -> list[str]:
     return [f"Unable to create '{folder}/", "remove the file manually to continue"]
 
 
+def killed(stage: Stage) -> list[str]:
+    """git itself is killed while it fills the worktree, and tidies nothing up."""
+    filtered(stage, smudge="kill -9 $(cut -d' ' -f4 /proc/$PPID/stat); false")
+    return ["git worktree add failed"]
+
+
 def branch(stage: Stage) -> list[str]:
     git("branch", "samocode", cwd=stage.repo)
     return [f"git -C {stage.repo} branch -m samocode"]
 
 
-@pytest.mark.parametrize("trouble", [lfs, crypt, stale_lock, branch])
+@pytest.mark.parametrize("trouble", [lfs, crypt, killed, stale_lock, branch])
 def test_a_start_that_git_refuses(stage: Stage, trouble: Callable[[Stage], list[str]]) -> None:
     """Exit code 2, all that git said, and nothing of the session stays."""
     words = trouble(stage)
