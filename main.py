@@ -88,7 +88,7 @@ def run(settings: Settings, timeouts: Timeouts) -> int:
     if texts and sessions.hand_over(folder, texts):
         print(f"{folder.name} runs: the note is read before its next iteration.")
         return ExitCode.DONE
-    with locked(folder):
+    with locked(folder), sessions.all_or_nothing(folder, made):
         session = open_session(project.main_repo, folder, environ)
         notices = notifier(session, settings, timeouts)
         if not show_only:

@@ -41,6 +41,8 @@ def prepare(iterations: Iterations, texts: Texts) -> Stop | None:
         )
     if made or not session.state.set_up:
         set_up(session, settings, iterations.shutdown, say)
+    for warning in session.shared.warnings() if session.shared else ():
+        say(f"warning: {warning}")
     decided = session.state.stopped is not None and session.state.stopped[0] in DECISIONS
     session.history.append(
         "start", pid=os.getpid(), version=__version__, model=settings.model,

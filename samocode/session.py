@@ -15,6 +15,7 @@ from samocode.decide.facts import Decision, IterationFacts, Limits, Pause
 from samocode.decide.signal import Signal
 from samocode.git.checkout import Checkout
 from samocode.git.repository import Repository
+from samocode.git.shared import Shared
 from samocode.pages import compare, overview, task
 from samocode.pages import iteration as iteration_page
 from samocode.pages.names import HISTORY, ITERATION, LOGS, SIGNAL, TASK
@@ -37,13 +38,15 @@ class Session:
     """An open session. `checkout` is None when MAIN_REPO is in no git repository: research only."""
 
     def __init__(
-        self, folder: Path, main_repo: Path, checkout: Checkout | None, history: History
-    ) -> None:
+        self, folder: Path, main_repo: Path, checkout: Checkout | None, history: History,
+        shared: Shared | None = None,
+    ) -> None:  # fmt: skip
         self.folder = folder
         self.name = folder.name  # also of worktree and branch
         self.main_repo = main_repo
         self.checkout = checkout
         self.history = history
+        self.shared = shared
         self.state = history.state
         self.cwd = checkout.cwd if checkout else main_repo
         """Where the child works: MAIN_REPO's place in the worktree, or MAIN_REPO itself."""
@@ -54,6 +57,10 @@ class Session:
     def status(self, refresh: bool = False) -> WorktreeStatus | None:
         """The state of the session's code, None without git."""
         return self.checkout.status(refresh) if self.checkout else None
+
+    def changed_meanwhile(self) -> list[str]:
+        """What differs in the repository since this run began, by name: see Shared."""
+        return self.shared.changed() if self.shared else []
 
     def ensure_worktree(self) -> str | None:
         """Make the worktree usable; what was done, None when nothing had to be."""
@@ -208,4 +215,5 @@ def open_session(
     if other := repository.other_holder(tree.path):
         holder = f"{tree.path} belongs to {other}"
         raise UserError(f"{folder} is a session of another clone ({holder}): {remedy}")
-    return Session(folder, main_repo, Checkout(repository, tree), history)
+    shared = Shared(repository, tree.path) if repair else None
+    return Session(folder, main_repo, Checkout(repository, tree), history, shared)

@@ -12,6 +12,7 @@ from samocode.decide import policy
 from samocode.decide.facts import Decision
 from samocode.record import files
 from samocode.record.exits import ExitCode, UserError
+from samocode.record.words import few
 from samocode.session import Session
 from samocode.settings.load import Settings
 
@@ -29,6 +30,11 @@ def set_up(session: Session, settings: Settings, shutdown: Shutdown, say: Say) -
     log = session.new_log("setup")
     code = _run(command, session, settings, log, lambda: shutdown.requested, shutdown.wait)
     session.history.append("setup", exit=code)
+    if changed := session.changed_meanwhile():
+        say(
+            f"warning: SETUP changed {few(changed)}, which your own checkout uses too. It must "
+            "work there after this worktree is removed."
+        )
     if code != 0 and not shutdown.requested:
         end = "\n".join(files.last_lines(log, SETUP_LINES))
         how = f"exit code {code}" if code is not None else "the time limit"

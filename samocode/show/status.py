@@ -88,6 +88,8 @@ def stop_text(session: Session, stop: Stop, command: str) -> str:
         lines[2:] = ["", questions_text(session), "", how_to_answer(session, terminal=False)]
     if code == ExitCode.DONE:
         lines += left_out(session) + done_lines(session)
+    if changed := session.changed_meanwhile():
+        lines += [f"In {session.main_repo} changed meanwhile: {few(changed)}", ""]
     lines.append(
         f"{state.iterations} iteration{'s' * (state.iterations != 1)}, {money(state)}, "
         f"{_elapsed(state)}."
