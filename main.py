@@ -11,15 +11,14 @@ from samocode.settings.clone import need_python
 need_python()  # before the imports below, which need what it looks for
 
 from samocode.settings.clone import ENV_FILE, at_terminal, environment, open_streams
+from samocode.settings.flags import parse, words
 
-if __name__ == "__main__":  # the Stop hook, --help and wrong usage need none of the other imports
-    if len(sys.argv) == 3 and sys.argv[1] == "--check-signal":
-        from samocode.decide import hook
+if __name__ == "__main__":  # --help, wrong usage and the Stop hook need none of the imports below
+    FLAGS = parse(sys.argv[1:])
+    if "--check-signal" in FLAGS:
+        from samocode.decide.hook import check_signal
 
-        sys.exit(hook.check_signal(Path(sys.argv[2]), environment()))
-    from samocode.settings.flags import parse
-
-    parse(sys.argv[1:])
+        sys.exit(check_signal(Path(FLAGS["--check-signal"]), environment()))
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, final
@@ -27,7 +26,7 @@ from typing import TYPE_CHECKING, final
 from samocode import sessions, task
 from samocode.child.processes import become_reaper
 from samocode.child.shutdown import Shutdown
-from samocode.decide import hook, policy
+from samocode.decide import policy
 from samocode.decide.facts import Limits, Pause
 from samocode.gate.answers import Answers
 from samocode.gate.gate import Gate
@@ -37,7 +36,6 @@ from samocode.pages.qa_file import QaFile
 from samocode.prepare import prepare
 from samocode.record.exits import ExitCode, Stop, UserError, known_trouble
 from samocode.session import Session, open_session
-from samocode.settings.flags import parse, words
 from samocode.settings.load import Settings, here
 from samocode.settings.timeouts import Timeouts
 from samocode.task import Texts
@@ -47,16 +45,13 @@ if TYPE_CHECKING:  # the leaves: the loop is handed them, and runs without
 
 
 def main(
-    argv: Sequence[str] | None = None,
-    timeouts: Timeouts | None = None,
+    argv: Sequence[str] | None = None, timeouts: Timeouts | None = None,
     env_file: Path | None = ENV_FILE,
-) -> int:
+) -> int:  # fmt: skip
     """Run once; the exit code. Known trouble is a sentence on stderr, a bug its traceback."""
     open_streams()
     try:
         flags = parse(sys.argv[1:] if argv is None else argv)
-        if "--check-signal" in flags:
-            return hook.check_signal(Path(flags["--check-signal"]), environment())
         if "--demo" in flags:
             from samocode import demo
 
@@ -166,8 +161,6 @@ class Loop:
 
     def step(self) -> Stop | None:
         """One iteration, shown, and the pause that it asks for."""
-        for line in self.session.restore():
-            self.view.say(line)
         self.view.iteration(self.session.state, self.settings.timeout)
         decision, run = self.iterations.run_next(self.view.event)
         if decision is None:

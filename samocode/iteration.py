@@ -34,6 +34,8 @@ class Iterations(NamedTuple):
 
     def run_next(self, show: Callable[[Event | None], None]) -> tuple[Decision | None, RunResult]:
         """Start a child and see it through; `show` gets its events as they come."""
+        for line in self.session.restore():
+            self.say(line)
         job, before = self.session.begin(self.settings.timeout, self.limits)
         run = claude.run(self.settings, job, self.shutdown, self.timeouts, show)
         return self._conclude(run, before), run

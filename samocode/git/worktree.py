@@ -18,9 +18,8 @@ WAITS = (0.1, 0.3, 1.0, 3.0)  # seconds before the tries after the first
 def ensure(repository: Repository, worktree: Worktree) -> str | None:
     """Make the worktree usable; None when it was, else what was done. UserError when something is
     in the way."""
-    checked_out = _registered(repository)
-    if (at := worktree.path.resolve()) in checked_out and at.is_dir():
-        _wait_until_made(repository, at)
+    at = worktree.path.resolve()
+    if at in _when_made(repository, at) and at.is_dir():
         return None
     if at.exists():
         raise UserError(
@@ -105,12 +104,13 @@ def _call(repository: Repository, *args: str) -> str:
         time.sleep(wait)
 
 
-def _wait_until_made(repository: Repository, at: Path) -> None:
-    """A loop killed in `git worktree add` leaves git at work; git locks the worktree until it is
-    whole."""
+def _when_made(repository: Repository, at: Path) -> dict[Path, dict[str, str]]:
+    """The worktrees that git knows, once it has finished the one at `at`: a loop killed in
+    `git worktree add` leaves git at work, or cleaning up."""
     for _ in range(TIMEOUT):
-        if "initializing" not in _listed(repository).get(at, {}).get("locked", ""):
-            return
+        listed = _listed(repository)
+        if "initializing" not in listed.get(at, {}).get("locked", ""):
+            return listed
         time.sleep(1)
     remove = f"{typed(repository.top)} worktree remove -f -f {shlex.quote(str(at))}"
     raise UserError(f"{at} was never finished. Run: {remove} and start again.")
