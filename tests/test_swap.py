@@ -52,7 +52,7 @@ def hook(event, args):
     acting = False
 
 sys.addaudithook(hook)
-done = swap(path, "printed", b"seen")
+done = swap(path, b"printed", b"seen")
 acting = True
 print(json.dumps([done, step]))
 """
@@ -119,14 +119,14 @@ def test_a_kill_before_any_step_loses_nothing(tmp_path: Path, how: str) -> None:
                 continue  # that page is gone because a person removed it
             assert not how or f"human {how}" in found, (step, save, found)
             assert (folder / "_qa.md").read_text() in ("seen", "printed", f"human {how}")
-            assert swap(folder / "_qa.md", "again", (folder / "_qa.md").read_bytes())
+            assert swap(folder / "_qa.md", b"again", (folder / "_qa.md").read_bytes())
 
 
 def test_an_older_swap_that_was_cut_off_is_not_overwritten(tmp_path: Path) -> None:
     page = tmp_path / "_qa.md"
     page.write_text("now")
     (tmp_path / "_qa.md.swap").write_text("a person's")
-    swap(page, "printed", b"now")
+    swap(page, b"printed", b"now")
     assert "a person's" in everything(tmp_path)
 
 
@@ -141,7 +141,7 @@ def test_only_what_was_seen_is_printed_over(
     page = tmp_path / "_qa.md"
     if there is not None:
         page.write_text(there)
-    assert swap(page, "printed", seen) == done
+    assert swap(page, b"printed", seen) == done
     found = {p.name: p.read_text() for p in tmp_path.glob("_qa.md*")}
     wanted = "printed" if done else there
     assert found == ({} if wanted is None else {"_qa.md": wanted})
@@ -155,12 +155,12 @@ def test_mode_and_owner_stay(tmp_path: Path, mode: int) -> None:
     if os.geteuid() == 0:
         os.chown(page, 12345, 23456)
     before = page.stat()
-    assert swap(page, "printed", b"a")
+    assert swap(page, b"printed", b"a")
     after = page.stat()
     assert stat.S_IMODE(after.st_mode) == mode
     assert (after.st_uid, after.st_gid) == (before.st_uid, before.st_gid)
     fresh = tmp_path / "fresh.md"
-    assert swap(fresh, "x", None) and stat.S_IMODE(fresh.stat().st_mode) == 0o600
+    assert swap(fresh, b"x", None) and stat.S_IMODE(fresh.stat().st_mode) == 0o600
 
 
 def test_an_editor_that_saves_all_the_time(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 from samocode.record import files
 
 
-def swap(path: Path, text: str, seen: bytes | None) -> bool:
-    """Put `text` in the place of a page that was `seen` (None: there was none), with its mode and
+def swap(path: Path, data: bytes, seen: bytes | None) -> bool:
+    """Put `data` in the place of a page that was `seen` (None: there was none), with its mode and
     owner. False, and the page as it is, when it is not what was seen any more: read it again.
 
     The old page is moved aside first and removed last: an editor may replace it in between, or
@@ -19,7 +19,6 @@ def swap(path: Path, text: str, seen: bytes | None) -> bool:
     recover(path)
     aside, temporary = _aside(path), path.with_name(path.name + ".loop.tmp")
     files.remove(temporary)
-    data = encoded(text)
     _create(temporary, data, path)
     try:
         path.rename(aside)
@@ -40,11 +39,6 @@ def swap(path: Path, text: str, seen: bytes | None) -> bool:
         return False
     aside.unlink(missing_ok=True)
     return fresh
-
-
-def encoded(text: str) -> bytes:
-    """A page's text as its file holds it; half a surrogate pair cannot be kept."""
-    return text.encode("utf-8", "replace")
 
 
 def recover(path: Path) -> None:

@@ -12,6 +12,9 @@ MAX_BYTES = 1 << 20  # of a text the loop reads whole; people and children write
 MAX_END = 1 << 16  # of a command's output: it goes into the record, and one line may be all of it
 
 
+Stamp = tuple[int, ...]
+
+
 class Unreadable(Exception):
     """The path holds something that is no plain file of a sane size; the message says what."""
 
@@ -49,6 +52,15 @@ def read_any(path: Path, limit: int = 1 << 30) -> bytes:
         return read(path, limit) or b""
     except Unreadable:
         return b""
+
+
+def stamp(path: Path) -> Stamp | None:
+    """What a stat says of a file's content, None without a file. No program can set the ctime."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def last_lines(path: Path, count: int) -> list[str]:
