@@ -41,7 +41,7 @@ def test_a_file_from_another_time_settles_all_the_same(tmp_path: Path, days: int
     path.write_text("x")
     then = time.time() + days * 86400
     os.utime(path, (then, then))
-    file = EditedFile(path, lambda _: None, print)
+    file = EditedFile(path, lambda _: "", print)
     began = time.monotonic()
     wait_for(lambda: file.settled(0.2), 5)
     assert time.monotonic() - began < 1

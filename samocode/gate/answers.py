@@ -1,5 +1,4 @@
-"""Answers on their way into the record: from the page, the terminal, --yes; and the questions that
-a child asked."""
+"""Answers on their way into the record: from the page, the terminal, --yes."""
 
 from __future__ import annotations
 
@@ -20,7 +19,7 @@ MAX_ANSWER = 1 << 18  # characters
 
 @final
 class Answers:
-    """Records what was asked and what was answered, each with all that it means."""
+    """Records each answer, with all that it means."""
 
     def __init__(self, session: Session, page: QaFile, say: Callable[[str], None]) -> None:
         self.page = page
@@ -113,12 +112,12 @@ class Answers:
 
     def _meant(self, question: Question, text: str) -> str | None:
         """The text that `same` or `before` stands for; None when there is none."""
-        state, said = self._session.state, words(text)
+        state, number, said = self._session.state, question.id, words(text)
         if said == ["same"]:
-            return state.found.get(question.id) or None
+            return state.found.get(number) or None
         if said == ["before"]:
-            answer = state.answers.get(question.id)
-            return state.before.get(question.id) or (answer.text if answer else None)
+            answer = state.answers.get(number)
+            return state.before.get(number) or (answer.text if answer else None)
         return text
 
     def _record(self, question: Question, text: str, took: tuple[str, ...], by: str) -> None:

@@ -41,7 +41,7 @@ def read(text: str, page: Page) -> Reading:
     """Compare a page with the print it was made from."""
     above, parts = split(text, page)
     gone = [block for block in page.blocks if block.question.id not in parts]
-    lost = {tuple(tokens(line)) for block in gone for line in block.above.split("\n")} - {()}
+    lost = {tuple(tokens(line)) for block in gone for line in block.above.split("\n")}
     added, struck, stray = dict[int, Added](), dict[int, str](), [above]
     for block in page.blocks:
         number = block.question.id
@@ -58,7 +58,8 @@ def read(text: str, page: Page) -> Reading:
 
 def _is_of(lost: set[tuple[str, ...]], text: str) -> bool:
     """Whether words come from the block of a question that lost its heading."""
-    return bool(LABEL.search(text)) or any(tuple(tokens(line)) in lost for line in text.split("\n"))
+    keys = [tuple(tokens(line)) for line in text.split("\n")]
+    return bool(LABEL.search(text)) or any(key in lost for key in keys if len(key) > 1)
 
 
 def _said(parts: Sequence[str], block: Block) -> Added | None:

@@ -17,7 +17,7 @@ class EditedFile:
     """One such file. A look at it is one stat; it is read when that differs from the last one."""
 
     def __init__(
-        self, path: Path, printed: Callable[[str], str | None], say: Callable[[str], None],
+        self, path: Path, printed: Callable[[str], str], say: Callable[[str], None],
         most: int = files.MAX_BYTES,
     ) -> None:  # fmt: skip
         """`printed` gives the print that a text was made from; `most` is in bytes."""

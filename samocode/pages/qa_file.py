@@ -21,12 +21,11 @@ class QaFile:
     """`_qa.md`. `read` it, record what it says, `print` it again."""
 
     def __init__(self, folder: Path, history: History, say: Callable[[str], None]) -> None:
-        self.file = EditedFile(folder / QA, self._print_of, say, MAX_PAGE)
+        self.file = EditedFile(folder / QA, lambda text: self._print_of(text)[1], say, MAX_PAGE)
         self.untaken: frozenset[int] = frozenset()
         """Questions whose "Not taken yet" was shown by the print that was read last."""
         self._history = history
         self._last: Page | None = None  # the last print
-        self._done: tuple[int, bytes | None] = (0, None)  # history lines and file at that moment
 
     def read(self) -> Reading:
         """What it says beyond its print; nothing when it was not touched since the last time."""
@@ -36,8 +35,8 @@ class QaFile:
         text = self.file.read()
         if text is None:
             return Reading({}, {}, asked, "")
-        current = self._page_of(text)
-        if current is None or text == current.text:
+        current, printed = self._print_of(text)
+        if current is None or text == printed:
             return Reading({}, {}, (), "")
         self.untaken = frozenset(b.question.id for b in current.blocks if b.found)
         return read(text, current)
@@ -45,15 +44,12 @@ class QaFile:
     def print(self) -> bool:
         """Print the page of the present state where it differs from what is there; False when a
         person saved meanwhile."""
-        state = self._history.state
-        if (state.lines, self.file.data) == self._done:
-            return True
-        wanted = page(state)
+        wanted = page(self._history.state)
         if wanted and self._last and wanted.blocks == self._last.blocks:
             wanted = self._last
-        if wanted is None or not self.file.print(wanted.text):
-            return wanted is None
-        self._last, self._done = wanted, (state.lines, self.file.data)
+        if wanted and not self.file.print(wanted.text):
+            return False
+        self._last = wanted
         return True
 
     def clear(self) -> None:
@@ -61,16 +57,10 @@ class QaFile:
         if os.path.lexists(self.file.path):
             self.file.put_aside(f"   {QA} was written before anything was asked")
 
-    def _page_of(self, text: str) -> Page | None:
-        """The print that a page was made from; the last one when it names none."""
-        number, lines = printed_number(text), self._history.state.lines
-        if number is not None and number <= lines:
-            if self._last and self._last.number == number:
-                return self._last
-            if found := page(self._history.at(number)):
-                return found
-        return self._last or page(self._history.state)
-
-    def _print_of(self, text: str) -> str | None:
-        found = self._page_of(text)
-        return found.text if found else None
+    def _print_of(self, text: str) -> tuple[Page | None, str]:
+        """The print that a page was made from, and its text; the last one when it names none."""
+        state, number = self._history.state, printed_number(text)
+        found = self._last or page(state)
+        if number is not None and number <= state.lines and not (found and found.number == number):
+            found = page(self._history.at(number)) or found
+        return found, found.text if found else ""

@@ -28,26 +28,24 @@ def swap(path: Path, data: bytes, seen: bytes | None) -> bool:
         old = files.read_any(aside)
     if old != seen:
         temporary.unlink()
-        _back(aside, path)
+        recover(path)
         return False
     fresh = _link(temporary, path)
     temporary.unlink(missing_ok=True)
     if old is not None and files.read_any(aside) != old:  # written to after it was moved aside
         if fresh and files.read_any(path) == data:
             path.unlink()
-        _back(aside, path)
+        recover(path)
         return False
     aside.unlink(missing_ok=True)
     return fresh
 
 
 def recover(path: Path) -> None:
-    """Undo a swap that a kill cut off; what two pages hold is kept beside."""
+    """Undo a swap that was cut off: the old page gets its name back, or is kept beside another."""
     aside = _aside(path)
-    if os.path.lexists(aside) and not os.path.lexists(path):
-        aside.rename(path)
-    elif os.path.lexists(aside):
-        aside.rename(files.free_name(path))
+    if os.path.lexists(aside):
+        aside.rename(files.free_name(path) if os.path.lexists(path) else path)
 
 
 def _aside(path: Path) -> Path:
@@ -77,11 +75,3 @@ def _link(temporary: Path, path: Path) -> bool:
             return False
         temporary.rename(path)
     return True
-
-
-def _back(aside: Path, path: Path) -> None:
-    if os.path.lexists(aside):
-        if os.path.lexists(path):
-            aside.rename(files.free_name(path))
-        else:
-            aside.rename(path)
