@@ -206,19 +206,3 @@ def test_the_loop_can_read_whatever_it_printed(tmp_path: Path, text: str) -> Non
         file.read()
         assert file.print()
     assert said == [] and [p.name for p in tmp_path.glob("_qa.md*")] == ["_qa.md"]
-
-
-@pytest.mark.parametrize("data", [b"\xff\xfe## Q\x001", b"x" * (16 << 20) + b"y"])
-def test_a_page_that_cannot_be_read_is_kept_and_said(tmp_path: Path, data: bytes) -> None:
-    history = History(tmp_path / "_history.jsonl").load()
-    history.append("asked", id=1, kind="qa", title="Which?", why="so", suggested="x")
-    said = list[str]()
-    file = QaFile(tmp_path, history, said.append)
-    file.read()
-    assert file.print()
-    (tmp_path / "_qa.md").write_bytes(data)
-    reading = file.read()
-    assert file.print() and not reading.added and not reading.struck
-    assert "_qa.md.kept-1" in said[0]
-    assert (tmp_path / "_qa.md.kept-1").read_bytes() == data
-    assert "## Q1: Which?" in (tmp_path / "_qa.md").read_text()

@@ -63,4 +63,7 @@ class QaFile:
         found = self._last or page(state)
         if number is not None and number <= state.lines and not (found and found.number == number):
             found = page(self._history.at(number)) or found
-        return found, found.text if found else ""
+        printed = found.text if found else ""
+        if text == printed:
+            self._last = found
+        return found, printed
