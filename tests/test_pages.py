@@ -17,6 +17,7 @@ from samocode.pages.answers import Added, Reading
 from samocode.pages.meaning import nothing_yet
 from samocode.pages.qa_file import QaFile
 from samocode.pages.questions import Page, options, page
+from samocode.pages.tokens import tokens
 from samocode.record.history import History
 from samocode.record.state import Answer, Question, SessionState
 from samocode.record.words import clean
@@ -151,6 +152,8 @@ def edited(data: st.DataObject, one: Page, kinds: tuple[str, ...]) -> tuple[str,
             "middle": [f"{row[:half]} {word} {row[half:]}"],
         }.get(kind, [word])
     whole = "\n".join(rows)
+    heads_ = [tuple(tokens(row)) for row in whole.split("\n") if row.lstrip().startswith("#")]
+    assume(kinds != INSIDE or len(set(heads_)) == len(heads_))
     return whole, {w: b for w, b in where.items() if w in NO_WORDS.sub("", whole)}
 
 
@@ -280,6 +283,16 @@ def test_what_follows_a_lost_heading_answers_nothing(old: str, new: str, stray: 
     reading = read(text.replace("JWT", "JWT ✓") + " done", one)
     assert reading.gone == (2,) and reading.added.keys() <= {3} and not reading.struck
     assert stray in reading.stray and reading.added[3].text == "done"
+
+
+def test_a_question_that_is_there_twice_answers_nothing() -> None:
+    """Unless both copies say the same. Quoted in an answer it is a heading like any other."""
+    one = made()
+    assert said(one, one.text + one.text.partition("\n\n")[2]) == {}
+    twice = read(one.text.replace(AFTER, "Answer: B\n\n## Q2") + one.text.partition("\n\n")[2], one)
+    assert twice.gone == (1,) and not twice.added and "Answer: B" in twice.stray
+    quoted = one.text + "as in\n## Q2: Name?\nabove"
+    assert said(one, quoted) == {3: "as in\n## Q2: Name?\nabove"}
 
 
 def test_a_label_in_the_printed_text_is_not_the_label() -> None:

@@ -4,7 +4,7 @@ says something is dropped; what belongs to no question is `stray`."""
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from typing import NamedTuple
 
@@ -14,7 +14,6 @@ from samocode.pages.tokens import meant, more, tokens, words
 
 MARK = re.compile(r"\[[xX✓✔]\]|(?<![^\W_])[xX](?![^\W_])|\*\*|__|<[-=]+|[-=]+>|<<+|[✓✔☑✅👈←→⬅]")
 BEFORE, AFTER = r"^(?:[^\w\n]|_|[xX](?![^\W_]))*", r"(?:[^\w\n]|_|(?<![^\W_])[xX](?![^\W_]))*$"
-MOST_PARTS = 4  # copies of one question that are read one by one
 
 
 class Added(NamedTuple):
@@ -32,17 +31,17 @@ class Reading(NamedTuple):
     struck: Mapping[int, str]
     """Questions whose answer this print showed and the page does not; the answer shown."""
     gone: tuple[int, ...]
-    """Questions whose heading the page does not hold any more."""
+    """Questions whose heading the page does not hold once."""
     stray: str
     """Words that belong to no question, or nobody knows to which."""
 
 
 def read(text: str, page: Page) -> Reading:
     """Compare a page with the print it was made from."""
-    above, parts = split(text, page)
+    stray, parts = split(text, page)
     gone = [block for block in page.blocks if block.question.id not in parts]
     lost = {tuple(tokens(line)) for block in gone for line in block.above.split("\n")}
-    added, struck, stray = dict[int, Added](), dict[int, str](), [above]
+    added, struck = dict[int, Added](), dict[int, str]()
     for block in page.blocks:
         number = block.question.id
         found = _said(parts[number], block) if number in parts else Added("")
@@ -62,28 +61,22 @@ def _is_of(lost: set[tuple[str, ...]], text: str) -> bool:
     return bool(LABEL.search(text)) or any(key in lost for key in keys if len(key) > 1)
 
 
-def _said(parts: Sequence[str], block: Block) -> Added | None:
+def _said(part: str, block: Block) -> Added | None:
     """What was added to one question; None when the answer that was shown is gone."""
     printed, answer = block.heading + "\n" + block.above, block.answer
-    extra, letters, shown = list[str](), list[str](), False
-    parts = list(dict.fromkeys(parts))
-    for part in (*parts[:MOST_PARTS], "\n".join(parts[MOST_PARTS:])):
-        above, below = _at_label(part, printed)
-        marked, above = _marked(above, block)
-        new = more(above, printed, by_word=True)
-        if below is None:  # without its label it is what is not printed
-            new, below = "", LABEL.sub("", new, count=1)
-        if tokens(meant(below)) == tokens(meant(answer)):
-            shown, below = shown or bool(answer), ""
-        letters += marked
-        extra += [text.strip() for text in (new, below) if words(meant(text))]
-    if not (extra or letters or shown) and answer:
-        return None
+    above, below = _at_label(part, printed)
+    letters, above = _marked(above, block)
+    new = more(above, printed, by_word=True)
+    if below is None:  # without its label it is what is not printed
+        new, below = "", LABEL.sub("", new, count=1)
+    shown = tokens(meant(below)) == tokens(meant(answer))
+    extra = [text for text in (new, "" if shown else below.strip()) if words(meant(text))]
     if not (extra or letters):
-        return Added("")
+        return Added("") if shown or not answer else None
+    kept = [answer] if shown and answer else []
     lines = [line for letter, line in options(block.question) if letter in letters]
-    text = "\n".join(dict.fromkeys([*lines, *[answer] * shown, *extra]))
-    return Added(text, () if extra or shown else tuple(dict.fromkeys(letters)))
+    text = "\n".join(dict.fromkeys([*lines, *kept, *extra]))
+    return Added(text, () if kept or extra else tuple(letters))
 
 
 def _at_label(text: str, printed: str) -> tuple[str, str | None]:

@@ -10,9 +10,9 @@ from samocode.pages.tokens import tokens
 LABEL = re.compile(r"[*_]{0,3}\bAnswer\b[*_]{0,3}[ \t]*:[*_]{0,3}", re.I)
 
 
-def split(text: str, page: Page) -> tuple[str, dict[int, list[str]]]:
-    """(what is above the first question, the parts of each question, headings included). A question
-    that was copied has several parts, one whose heading is gone has none."""
+def split(text: str, page: Page) -> tuple[list[str], dict[int, str]]:
+    """(texts that belong to no question, or nobody knows to which; the part of each question, its
+    heading included). A question is in one part, or in none."""
     headings = {tuple(tokens(block.heading)): block.question.id for block in page.blocks}
     found: list[tuple[int, list[str]]] = [(0, [])]
     for line in text.split("\n"):
@@ -21,13 +21,14 @@ def split(text: str, page: Page) -> tuple[str, dict[int, list[str]]]:
         found[-1][1].append(line)
     labelled = [any(map(LABEL.search, lines)) for _, lines in found]
     with_label = {number for (number, _), label in zip(found, labelled, strict=True) if label}
-    parts: list[tuple[int, list[str]]] = []
+    parts: dict[int, list[list[str]]] = {}
+    last: list[str] = []
     for (number, lines), label in zip(found, labelled, strict=True):
-        if parts and not label and number in with_label:  # quoted in an answer to another question
-            parts[-1][1].extend(lines)
+        if number in with_label and not label:  # quoted in an answer to another question
+            last.extend(lines)
         else:
-            parts.append((number, lines))
-    questions: dict[int, list[str]] = {}
-    for number, lines in parts:
-        questions.setdefault(number, []).append("\n".join(lines).strip())
-    return questions.pop(0)[0], questions
+            last = lines
+            parts.setdefault(number, []).append(lines)
+    whole = {n: {"\n".join(lines).strip() for lines in copies} for n, copies in parts.items()}
+    stray = [text for n, texts in whole.items() if n == 0 or len(texts) > 1 for text in texts]
+    return stray, {n: texts.pop() for n, texts in whole.items() if n and len(texts) == 1}
