@@ -17,15 +17,11 @@ def swap(path: Path, data: bytes, seen: bytes | None) -> bool:
     still write into it.
     """
     recover(path)
-    aside, temporary = _aside(path), path.with_name(path.name + ".loop.tmp")
-    files.remove(temporary)
-    _create(temporary, data, path)
-    try:
+    aside = _aside(path)
+    temporary = files.create(path, data, like=path)
+    with contextlib.suppress(FileNotFoundError):
         path.rename(aside)
-    except FileNotFoundError:
-        old = None
-    else:
-        old = files.read_any(aside)
+    old = files.read_any(aside) if os.path.lexists(aside) else None
     if old != seen:
         temporary.unlink()
         recover(path)
@@ -50,18 +46,6 @@ def recover(path: Path) -> None:
 
 def _aside(path: Path) -> Path:
     return path.with_name(path.name + ".swap")
-
-
-def _create(temporary: Path, data: bytes, like: Path) -> None:
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(fd, "wb") as file:
-        file.write(data)
-        file.flush()
-        with contextlib.suppress(OSError):  # there is none yet, or it is somebody else's
-            status = like.lstat()
-            os.fchmod(fd, status.st_mode & 0o777)
-            os.fchown(fd, status.st_uid, status.st_gid)
-        os.fsync(fd)
 
 
 def _link(temporary: Path, path: Path) -> bool:

@@ -3,6 +3,7 @@ hold."""
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
@@ -84,18 +85,30 @@ def write(path: Path, text: str) -> None:
 
 def write_bytes(path: Path, data: bytes) -> None:
     """`write`, for bytes."""
+    temporary = create(path, data)
+    try:
+        temporary.replace(path)
+    except IsADirectoryError:
+        set_aside(path)
+        temporary.replace(path)
+
+
+def create(path: Path, data: bytes, like: Path | None = None) -> Path:
+    """A temporary file with all of `data`, on disk, to take the place of `path`; with the mode and
+    owner of `like`."""
     temporary = path.with_name(path.name + ".loop.tmp")
     remove(temporary)
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(fd, "wb") as file:
         file.write(data)
         file.flush()
+        if like:
+            with contextlib.suppress(OSError):  # there is none, or it is somebody else's
+                found = like.lstat()
+                os.fchmod(fd, found.st_mode & 0o777)
+                os.fchown(fd, found.st_uid, found.st_gid)
         os.fsync(fd)
-    try:
-        temporary.replace(path)
-    except IsADirectoryError:
-        set_aside(path)
-        temporary.replace(path)
+    return temporary
 
 
 def unnamed(data: bytes) -> int:
