@@ -17,7 +17,7 @@ from samocode.pages.answers import Added, Reading
 from samocode.pages.meaning import nothing_yet
 from samocode.pages.qa_file import QaFile
 from samocode.pages.questions import Page, options, page
-from samocode.pages.tokens import tokens
+from samocode.pages.tokens import more, tokens
 from samocode.record.history import History
 from samocode.record.state import Answer, Question, SessionState
 from samocode.record.words import clean
@@ -310,7 +310,9 @@ def test_a_label_in_the_printed_text_is_not_the_label() -> None:
     ("old", "new"),
     [("C", "C++"), ("C", "C#"), ("-1", "1"), ("x < 5", "x > 5"), ("का", "की"), ("e", "e\u0301"),
      ("use a.b", "use a/b"), ("2 * 3", "2 + 3"), ("yes", "Yes?"), ("B", "B and more"),
-     ("1. a", "2. a"), ("v1.5", "v15"), ("5 %", "5 $"), ("one two", "two one"), ("jwt", "JWT")],
+     ("1. a", "2. a"),
+     ("port 80. So", "port 81. So"), ("one 2. x", "one x"),
+     ("v1.5", "v15"), ("5 %", "5 $"), ("one two", "two one"), ("jwt", "JWT")],
 )  # fmt: skip
 def test_a_changed_answer_is_a_new_one(old: str, new: str) -> None:
     one = made(answers={1: old})
@@ -386,6 +388,21 @@ def test_several_marks_words_and_options_that_look_alike() -> None:
     assert read(marked, quoted).added == {1: Added("B) Server sessions", ("B",))}
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "note"),
+    [
+        ("", "", ""), ("\n", "\n\n", ""), ("\nuse", "\r\nuse", ""),
+        ("first\n", "first\n\nmore\n\n    code\n```\n", "more\n\n    code\n```"),
+        ("first\n", "first\n\nfirst\n", "first"), ("use port 80. Now\n", "", ""),
+        ("80.", "81.", "use port 81. Now"), ("port 80. ", "", "use Now"),
+    ],
+)  # fmt: skip
+def test_what_is_added_to_the_task(old: str, new: str, note: str) -> None:
+    printed_ = "# s\n\n## 2026-01-01 task\n\nuse port 80. Now\n\nfirst\n"
+    text = clean(printed_.replace(old, new, 1))
+    assert more(text, printed_, by_word=False) == note
+
+
 def test_a_page_saved_late_strikes_nothing_out(tmp_path: Path) -> None:
     history = History(tmp_path / "_history.jsonl").load()
     for one in (LOGIN, NAME):
@@ -433,9 +450,9 @@ def test_what_a_person_adds_to_a_formatted_page(path: Path) -> None:
 
 def test_a_link_reference_is_words() -> None:
     """And where it is printed no formatter moves it."""
-    one, more = made(LOGIN, NAME), "as in [d]\n\n[d]: https://e.org/d"
-    assert said(one, one.text + more) == {2: more}
-    assert "\n\\[d]: https" in made(answers={1: more}).text
+    one, link = made(LOGIN, NAME), "as in [d]\n\n[d]: https://e.org/d"
+    assert said(one, one.text + link) == {2: link}
+    assert "\n\\[d]: https" in made(answers={1: link}).text
 
 
 def test_the_corpus_is_there() -> None:

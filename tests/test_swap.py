@@ -13,9 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from samocode.gate.answers import Answers
+from samocode.pages.answers import Added
 from samocode.pages.qa_file import QaFile
 from samocode.pages.swap import recover, swap
 from samocode.record.history import History
+from samocode.session import Session
 
 ROOT = Path(__file__).parent.parent
 # Runs swap in a process of its own, with an audit hook that acts before the n-th step on files:
@@ -206,3 +209,23 @@ def test_the_loop_can_read_whatever_it_printed(tmp_path: Path, text: str) -> Non
         file.read()
         assert file.print()
     assert said == [] and [p.name for p in tmp_path.glob("_qa.md*")] == ["_qa.md"]
+
+
+def test_a_page_that_somebody_is_at_work_on_is_left_alone_until_it_is_whole(tmp_path: Path) -> None:
+    history = History(tmp_path / "_history.jsonl").load()
+    for number in (1, 2):
+        history.append("asked", id=number, kind="qa", title=f"Q{number}?", why="so", suggested="x")
+    session, said = Session(tmp_path, tmp_path, None, history), list[str]()
+    answers = Answers(session, QaFile(tmp_path, history, said.append), said.append)
+    answers.collect()
+    assert answers.print()
+    page = tmp_path / "_qa.md"
+    whole = page.read_text()
+    page.write_text(whole + "tbd\n")
+    answers.collect()
+    assert answers.take(session.state.asked[1], Added("typed"), "terminal")
+    assert answers.print() and page.read_text() == whole + "tbd\n"
+    page.write_text(whole)
+    assert answers.page.file.settled(60), "as it was printed"
+    answers.collect()
+    assert answers.print() and "Answer: typed" in page.read_text()

@@ -25,14 +25,13 @@ class Answers:
         self.page = page
         self.say = say
         self._session = session
-        self._at_work = False
+        self._unfinished: bytes | None = None  # a page with words that are no answer yet
 
     def collect(self) -> None:
         """Record what a person added to the page while no child ran."""
         if not self.page.file.changed():
             return
         reading, state = self.page.read(), self._session.state
-        self._at_work = False
         for number, added in reading.added.items():
             answer, question = state.answers.get(number), state.asked[number]
             said = self._meant(question, added.text)
@@ -42,15 +41,16 @@ class Answers:
                 continue  # a page that was saved again
             if nothing_yet(added.text) and answer and number not in state.found:
                 self._strike({number: answer.text})
-            elif not self.take(question, added, "file"):
-                self._at_work = self._at_work or question in state.open
+            elif not self.take(question, added, "file") and question in state.open:
+                self._unfinished = self.page.file.data
         self._strike(reading.struck)
         self._say_rest(reading)
 
     def print(self) -> bool:
         """Print the page, unless it has words that are no answer yet: somebody may be at work on
         it. False when a person saved meanwhile."""
-        return self._at_work or self.page.print()
+        data = self.page.file.data
+        return (bool(data) and data == self._unfinished) or self.page.print()
 
     def after_child(self) -> None:
         """Record what was found on the page after a child ran. Whose words these are, nobody knows:

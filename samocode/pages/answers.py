@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from samocode.pages.parts import LABEL, split
 from samocode.pages.questions import Block, Page, options
-from samocode.pages.tokens import meant, more, tokens, words
+from samocode.pages.tokens import meant, more, same, tokens, words
 
 MARK = re.compile(r"\[[xX✓✔]\]|(?<![^\W_])[xX](?![^\W_])|\*\*|__|<[-=]+|[-=]+>|<<+|[✓✔☑✅👈←→⬅]")
 BEFORE, AFTER = r"^(?:[^\w\n]|_|[xX](?![^\W_]))*", r"(?:[^\w\n]|_|(?<![^\W_])[xX](?![^\W_]))*$"
@@ -69,7 +69,7 @@ def _said(part: str, block: Block) -> Added | None:
     new = more(above, printed, by_word=True)
     if below is None:  # without its label it is what is not printed
         new, below = "", LABEL.sub("", new, count=1)
-    shown = tokens(meant(below)) == tokens(meant(answer))
+    shown = same(below, answer)
     extra = [text for text in (new, "" if shown else below.strip()) if words(meant(text))]
     if not (extra or letters):
         return Added("") if shown or not answer else None

@@ -10,7 +10,7 @@ from unicodedata import category
 
 COMMENT = re.compile(r"<!--(?:(?!<!--|-->).)*-->", re.S)
 STRUCK = re.compile(r"(?<!~)~~(?![~\s])[^~]+(?<!\s)~~(?!~)")
-LIST_NUMBER = re.compile(r"(?<=\s)\d{1,9}\\?[.)](?=\s|$)")  # a text's own first one counts
+LIST_NUMBER = re.compile(r"(^[ \t>]*)?(?<!\S)(\d{1,9})\\?[.)](?=\s|$)", re.M)
 LINE_MARK = re.compile(r"^[ \t>]*(?:[-*+](?:[ \t]+|$))*(?:\\?#+[ \t]*)?", re.M)
 RULE_LINE = re.compile(r"^[\s|:=*_-]{2,}$", re.M)
 AUTOLINK = re.compile(r"<((?:https?://|mailto:)[^\s<>]+|[^\s<>@]+@[^\s<>@]+)>")
@@ -21,9 +21,21 @@ TOKEN = re.compile(  # beyond ASCII all but typographic marks: letters, what com
 
 
 def tokens(text: str) -> list[str]:
-    """Words, and the symbols that no formatter changes."""
+    """Words, and the symbols that no formatter changes; list numbers only at the beginning."""
     text = AUTOLINK.sub(r"\1", RULE_LINE.sub("", html.unescape(text.strip())))
-    return TOKEN.findall(LINE_MARK.sub("", LIST_NUMBER.sub("", text)))
+    text = LIST_NUMBER.sub(lambda found: "" if found.start(2) else found[0], text)
+    return TOKEN.findall(LINE_MARK.sub("", text))
+
+
+def same(text: str, other: str) -> bool:
+    """Whether two answers say the same, comments aside. Formatters number lists anew."""
+    texts = meant(text).strip(), meant(other).strip()
+    numbers = [[m.groups() for m in LIST_NUMBER.finditer(one)] for one in texts]
+    return (
+        tokens(texts[0]) == tokens(texts[1])
+        and len(numbers[0]) == len(numbers[1])
+        and all(a[1] == b[1] or None not in (a[0], b[0]) for a, b in zip(*numbers, strict=True))
+    )
 
 
 def words(text: str) -> list[str]:
@@ -41,12 +53,14 @@ def meant(text: str) -> str:
 
 
 def more(text: str, printed: str, *, by_word: bool) -> str:
-    """The lines of a text that its print does not have, or not as often. With `by_word` a line of
-    words that the print lost elsewhere is none: it was wrapped anew, or a part of it is gone."""
-    left = Counter(tuple(tokens(line)) for line in printed.split("\n"))
+    """The lines of a text that its print does not have, or not as often. With `by_word` layout does
+    not count, nor does a line of words that the print lost: a part of it is gone, or it was wrapped
+    anew."""
+    split = tokens if by_word else str.split
+    left = Counter(tuple(split(line)) for line in printed.split("\n"))
     lines: list[tuple[str, tuple[str, ...], bool]] = []
     for line in text.split("\n"):
-        key = tuple(tokens(line))
+        key = tuple(split(line))
         lines.append((line, key, left[key] > 0))
         left[key] -= 1
     lost = Counter(word for key, times in left.items() for word in key * (max(times, 0) * by_word))
@@ -59,6 +73,7 @@ def more(text: str, printed: str, *, by_word: bool) -> str:
         if adding and all(lost[word] >= times for word, times in Counter(key).items()):
             lost.subtract(key)
             adding = False
-        extra += [*between * (before or adding), *[line] * adding]
+        extra += between if before or adding else []
+        extra += [line] if adding else []
         between = []
-    return "\n".join([*extra, *between * adding]).strip()
+    return "\n".join(extra + (between if adding else [])).strip()
