@@ -19,7 +19,6 @@ from samocode.git.shared import Shared
 from samocode.pages import compare, overview, task
 from samocode.pages import iteration as iteration_page
 from samocode.pages.names import HISTORY, ITERATION, LOGS, SIGNAL, TASK
-from samocode.pages.swap import encoded
 from samocode.record import files
 from samocode.record.exits import Stop, UserError
 from samocode.record.history import History, local_now
@@ -179,7 +178,7 @@ class Session:
         for name, text in pages.items():
             if text is None:
                 continue
-            path, wanted = self.folder / name, encoded(text)
+            path, wanted = self.folder / name, text.encode()
             if files.read_any(path) != wanted:
                 files.keep(path)
                 files.write_bytes(path, wanted)

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from samocode.pages import swap
-from samocode.pages.settled import Settled
+from samocode.pages.edited import EditedFile
 from tests.conftest import git
 from tests.faults import CONTINUE, DONE, begun, kept, told
 from tests.harness import Project, end, wait_for
@@ -41,9 +41,9 @@ def test_a_file_from_another_time_settles_all_the_same(tmp_path: Path, days: int
     path.write_text("x")
     then = time.time() + days * 86400
     os.utime(path, (then, then))
-    settled = Settled(path, 0.2)
+    file = EditedFile(path, lambda _: "", print)
     began = time.monotonic()
-    wait_for(settled.settled, 5)
+    wait_for(lambda: file.settled(0.2), 5)
     assert time.monotonic() - began < 1
 
 

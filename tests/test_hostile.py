@@ -124,6 +124,10 @@ FORGERIES = {
     "by a mark": "PAGE.write_text(PAGE.read_text().replace('- B)', '- [x] B)'))",
     "above the label": """
 PAGE.write_text(PAGE.read_text().replace('Answer:', 'forged\\n\\nAnswer:'))""",
+    "with its old size and time": """
+old = PAGE.stat()
+PAGE.write_text(PAGE.read_text().replace('mine', 'fake'))
+os.utime(PAGE, ns=(old.st_atime_ns, old.st_mtime_ns))""",
     "as a comment and more": "forge(1, 'mine <!-- or --> forged')",
     "on an older print": """
 PAGE.write_text(PAGE.read_text().replace('mine', 'forged').replace('page (', 'page (5) ('))""",
@@ -193,6 +197,11 @@ def test_a_page_that_was_there_before_anything_was_asked(
 STOPS = {
     # name: (step, exit code of this run, said)
     "rewrites the record": ("(SESSION / '_history.jsonl').write_text('')", 3, "_history.jsonl"),
+    "rewrites the record in place": ("""
+path = SESSION / "_history.jsonl"
+old = path.stat()
+path.write_text(path.read_text().replace("the human", "a machin"))
+os.utime(path, ns=(old.st_atime_ns, old.st_mtime_ns))""", 3, "_history.jsonl"),
     "approves itself": (
         """
 line = json.dumps({"event": "approved", "plan": "p", "digest": "d", "copy": "c"})

@@ -663,6 +663,20 @@ def test_what_a_person_adds_to_the_task_is_a_note(project: Project) -> None:
     assert (project.session / "_task.md").read_text().count("and make it blue") == 1
 
 
+def test_a_note_to_a_running_loop_reaches_its_next_child(project: Project) -> None:
+    project.script(
+        "write('up'); time.sleep(1.5); signal('continue')",
+        "write('seen', (SESSION / '_task.md').read_text()); signal('continue')",
+        DONE,
+    )
+    loop = project.start(task="the words")
+    wait_for(lambda: list((project.folder / "sessions").glob("*/up")))
+    assert "runs: the note is read" in project.run(task="and make it blue").stdout
+    printed = loop.communicate(timeout=30)[0]
+    assert "and make it blue" in (project.session / "seen").read_text()
+    assert "_task.md was changed" not in printed
+
+
 def test_research_without_git(tmp_path: Path) -> None:
     plain = tmp_path / "plain"
     plain.mkdir()
