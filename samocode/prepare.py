@@ -21,7 +21,8 @@ def prepare(iterations: Iterations, texts: Texts) -> Stop | None:
     """Make the session ready to spawn; a Stop when the iteration of a killed loop ended in one and
     the human gave no new words. UserError when the worktree cannot be had or SETUP fails."""
     session, say = iterations.session, iterations.say
-    recovered = iterations.recover()
+    began = any(session.logs.glob("setup*.log"))  # with its record, it is never run again
+    recovered = iterations.recover(began and not session.state.set_up)
     new = task.new(session, texts)
     task.take(session, texts, say)
     if recovered and recovered.stop and not new:
@@ -40,10 +41,12 @@ def prepare(iterations: Iterations, texts: Texts) -> Stop | None:
         )
     if made or not session.state.set_up:
         set_up(session, settings, iterations.shutdown, say)
+    for warning in session.shared.warnings() if session.shared else ():
+        say(f"warning: {warning}")
     decided = session.state.stopped is not None and session.state.stopped[0] in DECISIONS
     session.history.append(
         "start", pid=os.getpid(), version=__version__, model=settings.model,
-        decision=decided or None, **code_of(session.status()),
+        made=made is not None or None, decision=decided or None, **code_of(session.status()),
     )  # fmt: skip
     return None
 
@@ -55,9 +58,9 @@ def _uncommitted(session: Session, settings: Settings) -> int:
     repository, project = session.checkout.repository, settings.project
     top = repository.top
     own = (project.file, project.sessions, session.checkout.worktree.path.parent)
-    new = (top.resolve() / name for name in repository.untracked(top))
-    seen = [path for path in new if not any(path.is_relative_to(place) for place in own)]
-    return len(repository.status(top).dirty) + len(seen)
+    said = repository.call("status", "--porcelain", "-z", "--no-renames", "--untracked-files=all")
+    paths = (top.resolve() / entry[3:] for entry in (said or "").split("\0") if entry)
+    return sum(not any(path.is_relative_to(place) for place in own) for path in paths)
 
 
 def _visible_folders(session: Session, settings: Settings) -> list[str]:

@@ -15,10 +15,10 @@ from samocode.decide.facts import Decision, IterationFacts, Limits, Pause
 from samocode.decide.signal import Signal
 from samocode.git.checkout import Checkout
 from samocode.git.repository import Repository
+from samocode.git.shared import Shared
 from samocode.pages import compare, overview, task
 from samocode.pages import iteration as iteration_page
 from samocode.pages.names import HISTORY, ITERATION, LOGS, SIGNAL, TASK
-from samocode.pages.swap import encoded
 from samocode.record import files
 from samocode.record.exits import Stop, UserError
 from samocode.record.history import History, local_now
@@ -37,13 +37,15 @@ class Session:
     """An open session. `checkout` is None when MAIN_REPO is in no git repository: research only."""
 
     def __init__(
-        self, folder: Path, main_repo: Path, checkout: Checkout | None, history: History
-    ) -> None:
+        self, folder: Path, main_repo: Path, checkout: Checkout | None, history: History,
+        shared: Shared | None = None,
+    ) -> None:  # fmt: skip
         self.folder = folder
         self.name = folder.name  # also of worktree and branch
         self.main_repo = main_repo
         self.checkout = checkout
         self.history = history
+        self.shared = shared
         self.state = history.state
         self.cwd = checkout.cwd if checkout else main_repo
         """Where the child works: MAIN_REPO's place in the worktree, or MAIN_REPO itself."""
@@ -51,9 +53,13 @@ class Session:
         self.top = tree.path if tree else None
         """Where the worktree begins, None without git."""
 
-    def status(self) -> WorktreeStatus | None:
+    def status(self, refresh: bool = False) -> WorktreeStatus | None:
         """The state of the session's code, None without git."""
-        return self.checkout.status() if self.checkout else None
+        return self.checkout.status(refresh) if self.checkout else None
+
+    def changed_meanwhile(self) -> list[str]:
+        """What differs in the repository since this run began, by name: see Shared."""
+        return self.shared.changed() if self.shared else []
 
     def ensure_worktree(self) -> str | None:
         """Make the worktree usable; what was done, None when nothing had to be."""
@@ -92,8 +98,7 @@ class Session:
         files.remove(self.folder / SIGNAL)
         state, now = self.state, local_now()
         number, status = state.iteration + 1, self.status()
-        untracked = self.checkout.untracked() if self.checkout else ()
-        mark = compare.fingerprint(self.folder, self.top, status, untracked)
+        mark = compare.fingerprint(self.folder, self.top, status)
         log = self.new_log(f"{number:03d}-{now:%m-%d-%H%M}-{state.phase}", ".jsonl")
         budget = money.budget(state, limits.max_cost)
         page = iteration_page.page(state, now, timeout, budget, status.head if status else None)
@@ -103,7 +108,8 @@ class Session:
             timeout=timeout, **code_of(status),
         )  # fmt: skip
         before = Before(mark, page)
-        return Job(self.folder, self.cwd, log, timeout, budget, self.top), before
+        approved = state.approved is not None
+        return Job(self.folder, self.cwd, log, timeout, budget, self.top, approved), before
 
     def record(self, facts: IterationFacts, decision: Decision) -> None:
         """Put the end of the pending iteration on record."""
@@ -139,6 +145,7 @@ class Session:
             left_over=list(run.left_over),
             recovered=run.ended == "killed_loop" or None,
             denied=list(run.denials) or None,
+            init={k: v for k, v in run.init._asdict().items() if v} if run.init else None,
         )
 
     def _asked(self, signal: Signal) -> list[dict[str, object]] | None:
@@ -171,7 +178,7 @@ class Session:
         for name, text in pages.items():
             if text is None:
                 continue
-            path, wanted = self.folder / name, encoded(text)
+            path, wanted = self.folder / name, text.encode()
             if files.read_any(path) != wanted:
                 files.keep(path)
                 files.write_bytes(path, wanted)
@@ -207,4 +214,5 @@ def open_session(
     if other := repository.other_holder(tree.path):
         holder = f"{tree.path} belongs to {other}"
         raise UserError(f"{folder} is a session of another clone ({holder}): {remedy}")
-    return Session(folder, main_repo, Checkout(repository, tree), history)
+    shared = Shared(repository, tree.path) if repair else None
+    return Session(folder, main_repo, Checkout(repository, tree), history, shared)

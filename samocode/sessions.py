@@ -1,30 +1,26 @@
-"""The SESSIONS folder: find a session or make it, and hold it against a second loop."""
+"""The SESSIONS folder: find a session, make it, hand it a note."""
 
 from __future__ import annotations
 
 import difflib
-import fcntl
-import json
 import os
 import re
 import shutil
-import socket
 import tempfile
-import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from samocode.git import worktree as worktrees
 from samocode.git.repository import Repository
+from samocode.lock import is_held
 from samocode.pages import overview
 from samocode.pages import task as task_page
-from samocode.pages.names import HISTORY, LOCK, LOGS, TASK
+from samocode.pages.names import HISTORY, LOGS, TASK
 from samocode.record import files
-from samocode.record.exits import UserError
+from samocode.record.exits import ExitCode, UserError
 from samocode.record.history import VERSION, History, local_now
 from samocode.record.state import Worktree
-from samocode.record.untrusted import mapping, parse
 from samocode.settings.project import Project
 from samocode.task import Texts, add, send
 
@@ -109,6 +105,17 @@ def create(project: Project, name: str, texts: Texts, environ: Mapping[str, str]
     return folder
 
 
+@contextmanager
+def all_or_nothing(folder: Path, made: bool) -> Generator[None]:
+    """Remove a session that was `made` by this start when the start is refused (exit code 2)."""
+    try:
+        yield
+    except UserError as refused:
+        if made and refused.exit_code == ExitCode.USAGE:
+            shutil.rmtree(folder)
+        raise
+
+
 def _fill(making: Path, name: str, texts: Texts, tree: Worktree | None) -> None:
     (making / LOGS).mkdir(mode=0o700)
     history = History(making / HISTORY)
@@ -141,69 +148,12 @@ def _new_worktree(project: Project, name: str, environ: Mapping[str, str]) -> Wo
 def hand_over(folder: Path, texts: Texts) -> bool:
     """Send the human's words to the loop that holds the session. False when none does, or it ended
     meanwhile: its next holder reads them."""
-    if not _is_held(folder):
+    if not is_held(folder):
         return False
     if "dive" in texts:
         raise UserError("--dive is not for a session that runs: wait, or send a --task.")
     send(folder, texts["task"])
-    return _is_held(folder)
-
-
-def _is_held(folder: Path) -> bool:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        return not _lock(fd)
-    finally:
-        os.close(fd)
-
-
-@contextmanager
-def locked(folder: Path) -> Generator[None]:
-    """Hold the session: one loop at a time. The kernel's lock on the folder; it goes with its
-    process."""
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        if not _lock(fd):
-            raise UserError(f"Session {folder.name} is running already: {holder(folder)}.")
-        since = local_now().isoformat(timespec="seconds")
-        held = {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
-        files.write(folder / LOCK, json.dumps(held) + "\n")
-        yield
-    finally:
-        os.close(fd)
-
-
-def _lock(fd: int) -> bool:
-    """Take the lock; a few tries, since somebody who only looks (`is_running`) holds it for an
-    instant."""
-    for _ in range(3):
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            time.sleep(0.1)
-        else:
-            return True
-    return False
-
-
-def holder(folder: Path) -> str:
-    """Who holds the session, for people."""
-    found = mapping(parse(files.read_any(folder / LOCK)))
-    if not found:
-        return f"{folder / LOCK} does not say by whom"
-    return f"pid {found.get('pid')} on {found.get('host')} since {found.get('since')}"
-
-
-def is_running(folder: Path) -> bool:
-    """Whether a loop holds the session now."""
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(fd)
-    return False
+    return is_held(folder)
 
 
 def _folders(parent: Path) -> list[Path]:

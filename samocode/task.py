@@ -8,9 +8,10 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from samocode.pages import task as page
+from samocode.pages import task
+from samocode.pages.edited import EditedFile
 from samocode.pages.names import INBOX, TASK
-from samocode.pages.swap import encoded, recover, swap
+from samocode.pages.tokens import more
 from samocode.record import files
 from samocode.record.exits import ExitCode, UserError
 from samocode.record.history import History, local_now
@@ -46,7 +47,8 @@ def new(session: Session, texts: Texts) -> Texts:
 def take(session: Session, texts: Texts, say: Say) -> None:
     """Record the human's new words of this start, and print them; say which are not new."""
     take_inbox(session, say)
-    untouched = not _added(session)
+    page = page_file(session, say)
+    untouched = not more(page.read() or "", printed(session), by_word=False)
     state, fresh = session.state, new(session, texts)
     running = bool(state.iteration) and state.done is None
     if state.iteration and (known := [f"--{kind}" for kind in texts if kind not in fresh]):
@@ -54,7 +56,7 @@ def take(session: Session, texts: Texts, say: Say) -> None:
     for kind, text in fresh.items():
         add(session.history, "note" if running else kind, text)
     if untouched:  # else the gate takes what a person added, once it is whole, and prints
-        show(session, say)
+        page.print(printed(session))
 
 
 def make(session: Session, texts: Texts, say: Say) -> None:
@@ -80,10 +82,10 @@ def send(folder: Path, text: str) -> None:
     files.write(inbox / f"{time.time_ns()}-{os.getpid()}.json", note + "\n")
 
 
-def take_inbox(session: Session, say: Say) -> bool:
-    """Record the notes that were sent, each once, and remove their files; whether there were any.
-    They came while a child may have run, and are no decision of a person at the loop."""
-    inbox, known = session.folder / INBOX, len(session.state.inbox)
+def take_inbox(session: Session, say: Say) -> None:
+    """Record the notes that were sent, each once, and remove their files. They came while a child
+    may have run, and are no decision of a person at the loop."""
+    inbox = session.folder / INBOX
     for path in sorted(inbox.glob("*.json")) if files.is_folder(inbox) else ():
         found = mapping(parse(files.read_any(path, MAX_NOTE)))
         text = found.get("text")
@@ -93,49 +95,28 @@ def take_inbox(session: Session, say: Say) -> bool:
         if _known(session.state, "task", text):
             say(f"A note was sent that is on record already: {text.splitlines()[0][:200]}")
         elif path.name not in session.state.inbox:
-            text = text.encode("utf-8", "replace").decode()
             add(session.history, "note" if session.state.done is None else "task", text, path.name)
             say(f"A note was sent: {text.splitlines()[0][:200]}")
         path.unlink(missing_ok=True)
-    return len(session.state.inbox) > known
 
 
-def collect(session: Session, say: Say) -> None:
-    """Take what a person added to `_task.md`, while no child ran, as a note."""
-    if _is_shown(session):
-        return
-    if note := _added(session):
-        add(session.history, "note", note.encode("utf-8", "replace").decode())
+def page_file(session: Session, say: Say) -> EditedFile:
+    """`_task.md` of a session."""
+    return EditedFile(session.folder / TASK, lambda _: printed(session), say)
+
+
+def printed(session: Session) -> str:
+    """Its text."""
+    return task.text(session.name, session.state)
+
+
+def collect(session: Session, page: EditedFile, say: Say) -> None:
+    """Take what a person added to `_task.md`, while no child ran, as a note; print it again."""
+    text = page.read() if page.changed() else None
+    if note := more(text or "", printed(session), by_word=False):
+        add(session.history, "note", note)
         say(f"Taken from {TASK} as a note: {note.splitlines()[0][:200]}")
-    show(session, say)
-
-
-def show(session: Session, say: Say) -> None:
-    """Print `_task.md`; what is in its place and cannot be read is kept beside."""
-    path, text = session.folder / TASK, page.text(session.name, session.state)
-    recover(path)
-    try:
-        data = files.read(path)
-    except files.Unreadable as error:
-        data = None
-        say(f"{error}: it is {files.set_aside(path).name} now.")
-    if data != encoded(text):
-        swap(path, text, data)
-
-
-def _page(session: Session) -> bytes:
-    recover(session.folder / TASK)
-    return files.read_any(session.folder / TASK, files.MAX_BYTES)
-
-
-def _added(session: Session) -> str:
-    """What a person added to the page."""
-    printed = page.text(session.name, session.state)
-    return page.added(_page(session).decode("utf-8", "surrogateescape"), printed)
-
-
-def _is_shown(session: Session) -> bool:
-    return _page(session) == encoded(page.text(session.name, session.state))
+    page.print(printed(session))
 
 
 def _known(state: SessionState, kind: str, text: str) -> bool:

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from samocode.pages import swap
-from samocode.pages.settled import Settled
+from samocode.pages.edited import EditedFile
 from tests.conftest import git
 from tests.faults import CONTINUE, DONE, begun, kept, told
 from tests.harness import Project, end, wait_for
@@ -41,9 +41,9 @@ def test_a_file_from_another_time_settles_all_the_same(tmp_path: Path, days: int
     path.write_text("x")
     then = time.time() + days * 86400
     os.utime(path, (then, then))
-    settled = Settled(path, 0.2)
+    file = EditedFile(path, lambda _: "", print)
     began = time.monotonic()
-    wait_for(settled.settled, 5)
+    wait_for(lambda: file.settled(0.2), 5)
     assert time.monotonic() - began < 1
 
 
@@ -173,7 +173,7 @@ def test_a_stale_lock_never_blocks(project: Project) -> None:
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
     held = {"pid": dead.pid, "host": "elsewhere", "since": "2020-01-01T00:00:00+00:00"}
-    (project.session / "_worker.lock").write_text(json.dumps(held))
+    (project.session.parent / ".locks" / project.session.name).write_text(json.dumps(held))
     kept(project, before)
 
 
@@ -213,7 +213,7 @@ def test_starts_at_the_same_instant(project: Project) -> None:
         assert mine.run().returncode == 0
         assert mine.outcomes() == ["done"]
         assert [line["text"] for line in mine.history("task")] == ["t"]
-    assert len(list((project.folder / "sessions").iterdir())) == 3
+    assert len(list((project.folder / "sessions").glob("[!.]*"))) == 3
 
 
 def test_twenty_sessions_side_by_side(project: Project) -> None:

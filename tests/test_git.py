@@ -15,9 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from samocode.decide.context import changed_code, signal_context
+from samocode.git import gitdir
 from samocode.git import worktree as worktrees
 from samocode.git.checkout import Checkout
 from samocode.git.repository import Repository
+from samocode.git.shared import Shared
+from samocode.git.status import changes, look
 from samocode.record.exits import UserError
 from samocode.record.history import History
 from samocode.record.state import Worktree, WorktreeStatus
@@ -73,6 +76,9 @@ BASES: list[tuple[str, list[str], str | None, str]] = [
     ("BASE_BRANCH", ["branch dev old", "branch trunk"], "dev", "dev"),
     ("BASE_BRANCH with a slash", ["branch release/1.0 old"], "release/1.0", "release/1.0"),
     ("BASE_BRANCH of origin", ["update-ref refs/remotes/origin/dev new"], "dev", "origin/dev"),
+    ("BASE_BRANCH with its remote", ["branch dev new", "update-ref refs/remotes/origin/dev old"],
+        "origin/dev", "origin/dev"),
+    ("BASE_BRANCH of another remote", ["update-ref refs/remotes/up/dev new"], "up/dev", "up/dev"),
     ("main before master", ["branch master old"], None, "main"),
     ("master", ["branch -m main master"], None, "master"),
     ("the current branch", ["branch -m main feature"], None, "feature"),
@@ -124,11 +130,11 @@ def test_paths_of_any_kind(tmp_path: Path, repo: Path, name: str) -> None:
     tree = Worktree(tmp_path / f"w {name}" / "s", "samocode/s", "main")
     worktrees.ensure(at(moved), tree)
     assert worktrees.ensure(at(moved), tree) is None
-    assert at(moved).status(tree.path).dirty == {}
+    assert look(tree.path, os.environ).dirty == {}
     (tree.path / name).write_text("x")
-    assert at(moved).untracked(tree.path) == (name,)
+    assert look(tree.path, os.environ).untracked == (name,)
     git("add", ".", cwd=tree.path)
-    assert list(at(moved).status(tree.path).dirty) == [name]
+    assert list(look(tree.path, os.environ).dirty) == [name]
 
 
 def test_a_repository_that_git_refuses(tmp_path: Path) -> None:
@@ -178,9 +184,8 @@ def test_a_worktree_below_its_git_folder(repo: Path) -> None:
 
 def test_git_is_gone_for_a_moment(tmp_path: Path, repo: Path) -> None:
     """Updated while the loop runs: what is missing is said, and going on mends it."""
-    gone = Repository(repo, "", {**os.environ, "PATH": str(tmp_path)})
     with pytest.raises(UserError, match="git cannot be run") as raised:
-        gone.status(repo)
+        look(repo, {**os.environ, "PATH": str(tmp_path)})
     assert raised.value.exit_code == 1
 
 
@@ -298,8 +303,7 @@ def test_no_hook_of_the_users_runs(tmp_path: Path, repo: Path, configured: bool)
     (tmp_path / "ran").unlink()
     tree = Worktree(tmp_path / "w", "samocode/s", "main")
     worktrees.ensure(at(repo), tree)
-    at(repo).status(tree.path)
-    at(repo).untracked(tree.path)
+    look(tree.path, os.environ)
     assert not (tmp_path / "ran").exists()
 
 
@@ -331,7 +335,15 @@ def test_story_of_a_base_that_was_renamed(repo: Path, tree: Worktree) -> None:
         assert commits.endswith("change b.py") and "\n" not in commits and "b.py | 1 +" in stat
 
 
-BASES_LATER = ("here", "of a submodule", "in no worktree", "in another", "renamed", "a commit")
+BASES_LATER = (
+    "here",
+    "of a remote",
+    "of a submodule",
+    "in no worktree",
+    "in another",
+    "renamed",
+    "a commit",
+)
 
 
 @pytest.mark.parametrize("base", BASES_LATER)
@@ -342,6 +354,9 @@ def test_the_merge_command_merges(tmp_path: Path, repo: Path, base: str) -> None
     tip = git("rev-parse", "main", cwd=repo)
     tree = Worktree(tmp_path / "w", "samocode/s", tip if base == "a commit" else "main")
     worktrees.ensure(at(repo), tree)
+    if base == "of a remote":
+        git("update-ref", "refs/remotes/up/main", tip, cwd=repo)
+        tree = tree._replace(base="up/main")
     if base.startswith("in "):
         git("switch", "-qc", "mine", cwd=repo)
     if base == "in another":
@@ -359,21 +374,21 @@ def test_the_merge_command_merges(tmp_path: Path, repo: Path, base: str) -> None
 
 
 def test_status_tells_every_tracked_change(repo: Path, tree: Worktree) -> None:
-    before = at(repo).status(tree.path)
+    before = look(tree.path, os.environ)
     assert before.dirty == {} and before.head == git("rev-parse", "HEAD", cwd=repo)
     (tree.path / "new.txt").write_text("untracked is no change")
     os.utime(tree.path / "a.py")
-    assert at(repo).status(tree.path).changes_since(before) == ()
+    assert look(tree.path, os.environ).changes_since(before) == ()
     (tree.path / "a.py").write_text("one")
-    first = at(repo).status(tree.path)
+    first = look(tree.path, os.environ)
     (tree.path / "a.py").write_text("two")
     (tree.path / "test_a.py").unlink()
-    second = at(repo).status(tree.path)
+    second = look(tree.path, os.environ)
     assert first.changes_since(before) == ("a.py",)
     assert second.changes_since(first) == ("a.py", "test_a.py")
     assert before.changes_since(second) == ("a.py", "test_a.py")
     commit(tree.path, "c.py")
-    (moved, *rest) = at(repo).status(tree.path).changes_since(second)
+    (moved, *rest) = look(tree.path, os.environ).changes_since(second)
     assert moved.startswith("HEAD (") and rest == []
 
 
@@ -392,9 +407,9 @@ CHANGES = (
 
 @pytest.mark.parametrize("script", CHANGES)
 def test_each_kind_of_change_is_seen(repo: Path, tree: Worktree, script: str) -> None:
-    before = at(repo).status(tree.path)
+    before = look(tree.path, os.environ)
     sh(script)(tree.path)
-    assert at(repo).status(tree.path).changes_since(before) == ("a.py",)
+    assert look(tree.path, os.environ).changes_since(before) == ("a.py",)
 
 
 def test_a_submodule_changes_as_the_rest_does(tmp_path: Path, repo: Path) -> None:
@@ -404,21 +419,49 @@ def test_a_submodule_changes_as_the_rest_does(tmp_path: Path, repo: Path) -> Non
     git(*local, "submodule", "--quiet", "add", str(inner), "lib", cwd=repo)
     git("commit", "-qm", "lib", cwd=repo)
     (repo / "lib" / "build.log").write_text("x")
-    before = at(repo).status(repo)
+    before = look(repo, os.environ)
     assert before.dirty == {}
     commit(repo / "lib", "a.py", "z")
-    assert at(repo).status(repo).changes_since(before) == ("lib",)
+    assert look(repo, os.environ).changes_since(before) == ("lib",)
     git("reset", "-q", "--hard", "HEAD^", cwd=repo / "lib")
     (repo / "lib" / "a.py").write_text("y")
-    assert at(repo).status(repo).changes_since(before) == ("lib",)
+    assert look(repo, os.environ).changes_since(before) == ("lib",)
+
+
+UNFINISHED = {
+    "git merge -q --no-commit -s ours side": ("a merge in progress",),
+    "git merge -q --no-commit -s ours side; git merge --abort": (),
+    "git revert --no-commit HEAD; git reset -q --hard; git revert HEAD^": ("a revert in progress",),
+    "git cherry-pick side": ("a cherry-pick in progress",),
+    "git rebase -q side": ("a rebase in progress",),
+    "git rebase -q side; git rebase --abort": (),
+    "git rebase -q --apply side": ("a rebase in progress",),
+    "git cherry-pick side side^; git checkout -q --theirs .; git commit -qam x": (
+        "a cherry-pick or revert of several commits in progress",
+    ),
+}
+
+
+@pytest.mark.parametrize("script", UNFINISHED)
+def test_what_git_is_in_the_middle_of(repo: Path, tree: Worktree, script: str) -> None:
+    assert gitdir.unfinished(tree.path) == gitdir.unfinished(repo) == ()
+    git("switch", "-qc", "side", cwd=repo)
+    commit(repo, words="side")
+    commit(repo, words="side again")
+    commit(tree.path, words="ours")
+    commit(tree.path, words="ours again")
+    sh(script)(tree.path)
+    assert gitdir.unfinished(tree.path) == UNFINISHED[script]
+    assert set(UNFINISHED[script]) <= set(look(tree.path, os.environ).dirty), "it is a change"
+    assert gitdir.unfinished(repo) == ()
 
 
 def test_a_worktree_that_git_cannot_read(repo: Path, tree: Worktree) -> None:
     shutil.rmtree(tree.path)
     with pytest.raises(UserError, match=r"cannot read the worktree .*: git -C '.*/w x' status"):
-        at(repo).status(tree.path.with_name("w x"))
+        look(tree.path.with_name("w x"), os.environ)
     with pytest.raises(UserError, match="git cannot read the worktree") as raised:
-        at(repo).status(tree.path)
+        look(tree.path, os.environ)
     assert raised.value.exit_code == 3
     assert WorktreeStatus("a") == WorktreeStatus("a", {})
 
@@ -427,10 +470,29 @@ def test_a_worktree_that_git_takes_for_another_place(repo: Path) -> None:
     """A colon in the path: no environment can tell git where to end its search."""
     inside = Worktree(repo / "wt:s" / "s", "samocode/s", "main")
     worktrees.ensure(at(repo), inside)
-    assert at(repo).status(inside.path).dirty == {}
+    assert look(inside.path, os.environ).dirty == {}
     (inside.path / ".git").unlink()
     with pytest.raises(UserError, match="worktree repair"):
-        at(repo).status(inside.path)
+        look(inside.path, os.environ)
+
+
+def test_the_files_of_a_commit_are_named(tree: Worktree) -> None:
+    before = look(tree.path, os.environ)
+    commit(tree.path, "b.py")
+    (tree.path / "a.py").write_text("one")
+    moved, *names = changes(tree.path, os.environ, before, look(tree.path, os.environ))
+    assert moved.startswith("HEAD (") and names == ["a.py", "b.py"]
+
+
+def test_a_look_may_refresh_the_index(tree: Worktree) -> None:
+    """The index of a new worktree is as old as its files: each look would read all of them."""
+    index = Path(git("rev-parse", "--git-path", "index", cwd=tree.path))
+    os.utime(tree.path / "a.py", (1, 1))
+    before = index.read_bytes()
+    look(tree.path, os.environ)
+    assert index.read_bytes() == before
+    look(tree.path, os.environ, refresh=True)
+    assert index.read_bytes() != before
 
 
 # The loop's own calls change nothing, whatever a child did
@@ -502,7 +564,7 @@ def scene() -> Generator[tuple[Path, Session]]:
         yield repo, Session(session, repo, Checkout(at(repo), tree), history)
 
 
-def look(repo: Path, session: Session) -> None:
+def ask_all(repo: Path, session: Session) -> None:
     """Every question the loop asks git in a run; that one has no answer is a UserError."""
     found, checkout = at(repo), session.checkout
     assert checkout is not None
@@ -511,10 +573,10 @@ def look(repo: Path, session: Session) -> None:
     found.base(None)
     found.ignores(tree.path)
     for call in (
-        session.ensure_worktree, session.status, checkout.other_branch, checkout.untracked,
-        lambda: signal_context(session.folder, state, session.status(), ""),
-        lambda: changed_code(state, session.status()),
-        lambda: found.head(tree.path), lambda: found.story(tree),
+        session.ensure_worktree, session.status,
+        lambda: signal_context(session.folder, state, session.status()),
+        lambda: changed_code(state, session.status(), os.environ), lambda: found.story(tree),
+        Shared(found, tree.path).changed, Shared(found, tree.path).warnings,
     ):  # fmt: skip
         try:
             call()
@@ -527,8 +589,7 @@ def test_looking_does_not_refresh_the_index(repo: Path, tree: Worktree) -> None:
     says."""
     os.utime(tree.path / "a.py", (1, 1))
     before = photo(repo, tree.path)
-    assert at(repo).status(tree.path).dirty == {}
-    at(repo).untracked(tree.path)
+    assert look(tree.path, os.environ).dirty == {}
     assert photo(repo, tree.path) == before
 
 
@@ -544,7 +605,7 @@ def test_the_loop_changes_nothing_of_the_users(behaviour: list[tuple[str, bool]]
         for script, in_tree in behaviour:
             BEHAVIOUR[script](tree if in_tree else repo)
         before = photo(repo, tree)
-        look(repo, session)
+        ask_all(repo, session)
         assert photo(repo, tree) == before
 
 
@@ -555,6 +616,6 @@ def test_a_worktree_made_again_touches_only_itself() -> None:
         BEHAVIOUR["echo x >> a.py"](repo)
         shutil.rmtree(session.cwd)
         before = photo(repo)
-        look(repo, session)
+        ask_all(repo, session)
         changed = {path for path, data in photo(repo).items() if before.get(path) != data}
         assert changed and all("/.git/worktrees/s" in path for path in changed), changed

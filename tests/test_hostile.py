@@ -19,7 +19,7 @@ DONE = "signal('done', summary='s')"
 WORK = "\nwrite('w%d' % ITERATION['iteration']); signal('continue')"
 NAMES = """
 QA_FILE, NOTES = SESSION / "_qa.md", SESSION / "_overview.md"
-NOW, LOCK = SESSION / "_iteration.json", SESSION / "_worker.lock"
+NOW, LOCK = SESSION / "_iteration.json", SESSION.parent / ".locks" / SESSION.name
 QA = QA_FILE.read_text(errors="replace")
 assert "Which?" in QA and "mine," in QA and " of it" in QA, QA[:500]
 """
@@ -65,7 +65,6 @@ ACTS = {
     "notebook becomes a folder": "NOTES.unlink(); NOTES.mkdir()",
     "notebook becomes a link": "NOTES.rename(SESSION / 'o.md'); NOTES.symlink_to('o.md')",
     "forges the lock": "LOCK.write_text('{\"pid\": 1}')",
-    "lock becomes a folder": "LOCK.unlink(); LOCK.mkdir()",
     "forges the iteration": "NOW.write_text('{\"iteration\": 99}')",
     "iteration becomes a folder": "NOW.unlink(); NOW.mkdir()",
     "takes the loop's temporary names": """
@@ -125,6 +124,10 @@ FORGERIES = {
     "by a mark": "PAGE.write_text(PAGE.read_text().replace('- B)', '- [x] B)'))",
     "above the label": """
 PAGE.write_text(PAGE.read_text().replace('Answer:', 'forged\\n\\nAnswer:'))""",
+    "with its old size and time": """
+old = PAGE.stat()
+PAGE.write_text(PAGE.read_text().replace('mine', 'fake'))
+os.utime(PAGE, ns=(old.st_atime_ns, old.st_mtime_ns))""",
     "as a comment and more": "forge(1, 'mine <!-- or --> forged')",
     "on an older print": """
 PAGE.write_text(PAGE.read_text().replace('mine', 'forged').replace('page (', 'page (5) ('))""",
@@ -194,6 +197,11 @@ def test_a_page_that_was_there_before_anything_was_asked(
 STOPS = {
     # name: (step, exit code of this run, said)
     "rewrites the record": ("(SESSION / '_history.jsonl').write_text('')", 3, "_history.jsonl"),
+    "rewrites the record in place": ("""
+path = SESSION / "_history.jsonl"
+old = path.stat()
+path.write_text(path.read_text().replace("the human", "a machin"))
+os.utime(path, ns=(old.st_atime_ns, old.st_mtime_ns))""", 3, "_history.jsonl"),
     "approves itself": (
         """
 line = json.dumps({"event": "approved", "plan": "p", "digest": "d", "copy": "c"})
@@ -273,7 +281,7 @@ def test_another_sessions_files(project: Project) -> None:
         f"""
 victim = Path({str(victim)!r})
 (victim / "_history.jsonl").open("a").write("rubbish\\n" + '{{"torn')
-(victim / "_worker.lock").write_text("forged")
+(victim.parent / ".locks" / victim.name).write_text("forged")
 (victim / "_iteration.json").write_text("[" * 9999)"""
         + WORK,
         default=DONE,
@@ -389,7 +397,8 @@ def test_leftovers_of_a_killed_loop_all_at_once(project: Project) -> None:
     with (folder / "_history.jsonl").open("a") as file:
         file.write(json.dumps(begun | {"log": "../../../etc/passwd"}) + "\n")
         file.write('{"t": "2026-01-08T10:00:00+00:00", "event": "iterat')
-    (folder / "_worker.lock").write_text('{"pid": 1, "host": "x", "since": "y"}')
+    held = '{"pid": 1, "host": "x", "since": "y"}'
+    (folder.parent / ".locks" / folder.name).write_text(held)
     (folder / "_iteration.json").write_text(
         json.dumps({"iteration": 1, "log": "../../../etc/passwd"})
     )

@@ -13,8 +13,6 @@ from pathlib import Path
 import pytest
 
 from samocode.child import run as claude
-from samocode.child.run import Watch
-from samocode.settings.timeouts import Timeouts
 from tests.conftest import git
 from tests.harness import Project, end, wait_for
 
@@ -368,6 +366,14 @@ def test_a_flood_switches_no_limit_off(project: Project) -> None:
     assert (ended.returncode, project.outcomes()) == (0, ["timeout", "done"])
 
 
+def test_the_end_of_a_flood_is_read(project: Project) -> None:
+    """Failure and cost count, whatever was written before."""
+    flood = "os.ftruncate(1, 900 << 20); os.lseek(1, 0, 2); print()\n"
+    project.script(flood + "api_error('authentication_failed', 401); RESULT['total_cost_usd'] = 2")
+    assert project.run(task="t").returncode == 3 and project.outcomes() == ["auth"]
+    assert project.history("iteration")[0]["cost_usd"] == 2
+
+
 def test_of_a_flood_only_the_ends_are_recovered(tmp_path: Path) -> None:
     """How it began and how it ended; what lies between took minutes, deaf to Ctrl-C."""
     log = tmp_path / "log"
@@ -380,17 +386,6 @@ def test_of_a_flood_only_the_ends_are_recovered(tmp_path: Path) -> None:
         file.write("\n" + ended)
     run = claude.recover(log)
     assert (run.session_id, run.auth_retries, run.cost_usd) == ("s", 0, 0.25)
-
-
-def test_a_paused_terminal_takes_nothing_from_a_look(tmp_path: Path) -> None:
-    """The result is read, however long the lines before it took to be shown."""
-    log = tmp_path / "log"
-    lines = [json.dumps({"type": "system", "filler": "x" * (1 << 20)}) for _ in range(4)]
-    log.write_text("\n".join([*lines, '{"type": "result", "total_cost_usd": 0.25}']) + "\n")
-    with log.open("rb") as tail, subprocess.Popen(["true"]) as child:
-        watch = Watch(child, (tail, tail), Timeouts(), lambda _: time.sleep(0.3), 60)
-        watch.read_on(0.5)
-    assert watch.reader.result.cost_usd == 0.25
 
 
 @pytest.mark.parametrize(
@@ -441,10 +436,19 @@ def test_a_child_that_never_leaves_after_its_result(project: Project) -> None:
 
 
 def test_a_child_that_does_not_start(project: Project) -> None:
-    project.extra = {"FAKE_INIT_GRACE": "0.3"}
-    project.script(CONTINUE, "NO_INIT = 1; time.sleep(60)", DONE)
+    project.extra = {"FAKE_INIT_GRACE": "2"}
+    project.script(CONTINUE, "NO_INIT = 1; time.sleep(60)", default=DONE)
     assert project.run(task="t", timeout=30).returncode == 0
     assert project.outcomes() == ["continue", "crash", "done"]
+
+
+def test_a_hook_of_the_user_may_run_before_init(project: Project) -> None:
+    """Its event is a sign of life: the start has not failed."""
+    project.extra = {"FAKE_INIT_GRACE": "1"}
+    hook = "emit(type='system', subtype='hook_started'); time.sleep(1.5); init()"
+    project.script(default=f"NO_INIT = 1; {hook}; {DONE}")
+    assert project.run(task="t").returncode == 0
+    assert project.outcomes()[-1] == "done"
 
 
 def test_what_a_child_leaves_running_is_ended(project: Project) -> None:
@@ -602,6 +606,18 @@ def test_a_failing_setup_blocks(project: Project) -> None:
     assert project.run().returncode == 0
 
 
+def test_what_a_killed_setup_left_is_ended(project: Project) -> None:
+    project.configure(SETUP="(setsid sleep 300 & echo $! > ../../left); sleep 60")
+    project.script(DONE)
+    left = project.folder / "left"
+    loop = project.start(task="t")
+    wait_for(lambda: left.exists() and left.read_text())
+    end(loop)
+    project.configure(SETUP="true")
+    assert project.run().returncode == 0
+    wait_for(lambda: not Path("/proc", left.read_text().strip()).exists(), 5)
+
+
 @pytest.mark.parametrize("key", ["SETUP", "VERIFY"])
 def test_one_long_line_of_a_command_does_no_harm(project: Project, key: str) -> None:
     """It would go into the record, which has a size that nothing reads beyond."""
@@ -645,6 +661,20 @@ def test_what_a_person_adds_to_the_task_is_a_note(project: Project) -> None:
     (note,) = [line for line in project.history("task") if line["kind"] == "note"]
     assert note["text"] == "and make it blue"
     assert (project.session / "_task.md").read_text().count("and make it blue") == 1
+
+
+def test_a_note_to_a_running_loop_reaches_its_next_child(project: Project) -> None:
+    project.script(
+        "write('up'); time.sleep(1.5); signal('continue')",
+        "write('seen', (SESSION / '_task.md').read_text()); signal('continue')",
+        DONE,
+    )
+    loop = project.start(task="the words")
+    wait_for(lambda: list((project.folder / "sessions").glob("*/up")))
+    assert "runs: the note is read" in project.run(task="and make it blue").stdout
+    printed = loop.communicate(timeout=30)[0]
+    assert "and make it blue" in (project.session / "seen").read_text()
+    assert "_task.md was changed" not in printed
 
 
 def test_research_without_git(tmp_path: Path) -> None:

@@ -12,12 +12,15 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from samocode.decide import questions
-from samocode.pages.answers import Added, Reading, read
+from samocode.pages import answers
+from samocode.pages.answers import Added, Reading
 from samocode.pages.meaning import nothing_yet
 from samocode.pages.qa_file import QaFile
 from samocode.pages.questions import Page, options, page
+from samocode.pages.tokens import more, tokens
 from samocode.record.history import History
 from samocode.record.state import Answer, Question, SessionState
+from samocode.record.words import clean
 from tests.make_corpus import FOLDER, printed
 
 NOTHING = Reading({}, {}, (), "")
@@ -42,6 +45,11 @@ def made(
     return one
 
 
+def read(text: str, one: Page) -> Reading:
+    """What it says, read from a file."""
+    return answers.read(clean(text), one)
+
+
 def said(one: Page, text: str) -> dict[int, str]:
     """Only what was added, and nothing else happened."""
     reading = read(text, one)
@@ -64,7 +72,7 @@ line = st.lists(pieces | st.text(max_size=3), min_size=1, max_size=5).map(" ".jo
 )  # fmt: skip
 lines = st.lists(pieces | st.sampled_from(ENDS), min_size=1, max_size=12).map(" ".join)
 free = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
-answers = (lines | free).filter(lambda text: not nothing_yet(text))
+texts = (lines | free).filter(lambda text: not nothing_yet(text))
 
 
 @st.composite
@@ -84,10 +92,10 @@ def pages(draw: st.DrawFn, answered: int = 0) -> Page:
     """A print of one to four questions: open, answered, struck out, not taken yet."""
     many = draw(st.integers(1, 4))
     every = [draw(asked(number)) for number in range(1, many + 1)]
-    some = st.dictionaries(st.integers(1, many), answers, max_size=many)
+    some = st.dictionaries(st.integers(1, many), texts, max_size=many)
     given_, struck, found = draw(some), draw(some), draw(some)
     if answered:
-        given_, found = {1: draw(answers)} | given_, {}
+        given_, found = {1: draw(texts)} | given_, {}
     before = {n: text for n, text in struck.items() if n not in given_}
     return made(*every, answers=given_, found=found, before=before)
 
@@ -144,6 +152,8 @@ def edited(data: st.DataObject, one: Page, kinds: tuple[str, ...]) -> tuple[str,
             "middle": [f"{row[:half]} {word} {row[half:]}"],
         }.get(kind, [word])
     whole = "\n".join(rows)
+    heads_ = [tuple(tokens(row)) for row in whole.split("\n") if row.lstrip().startswith("#")]
+    assume(kinds != INSIDE or len(set(heads_)) == len(heads_))
     return whole, {w: b for w, b in where.items() if w in NO_WORDS.sub("", whole)}
 
 
@@ -201,7 +211,7 @@ def test_struck_is_what_the_print_showed_and_the_page_does_not(
     assert reading == Reading({}, {n: shown[n] for n in gone}, (), "")
 
 
-@given(pages(), answers)
+@given(pages(), texts)
 def test_an_answer_is_recorded_as_it_was_written(one: Page, text: str) -> None:
     """Also with lines equal to printed ones; headings and outer comments aside."""
     assume("#" not in text and "<!--" not in text)
@@ -233,20 +243,19 @@ AFTER = "Answer:\n\n## Q2"
         (AFTER, "Answer: 👍\n\n## Q2", {1: "👍"}),
         (AFTER, "Answer: 5\n\n## Q2", {1: "5"}),
         (AFTER, "Answer: 5.\n\n## Q2", {1: "5."}),
-        (AFTER, "Answer: <!-- hm --> B <!-- hm -->\n\n## Q2", {1: "B"}),
+        (AFTER, "Answer: <!-- hm --> B\n\n## Q2", {1: "<!-- hm --> B"}),
         (AFTER, "Answer: <!-- hm\n\n## Q2", {1: "<!-- hm"}),
         (AFTER, "B Answer:\n\n## Q2", {1: "B"}),
         (AFTER, "B\n\n## Q2", {1: "B"}),
         (AFTER, "neither, please\n\nAnswer:\n\n## Q2", {1: "neither, please"}),
-        ("Why: It decides", "Answer: B\n\nWhy: It decides", {1: "B"}),
-        ("method?", "method? B please", {1: "B please"}),
+        ("Why: It decides", "Why: It\n\ndecides", {}),
+        ("It decides where", "where", {}),
+        ("It decides where", "It where, I think,", {1: "Why: It where, I think, tokens live."}),
+        ("- A) JWT\n- B) Server", "- B) Server", {}),
         ("clients\n", "clients\n\n> I prefer neither\n", {1: "> I prefer neither"}),
-        ("- A) JWT\n", "- A) JWT but only for mobile\n", {1: "A) JWT but only for mobile"}),
+        ("- A) JWT\n", "- A) JWT but only for mobile\n", {1: "- A) JWT but only for mobile"}),
         ("- A) JWT\n", "- A) JWT\n  only for mobile\n", {1: "only for mobile"}),
-        ("## Q2: Name?", "## Q2: Name? Bob", {2: "Bob"}),
-        ("## Q2: Name?", "Q2: Name?", {}),
         ("## Q2: Name?", "# **Q2: Name?**", {}),
-        ("## Q2: Name?\n\n", "", {}),
         ("Answer:\n\n## Q2", "\n## Q2", {}),
     ],
 )  # fmt: skip
@@ -254,6 +263,36 @@ def test_where_people_write(old: str, new: str, wanted: dict[int, str]) -> None:
     one = made()
     assert one.text.count(old) == 1
     assert said(one, one.text.replace(old, new)) == wanted
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "stray"),
+    [
+        ("## Q2: Name?", "Q2: Name?", "Q2: Name?\n\nWhy: x\n\nSuggested: foo\n\nAnswer:"),
+        ("## Q2: Name?", "## Q2: Name? Bob", "Bob"),
+        ("## Q2: Name?\n\n", "", "foo"),
+        ("Answer:\n\n## Q2: Name?\n\nWhy", "Why", "foo"),
+        ("foo\n\nAnswer:", "foo\n\nAnswer: Bob", "Bob"),
+        ("## Q2: Name?\n\nWhy: x\n\nSuggested: foo\n\nAnswer:", "Answer: Bob", "Bob"),
+    ],
+)  # fmt: skip
+def test_what_follows_a_lost_heading_answers_nothing(old: str, new: str, stray: str) -> None:
+    """Nobody knows where the question above it ends."""
+    one = made()
+    text = one.text.replace(old, new).replace("## Q2: Name?\n", "\n" * ("foo" in old))
+    reading = read(text.replace("JWT", "JWT ✓") + " done", one)
+    assert reading.gone == (2,) and reading.added.keys() <= {3} and not reading.struck
+    assert stray in reading.stray and reading.added[3].text == "done"
+
+
+def test_a_question_that_is_there_twice_answers_nothing() -> None:
+    """Unless both copies say the same. Quoted in an answer it is a heading like any other."""
+    one = made()
+    assert said(one, one.text + one.text.partition("\n\n")[2]) == {}
+    twice = read(one.text.replace(AFTER, "Answer: B\n\n## Q2") + one.text.partition("\n\n")[2], one)
+    assert twice.gone == (1,) and not twice.added and "Answer: B" in twice.stray
+    quoted = one.text + "as in\n## Q2: Name?\nabove"
+    assert said(one, quoted) == {3: "as in\n## Q2: Name?\nabove"}
 
 
 def test_a_label_in_the_printed_text_is_not_the_label() -> None:
@@ -271,7 +310,9 @@ def test_a_label_in_the_printed_text_is_not_the_label() -> None:
     ("old", "new"),
     [("C", "C++"), ("C", "C#"), ("-1", "1"), ("x < 5", "x > 5"), ("का", "की"), ("e", "e\u0301"),
      ("use a.b", "use a/b"), ("2 * 3", "2 + 3"), ("yes", "Yes?"), ("B", "B and more"),
-     ("1. a", "2. a"), ("v1.5", "v15"), ("5 %", "5 $"), ("one two", "two one"), ("jwt", "JWT")],
+     ("1. a", "2. a"),
+     ("port 80. So", "port 81. So"), ("one 2. x", "one x"),
+     ("v1.5", "v15"), ("5 %", "5 $"), ("one two", "two one"), ("jwt", "JWT")],
 )  # fmt: skip
 def test_a_changed_answer_is_a_new_one(old: str, new: str) -> None:
     one = made(answers={1: old})
@@ -300,7 +341,7 @@ def test_a_marked_option(instead: str) -> None:
 @pytest.mark.parametrize(
     "instead",
     ["- [ ] B) Server sessions", "* B) Server sessions", "+ B) Server sessions", "-- " + B[2:],
-     "1. B) Server sessions", "- _B) Server sessions_", "- *B) Server sessions*", B + ".",
+     "- _B) Server sessions_", "- *B) Server sessions*", B + ".",
      "- ~~B) Server sessions~~", "~~- B) Server sessions~~", "- ~~B) Server sessions~~ ",
      "-   B) Server\n    sessions", "\\- B\\) Server sessions", "> " + B, "- `B) Server sessions`"],
 )  # fmt: skip
@@ -331,7 +372,7 @@ def test_several_marks_words_and_options_that_look_alike() -> None:
     both = one.text.replace("- A)", "- [x] A)").replace(B, B + " ✓")
     assert read(both, one).added == {1: Added("A) JWT\nB) Server sessions", ("A", "B"))}
     words = one.text.replace(B, "- [x] B) Server sessions, but short")
-    assert read(words, one).added == {1: Added("B) Server sessions, but short")}
+    assert read(words, one).added == {1: Added("- [x] B) Server sessions, but short")}
     below = one.text.replace(B, "- [x] B) Server sessions").replace(
         AFTER, "Answer: for web\n\n## Q2"
     )
@@ -345,6 +386,21 @@ def test_several_marks_words_and_options_that_look_alike() -> None:
     quoted = made(found={1: "A) JWT and B) Server sessions"})
     marked = quoted.text.replace(B, "- [x] B) Server sessions")
     assert read(marked, quoted).added == {1: Added("B) Server sessions", ("B",))}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "note"),
+    [
+        ("", "", ""), ("\n", "\n\n", ""), ("\nuse", "\r\nuse", ""),
+        ("first\n", "first\n\nmore\n\n    code\n```\n", "more\n\n    code\n```"),
+        ("first\n", "first\n\nfirst\n", "first"), ("use port 80. Now\n", "", ""),
+        ("80.", "81.", "use port 81. Now"), ("port 80. ", "", "use Now"),
+    ],
+)  # fmt: skip
+def test_what_is_added_to_the_task(old: str, new: str, note: str) -> None:
+    printed_ = "# s\n\n## 2026-01-01 task\n\nuse port 80. Now\n\nfirst\n"
+    text = clean(printed_.replace(old, new, 1))
+    assert more(text, printed_, by_word=False) == note
 
 
 def test_a_page_saved_late_strikes_nothing_out(tmp_path: Path) -> None:
@@ -392,18 +448,11 @@ def test_what_a_person_adds_to_a_formatted_page(path: Path) -> None:
         assert [added.marked for added in marked.values()] == [("B",)] * len(one.blocks)
 
 
-def test_link_references_are_layout_where_they_move_and_words_where_they_stand() -> None:
-    one = made(LOGIN, NAME, answers={1: "see [d]\n\n[d]: https://e.org/d"})
-    assert (
-        said(one, one.text.replace("\n\n[d]: https://e.org/d", "") + "\n[d]: https://e.org/d\n")
-        == {}
-    )
-    above = one.text.replace("Why: It", "Why: zebra It")
-    assert said(one, above) == {1: "see [d]\n\n[d]: https://e.org/d\nzebra"}
-    below = one.text + "as in [d]\n\n[d]: https://e.org/d\n"
-    assert said(one, below) == {2: "as in [d]\n\n[d]: https://e.org/d"}
-    struck = read(one.text.replace(one.blocks[0].answer, ""), one).struck
-    assert struck == {1: one.blocks[0].answer}
+def test_a_link_reference_is_words() -> None:
+    """And where it is printed no formatter moves it."""
+    one, link = made(LOGIN, NAME), "as in [d]\n\n[d]: https://e.org/d"
+    assert said(one, one.text + link) == {2: link}
+    assert "\n\\[d]: https" in made(answers={1: link}).text
 
 
 def test_the_corpus_is_there() -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
-from samocode.child.stream import EndReason, RunResult
+from samocode.child.stream import EndReason, Init, RunResult
 from samocode.decide import money, policy
 from samocode.decide.facts import IterationFacts, Limits
 from samocode.decide.signal import Signal, SignalCheck
@@ -30,8 +30,8 @@ def after(*strikes: str, **counters: Any) -> SessionState:
 
 def told(**values: Any) -> RunResult:
     """What a run said that started and finished, changed by `values`."""
-    base = RunResult(started=True, answered=True, finished=True, subtype="success")
-    return replace(base, **values)
+    base = RunResult(init=Init(), answered=True, finished=True, subtype="success")
+    return base._replace(**values)
 
 
 def failed(error: str, status: int | None = None, **values: Any) -> RunResult:
@@ -45,16 +45,16 @@ def facts(
 ) -> IterationFacts:  # fmt: skip
     """What is known at the end of an iteration of phase testing."""
     found = SignalCheck(check) if isinstance(check, Signal) else check
-    over = replace(run or told(), ended=ended, exit_code=code)
-    return replace(IterationFacts(over, found, phase="testing", now=NOW), **values)
+    over = (run or told())._replace(ended=ended, exit_code=code)
+    return IterationFacts(over, found, phase="testing", now=NOW)._replace(**values)
 
 
 CONTINUE = Signal("continue")
 TO_QUALITY = Signal("continue", phase="quality")
 DONE = Signal("done", summary="It works.")
 NO_INIT = RunResult()
-UNFINISHED = RunResult(started=True)
-SEGFAULT = replace(UNFINISHED, stderr="first line\nlast line", text="I was reading a.py.")
+UNFINISHED = RunResult(init=Init())
+SEGFAULT = UNFINISHED._replace(stderr="first line\nlast line", text="I was reading a.py.")
 REFUSED = told(answered=False, text="Your company does not allow this prompt.")
 AT_529 = failed("server_error", 529)
 RESETS_SOON = {"limit_rejected": True, "limit_resets_at": NOW + 600}
@@ -131,6 +131,12 @@ REFUSALS = [
         says="claude auth login (or set a valid ANTHROPIC_API_KEY). Last words: API Error: the"),
     Row("the third 401 of its retries", facts(ended="auth", run=UNFINISHED), "auth", 3,
         says="claude auth login"),
+    Row("a key that nobody announced", facts(ended="payer", code=-9,
+        run=RunResult(init=Init(key_source="apiKeyHelper"))), "payer", 3,
+        says="SAMOCODE_PAYER=key. Claude said: apiKeySource apiKeyHelper."),
+    Row("a mode that nobody asked for", facts(ended="mode", code=-9,
+        run=RunResult(init=Init(mode="default"))), "mode", 3,
+        says="Claude said: permissionMode default."),
     Row("cloud credentials", facts(run=failed("cloud_credential_error")), "auth", 3,
         says="aws sso login"),
     Row("no credit", facts(run=failed("billing_error", 400)), "billing", 3, says="Top it up"),
@@ -143,8 +149,8 @@ REFUSALS = [
         api_error="tls_untrusted_ca")), "invalid_request", 3, says="the words"),
     Row("credits that are off", facts(run=failed("rate_limit", 429, **RESETS_SOON,
         api_error="model_requires_usage_credits")), "invalid_request", 3),
-    Row("it beats the timeout", facts(ended="timeout", run=replace(UNFINISHED,
-        error="billing_error")), "billing", 3),
+    Row("it beats the timeout", facts(ended="timeout",
+        run=UNFINISHED._replace(error="billing_error")), "billing", 3),
 ]  # fmt: skip
 MONEY = [
     Row("budget", facts(run=told(subtype="error_max_budget_usd"), untracked=("b",)), "budget",
@@ -174,7 +180,7 @@ OUTAGES = [
         says="server_error (529). Last words: API Error: the words"),
     Row("an unknown class", facts(run=failed("made_up_tomorrow")), "transient", delay=30),
     Row("408 is no verdict", facts(run=failed("unknown", 408)), "transient", delay=30),
-    Row("it beats the timeout", facts(ended="timeout", run=replace(AT_529, finished=False)),
+    Row("it beats the timeout", facts(ended="timeout", run=AT_529._replace(finished=False)),
         "transient", delay=30),
     Row("the pause doubles", facts(run=AT_529), "transient", state=after(api_waited=30), delay=60),
     Row("and again", facts(run=AT_529), "transient", state=after(api_waited=90), delay=120),
@@ -214,7 +220,7 @@ STRIKES = [
         says="gigabyte"),
     Row("no init, later", facts(ended="no_init", run=NO_INIT), "crash", delay=30,
         says="did not start"),
-    Row("no init at the first spawn", facts(run=replace(NO_INIT, stderr="unknown option '-x'"),
+    Row("no init at the first spawn", facts(run=NO_INIT._replace(stderr="unknown option '-x'"),
         code=1), "crash", 3, after(spawned=0), says="Last words: unknown option '-x' Correct"),
 ]  # fmt: skip
 TABLE = [*FIRST, *SIGNALLED, *STOPPED, *REFUSALS, *MONEY, *LIMITED, *OUTAGES, *STRIKES]
@@ -234,7 +240,7 @@ def test_decide(row: Row) -> None:
 @pytest.mark.parametrize("row", [*STOPPED, *MONEY, *OUTAGES, *STRIKES], ids=lambda row: row.name)
 def test_every_failure_tells_the_next_iteration(row: Row) -> None:
     """What the next child cannot know of itself stands in the note: left-over changes, for one."""
-    changed = replace(row.facts, uncommitted=("left.py",))
+    changed = row.facts._replace(uncommitted=("left.py",))
     assert "left.py" in policy.decide(changed, row.state, LIMITS, TIMEOUTS).note
 
 
@@ -250,7 +256,7 @@ def test_every_failure_tells_the_next_iteration(row: Row) -> None:
     ],
 )  # fmt: skip
 def test_cap(limits: dict[str, Any], state: SessionState, says: str) -> None:
-    stop = policy.cap(state, replace(LIMITS, **limits))
+    stop = policy.cap(state, LIMITS._replace(**limits))
     assert (stop is not None) is bool(says)
     assert stop is None or (stop.code == ExitCode.LIMIT and says in stop.why)
 
@@ -277,9 +283,9 @@ def test_what_a_child_may_spend(
     [
         (told(cost_usd=0.3), 0.3),
         (NO_INIT, 0.0),
-        (replace(UNFINISHED, ended="auth"), 0.0),
-        (replace(UNFINISHED, ended="auth", answered=True), None),
-        (replace(UNFINISHED, ended="timeout"), None),
+        (UNFINISHED._replace(ended="auth"), 0.0),
+        (UNFINISHED._replace(ended="auth", answered=True), None),
+        (UNFINISHED._replace(ended="timeout"), None),
         (told(), None),
     ],
 )

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import git
 from tests.harness import Project, end, wait_for
 
 DONE = "signal('done', summary='s')"
+ASK = "ask(); signal('waiting', **{'for': 'qa_answers'})"
 
 
 @pytest.fixture
@@ -21,7 +23,7 @@ def project(tmp_path: Path, repo: Path) -> Project:
 
 
 def test_an_approval_taken_back_leaves_the_commits(project: Project) -> None:
-    """What was built while the plan was approved is the baseline from then on."""
+    """What was built while the plan was approved stays; the next child is not blamed for it."""
     project.script(
         "signal('continue', phase='planning')",
         "plan()",
@@ -64,6 +66,63 @@ def test_setup_that_changes_a_tracked_file_does_not_shut_research_in(project: Pr
     assert project.run("--dive", "look").returncode == 0
 
 
+def dirty_from_birth(repo: Path) -> None:
+    """A committed file that the clean filter of .gitattributes would change: LFS was forgotten."""
+    git("config", "filter.point.clean", "sed s/raw/pointer/", cwd=repo)
+    (repo / "big.bin").write_text("raw\n")
+    git("add", ".", cwd=repo)
+    git("commit", "-qm", "raw", cwd=repo)
+    (repo / ".gitattributes").write_text("*.bin filter=point\n")
+    git("add", ".gitattributes", cwd=repo)
+    git("commit", "-qm", "attributes", cwd=repo)
+
+
+def test_a_file_that_is_dirty_from_birth_is_nobodys_fault(project: Project) -> None:
+    dirty_from_birth(project.repo)
+    project.script(
+        "signal('continue', phase='planning')",
+        "plan()",
+        "commit('a.py', 'built'); signal('continue', phase='done')",
+        DONE,
+        DONE,
+    )
+    ended = project.run("--yes", task="t")
+    assert ended.returncode == 0, ended.stdout
+    assert git("status", "--short", cwd=project.worktree) == "M big.bin", "it was dirty all along"
+
+
+def test_what_a_child_changes_of_it_is_the_childs(project: Project) -> None:
+    dirty_from_birth(project.repo)
+    project.script(
+        "signal('continue', phase='planning')",
+        "plan()",
+        "Path('big.bin').write_text('mine'); signal('continue', phase='done')",
+        default=DONE,
+    )
+    ended = project.run("--yes", task="t")
+    assert ended.returncode == 3 and "big.bin" in ended.stdout, ended.stdout
+
+
+def test_what_the_human_changes_between_two_children_is_no_childs(project: Project) -> None:
+    """Before approval each child is compared with the moment it began at."""
+    project.script(ASK, "signal('continue', phase='planning')", "plan()")
+    assert project.run("--on-wait", "exit", task="t").returncode == 4
+    (project.worktree / "a.py").write_text("the human's\n")
+    git("commit", "-qam", "by hand", cwd=project.worktree)
+    (project.worktree / "test_a.py").write_text("and this\n")
+    project.answer(1, "A")
+    ended = project.run("--on-wait", "exit")
+    assert ended.returncode == 4, ended.stdout
+
+
+def test_the_files_of_a_commit_before_approval_are_named(project: Project) -> None:
+    project.script("commit('b.py', 'too early'); signal('continue', phase='requirements')")
+    ended = project.run(task="t")
+    assert ended.returncode == 3
+    assert "Code changed before a plan was approved: HEAD (" in ended.stdout
+    assert "b.py. Nothing was reverted" in ended.stdout
+
+
 def test_done_on_another_branch_is_sent_back(project: Project) -> None:
     project.script(
         "signal('continue', phase='planning')",
@@ -83,7 +142,7 @@ def test_the_command_to_go_on_keeps_the_limits(project: Project) -> None:
     limits = ("--max-cost", "7", "--max-iterations", "1")
     ended = project.run(*limits, "--model", "haiku", "--timeout", "77", task="t")
     assert ended.returncode == 5
-    assert "--model haiku --timeout 77.0 --max-iterations 1 --max-cost 7.0\n" in ended.stdout
+    assert "--model haiku --timeout 77 --max-iterations 1 --max-cost 7\n" in ended.stdout
 
 
 @pytest.mark.parametrize("flag", [True, False])

@@ -9,13 +9,12 @@ import shutil
 import signal
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
-from samocode import sessions, task
+from samocode import lock, sessions, task
 from samocode.decide.context import changed_code, signal_context
 from samocode.decide.facts import Limits
 from samocode.pages import compare, overview
@@ -29,13 +28,14 @@ from samocode.settings.project import Project as Settings
 from samocode.task import Texts
 from tests.conftest import git
 from tests.harness import ROOT, Project, end, wait_for
+from tests.place import changed, project_of
 from tests.test_files import spoil
 
 
 @pytest.fixture
-def place(tmp_path: Path, repo: Path) -> Settings:
+def place(repo: Path) -> Settings:
     """What a .samocode says."""
-    return Settings(tmp_path / ".samocode", repo, tmp_path / "worktrees", tmp_path / "sessions")
+    return project_of(repo)
 
 
 @pytest.fixture
@@ -144,9 +144,9 @@ def test_create_is_all_or_nothing(
         git("branch", f"samocode/{name}", cwd=repo)
     elif trouble == "sub":
         (repo / "sub").mkdir()
-        place = replace(place, main_repo=repo / "sub")
+        place = changed(place, main_repo=repo / "sub")
     else:
-        place = replace(place, base_branch="nope")
+        place = changed(place, base_branch="nope")
     with pytest.raises(UserError) as raised:
         sessions.create(place, "work", {"task": "t"}, environ)
     assert raised.value.exit_code == 2
@@ -156,7 +156,7 @@ def test_create_is_all_or_nothing(
 
 def test_a_folder_that_is_committed_after_all(place: Settings) -> None:
     """The branch is cut from the base only when MAIN_REPO's folder is there."""
-    sub = replace(place, main_repo=place.main_repo / "sub dir")
+    sub = changed(place, main_repo=place.main_repo / "sub dir")
     sub.main_repo.mkdir()
     (sub.main_repo / "b.py").touch()
     with pytest.raises(UserError, match="sub dir is not in main, where"):
@@ -179,19 +179,19 @@ def test_a_failed_create_leaves_no_session(place: Settings) -> None:
 
 def test_without_git_it_is_research(tmp_path: Path, place: Settings) -> None:
     (tmp_path / "plain").mkdir()
-    place = replace(place, main_repo=tmp_path / "plain")
+    place = changed(place, main_repo=tmp_path / "plain")
     folder = sessions.create(place, "r", {"dive": "d"}, os.environ)
     found = open_session(place.main_repo, folder, os.environ)
     assert (found.state.worktree, found.checkout, found.status()) == (None, None, None)
-    assert changed_code(found.state, None) == ()
+    assert changed_code(found.state, None, os.environ) == ()
     assert found.ensure_worktree() is None and found.cwd == tmp_path / "plain"
-    assert not signal_context(found.folder, found.state, None, "").git
+    assert not signal_context(found.folder, found.state, None).git
 
 
 def test_the_record_wins_over_changed_settings(
     tmp_path: Path, place: Settings, session: Session
 ) -> None:
-    elsewhere = replace(place, worktrees=tmp_path / "elsewhere", base_branch="nope")
+    elsewhere = changed(place, worktrees=tmp_path / "elsewhere", base_branch="nope")
     found = sessions.find_or_create(elsewhere, "work", {"task": "the täsk"}, os.environ)
     assert found == (session.folder, False)
     again = open_session(elsewhere.main_repo, session.folder, os.environ)
@@ -208,32 +208,39 @@ def test_a_repository_that_is_gone(tmp_path: Path, session: Session) -> None:
 # Lock
 
 
+def lock_file(session: Session) -> Path:
+    """Where the lock of a session is."""
+    place = session.folder.parent / ".locks"
+    place.mkdir(exist_ok=True)
+    return place / session.name
+
+
 def test_one_at_a_time(session: Session) -> None:
-    """The kernel holds it: what stands in the file is for people, and a stale one is no lock."""
-    (session.folder / "_worker.lock").write_text('{"pid": 1, "host": "x", "since": "y"}\n')
-    assert not sessions.is_running(session.folder)
-    with sessions.locked(session.folder):
-        assert sessions.is_running(session.folder)
-        held = json.loads((session.folder / "_worker.lock").read_text())
+    """The kernel holds it: what the file says is for people, and a stale one is no lock."""
+    lock_file(session).write_text('{"pid": 1, "host": "x", "since": "y"}\n')
+    assert not lock.is_running(session.folder)
+    with lock.locked(session.folder):
+        assert lock.is_running(session.folder)
+        held = json.loads(lock_file(session).read_text())
         assert held["pid"] == os.getpid()
-        with pytest.raises(UserError) as raised, sessions.locked(session.folder):
+        with pytest.raises(UserError) as raised, lock.locked(session.folder):
             pass
         assert f"is running already: pid {os.getpid()} on {held['host']} since" in str(raised.value)
-    assert not sessions.is_running(session.folder)
+    assert not lock.is_running(session.folder)
 
 
 @pytest.mark.parametrize("data", [b"", b"[]", b"{", b"\xff", b'"x"'])
 def test_a_lock_file_that_says_nothing(session: Session, data: bytes) -> None:
-    with sessions.locked(session.folder):
-        (session.folder / "_worker.lock").write_bytes(data)
-        assert "does not say by whom" in sessions.holder(session.folder)
+    with lock.locked(session.folder):
+        lock_file(session).write_bytes(data)
+        assert "does not say by whom" in lock.holder(session.folder)
 
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from samocode import sessions
-with sessions.locked(Path(sys.argv[1])):
+from samocode import lock
+with lock.locked(Path(sys.argv[1])):
     print(flush=True)
     time.sleep(60)
 """
@@ -244,10 +251,10 @@ def test_the_lock_goes_with_its_process(session: Session) -> None:
         [sys.executable, "-c", HOLD, str(session.folder)], cwd=ROOT, stdout=subprocess.PIPE
     )
     assert holder.stdout is not None and holder.stdout.readline()
-    assert sessions.is_running(session.folder)
+    assert lock.is_running(session.folder)
     holder.kill()
     holder.communicate()
-    with sessions.locked(session.folder):
+    with lock.locked(session.folder):
         pass
 
 
@@ -362,8 +369,7 @@ def worked(session: Session, outcome: str = "continue", **more: object) -> None:
 def seen_now(session: Session) -> str:
     """What a look at the session gives."""
     assert session.checkout
-    status, untracked = session.status(), session.checkout.untracked()
-    return compare.fingerprint(session.folder, session.top, status, untracked)
+    return compare.fingerprint(session.folder, session.top, session.status())
 
 
 @pytest.mark.parametrize("name", ["_history.jsonl", "_task.md", "_iteration.json"])
@@ -399,7 +405,6 @@ def test_what_is_progress(session: Session) -> None:
         "_signal.json",
         "_iteration.json",
         "_qa.md",
-        "_worker.lock",
         "_logs/001.jsonl",
     ):
         (session.folder / name).write_text("x")
@@ -503,7 +508,7 @@ def test_begin(session: Session) -> None:
     (session.folder / "_signal.json").write_text('{"status": "done", "summary": "stale"}')
     (session.cwd / "a.py").write_text("changed")
     status = session.status()
-    job, before = session.begin(60, replace(LIMITS, max_cost=2.0))
+    job, before = session.begin(60, LIMITS._replace(max_cost=2.0))
     assert not (session.folder / "_signal.json").exists()
     assert (job.log.parent, job.cwd, job.limit, job.budget) == (session.logs, session.cwd, 60, 1.0)
     line = json.loads(session.history.path.read_text().splitlines()[-1])
@@ -605,7 +610,7 @@ def test_two_starts_of_one_new_session(project: Project) -> None:
     assert 0 in {loop.returncode for loop in loops}
     assert all(loop.returncode in (0, 2) for loop in loops), printed
     assert not any("Traceback" in text for text in printed), printed
-    assert len(list((project.folder / "sessions").iterdir())) == 1
+    assert len(list((project.folder / "sessions").glob("[!.]*"))) == 1
 
 
 def test_another_projects_session_is_left_alone(project: Project, tmp_path: Path) -> None:

@@ -13,9 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from samocode.gate.answers import Answers
+from samocode.pages.answers import Added
 from samocode.pages.qa_file import QaFile
 from samocode.pages.swap import recover, swap
 from samocode.record.history import History
+from samocode.session import Session
 
 ROOT = Path(__file__).parent.parent
 # Runs swap in a process of its own, with an audit hook that acts before the n-th step on files:
@@ -52,7 +55,7 @@ def hook(event, args):
     acting = False
 
 sys.addaudithook(hook)
-done = swap(path, "printed", b"seen")
+done = swap(path, b"printed", b"seen")
 acting = True
 print(json.dumps([done, step]))
 """
@@ -119,14 +122,14 @@ def test_a_kill_before_any_step_loses_nothing(tmp_path: Path, how: str) -> None:
                 continue  # that page is gone because a person removed it
             assert not how or f"human {how}" in found, (step, save, found)
             assert (folder / "_qa.md").read_text() in ("seen", "printed", f"human {how}")
-            assert swap(folder / "_qa.md", "again", (folder / "_qa.md").read_bytes())
+            assert swap(folder / "_qa.md", b"again", (folder / "_qa.md").read_bytes())
 
 
 def test_an_older_swap_that_was_cut_off_is_not_overwritten(tmp_path: Path) -> None:
     page = tmp_path / "_qa.md"
     page.write_text("now")
     (tmp_path / "_qa.md.swap").write_text("a person's")
-    swap(page, "printed", b"now")
+    swap(page, b"printed", b"now")
     assert "a person's" in everything(tmp_path)
 
 
@@ -141,7 +144,7 @@ def test_only_what_was_seen_is_printed_over(
     page = tmp_path / "_qa.md"
     if there is not None:
         page.write_text(there)
-    assert swap(page, "printed", seen) == done
+    assert swap(page, b"printed", seen) == done
     found = {p.name: p.read_text() for p in tmp_path.glob("_qa.md*")}
     wanted = "printed" if done else there
     assert found == ({} if wanted is None else {"_qa.md": wanted})
@@ -155,12 +158,12 @@ def test_mode_and_owner_stay(tmp_path: Path, mode: int) -> None:
     if os.geteuid() == 0:
         os.chown(page, 12345, 23456)
     before = page.stat()
-    assert swap(page, "printed", b"a")
+    assert swap(page, b"printed", b"a")
     after = page.stat()
     assert stat.S_IMODE(after.st_mode) == mode
     assert (after.st_uid, after.st_gid) == (before.st_uid, before.st_gid)
     fresh = tmp_path / "fresh.md"
-    assert swap(fresh, "x", None) and stat.S_IMODE(fresh.stat().st_mode) == 0o600
+    assert swap(fresh, b"x", None) and stat.S_IMODE(fresh.stat().st_mode) == 0o600
 
 
 def test_an_editor_that_saves_all_the_time(tmp_path: Path) -> None:
@@ -208,17 +211,21 @@ def test_the_loop_can_read_whatever_it_printed(tmp_path: Path, text: str) -> Non
     assert said == [] and [p.name for p in tmp_path.glob("_qa.md*")] == ["_qa.md"]
 
 
-@pytest.mark.parametrize("data", [b"\xff\xfe## Q\x001", b"x" * (16 << 20) + b"y"])
-def test_a_page_that_cannot_be_read_is_kept_and_said(tmp_path: Path, data: bytes) -> None:
+def test_a_page_that_somebody_is_at_work_on_is_left_alone_until_it_is_whole(tmp_path: Path) -> None:
     history = History(tmp_path / "_history.jsonl").load()
-    history.append("asked", id=1, kind="qa", title="Which?", why="so", suggested="x")
-    said = list[str]()
-    file = QaFile(tmp_path, history, said.append)
-    file.read()
-    assert file.print()
-    (tmp_path / "_qa.md").write_bytes(data)
-    reading = file.read()
-    assert file.print() and not reading.added and not reading.struck
-    assert "_qa.md.kept-1" in said[0]
-    assert (tmp_path / "_qa.md.kept-1").read_bytes() == data
-    assert "## Q1: Which?" in (tmp_path / "_qa.md").read_text()
+    for number in (1, 2):
+        history.append("asked", id=number, kind="qa", title=f"Q{number}?", why="so", suggested="x")
+    session, said = Session(tmp_path, tmp_path, None, history), list[str]()
+    answers = Answers(session, QaFile(tmp_path, history, said.append), said.append)
+    answers.collect()
+    assert answers.print()
+    page = tmp_path / "_qa.md"
+    whole = page.read_text()
+    page.write_text(whole + "tbd\n")
+    answers.collect()
+    assert answers.take(session.state.asked[1], Added("typed"), "terminal")
+    assert answers.print() and page.read_text() == whole + "tbd\n"
+    page.write_text(whole)
+    assert answers.page.file.settled(60), "as it was printed"
+    answers.collect()
+    assert answers.print() and "Answer: typed" in page.read_text()

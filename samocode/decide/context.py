@@ -2,40 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from samocode.decide.signal import SignalContext
+from samocode.git import status as worktree
 from samocode.record.state import SessionState, WorktreeStatus
 
 
 def signal_context(
-    folder: Path,
-    state: SessionState,
-    status: WorktreeStatus | None,
-    other_branch: str,
+    folder: Path, state: SessionState, status: WorktreeStatus | None
 ) -> SignalContext:
-    """The context of a signal in a session: `status` is the worktree's (None without git),
-    `other_branch` what is checked out in place of the session's branch."""
+    """The context of a signal in a session: `status` is the worktree's (None without git)."""
+    tree = state.worktree
+    strayed = tree and status and state.approved and status.branch != tree.branch
     return SignalContext(
         folder=folder,
         phase=state.phase,
         approved=state.approved is not None,
-        git=state.worktree is not None,
+        git=tree is not None,
         uncommitted=uncommitted(state, status),
-        strayed=other_branch,
+        strayed=status.branch if strayed and status else "",
     )
 
 
 def uncommitted(state: SessionState, status: WorktreeStatus | None) -> tuple[str, ...]:
-    """Tracked changes that are the session's: before approval, less what was there at the start."""
-    if status is None or state.approved:
-        return tuple(status.dirty) if status else ()
-    known = state.baseline or WorktreeStatus("")
-    return tuple(name for name in status.dirty if known.dirty.get(name) != status.dirty[name])
-
-
-def changed_code(state: SessionState, status: WorktreeStatus | None) -> tuple[str, ...]:
-    """Tracked files that changed though no approved plan allows it."""
-    if status is None or state.approved or state.baseline is None:
+    """Tracked changes that are the session's: those that the worktree was not made with."""
+    if status is None:
         return ()
-    return status.changes_since(state.baseline)
+    as_made = state.as_made or WorktreeStatus("")
+    return tuple(n for n in status.dirty if as_made.dirty.get(n) != status.dirty[n])
+
+
+def changed_code(
+    state: SessionState, status: WorktreeStatus | None, environ: Mapping[str, str]
+) -> tuple[str, ...]:
+    """What the running child changed of the code, though no approved plan allows it."""
+    before = state.pending.code if state.pending else None
+    if status is None or before is None or state.approved or state.worktree is None:
+        return ()
+    return worktree.changes(state.worktree.path, environ, before, status)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,8 +21,7 @@ HEARD = frozenset({"continue", "waiting", "blocked", "done", "verify_failed", "s
 again."""
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(NamedTuple):
     """The user's caps: spawns a run, USD a session (None: no cap), seconds of waiting for the
     API."""
 
@@ -32,8 +30,7 @@ class Limits:
     max_wait: float
 
 
-@dataclass(frozen=True)
-class IterationFacts:
+class IterationFacts(NamedTuple):
     """All that is known when an iteration is over."""
 
     run: RunResult
@@ -77,22 +74,21 @@ def read(
 ) -> IterationFacts:
     """Look at everything once: git, the signal, the files. `before` is the fingerprint at the
     begin, None for the iteration of a killed loop."""
-    status = checkout.status() if checkout else None
-    untracked = checkout.untracked() if checkout else ()
-    other_branch = checkout.other_branch() if checkout and state.approved else ""
-    context = signal_context(folder, state, status, other_branch)
+    first = state.iteration == 0  # the index of a new worktree is refreshed once
+    status = checkout.status(refresh=first) if checkout else None
+    context = signal_context(folder, state, status)
     tree = checkout.worktree.path if checkout else None
-    left = compare.fingerprint(folder, tree, status, untracked) if before else ""
+    left = compare.fingerprint(folder, tree, status) if before else ""
     return IterationFacts(
         run=run,
         check=signals.read(context),
         phase=state.phase,
         now=time.time(),
         head=status.head if status else None,
-        changed_code=changed_code(state, status),
+        changed_code=changed_code(state, status, checkout.repository.environ) if checkout else (),
         tampered=tampered,
         uncommitted=context.uncommitted,
-        untracked=untracked,
+        untracked=status.untracked if status else (),
         progress=before is None or left != before,
         stopping=stopping,
     )
@@ -110,8 +106,7 @@ class Pause(NamedTuple):
         return self.seconds if self.until is None else min(self.until - time.time(), most)
 
 
-@dataclass(frozen=True)
-class Decision:
+class Decision(NamedTuple):
     """How an iteration ended and what follows: the history line says it, the loop does it."""
 
     outcome: str
@@ -129,7 +124,7 @@ class Decision:
     def then(self, follows: Stop | Pause | None) -> Decision:
         """The same outcome, and then a stop or a pause."""
         stop = follows if isinstance(follows, Stop) else self.stop
-        return replace(self, stop=stop, pause=follows if isinstance(follows, Pause) else self.pause)
+        return self._replace(stop=stop, pause=follows if isinstance(follows, Pause) else self.pause)
 
     @property
     def why(self) -> str:

@@ -12,19 +12,26 @@ BLOCKING = {
         "application-default login)."),
     "billing_error": ("billing", "The account that pays for Claude has no credit. Top it up or "
         "change the login."),
+    "payer": ("payer", "Claude found an API key that is not in your environment, and that key "
+        "would pay. Take it out of the settings.json it is in (env or apiKeyHelper; yours, or the "
+        "project's .claude), or accept it with SAMOCODE_PAYER=key."),
+    "mode": ("mode", "Claude runs in another permission mode than CLAUDE_PERMISSION_MODE asks for, "
+        "because a settings.json forbids it (disableBypassPermissionsMode, disableAutoMode). "
+        "Change the one or the other."),
     "model_not_found": ("model", "Claude does not know the model. Correct CLAUDE_MODEL or "
         "--model."),
     "invalid_request": ("invalid_request", "The request is refused, and waiting does not help. The "
         "reason may be a spending cap, a request that is too large, or a flag in CLAUDE_ARGS."),
 }  # fmt: skip
-"""API failures that time does not mend: class -> (outcome, remedy)."""
+"""What time does not mend, by the class of an API failure or why the loop ended the run: (outcome,
+remedy)."""
 SETUP = {
     "tls_untrusted_ca", "tls_cert_signature_failure", "gateway_content_type",
     "gateway_signin_required", "gateway_session_expired", "provider_credentials",
     "claude_code_version_too_old", "field_not_granted", "model_substitution_disabled",
     "no_allowed_fallback", "model_requires_usage_credits", "long_context_credits_required",
 }  # fmt: skip
-"""Values of `api_error` to which the CLI itself (2.1.330) answers "fix the setup" or "switch the
+"""Values of `api_error` to which the CLI itself (2.1.332) answers "fix the setup" or "switch the
 model", of those whose class or status may look like an outage."""
 _SMALLER = " Its answer or its context was too long: read and write in smaller pieces."
 TOO_MUCH = {
@@ -48,6 +55,8 @@ def error_class(run: RunResult) -> str | None:
     API did not fail."""
     if run.ended == "auth":
         return "authentication_failed"
+    if run.ended in BLOCKING:
+        return run.ended
     if run.api_error in TOO_MUCH:
         return run.api_error
     lasting = run.api_error in SETUP or run.status in PERMANENT_STATUSES

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from samocode.decide import signal as signals
 from samocode.decide.context import changed_code, signal_context
-from samocode.git.checkout import Checkout
-from samocode.git.repository import Repository
+from samocode.git.status import look
 from samocode.pages.names import HISTORY
 from samocode.record.exits import UserError
 from samocode.record.history import History
@@ -38,14 +37,9 @@ def problems_of(folder: Path, environ: Mapping[str, str]) -> tuple[str, ...]:
     if not (folder / HISTORY).is_file():
         raise UserError(f"{folder} is no session.")
     state = History(folder / HISTORY).load(repair=False).state
-    tree = state.worktree
-    repository = Repository.find(tree.path, environ) if tree else None
-    checkout = Checkout(repository, tree) if tree and repository else None
-    status = checkout.status() if checkout else None
-    other_branch = checkout.other_branch() if checkout and state.approved else ""
-    context = signal_context(folder, state, status, other_branch)
-    problems = signals.read(context).problems
-    if changed := changed_code(state, status):
+    status = look(state.worktree.path, environ) if state.worktree else None
+    problems = signals.read(signal_context(folder, state, status)).problems
+    if changed := changed_code(state, status, environ):
         listed = ", ".join(changed[:20])
         restore = (
             f"No plan is approved yet, so code must not change. Restore what you changed: {listed}."

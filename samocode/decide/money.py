@@ -25,7 +25,7 @@ def used_up(state: SessionState, cap: float) -> bool:
 
 def cost(run: RunResult) -> float | None:
     """What a run cost; None when it did not report that, so that its budget is held back."""
-    refused = run.ended == "auth" and not run.answered
+    refused = run.ended in ("auth", "payer", "mode") and not run.answered
     return 0.0 if run.cost_usd is None and (refused or not run.started) else run.cost_usd
 
 

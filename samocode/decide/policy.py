@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from samocode.decide import money
 from samocode.decide.facts import Decision, IterationFacts, Limits, Pause
 from samocode.decide.failures import BLOCKING, BROKEN, TOO_MUCH, error_class
@@ -91,10 +89,10 @@ def _signalled(
     if not facts.progress and state.idle + 1 >= MAX_IDLE:
         why = f"{MAX_IDLE} iterations in a row said continue in phase {facts.phase} and left "
         why += "nothing behind: no commit, no change, no new file."
-        return replace(on, outcome="stalled", stop=Stop(ExitCode.BLOCKED, why))
+        return on._replace(outcome="stalled", stop=Stop(ExitCode.BLOCKED, why))
     if onward != facts.phase and state.entered.get(onward, 0) >= MAX_ENTERED:
         why = f"Phase {onward} is entered for the {MAX_ENTERED + 1}th time: work goes in circles."
-        return replace(on, outcome="looping", stop=Stop(ExitCode.BLOCKED, why))
+        return on._replace(outcome="looping", stop=Stop(ExitCode.BLOCKED, why))
     return on
 
 

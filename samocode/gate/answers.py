@@ -1,52 +1,56 @@
-"""Answers on their way into the record: from the page, the terminal, --yes; and the questions that
-a child asked."""
+"""Answers on their way into the record: from the page, the terminal, --yes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import final
 
-from samocode.pages.answers import Added
+from samocode.pages.answers import Added, Reading
 from samocode.pages.meaning import nothing_yet, taken, unfinished
 from samocode.pages.names import QA
 from samocode.pages.qa_file import QaFile
 from samocode.pages.questions import LETTERS, options
 from samocode.pages.tokens import words
 from samocode.record.state import APPROVE, CHANGE, Question
-from samocode.record.words import unix_lines
-from samocode.session import Session, code_of
+from samocode.session import Session
 
 MAX_ANSWER = 1 << 18  # characters
 
 
 @final
 class Answers:
-    """Records what was asked and what was answered, each with all that it means."""
+    """Records each answer, with all that it means."""
 
     def __init__(self, session: Session, page: QaFile, say: Callable[[str], None]) -> None:
         self.page = page
         self.say = say
         self._session = session
+        self._unfinished: bytes | None = None  # a page with words that are no answer yet
 
-    def collect(self) -> bool:
-        """Record what a person added to the page while no child ran. False when words on an open
-        question are no answer yet: the page must stay as it is, they may be at work on it."""
+    def collect(self) -> None:
+        """Record what a person added to the page while no child ran."""
+        if not self.page.file.changed():
+            return
         reading, state = self.page.read(), self._session.state
-        whole = True
         for number, added in reading.added.items():
             answer, question = state.answers.get(number), state.asked[number]
             said = self._meant(question, added.text)
-            if said and said == state.found.get(number) and not self.page.showed_found(number):
+            if said and said == state.found.get(number) and number not in self.page.untaken:
                 continue  # found after a child ran, and not shown to a human since
             if answer and answer.text == said and number not in state.found:
                 continue  # a page that was saved again
             if nothing_yet(added.text) and answer and number not in state.found:
                 self._strike({number: answer.text})
-            elif not self.take(question, added, "file"):
-                whole = whole and question not in state.open
+            elif not self.take(question, added, "file") and question in state.open:
+                self._unfinished = self.page.file.data
         self._strike(reading.struck)
-        self._say_gone(reading.gone, reading.stray)
-        return whole
+        self._say_rest(reading)
+
+    def print(self) -> bool:
+        """Print the page, unless it has words that are no answer yet: somebody may be at work on
+        it. False when a person saved meanwhile."""
+        data = self.page.file.data
+        return (bool(data) and data == self._unfinished) or self.page.print()
 
     def after_child(self) -> None:
         """Record what was found on the page after a child ran. Whose words these are, nobody knows:
@@ -58,42 +62,33 @@ class Answers:
         reading = self.page.read()
         for number, added in reading.added.items():
             if len(added.text) > MAX_ANSWER:
-                self.say(f"   {QA}: a text for Q{number} is too long; it is in {self.page.keep()}.")
+                self._keep(f"a text for Q{number} is too long")
                 continue
-            answer = state.answers.get(number)
-            if added.text in (state.found.get(number), answer.text if answer else None):
+            answer, earlier = state.answers.get(number), state.found.get(number)
+            if added.text in (earlier, answer.text if answer else None):
                 continue
-            if state.found.get(number):
-                self.say(f"   {QA}: an earlier text for Q{number} is in {self.page.keep()}.")
+            if earlier:
+                self._keep(f"an earlier text for Q{number} is not taken")
             self._session.history.append("found", id=number, text=added.text)
             self.say(f"   {QA}: text was found for Q{number}; answer `same` to take it.")
         for number in reading.struck:  # a gate that is shut harms less than a yes taken back
             self._session.history.append("found", id=number, text="")
             self.say(f"   {QA}: the answer to Q{number} was removed; `before` keeps it.")
-        self._say_gone(reading.gone, reading.stray)
+        self._say_rest(reading)
 
     def take(self, question: Question, added: Added, by: str) -> bool:
         """Record an answer; False when it says nothing yet."""
+        number, text = question.id, self._meant(question, added.text)
         if len(added.text) > MAX_ANSWER:
-            kept = self.page.keep()
-            self.say(
-                f"Q{question.id}: that is too long for an answer; it is in {kept}. Name a file."
-            )
-            return False
-        text = self._meant(question, added.text)
-        if text is None:
-            self.say(f"Q{question.id}: `{added.text.strip()}` takes a text that is not there.")
-            return False
-        if nothing_yet(text):
-            return False
-        if unfinished(question, text):
-            self.say(f"Q{question.id}: waiting for the rest of: {text[-60:]}")
-            return False
-        text = (
-            unix_lines(text).encode("utf-8", "replace").decode()
-        )  # half a surrogate pair cannot be printed
-        self._record(question, text, taken(question, Added(text, added.marked)), by)
-        return True
+            self._keep(f"the answer to Q{number} is too long; name a file in it")
+        elif text is None:
+            self.say(f"Q{number}: `{added.text.strip()}` takes a text that is not there.")
+        elif unfinished(question, text):
+            self.say(f"Q{number}: waiting for the rest of: {text[-60:]}")
+        elif not nothing_yet(text):
+            self._record(question, text, taken(question, Added(text, added.marked)), by)
+            return True
+        return False
 
     def take_line(self, question: Question, line: str) -> bool:
         """A line typed for a question; an empty one takes the suggestion."""
@@ -117,40 +112,34 @@ class Answers:
 
     def _meant(self, question: Question, text: str) -> str | None:
         """The text that `same` or `before` stands for; None when there is none."""
-        state, said = self._session.state, words(text)
+        state, number, said = self._session.state, question.id, words(text)
         if said == ["same"]:
-            return state.found.get(question.id) or None
+            return state.found.get(number) or None
         if said == ["before"]:
-            answer = state.answers.get(question.id)
-            return state.before.get(question.id) or (answer.text if answer else None)
+            answer = state.answers.get(number)
+            return state.before.get(number) or (answer.text if answer else None)
         return text
 
     def _record(self, question: Question, text: str, took: tuple[str, ...], by: str) -> None:
-        state, number, onward, code = self._session.state, question.id, None, None
+        state, number, onward = self._session.state, question.id, None
         note: str | None = f"Q{number} is answered in {QA}."
         if question.kind != "approval":
             if number in state.answers:
                 note = f"The human changed the answer to Q{number}."
         elif number != state.approval_id:
-            took, note = (
-                (),
-                f"The human now says to Q{number}, an old question on {question.plan}: {text}",
-            )
+            took, plan = (), question.plan
+            note = f"The human now says to Q{number}, an old question on {plan}: {text}"
         elif took == APPROVE:
             note = None
         else:
-            note = (
-                f"The human did not approve the plan {question.plan} and wants this change: {text}"
-            )
-            onward = "planning"
-        if took == CHANGE and state.approved:  # taken back: what is there now was approved
-            code = self._session.status()
+            onward, refused = "planning", f"The human did not approve the plan {question.plan}"
+            note = f"{refused} and wants this change: {text}"
         self._session.history.append(
             "answer", id=number, text=text, by=by, took=list(took) or None, next=onward,
-            notes=[note] if note else None, decision=by != "yes" or None, **code_of(code),
+            notes=[note] if note else None, decision=by != "yes" or None,
         )  # fmt: skip
-        how = "taken as a yes" if took == APPROVE else "answer"
-        how = "taken as a change request" if took == CHANGE else how
+        how = "taken as a change request" if took == CHANGE else "answer"
+        how = "taken as a yes" if took == APPROVE else how
         self.say(f"Q{number}: {question.title}\n   {how} ({by}): {text.splitlines()[0][:200]}")
 
     def _strike(self, struck: Mapping[int, str]) -> None:
@@ -161,13 +150,16 @@ class Answers:
                 self._session.history.append("struck", id=number)
                 self.say(f"Q{number}: its answer was struck out, so it is open again.")
 
-    def _say_gone(self, gone: tuple[int, ...], stray: str) -> None:
-        if gone:
-            names = ", ".join(f"Q{number}" for number in gone)
-            self.say(f"{QA}: {names} was not as printed, and is printed again.")
-        if stray:
-            kept = self.page.keep()
-            self.say(f"{QA}: words above the first question belong to none; they are in {kept}.")
+    def _say_rest(self, reading: Reading) -> None:
+        if reading.gone:
+            names = ", ".join(f"Q{number}" for number in reading.gone)
+            self.say(f"   {QA}: {names} was not as printed, and is printed again.")
+        if reading.stray:
+            self._keep("words above the first question belong to none")
+
+    def _keep(self, why: str) -> None:
+        """Keep the page beside with what was not taken in from it."""
+        self.say(f"   {QA}: {why}; the page is kept as {self.page.file.keep()}.")
 
 
 def suggestion(question: Question) -> Added | None:

@@ -10,7 +10,7 @@ import re
 from samocode.decide.signal import NEEDS_APPROVAL
 from samocode.pages.names import LOGS
 from samocode.record import files
-from samocode.session import Session, code_of
+from samocode.session import Session
 
 TICK = re.compile(r"^([ \t]*[-*] \[)[xX ](\])", re.M)
 NOTES = re.compile(r"^## Notes\b.*?(?=^## |\Z)", re.M | re.S)
@@ -90,9 +90,8 @@ def _approve(session: Session) -> list[str]:
 
 def _lapse(session: Session, why: str, plan: str | None) -> None:
     session.history.append(
-        "lapsed", why=why, plan=plan, notes=[f"The approval of the plan lapsed: {why}"],
-        **code_of(session.status()),
-    )  # fmt: skip
+        "lapsed", why=why, plan=plan, notes=[f"The approval of the plan lapsed: {why}"]
+    )
 
 
 def _changed(session: Session, plan: str, copy: str) -> str | None:

@@ -11,8 +11,6 @@ from samocode import task
 from samocode.child.shutdown import Shutdown
 from samocode.gate import approval
 from samocode.gate.answers import Answers
-from samocode.pages.names import TASK
-from samocode.pages.settled import Settled
 from samocode.record.exits import ExitCode, Stop
 from samocode.record.state import Question
 from samocode.session import Session
@@ -54,9 +52,7 @@ class Gate:
         self._shutdown, self._timeouts = shutdown, timeouts
         self._announce, self._terminal = announce, terminal
         self._may_wait, self._yes = may_wait, yes
-        self._file = Settled(answers.page.path, timeouts.settle)
-        self._task = Settled(session.folder / TASK, timeouts.settle)
-        self._may_print = True
+        self._file, self._task = answers.page.file, task.page_file(session, answers.say)
 
     def wait(self) -> Stop | None:
         """Collect answers, approvals and lapses until nothing is open; or why to stop here."""
@@ -64,7 +60,8 @@ class Gate:
         while True:
             if stop := self._shutdown.stop:
                 return stop
-            settled = self._file.settled() and self._task.settled() and self._update()
+            whole = [page.settled(self._timeouts.settle) for page in (self._file, self._task)]
+            settled = all(whole) and self._update()
             state = self._session.state
             if settled and not state.open:
                 return None
@@ -81,11 +78,9 @@ class Gate:
     def _update(self) -> bool:
         """Record what the pages say, then let approvals follow, until nothing more changes. False
         when somebody saved meanwhile: the page must settle again."""
-        if self._file.begin_read():
-            self._may_print = self._answers.collect()
-        sent = task.take_inbox(self._session, self._answers.say)
-        if self._task.begin_read() or sent:
-            task.collect(self._session, self._answers.say)
+        self._answers.collect()
+        task.take_inbox(self._session, self._answers.say)
+        task.collect(self._session, self._task, self._answers.say)
         while True:
             for line in approval.settle(self._session):
                 self._answers.say(line)
@@ -95,7 +90,7 @@ class Gate:
             state = self._session.state
             if not state.approves_now and state.plan_to_ask is None:
                 break
-        return not self._may_print or self._answers.page.print()
+        return self._answers.print()
 
     def _listen(self, announced: bool) -> None:
         """Wait a moment for a line at the terminal; without one, only wait."""
@@ -107,10 +102,9 @@ class Gate:
         line = self._terminal.ask(question.id, _hint(question))
         if line is None:
             return
-        while self._file.changed() and not self._shutdown.requested:  # saved first counts first
-            if self._file.settled() and self._file.begin_read():
-                self._may_print = self._answers.collect()
+        while not (self._file.settled(self._timeouts.settle) or self._shutdown.requested):
             time.sleep(min(self._timeouts.poll, self._timeouts.settle))
+        self._answers.collect()  # saved first counts first
         if self._answers.take_line(question, line):
             self._terminal.forget()  # the rest of a paste answers no question not shown yet
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+from samocode.git import status
 from samocode.git import worktree as worktrees
 from samocode.git.repository import Repository
 from samocode.record.exits import UserError
@@ -22,21 +23,10 @@ class Checkout(NamedTuple):
         """MAIN_REPO's place in the worktree."""
         return self.worktree.path / self.repository.prefix
 
-    def status(self) -> WorktreeStatus:
-        """HEAD and the tracked changes."""
-        return self.repository.status(self.worktree.path)
-
-    def untracked(self) -> tuple[str, ...]:
-        """Files that git neither tracks nor ignores."""
-        return self.repository.untracked(self.worktree.path)
-
-    def other_branch(self) -> str:
-        """What is checked out in place of the session's branch; empty when that is."""
-        answer = self.repository.call(
-            "symbolic-ref", "-q", "--short", "HEAD", cwd=self.worktree.path
-        )
-        branch = (answer or "no branch").strip()
-        return "" if branch == self.worktree.branch else branch
+    def status(self, refresh: bool = False) -> WorktreeStatus:
+        """HEAD, branch, changed files and untracked files, by one git command."""
+        repository, path = self.repository, self.worktree.path
+        return status.look(path, repository.environ, repository.top, refresh)
 
     def ensure(self) -> str | None:
         """Make the worktree usable; what was done, None when nothing had to be."""

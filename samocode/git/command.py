@@ -9,6 +9,8 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from samocode.record.exits import ExitCode, UserError
+
 TIMEOUT = 300  # seconds; a worktree of a very large repository takes minutes
 LOCATION_VARIABLES = (
     "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY",
@@ -37,9 +39,18 @@ def not_above(top: Path, environ: Mapping[str, str]) -> dict[str, str]:
     return {**environ, CEILING: f"{top.resolve().parent}{os.pathsep + given if given else ''}"}
 
 
-def git(cwd: Path, environ: Mapping[str, str], *args: str) -> subprocess.CompletedProcess[str]:
-    """Run git in `cwd`; the result has its exit code, stdout and stderr. FileNotFoundError without
-    git."""
+def in_worktree(
+    top: Path, environ: Mapping[str, str], *args: str, locks: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """Run git in exactly the worktree at `top`: it searches for no repository above."""
+    return git(top, environ, f"--git-dir={top / '.git'}", f"--work-tree={top}", *args, locks=locks)
+
+
+def git(
+    cwd: Path, environ: Mapping[str, str], *args: str, locks: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """Run git in `cwd`; the result has its exit code, stdout and stderr. `locks`: it may write the
+    index where that only makes it faster. UserError when git cannot be run."""
     if not cwd.is_dir():
         return subprocess.CompletedProcess(args, 128, "", f"{cwd} is no directory")
     try:
@@ -48,7 +59,7 @@ def git(cwd: Path, environ: Mapping[str, str], *args: str) -> subprocess.Complet
             cwd=cwd,
             env={
                 **clean(environ),
-                "GIT_OPTIONAL_LOCKS": "0",
+                "GIT_OPTIONAL_LOCKS": "1" if locks else "0",
                 "GIT_TERMINAL_PROMPT": "0",
                 "LC_ALL": "C",
             },
@@ -62,3 +73,6 @@ def git(cwd: Path, environ: Mapping[str, str], *args: str) -> subprocess.Complet
         )
     except subprocess.TimeoutExpired:
         return subprocess.CompletedProcess(args, 124, "", f"git gave no answer in {TIMEOUT} s")
+    except OSError as error:  # not installed; or an update takes it away for a moment
+        gone = f"git cannot be run ({error}): install it, or correct PATH, then go on."
+        raise UserError(gone, exit_code=ExitCode.FAILED) from error

@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import final
 
-from samocode.git.command import git, not_above, typed
-from samocode.record.exits import ExitCode, UserError
-from samocode.record.state import Worktree, WorktreeStatus
-
-STATUS = [
-    "status",
-    "--porcelain",
-    "-z",
-    "--no-renames",
-    "--untracked-files=no",
-    "--ignore-submodules=untracked",
-]
+from samocode.git.command import git, in_worktree, typed
+from samocode.record.exits import UserError
+from samocode.record.state import Worktree
 
 
 @final
 class Repository:
     """The repository that MAIN_REPO lies in; `prefix` is MAIN_REPO's place below its top ("" or
-    "sub/"). A plain class: the repr of one must not show the environment's secrets."""
+    "sub/"), `common` git's folder for all its worktrees. A plain class: the repr of one must not
+    show the environment's secrets."""
 
-    __slots__ = ("environ", "prefix", "top")
+    __slots__ = ("common", "environ", "prefix", "top")
 
-    def __init__(self, top: Path, prefix: str, environ: Mapping[str, str]) -> None:
+    def __init__(self, top: Path, prefix: str, common: Path, environ: Mapping[str, str]) -> None:
         self.top = top
+        self.common = common
         self.prefix = prefix
         self.environ = environ
 
@@ -39,12 +31,13 @@ class Repository:
         """The repository around `folder`, None when there is none. UserError when git refuses to
         work there."""
         try:
-            answer = git(folder, environ, "rev-parse", "--show-toplevel", "--show-prefix")
-        except FileNotFoundError:
+            places = ("--show-toplevel", "--show-prefix", "--git-common-dir")
+            answer = git(folder, environ, "rev-parse", *places)
+        except UserError:  # without git a folder without .git is research
             answer = None
         if answer is not None and answer.returncode == 0:
-            top, _, prefix = answer.stdout.partition("\n")
-            return cls(Path(top), prefix.rstrip("\n"), environ)
+            top, prefix, common, *_ = answer.stdout.split("\n")
+            return cls(Path(top), prefix, (folder / common).resolve(), environ)
         if answer and git(folder, environ, "rev-parse", "--is-bare-repository").stdout == "true\n":
             raise _bare(folder)
         marks = [d for d in (folder, *folder.parents) if (d / ".git").exists()]
@@ -59,13 +52,9 @@ class Repository:
 
     def run(self, *args: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
         """One git command at the top of a worktree, this repository's own unless told otherwise."""
-        top = cwd or self.top
-        try:
-            own = top == self.top  # core.worktree may put it below its .git
-            return git(top, self.environ if own else not_above(top, self.environ), *args)
-        except OSError as error:  # an update takes git away for a moment
-            gone = f"git cannot be run ({error}): install it, or mend PATH, then go on."
-            raise UserError(gone, exit_code=ExitCode.FAILED) from error
+        if cwd is None or cwd == self.top:  # core.worktree may put it below its .git
+            return git(self.top, self.environ, *args)
+        return in_worktree(cwd, self.environ, *args)
 
     def call(self, *args: str, cwd: Path | None = None) -> str | None:
         """One git command's stdout, None when it failed."""
@@ -135,41 +124,6 @@ class Repository:
             return True
         return self.call("check-ignore", "-q", str(path.resolve())) is not None
 
-    def status(self, cwd: Path) -> WorktreeStatus:
-        """HEAD and the tracked changes of one worktree. UserError when git cannot say."""
-        head = self.head(cwd)
-        # `git diff` would rewrite the index whatever GIT_OPTIONAL_LOCKS says; status heeds it.
-        status = self._told(*STATUS, cwd=cwd)
-        names = [entry[3:] for entry in status.split("\0") if entry]
-        return WorktreeStatus(head, {name: _digest(cwd / name) for name in names})
-
-    def head(self, cwd: Path) -> str:
-        """HEAD's hash in one worktree. UserError when git cannot say, or means another place."""
-        told = self._told("rev-parse", "--show-toplevel", "HEAD", cwd=cwd)
-        top, _, head = told.rstrip("\n").rpartition("\n")
-        if Path(top).resolve() != cwd.resolve():
-            raise self._unreadable(cwd)
-        return head
-
-    def _told(self, *args: str, cwd: Path) -> str:
-        """One git command's stdout. UserError when it failed."""
-        told = self.call(*args, cwd=cwd)
-        if told is None:
-            raise self._unreadable(cwd)
-        return told
-
-    def _unreadable(self, cwd: Path) -> UserError:
-        look, mend = f"{typed(cwd)} status", f"{typed(self.top)} worktree repair"
-        return UserError(
-            f"git cannot read the worktree {cwd}: look at it: {look} (without its .git: {mend})",
-            exit_code=ExitCode.BLOCKED,
-        )
-
-    def untracked(self, cwd: Path) -> tuple[str, ...]:
-        """Files that git does not track and does not ignore."""
-        names = self.call("ls-files", "-z", "-o", "--exclude-standard", cwd=cwd) or ""
-        return tuple(name for name in names.split("\0") if name)
-
     def story(self, worktree: Worktree) -> tuple[str, str]:
         """(commits since the base, diff --stat against it), as git prints them; for people. A base
         that was renamed or deleted meanwhile is the commit that it was."""
@@ -185,9 +139,11 @@ class Repository:
         return next(filter(self._has, refs), name)
 
     def _copies(self, name: str) -> list[str]:
-        """The local and the origin copy of a branch, those that exist."""
+        """The local and the origin copy of a branch, those that exist; else the branch of a remote
+        that has this very name (`origin/main`)."""
         refs = {name: f"refs/heads/{name}", f"origin/{name}": f"refs/remotes/origin/{name}"}
-        return [short for short, ref in refs.items() if self._has(ref)]
+        found = [short for short, ref in refs.items() if self._has(ref)]
+        return found or [name] * self._has(f"refs/remotes/{name}")
 
     def _newer(self, copies: list[str]) -> str:
         """Of two copies the one that contains the other; diverged: the local one."""
@@ -204,14 +160,3 @@ def _bare(folder: Path) -> UserError:
         f"MAIN_REPO {folder} is a bare repository: set it to one of its worktrees "
         f"({typed(folder)} worktree list)."
     )
-
-
-def _digest(path: Path) -> str:
-    """A short hash of what stands at a path: a file's bytes, a link's target, or the word for
-    nothing."""
-    if path.is_symlink():
-        return "link:" + str(path.readlink())
-    if not path.is_file():
-        return "gone" if not path.exists() else "folder"
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]

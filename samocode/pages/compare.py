@@ -7,28 +7,27 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from samocode.pages.names import HISTORY, INBOX, ITERATION, LOCK, LOGS, OVERVIEW, QA, SIGNAL, TASK
+from samocode.pages.names import HISTORY, INBOX, ITERATION, LOGS, OVERVIEW, QA, SIGNAL, TASK
+from samocode.record import files
 from samocode.record.state import WorktreeStatus
 
-NO_PROGRESS = frozenset({TASK, OVERVIEW, QA, ITERATION, LOCK, LOGS, SIGNAL, HISTORY, INBOX})
+NO_PROGRESS = frozenset({TASK, OVERVIEW, QA, ITERATION, LOGS, SIGNAL, HISTORY, INBOX})
 """What the loop writes, and what a child writes in every iteration: a change there is no
 progress."""
 MAX_DEPTH = 20  # folders below the session folder that count as progress; a child may nest for ever
 
 
-def fingerprint(
-    folder: Path, tree: Path | None, status: WorktreeStatus | None, untracked: tuple[str, ...]
-) -> str:
-    """A hash of HEAD, tracked changes, the worktree's untracked files and the artifacts: equal
-    before and after means that nothing was done."""
-    parts = [repr(status)]
-    if tree:
-        parts += [_stat(tree / name, tree) for name in untracked]
-    parts += sorted(_artifacts(folder))
+def fingerprint(folder: Path, tree: Path | None, status: WorktreeStatus | None) -> str:
+    """A hash of HEAD, tracked changes, and the stat of the worktree's untracked files and of the
+    artifacts: equal before and after means that nothing was done."""
+    found = [tree / name for name in status.untracked] if tree and status else []
+    found += _artifacts(folder)
+    parts = sorted(f"{path} {files.stamp(path)}" for path in found)
+    parts.append(repr(status))
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _artifacts(folder: Path) -> Iterator[str]:
+def _artifacts(folder: Path) -> Iterator[Path]:
     """What stands in the session folder besides what changes anyway, a few folders deep."""
     for top, names, found in os.walk(folder):
         here = Path(top)
@@ -37,12 +36,4 @@ def _artifacts(folder: Path) -> Iterator[str]:
             found = [name for name in found if name not in NO_PROGRESS]
         if len(here.relative_to(folder).parts) >= MAX_DEPTH:
             names.clear()
-        yield from (_stat(here / name, folder) for name in (*names, *found))
-
-
-def _stat(path: Path, top: Path) -> str:
-    try:
-        status = path.lstat()
-    except OSError:
-        return f"{path.relative_to(top)} gone"
-    return f"{path.relative_to(top)} {status.st_size} {status.st_mtime_ns}"
+        yield from (here / name for name in (*names, *found))

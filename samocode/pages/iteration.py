@@ -18,8 +18,6 @@ def page(
     (None: no cap); `head` is the commit that is checked out, None without git."""
     last = state.last
     previous = {"iteration": last.n, "outcome": last.outcome, "note": last.note} if last else None
-    if state.baseline and not state.approved:
-        head = state.baseline.head
     values = {
         "iteration": state.iteration + 1,
         "phase": state.phase,

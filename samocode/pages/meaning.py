@@ -6,7 +6,7 @@ import re
 
 from samocode.pages.answers import Added
 from samocode.pages.questions import LETTERS, options
-from samocode.pages.tokens import meant, words
+from samocode.pages.tokens import COMMENT, meant, words
 from samocode.record.state import APPROVE, CHANGE, Question
 
 PLACEHOLDERS = frozenset({"tbd", "todo", "pending"})
@@ -31,16 +31,17 @@ def is_yes(text: str) -> bool:
 def unfinished(question: Question, text: str) -> bool:
     """Whether a yes to a plan breaks off in the middle of a sentence, saved by an editor: "yes," is
     no answer before its end is known."""
-    text = text.strip(AROUND)
+    text = COMMENT.sub("", text).strip(AROUND)
     return question.kind == "approval" and text[-1:] in OPEN_ENDS and is_yes(text.rstrip(OPEN_ENDS))
 
 
 def taken(question: Question, added: Added) -> tuple[str, ...]:
     """What an answer is taken as: letters of options that were marked or typed alone, APPROVE or
     CHANGE for a plan, empty for free words."""
+    text = COMMENT.sub("", added.text)
     if question.kind == "approval":
-        return APPROVE if added.marked == ("A",) or is_yes(added.text) else CHANGE
-    return added.marked or _letters(question, added.text)
+        return APPROVE if added.marked == ("A",) or is_yes(text) else CHANGE
+    return added.marked or _letters(question, text)
 
 
 def _letters(question: Question, text: str) -> tuple[str, ...]:

@@ -2,13 +2,12 @@
 
 from samocode.record.history import FILE as HISTORY
 
-__all__ = ["HISTORY", "INBOX", "ITERATION", "LOCK", "LOGS", "OVERVIEW", "QA", "SIGNAL", "TASK"]
+__all__ = ["HISTORY", "INBOX", "ITERATION", "LOGS", "OVERVIEW", "QA", "SIGNAL", "TASK"]
 
 TASK = "_task.md"
 OVERVIEW = "_overview.md"
 QA = "_qa.md"
 SIGNAL = "_signal.json"
 ITERATION = "_iteration.json"
-LOCK = "_worker.lock"
 INBOX = "_inbox"
 LOGS = "_logs"

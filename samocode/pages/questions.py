@@ -6,12 +6,13 @@ import re
 from typing import NamedTuple
 
 from samocode.record.state import Question, SessionState
-from samocode.record.words import unix_lines
+from samocode.record.words import clean
 
-TEMPLATE = 1  # named by `start` lines: a page printed by an older one must be read by it
 FIRST = '<!-- Samocode printed this page ({}). Write after "Answer:" and save. -->'
 NUMBER = re.compile(r"^\W*Samocode printed this page \((\d{1,9})\)", re.M)
-HEADING = re.compile(r"^(?=[ \t]*#)", re.M)
+MOVING = re.compile(r"^(?=[ \t]*(?:#|\[[^\]\n]+\]:))", re.M)
+"""Headings and link references: what is quoted must begin no question, and formatters collect the
+references of a page at its end."""
 LETTERS = "ABCDEF"
 
 
@@ -28,7 +29,7 @@ class Block(NamedTuple):
     @property
     def text(self) -> str:
         """The whole block."""
-        answer = HEADING.sub(r"\\", self.answer)  # a pasted heading must not begin a question
+        answer = MOVING.sub(r"\\", self.answer)
         shown = f" {answer}" if answer else ""
         return f"{self.heading}\n\n{self.above}Answer:{shown}\n"
 
@@ -81,8 +82,8 @@ def _block(state: SessionState, question: Question) -> Block:
         parts.append(f"Not taken yet:\n\n{_quoted(found)}")
     above = "".join(f"{part}\n\n" for part in parts)
     shown = answer.text if answer and not waits else ""
-    return Block(question, f"## Q{question.id}: {question.title}", above, unix_lines(shown), waits)
+    return Block(question, f"## Q{question.id}: {question.title}", above, clean(shown), waits)
 
 
 def _quoted(text: str) -> str:
-    return "\n".join(f"> {line}".rstrip() for line in unix_lines(text).split("\n"))
+    return "\n".join(f"> {line}".rstrip() for line in MOVING.sub(r"\\", clean(text)).split("\n"))

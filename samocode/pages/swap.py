@@ -9,67 +9,43 @@ from pathlib import Path
 from samocode.record import files
 
 
-def swap(path: Path, text: str, seen: bytes | None) -> bool:
-    """Put `text` in the place of a page that was `seen` (None: there was none), with its mode and
+def swap(path: Path, data: bytes, seen: bytes | None) -> bool:
+    """Put `data` in the place of a page that was `seen` (None: there was none), with its mode and
     owner. False, and the page as it is, when it is not what was seen any more: read it again.
 
     The old page is moved aside first and removed last: an editor may replace it in between, or
     still write into it.
     """
     recover(path)
-    aside, temporary = _aside(path), path.with_name(path.name + ".loop.tmp")
-    files.remove(temporary)
-    data = encoded(text)
-    _create(temporary, data, path)
-    try:
+    aside = _aside(path)
+    temporary = files.create(path, data, like=path)
+    with contextlib.suppress(FileNotFoundError):
         path.rename(aside)
-    except FileNotFoundError:
-        old = None
-    else:
-        old = files.read_any(aside)
+    old = files.read_any(aside) if os.path.lexists(aside) else None
     if old != seen:
         temporary.unlink()
-        _back(aside, path)
+        recover(path)
         return False
     fresh = _link(temporary, path)
     temporary.unlink(missing_ok=True)
     if old is not None and files.read_any(aside) != old:  # written to after it was moved aside
         if fresh and files.read_any(path) == data:
             path.unlink()
-        _back(aside, path)
+        recover(path)
         return False
     aside.unlink(missing_ok=True)
     return fresh
 
 
-def encoded(text: str) -> bytes:
-    """A page's text as its file holds it; half a surrogate pair cannot be kept."""
-    return text.encode("utf-8", "replace")
-
-
 def recover(path: Path) -> None:
-    """Undo a swap that a kill cut off; what two pages hold is kept beside."""
+    """Undo a swap that was cut off: the old page gets its name back, or is kept beside another."""
     aside = _aside(path)
-    if os.path.lexists(aside) and not os.path.lexists(path):
-        aside.rename(path)
-    elif os.path.lexists(aside):
-        aside.rename(files.free_name(path))
+    if os.path.lexists(aside):
+        aside.rename(files.free_name(path) if os.path.lexists(path) else path)
 
 
 def _aside(path: Path) -> Path:
     return path.with_name(path.name + ".swap")
-
-
-def _create(temporary: Path, data: bytes, like: Path) -> None:
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(fd, "wb") as file:
-        file.write(data)
-        file.flush()
-        with contextlib.suppress(OSError):  # there is none yet, or it is somebody else's
-            status = like.lstat()
-            os.fchmod(fd, status.st_mode & 0o777)
-            os.fchown(fd, status.st_uid, status.st_gid)
-        os.fsync(fd)
 
 
 def _link(temporary: Path, path: Path) -> bool:
@@ -83,11 +59,3 @@ def _link(temporary: Path, path: Path) -> bool:
             return False
         temporary.rename(path)
     return True
-
-
-def _back(aside: Path, path: Path) -> None:
-    if os.path.lexists(aside):
-        if os.path.lexists(path):
-            aside.rename(files.free_name(path))
-        else:
-            aside.rename(path)

@@ -1,116 +1,79 @@
-"""The words that two texts are compared by, so that a formatter's work is none.
-
-Formatters rewrap lines, pad tables, and change marks of lists, emphasis, headings, code and quotes.
-"""
+"""The words that two texts are compared by. Formatters rewrap lines, pad tables, renumber lists and
+change the marks of lists, emphasis, headings, code and quotes: none of that counts."""
 
 from __future__ import annotations
 
 import html
 import re
-import unicodedata
-from typing import NamedTuple
+from collections import Counter
+from unicodedata import category
 
+COMMENT = re.compile(r"<!--(?:(?!<!--|-->).)*-->", re.S)
 STRUCK = re.compile(r"(?<!~)~~(?![~\s])[^~]+(?<!\s)~~(?!~)")
-LIST_NUMBER = re.compile(r"(?<!\S)\d{1,9}(?=\\?[.)](?:[\s*_]|$))")
-ANY_NUMBER = re.compile(r"(?<!\S)\d{1,9}\\?[.)](?=\s)")
+LIST_NUMBER = re.compile(r"(^[ \t>]*)?(?<!\S)(\d{1,9})\\?[.)](?=\s|$)", re.M)
 LINE_MARK = re.compile(r"^[ \t>]*(?:[-*+](?:[ \t]+|$))*(?:\\?#+[ \t]*)?", re.M)
 RULE_LINE = re.compile(r"^[\s|:=*_-]{2,}$", re.M)
 AUTOLINK = re.compile(r"<((?:https?://|mailto:)[^\s<>]+|[^\s<>@]+@[^\s<>@]+)>")
-WORD = re.compile(r"[^\W_]+|[^\w\s]")
-EXACT = re.compile(r"(?<!\S)-(?=[^\W_])|(?<=[^\W_])#(?![^\W_#])|[^\W_]+|[^\w\s#-]")
-EXACT_SYMBOLS = frozenset("+<>=/$%&@!?^#-")
-MARK_PLANE = 0x20000  # combining marks become letters here, so that they stay in their words
+TOKEN = re.compile(  # beyond ASCII all but typographic marks: letters, what combines, emoji
+    r"(?:[^\W_]|[^\x00-\xbf\u2000-\u206f\s])+|(?<![\w-])-(?=[^\W_])|(?<=[^\W_])#(?![^\W_#])|"
+    r"[+<>=/$%&@!?^]"
+)
 
 
-class Token(NamedTuple):
-    """A word or symbol and where it is in its text."""
-
-    start: int
-    end: int
-    word: str
-
-
-class _Kept(dict[int, str]):
-    """Translates each character to itself, or to a space when it is no matter."""
-
-    def __init__(self, symbols: frozenset[str]) -> None:
-        super().__init__()
-        self._symbols = symbols
-
-    def __missing__(self, code: int) -> str:
-        char = chr(code)
-        kind = unicodedata.category(char)[0]
-        symbol = (kind == "S" and code > 127) or (kind == "C" and code >= 0x1F000)  # new emoji
-        kept = char.isalnum() or symbol or char in self._symbols
-        found = chr(MARK_PLANE + (code & 0xFFFF)) if kind == "M" else char if kept else " "
-        self[code] = found
-        return found
+def tokens(text: str) -> list[str]:
+    """Words, and the symbols that no formatter changes; list numbers only at the beginning."""
+    text = AUTOLINK.sub(r"\1", RULE_LINE.sub("", html.unescape(text.strip())))
+    text = LIST_NUMBER.sub(lambda found: "" if found.start(2) else found[0], text)
+    return TOKEN.findall(LINE_MARK.sub("", text))
 
 
-_WORDS, _EXACT = _Kept(frozenset()), _Kept(EXACT_SYMBOLS)
-
-
-def tokens(text: str) -> list[Token]:
-    """Words and symbols beyond ASCII, in lower case; numbers of lists are left out."""
-    plain = LIST_NUMBER.sub(lambda m: " " * len(m[0]), text).translate(_WORDS)
-    return [Token(m.start(), m.end(), m[0].casefold()) for m in WORD.finditer(plain)]
+def same(text: str, other: str) -> bool:
+    """Whether two answers say the same, comments aside. Formatters number lists anew."""
+    texts = meant(text).strip(), meant(other).strip()
+    numbers = [[m.groups() for m in LIST_NUMBER.finditer(one)] for one in texts]
+    return (
+        tokens(texts[0]) == tokens(texts[1])
+        and len(numbers[0]) == len(numbers[1])
+        and all(a[1] == b[1] or None not in (a[0], b[0]) for a, b in zip(*numbers, strict=True))
+    )
 
 
 def words(text: str) -> list[str]:
-    """The same without places. A text that is only a number has it."""
-    return [token.word for token in tokens(text)] or text.translate(_WORDS).casefold().split()
+    """Those that say something, in lower case: with a letter, a digit or an emoji."""
+    return [word.casefold() for word in tokens(text) if any(map(_says, word))]
 
 
-def exact(text: str) -> list[str]:
-    """What two answers are compared by: case and symbols count, a formatter's marks do not."""
-    text = AUTOLINK.sub(r"\1", RULE_LINE.sub("", html.unescape(text.strip()))) + "\n"
-    text = LINE_MARK.sub("", _first_number(text))
-    return EXACT.findall(text.translate(_EXACT))
-
-
-def says_something(text: str) -> bool:
-    """Whether there is a word or symbol in it, beyond comments and what is struck through."""
-    return bool(words(meant(text)))
+def _says(char: str) -> bool:
+    return char.isalnum() or (char > "\x7f" and category(char)[0] not in "PZ")
 
 
 def meant(text: str) -> str:
-    """The text without comments and what is struck through."""
-    kept, at = list[str](), 0
-    for start, end in comments(text):
-        kept.append(text[at:start])
-        at = end
-    return STRUCK.sub("", "".join(kept) + text[at:])
+    """The text without closed comments and what is struck through."""
+    return STRUCK.sub("", COMMENT.sub("", text))
 
 
-def comments(text: str) -> list[tuple[int, int]]:
-    """(start, end) of each closed comment."""
-    found, at = list[tuple[int, int]](), 0
-    while (start := text.find("<!--", at)) >= 0 and (end := text.find("-->", start)) >= 0:
-        at = end + 3
-        found.append((start, at))
-    return found
-
-
-def outer(text: str) -> str:
-    """The text without the blank space and comments before and after it."""
-    start, end, found = 0, len(text.rstrip()), comments(text)
-    for first, last in found:
-        if text[start:first].strip():
-            break
-        start = last
-    for first, last in reversed(found):
-        if first < start or text[last:end].strip():
-            break
-        end = len(text[:first].rstrip())
-    return text[start:end].strip()
-
-
-def holds(has: list[str], wanted: list[str]) -> bool:
-    """Whether `wanted` is in `has`, in that order and together."""
-    return bool(wanted) and f" {' '.join(wanted)} " in f" {' '.join(has)} "
-
-
-def _first_number(text: str) -> str:
-    """Of numbers as lists have them only the first counts: formatters number the rest."""
-    first = ANY_NUMBER.search(text)
-    return text[: first.end()] + ANY_NUMBER.sub("", text[first.end() :]) if first else text
+def more(text: str, printed: str, *, by_word: bool) -> str:
+    """The lines of a text that its print does not have, or not as often. With `by_word` layout does
+    not count, nor does a line of words that the print lost: a part of it is gone, or it was wrapped
+    anew."""
+    split = tokens if by_word else str.split
+    left = Counter(tuple(split(line)) for line in printed.split("\n"))
+    lines: list[tuple[str, tuple[str, ...], bool]] = []
+    for line in text.split("\n"):
+        key = tuple(split(line))
+        lines.append((line, key, left[key] > 0))
+        left[key] -= 1
+    lost = Counter(word for key, times in left.items() for word in key * (max(times, 0) * by_word))
+    extra, between, adding = list[str](), list[str](), False
+    for line, key, known in lines:
+        if not key:  # goes with a line beside it
+            between.append(line)
+            continue
+        before, adding = adding, not known
+        if adding and all(lost[word] >= times for word, times in Counter(key).items()):
+            lost.subtract(key)
+            adding = False
+        extra += between if before or adding else []
+        extra += [line] if adding else []
+        between = []
+    return "\n".join(extra + (between if adding else [])).strip()

@@ -3,6 +3,7 @@ hold."""
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
@@ -10,6 +11,9 @@ from pathlib import Path
 
 MAX_BYTES = 1 << 20  # of a text the loop reads whole; people and children write far less
 MAX_END = 1 << 16  # of a command's output: it goes into the record, and one line may be all of it
+
+
+Stamp = tuple[int, ...]
 
 
 class Unreadable(Exception):
@@ -40,7 +44,7 @@ def read(path: Path, limit: int = MAX_BYTES) -> bytes | None:
         )
         raise Unreadable(f"{path.name} is {what}")
     with os.fdopen(fd, "rb") as file:
-        return file.read(limit)
+        return file.read(min(limit, status.st_size + 1))  # a large limit is not allocated
 
 
 def read_any(path: Path, limit: int = 1 << 30) -> bytes:
@@ -49,6 +53,15 @@ def read_any(path: Path, limit: int = 1 << 30) -> bytes:
         return read(path, limit) or b""
     except Unreadable:
         return b""
+
+
+def stamp(path: Path) -> Stamp | None:
+    """What a stat says of a file's content, None without a file. No program can set the ctime."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def last_lines(path: Path, count: int) -> list[str]:
@@ -72,18 +85,30 @@ def write(path: Path, text: str) -> None:
 
 def write_bytes(path: Path, data: bytes) -> None:
     """`write`, for bytes."""
+    temporary = create(path, data)
+    try:
+        temporary.replace(path)
+    except IsADirectoryError:
+        set_aside(path)
+        temporary.replace(path)
+
+
+def create(path: Path, data: bytes, like: Path | None = None) -> Path:
+    """A temporary file with all of `data`, on disk, to take the place of `path`; with the mode and
+    owner of `like`."""
     temporary = path.with_name(path.name + ".loop.tmp")
     remove(temporary)
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(fd, "wb") as file:
         file.write(data)
         file.flush()
+        if like:
+            with contextlib.suppress(OSError):  # there is none, or it is somebody else's
+                found = like.lstat()
+                os.fchmod(fd, found.st_mode & 0o777)
+                os.fchown(fd, found.st_uid, found.st_gid)
         os.fsync(fd)
-    try:
-        temporary.replace(path)
-    except IsADirectoryError:
-        set_aside(path)
-        temporary.replace(path)
+    return temporary
 
 
 def unnamed(data: bytes) -> int:

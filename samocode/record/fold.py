@@ -62,7 +62,8 @@ def _task(state: SessionState, line: Line) -> None:
 
 
 def _start(state: SessionState, line: Line) -> None:
-    state.baseline = _status(line) or state.baseline
+    if line.get("made") or state.as_made is None:
+        state.as_made = _status(line)
     state.spawned, state.stopped = 0, None
 
 
@@ -71,7 +72,8 @@ def _setup(state: SessionState, line: Line) -> None:
 
 
 def _begin(state: SessionState, line: Line) -> None:
-    state.pending = Begun(int(line["n"]), line["phase"], line["log"], line.get("budget_usd"))
+    n, budget = int(line["n"]), line.get("budget_usd")
+    state.pending = Begun(n, line["phase"], line["log"], _status(line), budget)
 
 
 def _iteration(state: SessionState, line: Line) -> None:
@@ -136,7 +138,7 @@ def _question(line: Line) -> Question:
 
 
 def _answer(state: SessionState, line: Line) -> None:
-    number, status = _number(state, line), _status(line)
+    number = _number(state, line)
     answer = Answer(str(line["text"]), tuple(line.get("took", ())), line.get("by", ""))
     state.answers[number] = answer
     state.found.pop(number, None)
@@ -144,7 +146,7 @@ def _answer(state: SessionState, line: Line) -> None:
     if answer.by != "yes":
         state.human.add(number)
     if answer.took == CHANGE:
-        state.approved, state.baseline = None, status or state.baseline
+        state.approved = None
 
 
 def _found(state: SessionState, line: Line) -> None:
@@ -172,9 +174,8 @@ def _approved(state: SessionState, line: Line) -> None:
 
 
 def _lapsed(state: SessionState, line: Line) -> None:
-    why, plan, status = line["why"], line.get("plan"), _status(line)
+    why, plan = line["why"], line.get("plan")
     state.approved, state.approval_id = None, None
-    state.baseline = status or state.baseline
     if plan:
         state.plan_to_ask, state.ask_why = plan, why
 

@@ -35,7 +35,7 @@ class History:
         self.state = SessionState()
         self._now = now
         self._copy: int | None = None  # descriptor of our own copy, out of a child's reach
-        self._mark = (0, 0, 0)  # the file as we left it
+        self._mark: files.Stamp | None = None  # the file as we left it
 
     def load(self, repair: bool = True) -> History:
         """Read it all. A torn last line (a killed write) is kept beside when `repair`, else
@@ -60,28 +60,21 @@ class History:
         if repair:
             self._copy = files.unnamed(files.read(self.path, MAX_HISTORY_BYTES) or b"")
             weakref.finalize(self, os.close, self._copy)
-            self._mark = self._look()
+            self._mark = files.stamp(self.path)
         return self
 
     def restore(self) -> bool:
         """Put the file back where it is not as we left it, the other version kept beside; whether
         it had to be."""
-        if self._copy is None or self._look() == self._mark:
+        if self._copy is None or files.stamp(self.path) == self._mark:
             return False
         data = os.pread(self._copy, os.fstat(self._copy).st_size, 0)
         changed = files.read_any(self.path) != data
         if changed:
             files.keep(self.path)
             files.write_bytes(self.path, data)
-        self._mark = self._look()
+        self._mark = files.stamp(self.path)
         return changed
-
-    def _look(self) -> tuple[int, int, int]:
-        try:
-            status = self.path.lstat()
-        except OSError:
-            return (0, 0, 0)
-        return (status.st_ino, status.st_size, status.st_mtime_ns)
 
     def _end(self, whole: bytes, last: bytes, number: int, repair: bool) -> None:
         """A last line without its newline: complete (an editor saved it so), or torn."""
@@ -111,7 +104,7 @@ class History:
         fold(self.state, line)
         if self._copy is not None:
             os.write(self._copy, data)
-            self._mark = self._look()
+            self._mark = files.stamp(self.path)
 
     def _fold(self, line: bytes, number: int) -> None:
         found = mapping(parse(line))

@@ -22,10 +22,13 @@ class Worktree(NamedTuple):
 
 
 class WorktreeStatus(NamedTuple):
-    """What is checked out: HEAD's hash, and a content hash of every tracked file that differs."""
+    """What is checked out: HEAD's hash, and a content hash of every tracked file that differs. The
+    branch and the untracked files are those of the moment; no comparison looks at them."""
 
     head: str
     dirty: Mapping[str, str] = MappingProxyType({})
+    branch: str = ""
+    untracked: tuple[str, ...] = ()
 
     def changes_since(self, before: WorktreeStatus) -> tuple[str, ...]:
         """The names in which two statuses differ; empty when nothing tracked changed."""
@@ -81,6 +84,8 @@ class Begun(NamedTuple):
     n: int
     phase: str
     log: str
+    code: WorktreeStatus | None = None
+    """The code as it was then, None without git."""
     budget_usd: float | None = None
     """What its child may spend, None without a cap."""
 
@@ -124,8 +129,9 @@ class SessionState:
     approval_id: int | None = None
     """The approval question that holds now."""
     approved: Approval | None = None
-    baseline: WorktreeStatus | None = None
-    """The code when it last was the human's: at this start, or when an approval lapsed."""
+    as_made: WorktreeStatus | None = None
+    """The worktree as it was made, after SETUP. What is dirty in it (LFS, line ends, file modes) is
+    nobody's fault."""
     done: str | None = None
     """The summary, once the session is done."""
     stopped: tuple[int, str] | None = None

@@ -13,9 +13,10 @@ def few(names: Sequence[str]) -> str:
     return ", ".join(names[:MOST_NAMES]) + more
 
 
-def unix_lines(text: str) -> str:
-    """The text with `\\n` at the end of its lines, whatever ended them."""
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+def clean(text: str) -> str:
+    """The text as a page holds it: no BOM, `\\n` at the end of lines, no half surrogate pair."""
+    unix = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    return unix.encode("utf-8", "replace").decode()
 
 
 def sentence(text: str) -> str:

@@ -1,14 +1,13 @@
 """Timeouts and poll intervals in one place, so that tests can run the same loop faster."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Timeouts:
+class Timeouts(NamedTuple):
     """Timeouts and poll intervals, in seconds."""
 
-    tick: float = 0.1
-    """Between two looks at a running child."""
+    tick: float = 0.5
+    """Between two looks at what a running child says; its end is noticed at once."""
     poll: float = 0.5
     """Between two looks at `_qa.md` while a human is awaited."""
     settle: float = 1.0

@@ -7,13 +7,13 @@ from datetime import datetime
 from pathlib import Path
 
 from samocode.git import worktree as worktrees
+from samocode.lock import is_running
 from samocode.pages.names import LOGS, OVERVIEW, QA
 from samocode.pages.questions import page
 from samocode.record.exits import ExitCode, Stop
 from samocode.record.state import SessionState
 from samocode.record.words import few
 from samocode.session import Session
-from samocode.sessions import is_running
 from samocode.settings.flags import RAISED
 from samocode.show.text import clip, money, span
 
@@ -88,6 +88,8 @@ def stop_text(session: Session, stop: Stop, command: str) -> str:
         lines[2:] = ["", questions_text(session), "", how_to_answer(session, terminal=False)]
     if code == ExitCode.DONE:
         lines += left_out(session) + done_lines(session)
+    if changed := session.changed_meanwhile():
+        lines += [f"In {session.main_repo} changed meanwhile: {few(changed)}", ""]
     lines.append(
         f"{state.iterations} iteration{'s' * (state.iterations != 1)}, {money(state)}, "
         f"{_elapsed(state)}."
@@ -110,7 +112,8 @@ def to_go_on(command: str, blocked: bool) -> str:
 
 def left_out(session: Session) -> list[str]:
     """The files that a merge of the branch does not bring: forgotten, or made by the tests."""
-    names = session.checkout.untracked() if session.checkout else ()
+    status = session.status()
+    names = status.untracked if status else ()
     return [f"Not in any commit: {few(names)}", ""] if names else []
 
 

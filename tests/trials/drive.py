@@ -12,22 +12,24 @@ drive.py done DIR/mail/NNN    the reader's: this iteration is over; what does th
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.trials import grade, project, scenario, snapshot
-from tests.trials.trial import IDENTITY, Trial
+from tests.trials.checks import failures
+from tests.trials.handover import take_back
+from tests.trials.played import played
+from tests.trials.scenario import SCENARIOS
+from tests.trials.trial import Trial
 
+IDENTITY = "[user]\n\tname = Robin\n\temail = robin@example.invalid\n"
+STEP = "sys.path.insert(0, str(Path(__file__).parents[2]))\nfrom tests.trials import "
+HAND_OVER = f"{STEP}handover\nhandover.hand_over(SESSION, PROMPT)"
 PATIENCE = 30.0  # seconds that `next` waits for the loop
-MOST_SENT_BACK = 8  # then the CLI lets the child go, whatever the Stop hook says
-END, CORRECT, TOO_LATE = 0, 2, 3
-HOOK_LIMIT = 60.0  # seconds
-BLOCKED_BY_HOOK = 2  # a Stop hook's exit code; any other one lets the child end
 
 
 def start(name: str, folder: Path) -> int:
@@ -38,11 +40,9 @@ def start(name: str, folder: Path) -> int:
     for place in ("home/.claude", "sessions", "worktrees", "mail"):
         (folder / place).mkdir(parents=True)
     (folder / "scenario").write_text(name)
-    (folder / "home" / ".gitconfig").write_text(IDENTITY)
-    settings = "MAIN_REPO=project\nWORKTREES=worktrees\nSESSIONS=sessions\n"
-    (folder / ".samocode").write_text(settings)
+    (folder / "home/.gitconfig").write_text(IDENTITY)
     trial = Trial(folder)
-    project.make(trial)
+    trial.scenario.make_project(trial.repo, trial.environ())
     prepare(trial)
     print(f"{name}: {trial.scenario.about}")
     return run(trial)
@@ -50,28 +50,25 @@ def start(name: str, folder: Path) -> int:
 
 def prepare(trial: Trial) -> None:
     """Bring the session where the scenario begins: the real loop, with the scripted reader."""
-    wanted, steps = trial.scenario, trial.folder / "steps"
-    steps.write_text("".join(f"{step}\n" for step in wanted.steps))
-    while left := len(steps.read_text().splitlines()):
-        if trial.history("iteration"):
+    wanted = trial.scenario
+    steps = [f"{STEP}scripted\nscripted.play({s!r}, SESSION, early=True)" for s in wanted.steps]
+    trial.script(*steps, default=HAND_OVER)
+    while missing := len(steps) - len(trial.outcomes()):
+        if missing < len(steps):
             trial.answer_all()
-        trial.start(most=left)
-        trial.wait(4 * PATIENCE)
-        if trial.exit_code not in (4, 5):
-            raise RuntimeError(f"not prepared: {(trial.folder / 'log').read_text()}")
+        ended = trial.run(*trial.options(most=missing))
+        if ended.returncode not in (4, 5):
+            raise RuntimeError(f"not prepared: {ended.stdout}{ended.stderr}")
     for number, words in wanted.given.items():
         trial.answer(int(number), words)
     if wanted.overview:
         (trial.session / "_overview.md").write_text(wanted.overview)
-    for name, text in wanted.dirty.items():
-        with (trial.worktree / name).open("a") as file:
-            file.write(text)
 
 
 def run(trial: Trial) -> int:
     """Start the loop, unless all is played."""
     if not over(trial) and not trial.running:
-        trial.start(most=left(trial))
+        trial.run_in_background(most=left(trial))
     print(f"Now: drive.py next {trial.folder}")
     return 0
 
@@ -89,77 +86,77 @@ def left(trial: Trial) -> int:
 
 def next_step(trial: Trial) -> int:
     """What the person who drives does now."""
-    trial.wait(PATIENCE)
+    here = trial.wait(PATIENCE)
     if trial.exit_code == 4 and not over(trial):
         trial.answer_all()
         run(trial)
-        trial.wait(PATIENCE)
-    here = trial.handed_over()
-    if trial.running and here is not None:
-        if (here / "given").exists():
-            print(f"WORKING: a reader has iteration {here.name}. (Dead? rm {here}/given)")
-            return 0
+        here = trial.wait(PATIENCE)
+    if over(trial):
+        print("OVER")
+        return grade([trial])
+    if not trial.running:
+        print("\n".join((trial.folder / "log").read_text().splitlines()[-15:]))
+        print(f"STOPPED with exit code {trial.exit_code}. To go on: drive.py run {trial.folder}")
+    elif here is None:
+        print("BUSY: ask again.")
+    elif (here / "given").exists():
+        print(f"WORKING: a reader has iteration {here.name}. (Dead? rm {here}/given)")
+    else:
         (here / "given").touch()
         print("READER: give a fresh reader exactly this line:")
         print(f"Read {here}/brief.md and do what it says.")
-        return 0
-    if trial.running:
-        print("BUSY: ask again.")
-        return 0
-    if over(trial):
-        print("OVER")
-        return grade.main([trial.folder])
-    print("\n".join((trial.folder / "log").read_text().splitlines()[-15:]))
-    print(f"STOPPED with exit code {trial.exit_code}. To go on: drive.py run {trial.folder}")
     return 0
 
 
-def done(here: Path) -> int:
-    """Run the Stop hook as the CLI does: the iteration is over, or the reader corrects."""
-    if (here / "after.json").exists():
-        print("This iteration is over already. End now.")
-        return TOO_LATE
-    sent_back = len(list(here.glob("hook-*.txt")))
-    said = hook(here) if sent_back < MOST_SENT_BACK else ""
-    if said:
-        (here / f"hook-{sent_back + 1}.txt").write_text(said)
-        print(said)
-        return CORRECT
-    snapshot.take(Trial(here.parents[1]), here / "after.json")
-    (here / "finished").touch()
-    print("The check accepts. You may end; do nothing more.")
-    return END
+def grade(trials: Sequence[Trial]) -> int:
+    """Print it all; 0: nothing failed, 1: something did, or nothing was played."""
+    total, bad, failed = 0, 0, Counter[str]()
+    for trial in trials:
+        for it in played(trial):
+            found = failures(it)
+            total, bad = total + 1, bad + bool(found)
+            failed.update(found.keys())
+            name = f"{trial.folder.name} {it.folder.name} {it.phase}"
+            print(f"{'FAIL' if found else 'ok  '} {name}: {it.ending} ({it.calls} calls)")
+            for check, said in found.items():
+                print(*(f"       {check}: {sentence}" for sentence in said), sep="\n")
+        if tests := hidden(trial):
+            bad += tests.returncode != 0
+            print(f"{trial.folder.name}, hidden tests and its own: {tests.stdout[-500:]}")
+    print(f"\n{total} iterations; failed: {dict(failed) or 'none'}")
+    return 0 if total and not bad else 1
 
 
-def hook(here: Path) -> str:
-    """What the Stop hooks of --settings complain about; "" for nothing."""
-    settings: dict[str, Any] = json.loads((here / "settings.json").read_text())
-    environ: dict[str, str] = json.loads((here / "environ.json").read_text())
-    for entry in (entry for group in settings["hooks"]["Stop"] for entry in group["hooks"]):
-        asked = {"hook_event_name": "Stop", "cwd": environ["PWD"], "stop_hook_active": False}
-        ended = subprocess.run(
-            ["/bin/sh", "-c", entry["command"]], input=json.dumps(asked), cwd=environ["PWD"],
-            env=environ, capture_output=True, text=True, timeout=HOOK_LIMIT, check=False,
-        )  # fmt: skip
-        if ended.returncode == BLOCKED_BY_HOOK:
-            return ended.stderr.strip() or "The Stop hook sends you back."
-    return ""
+def hidden(trial: Trial) -> subprocess.CompletedProcess[str] | None:
+    """The hidden tests and the project's own, run in the worktree; None without hidden tests, or
+    before the session is done, when all is committed."""
+    if not trial.scenario.hidden or trial.outcomes()[-1:] != ["done"]:
+        return None
+    tests = trial.folder / "hidden_test.py"
+    tests.write_text(trial.scenario.hidden)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir=."]
+    return subprocess.run(
+        [*command, str(tests), "."], cwd=trial.worktree, capture_output=True, text=True,
+        env=trial.environ() | {"PYTHONPATH": str(trial.worktree)}, check=False,
+    )  # fmt: skip
 
 
 def main(argv: list[str]) -> int:
     """See the top of this file."""
     what, places = (argv[0] if argv else ""), [Path(arg).resolve() for arg in argv[1:]]
-    if what == "start" and len(argv) == 3 and argv[1] in scenario.names():
+    if what == "start" and len(argv) == 3 and argv[1] in SCENARIOS:
         return start(argv[1], places[1])
-    if what == "grade" and places:
-        return grade.main(places)
     if what == "done" and len(places) == 1:
-        return done(places[0])
-    one_trial = {"next": next_step, "run": run, "stop": Trial.stop}
-    if what in one_trial and len(places) == 1:
-        return one_trial[what](Trial(places[0])) or 0
+        return take_back(places[0])
+    if places and all((place / "scenario").exists() for place in places):
+        trials = [Trial(place) for place in places]
+        if what == "grade":
+            return grade(trials)
+        one_trial = {"next": next_step, "run": run, "stop": Trial.stop}
+        if what in one_trial and len(trials) == 1:
+            return one_trial[what](trials[0]) or 0
     print(__doc__)
-    print("\n".join(f"{name}: {scenario.load(name).about}" for name in scenario.names()))
+    print("\n".join(f"{name}: {found.about}" for name, found in SCENARIOS.items()))
     return 2
 
 

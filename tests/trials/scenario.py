@@ -1,72 +1,91 @@
-"""A scenario: the project, the human's words and answers, and what must come of them."""
+"""A scenario: its project, the human's words and answers, and what must come of them."""
 
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
+import sys
+import sysconfig
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from samocode.record.state import Question
 
 HERE = Path(__file__).resolve().parent
 TALLY: Mapping[str, Any] = tomllib.loads((HERE / "tally.toml").read_text())
-TASK = "Give tally an option that leaves out words shorter than a given length."
-YES = "yes"
+DOWNLOAD = """
+"$0" -m pip download --quiet --no-binary :all: --no-deps --dest ../download "$1"
+tar -xf ../download/*.tar.gz --strip-components=1 --no-same-owner --exclude="*.egg-info"
+rm -r ../download
+"""
+REPOSITORY = """
+git init --quiet --initial-branch=main
+git add .
+git commit --quiet --message=Import
+git init --quiet --bare "$PWD/../origin.git"
+git remote add origin "$PWD/../origin.git"
+git push --quiet origin main
+"""
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True)
-class Scenario:
-    """A file of scenarios/, or a table of scenarios/short.toml; the keys there are these fields."""
+class Scenario(NamedTuple):
+    """A table of scenarios.toml; the keys there are these fields."""
 
-    name: str
     about: str
-    task: str = TASK
+    task: str = "Give tally an option that leaves out words shorter than a given length."
     dive: str = ""
     package: str = ""  # a pinned source package from PyPI; empty: the project of tally.toml
     library: str = ""  # a module of Python's standard library that is copied into the project
-    more: Mapping[str, str] = field(default_factory=dict[str, str])  # text added to its files
-    hidden: str = ""  # tests that no reader sees; run on the last commit of a finished session
+    readme: str = ""  # text added to the project's README
+    hidden: str = ""  # tests that no reader sees; run at the end of a finished session
     steps: Sequence[str] = ()  # what the scripted reader plays before the first real one
-    given: Mapping[str, str] = field(
-        default_factory=dict[str, str]
-    )  # answers to its last questions
+    given: Mapping[str, str] = NOTHING  # number -> answer to its last questions
     overview: str = ""  # what then stands in place of _overview.md
-    dirty: Mapping[str, str] = field(default_factory=dict[str, str])  # uncommitted, by somebody
-    answers: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Pattern, searched in a question's title and text -> the human's answer."""
+    answers: Mapping[str, str] = NOTHING  # pattern in a question -> the human's answer
     turn: str = ""  # added to the first answer of the session: it changes the direction
     refusals: Sequence[str] = ()  # what the human wants changed in the first plan, the second, ...
-    iterations: int = 0  # how many readers play; 0: until the session ends
-    expect: Sequence[str] = ()
-    """Patterns for the endings of the first iteration, the second, ..., as in `Played.ending`."""
+    iterations: int = 1  # how many readers play; 0: until the session ends
+    expect: Sequence[str] = ()  # patterns for the endings, as in `Played.ending`, in order
     mentions: Sequence[str] = ()  # patterns that the first iteration's files must hold
     calls: int = 0  # shell calls that an iteration may take; 0: any number
-    seconds: int = 0  # time that its commands may run in all; 0: any
 
-    def says(self, title: str, text: str, said: Sequence[str], refused: int) -> str:
-        """The human's answer to a question. `said`: their answers so far, of which none of
-        `answers` is given twice; `refused`: the number of plans refused."""
-        if title.startswith("Approve the plan"):
-            return self.refusals[refused] if refused < len(self.refusals) else YES
-        suggested = re.search(r"^Suggested: *(([A-Z])\b)?(.*)", text, re.M)
-        told = (suggested[2] or suggested[3].strip()) if suggested else "You decide"
+    def says(self, question: Question, said: Sequence[str]) -> str:
+        """The human's answer: one that was not `said` yet, else the suggestion, else a yes."""
+        if question.kind == "approval":
+            return next((words for words in self.refusals if words not in said), "yes")
+        words = question.suggested or "You decide"
+        text = " ".join((question.title, question.why, *question.options))
         for pattern, answer in self.answers.items():
-            if answer not in said and re.search(pattern, f"{title}\n{text}", re.I):
-                told = answer
-        return f"{told}. {self.turn}" if self.turn and not said else told
+            if answer not in said and re.search(pattern, text, re.I):
+                words = answer
+        return words if said or not self.turn else f"{words}. {self.turn}"
+
+    def make_project(self, place: Path, environ: Mapping[str, str]) -> None:
+        """A repository on branch main with one commit, and a remote beside it."""
+        place.mkdir()
+        if self.package:
+            command = ["sh", "-ec", DOWNLOAD, sys.executable, self.package]
+            subprocess.run(command, cwd=place, check=True)
+        else:
+            files = tally(0)
+            files["README.md"] += self.readme
+            for name, text in files.items():
+                (place / name).write_text(text)
+        if self.library:
+            shutil.copy(Path(sysconfig.get_path("stdlib"), self.library), place)
+        subprocess.run(["sh", "-ec", REPOSITORY], cwd=place, env=environ, check=True)
 
 
-def load(name: str) -> Scenario:
-    """A scenario by its name. KeyError: there is none."""
-    return Scenario(name=name, **_all()[name])
+def tally(phase: int) -> dict[str, str]:
+    """The files of tally.toml's project after a phase of its plan; 0: as it is at first."""
+    files, later = TALLY["files"].items(), re.compile(rf"^[{phase + 1}-9]\|.*\n", re.M)
+    return {name: re.sub(r"^\d\|", "", later.sub("", text), flags=re.M) for name, text in files}
 
 
-def names() -> list[str]:
-    """All scenarios."""
-    return sorted(_all())
-
-
-def _all() -> dict[str, dict[str, Any]]:
-    found = {file.stem: tomllib.loads(file.read_text()) for file in HERE.glob("scenarios/*.toml")}
-    return found | found.pop("short")
+TABLES = tomllib.loads((HERE / "scenarios.toml").read_text()).items()
+SCENARIOS = {name: Scenario(**table) for name, table in TABLES}

@@ -1,85 +1,72 @@
 """The scripted reader: plays one iteration by the letter, on the project of tally.toml.
 
-scripted.py STEP SESSION      from the worktree; STEP is a key of STEPS
+scripted.py STEP SESSION      from the worktree; a step is named after the artifact that it leaves
 """
 
 from __future__ import annotations
 
 import json
 import re
-import subprocess
 import sys
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from samocode.record import files
 from tests.trials import forms
-from tests.trials.scenario import TALLY
+from tests.trials.scenario import TALLY, tally
+from tests.trials.trial import git
 
-STEPS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
-    "dive": ("dive", {"status": "continue", "phase": "requirements"}),
-    "ask": ("", {"status": "waiting", "for": "qa_answers"}),
-    "fold": ("requirements", {"status": "continue", "phase": "planning"}),
-    "plan": ("plan", {"status": "waiting", "for": "plan_approval"}),
-    "phase_1": ("phase-1", {"status": "continue"}),
-    "phase_2": ("phase-2", {"status": "continue", "phase": "testing"}),
-    "wrong_phase_2": ("phase-2", {"status": "continue", "phase": "testing"}),
-    "test": ("test", {"status": "continue", "phase": "quality"}),
-    "review": ("review", {"status": "continue"}),
-    "cleanup": ("cleanup", {"status": "continue", "phase": "done"}),
-    "summary": ("summary", {"status": "done", "summary": "tally has --min N."}),
-}
-"""Step -> the artifact's kind, and the signal."""
+NEXT = {
+    "dive": "requirements", "requirements": "planning", "phase-2": "testing", "test": "quality",
+    "cleanup": "done",
+}  # fmt: skip
 
 
 def play(step: str, session: Path, early: bool = False) -> None:
     """Play one step as this session's present iteration. `early`, while a state is made: stamps
     lie ten minutes apart and hours ago, so that a reader comes later."""
-    told = json.loads((session / "_iteration.json").read_text())
+    told: dict[str, Any] = json.loads((session / "_iteration.json").read_text())
     ago = timedelta(minutes=180 - 10 * told["iteration"])
     stamp = f"{datetime.now() - ago:%m-%d-%H:%M}" if early else told["stamp"]
-    if "phase_" in step:
+    kind = step.removeprefix("wrong-")
+    name = f"{stamp}-{kind}-min.md"
+    if kind.startswith("phase"):
         build(step, session / told["approved_plan"])
-    kind, signal = STEPS[step]
-    name = f"{stamp}-{kind}-min.md" if kind else ""
-    if kind:
+    if kind != "questions":
         (session / name).write_text(text_of(kind))
-    if step == "plan":
-        signal = {**signal, "plan": name}
-    if step == "ask":
-        signal = {**signal, "questions": TALLY["questions"]}
-    overview(session, str(signal.get("phase", told["phase"])), f"- {stamp} {step} {name}")
-    temporary = session / "_signal.json.tmp"
-    temporary.write_text(json.dumps(signal))
-    temporary.rename(session / "_signal.json")
+    phase = NEXT.get(kind, str(told["phase"]))
+    overview(session, phase, f"- {stamp} {step}")
+    signals: dict[str, dict[str, Any]] = {
+        "questions": {"status": "waiting", "for": "qa_answers", "questions": TALLY["questions"]},
+        "plan": {"status": "waiting", "for": "plan_approval", "plan": name},
+        "summary": {"status": "done", "summary": "tally has --min N."},
+    }
+    signal = signals.get(kind, {"status": "continue", "phase": phase})
+    files.write(session / "_signal.json", json.dumps(signal))
 
 
 def build(step: str, plan: Path) -> None:
-    """Carry out a phase of the plan: edits, commit, ticks."""
-    phase = step[-1]
-    edits: list[tuple[str, str, str]] = TALLY["edits"][step.removeprefix("wrong_")]
-    fault: list[tuple[str, str, str]] = TALLY["edits"]["fault"] if "wrong" in step else []
-    for name, old, new in [*edits, *fault]:
-        path = Path(name)
-        path.write_text(path.read_text().replace(old, new, 1))
-    git("add", *{edit[0] for edit in edits})
-    git("commit", "--quiet", "--message", f"Leave out short words, part {phase}")
-    head, mark, tail = plan.read_text().partition(f"## Phase {phase}:")
+    """Carry out a phase of the plan: code, commit, ticks."""
+    number = step[-1]
+    for name, text in tally(3 if step.startswith("wrong") else int(number)).items():
+        Path(name).write_text(text)
+    git(Path(), "commit", "--quiet", "--all", "--message", f"Leave out short words, part {number}")
+    head, mark, tail = plan.read_text().partition(f"## Phase {number}:")
     body, cut, rest = tail.partition("\n## ")
     plan.write_text(head + mark + body.replace("- [ ]", "- [x]") + cut + rest)
 
 
 def text_of(kind: str) -> str:
-    """A text of tally.toml, or a short report with the headings of the kind's form."""
-    plain, head = kind.partition("-")[0], git("rev-parse", "--short", "HEAD").strip()
-    if plain in TALLY["texts"]:
-        return str(TALLY["texts"][plain]).replace("HASH", head)
-    tests = "- `python -m unittest -q`: exit code 0, OK"
-    lines = [f"{heading}\n{tests}" for heading in forms.headings(plain)[1:]]
-    return "\n".join([f"# {kind}: leave out short words", f"Commit: {head}", *lines, tests, ""])
+    """An artifact: below each heading of its form what tally.toml says, else that all is well."""
+    commit = git(Path(), "rev-parse", "--short", "HEAD").strip()
+    well = "- `python -m unittest -q`: exit code 0, OK"
+    texts = {head.split(":")[0]: f"{head}\n{text}" for head, text in TALLY["sections"].items()}
+    heads = forms.headings(kind.partition("-")[0])[1:]
+    parts = [texts.get(head, f"{head}\n{well}") for head in heads]
+    return "\n".join([f"# {kind}: leave out short words", f"Commit: {commit}", well, *parts, ""])
 
 
 def overview(session: Path, phase: str, line: str) -> None:
@@ -89,11 +76,6 @@ def overview(session: Path, phase: str, line: str) -> None:
     files = [f"- {file.name}" for file in sorted(session.glob("[0-9]*.md"))]
     status = f"# work\n\n## Status\nPhase: {phase}\nNext: {phase}\n\n## Decisions\nas answered\n"
     path.write_text("\n".join([status, "## Flow log", *log, "\n## Files", *files, ""]))
-
-
-def git(*args: str) -> str:
-    """What git prints in the worktree."""
-    return subprocess.run(["git", *args], check=True, capture_output=True, text=True).stdout
 
 
 if __name__ == "__main__":

@@ -1,0 +1,352 @@
+#!/usr/bin/env python3
+"""What the loop costs, as ratios against a reference that runs in between, on the same machine.
+
+    python bench/speed.py                     every row (about ten minutes on an idle machine)
+    python bench/speed.py --only hook,help    some rows
+    python bench/speed.py --rounds 7          more rounds; the median counts
+
+The child is bench/stub.c, compiled here. CPU is user and system time of a program and all that it
+waited for. The reference of an iteration is the plainest shell loop that does the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+PYTHON = [sys.executable, "-B"]
+MAIN = [*PYTHON, str(ROOT / "main.py")]
+MB = 1 << 20
+
+
+class Spent(NamedTuple):
+    """What one program took: seconds of wall clock and CPU, and the most memory in MB."""
+
+    wall: float
+    cpu: float
+    memory: float
+
+    def __sub__(self, other: object) -> Spent:
+        if not isinstance(other, Spent):
+            return NotImplemented
+        return Spent(self.wall - other.wall, self.cpu - other.cpu, self.memory)
+
+    def each(self, count: int) -> Spent:
+        """The share of one of `count`."""
+        return Spent(self.wall / count, self.cpu / count, self.memory)
+
+
+def measure(
+    words: list[str], cwd: Path, environ: Mapping[str, str], out: Path | None = None, ok: int = 0
+) -> Spent:
+    """Run a program to its end; it must exit with `ok`."""
+    began = time.monotonic()
+    with (out or Path(os.devnull)).open("wb") as file, tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(words, cwd=cwd, env=environ, stdout=file, stderr=errors)
+        _, status, usage = os.wait4(process.pid, 0)
+        wall = time.monotonic() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode != ok:
+            errors.seek(0)
+            sys.exit(f"{words} ended with {process.returncode}: {errors.read()[-2000:]!r}")
+    return Spent(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+class Place:
+    """A folder with a project, its stub, and an environment of its own."""
+
+    def __init__(self, folder: Path, stub: Path, files: int = 200, git: bool = True) -> None:
+        self.folder, self.repo, self.stub, self.git = folder, folder / "repo", stub, git
+        home = folder / "home"
+        for path in (self.repo, home, folder / "sessions", folder / "worktrees"):
+            path.mkdir(parents=True)
+        self.environ = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(home),
+            "CLAUDE_CONFIG_DIR": str(home / ".claude"),
+            "CLAUDE_PATH": str(stub),
+            "CLAUDE_PERMISSION_MODE": "acceptEdits",
+            "CLAUDE_ARGS": "--allowedTools Bash",
+            "ANTHROPIC_BASE_URL": "http://127.0.0.1:9",
+            **{f"GIT_{who}_{what}": "bench@localhost"
+               for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
+        }  # fmt: skip
+        (self.repo / ".samocode").write_text(
+            "MAIN_REPO=.\nWORKTREES=../worktrees\nSESSIONS=../sessions\n"
+        )
+        for number in range(files):
+            path = self.repo / f"d{number // 100}" / f"f{number}.txt"
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(f"{number}\n" * 20)
+        if git:
+            for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "Start"]):
+                subprocess.run(["git", *words], cwd=self.repo, env=self.environ, check=True)
+            time.sleep(1.1)
+            subprocess.run(
+                ["git", "status", "--short"], cwd=self.repo, env=self.environ, check=True
+            )
+
+    def session(self, name: str) -> Path:
+        """The folder of a session that was made."""
+        (found,) = (self.folder / "sessions").glob(f"*-{name}")
+        return found
+
+    def run(
+        self, name: str, iterations: int, ok: int = 5, task: str = "t", **environ: str
+    ) -> Spent:
+        """So many iterations of a session, which is made if it is new."""
+        words = [*MAIN, "--session", name, "--max-iterations", str(iterations), "--on-wait", "exit"]
+        new = not list((self.folder / "sessions").glob(f"*-{name}"))
+        words += ["--task", task] if new else []
+        return measure(words, self.repo, {**self.environ, **environ}, ok=ok)
+
+    def shell(self, iterations: int, git: bool) -> Spent:
+        """The plainest loop that does the same."""
+        session = self.folder / "plain"
+        session.mkdir(exist_ok=True)
+        look = "git status --porcelain >/dev/null;" if git else ""
+        script = f"""i=0
+while [ $i -lt {iterations} ]; do
+  rm -f {session}/_signal.json; {look}
+  {self.stub} --add-dir {session} </dev/null >{session}/log 2>{session}/err || exit 1
+  {look} read -r signal <{session}/_signal.json
+  case $signal in *continue*) ;; *) exit 1 ;; esac
+  i=$((i+1))
+done"""
+        return measure(["/bin/sh", "-c", script], self.repo, self.environ)
+
+
+def median(found: list[Spent]) -> Spent:
+    """The middle one, each column for itself."""
+    return Spent(*(statistics.median(column) for column in zip(*found, strict=True)))
+
+
+def ratio(name: str, ours: Spent, reference: Spent, unit: str = "ms") -> str:
+    """One row of the table."""
+    scale = 1000 if unit == "ms" else 1
+    cpu, wall = ours.cpu / max(reference.cpu, 1e-9), ours.wall / max(reference.wall, 1e-9)
+    return (
+        f"{name:44} CPU {ours.cpu * scale:8.1f} {unit} = {cpu:5.1f} x,"
+        f" wall {ours.wall * scale:8.1f} {unit} = {wall:5.1f} x"
+    )
+
+
+def iterations(place: Place, rounds: int) -> tuple[Spent, Spent]:
+    """(an iteration of the loop, one of the shell loop): the difference of two lengths."""
+    few, many = 10, 110
+    ours, plain = [], []
+    for number in range(rounds):
+        first = place.run(f"few{number}", few)
+        ours.append((place.run(f"many{number}", many) - first).each(many - few))
+        plain.append((place.shell(many, place.git) - place.shell(few, place.git)).each(many - few))
+    return median(ours), median(plain)
+
+
+def bare(place: Place, rounds: int, words: list[str], ok: int) -> tuple[Spent, Spent]:
+    """(a short program, `python -c pass`), interleaved."""
+    ours, plain = [], []
+    for _ in range(rounds * 3):
+        ours.append(measure(words, place.repo, place.environ, ok=ok))
+        plain.append(measure([*PYTHON, "-c", "pass"], place.repo, place.environ))
+    return median(ours), median(plain)
+
+
+Rows = Iterator[str]
+
+
+def row_git(make: Callable[..., Place], rounds: int) -> Rows:
+    """An iteration with git."""
+    ours, plain = iterations(make(), rounds)
+    yield ratio("iteration with git / shell, two git status", ours, plain)
+
+
+def row_plain(make: Callable[..., Place], rounds: int) -> Rows:
+    """An iteration without git."""
+    ours, plain = iterations(make(git=False), rounds)
+    yield ratio("iteration without git / shell", ours, plain)
+
+
+def row_start(make: Callable[..., Place], rounds: int) -> Rows:
+    """From the start of a new session to its first child."""
+    place, found, plain = make(), [], []
+    stamp = place.folder / "stamp"
+    for number in range(rounds):
+        began = time.monotonic()
+        spent = place.run(f"s{number}", 1, BENCH_STAMP=str(stamp))
+        first = int(stamp.read_text().split()[-1]) / 1e9 - began
+        found.append(spent._replace(wall=first))
+        plain.append(measure([*PYTHON, "-c", "pass"], place.repo, place.environ))
+    yield ratio("start to first child / python -c pass", median(found), median(plain))
+
+
+def row_hook(make: Callable[..., Place], rounds: int) -> Rows:
+    """The Stop hook, on a session of 100 iterations."""
+    place = make()
+    place.run("hook", 100)
+    words = [*MAIN, "--check-signal", str(place.session("hook"))]
+    yield ratio("Stop hook / python -c pass", *bare(place, rounds, words, ok=0))
+
+
+def row_help(make: Callable[..., Place], rounds: int) -> Rows:
+    """--help."""
+    yield ratio("--help / python -c pass", *bare(make(), rounds, [*MAIN, "--help"], ok=0))
+
+
+def row_growth(make: Callable[..., Place], rounds: int) -> Rows:
+    """Late iterations of one start beside early ones; many artifacts beside few."""
+    place = make(git=False)
+    stamp = place.folder / "stamp"
+    spent = place.run("long", 10_100, BENCH_STAMP=str(stamp), SAMOCODE_MAX_ITERATIONS="20000")
+    times = [int(line) / 1e9 for line in stamp.read_text().split()]
+    steps = [b - a for a, b in pairwise(times)]
+    early, late = statistics.median(steps[100:300]), statistics.median(steps[-200:])
+    name = "iteration 10,000 / iteration 100"
+    yield f"{name:44} wall {late * 1000:.1f} ms = {late / early:.2f} x"
+    yield f"{'memory of 10,100 iterations':44} {spent.memory:.0f} MB"
+    found: dict[int, list[Spent]] = {10: [], 1000: []}
+    for number in range(rounds):
+        for count, rows in found.items():
+            name = f"a{count}-{number}"
+            place.run(name, 1)
+            for artifact in range(count):
+                (place.session(name) / f"01-01-00:00-note-{artifact}.md").write_text("x")
+            rows.append((place.run(name, 60) - place.run(name, 10)).each(50))
+    yield ratio("1,000 artifacts / 10 artifacts", median(found[1000]), median(found[10]))
+
+
+def row_history(make: Callable[..., Place], rounds: int) -> Rows:
+    """A history of 100,000 lines is opened."""
+    place = make(git=False)
+    place.run("h", 3)
+    history = place.session("h") / "_history.jsonl"
+    lines = [line for line in history.read_text().splitlines() if '"stop"' not in line]
+    pair = [json.loads(line) for line in lines if '"begin"' in line or '"iteration"' in line][-2:]
+    with history.open("w") as file:
+        file.writelines(f"{line}\n" for line in lines)
+        for number in range(4, 50_000):
+            file.writelines(json.dumps(line | {"n": number}) + "\n" for line in pair)
+    words = [*MAIN, "--session", "h", "--max-iterations", "0"]
+    found = median([measure(words, place.repo, place.environ) for _ in range(rounds)])
+    yield f"{'a history of 100,000 lines is opened':44} {found.wall:.2f} s, {found.memory:.0f} MB"
+
+
+def row_flood(make: Callable[..., Place], rounds: int) -> Rows:
+    """900 MB of output, and one line of 64 MB."""
+    place, out = make(git=False), Path()
+    out = place.folder / "out"
+    bytes_ = {"BENCH_BYTES": str(900 * MB)}
+    ours, plain = [], []
+    for number in range(max(1, rounds // 2)):
+        ours.append(place.run(f"f{number}", 1, BENCH_BYTES=bytes_["BENCH_BYTES"]))
+        words = [str(place.stub), "--add-dir", str(place.folder)]
+        plain.append(measure(words, place.repo, {**place.environ, **bytes_}, out))
+        out.unlink()
+        history = (place.session(f"f{number}") / "_history.jsonl").read_text()
+        seen = '"cost_usd": 0.01' in history
+        shutil.rmtree(place.session(f"f{number}") / "_logs")
+        if not seen:
+            yield "THE RESULT EVENT WAS NOT SEEN"
+    more = median(ours).wall - median(plain).wall
+    name = "900 MB of output, more than into a file"
+    yield f"{name:44} {more:.1f} s ({median(plain).wall:.1f} s)"
+    line = place.run("line", 1, BENCH_BYTES=str(64 * MB), BENCH_ONE_LINE="1")
+    yield f"{'memory with one line of 64 MB':44} {line.memory:.0f} MB"
+
+
+def row_large(make: Callable[..., Place], rounds: int) -> Rows:
+    """A repository of 50,000 tracked files."""
+    place, ours, plain = make(files=50_000), [], []
+    place.run("large", 2)
+    worktree = next((place.folder / "worktrees").iterdir())
+    for _ in range(rounds):
+        ours.append((place.run("large", 6) - place.run("large", 1)).each(5))
+        words = ["git", "status", "--porcelain"]
+        plain.append(measure(words, worktree, {**place.environ, "GIT_OPTIONAL_LOCKS": "0"}))
+    yield ratio("iteration, 50,000 files / one git status", median(ours), median(plain))
+
+
+def row_waiting(make: Callable[..., Place], rounds: int) -> Rows:
+    """A gate that waits, and an answer that is saved."""
+    place = make(git=False)
+    ask, stamp = place.folder / "ask", place.folder / "stamp"
+    ask.touch()
+    environ = {**place.environ, "BENCH_ASK": str(ask), "BENCH_STAMP": str(stamp)}
+    words = [*MAIN, "--session", "w", "--max-iterations", "2", "--task", "t"]
+    with subprocess.Popen(words, cwd=place.repo, env=environ, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.DEVNULL) as loop:  # fmt: skip
+        while not list((place.folder / "sessions").glob("*-w/_qa.md")):
+            time.sleep(0.1)
+        time.sleep(3)
+        before, began, span = _ticks(loop.pid), time.monotonic(), 20
+        time.sleep(span)
+        share = (_ticks(loop.pid) - before) / (time.monotonic() - began)
+        page = place.session("w") / "_qa.md"
+        page.write_text(page.read_text().rstrip() + " A\n")
+        saved = time.monotonic()
+        loop.wait(timeout=60)
+    spawned = int(stamp.read_text().split()[-1]) / 1e9
+    yield f"{'waiting at a gate':44} {share * 100:.2f} % of a core"
+    yield f"{'answer saved to next child (1 s to settle)':44} {spawned - saved:.2f} s"
+
+
+def _ticks(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def row_many(make: Callable[..., Place], rounds: int) -> Rows:
+    """20 sessions at once, 10 iterations each."""
+    place, count = make(), 20
+    for number in range(count):
+        place.run(f"m{number}", 1)
+
+    def together(script: str) -> Spent:
+        return measure(["/bin/sh", "-c", script + "wait"], place.repo, place.environ)
+
+    main = " ".join(MAIN)
+    ours = together(
+        "".join(f"{main} --session m{n} --max-iterations 11 >/dev/null & " for n in range(count))
+    ) - together(
+        "".join(f"{main} --session m{n} --max-iterations 1 >/dev/null & " for n in range(count))
+    )
+    plain = place.shell(10 * count, git=True)
+    yield ratio("20 sessions, 10 iterations each / shell", ours, plain)
+
+
+ROWS = {name[4:]: row for name, row in globals().items() if name.startswith("row_")}
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=str(__doc__).split("\n", 1)[0])
+    parser.add_argument("--only", default=",".join(ROWS), help=f"of {', '.join(ROWS)}")
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="samocode-bench-") as folder:
+        stub = Path(folder) / "stub"
+        source = str(ROOT / "bench" / "stub.c")
+        subprocess.run(["cc", "-O2", "-o", str(stub), source], check=True)
+        for name in options.only.split(","):
+
+            def make(files: int = 200, git: bool = True, name: str = name) -> Place:
+                return Place(Path(folder) / name, stub, files, git)
+
+            for line in ROWS[name](make, options.rounds):
+                print(line, flush=True)
+            shutil.rmtree(Path(folder) / name, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()

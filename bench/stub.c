@@ -1,0 +1,73 @@
+/* The smallest child: what bench/speed.py measures is then the loop. It prints an init event, as much
+   as BENCH_BYTES asks for (lines of 1 KB, or one line), a result event, adds to an artifact, signals.
+   BENCH_STAMP: a file that gets the monotonic clock at its start, in nanoseconds. */
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char *const ASK =
+    "{\"status\": \"waiting\", \"for\": \"qa_answers\", \"questions\": [{\"title\": \"Which?\", "
+    "\"why\": \"w\", \"options\": [\"this\", \"that\"], \"suggested\": \"A\"}]}";
+
+static void put(const char *folder, const char *name, const char *mode, const char *text)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, mode);
+    if (!file || fputs(text, file) < 0 || fclose(file)) {
+        perror(path);
+        exit(9);
+    }
+}
+
+static void fill(long bytes, int one_line)
+{
+    static char line[1025];
+    memset(line, 'x', sizeof line - 1);
+    static const char head[] = "{\"type\":\"assistant\",\"message\":{\"content\":[{\"type\":\"text\",\"text\":\"";
+    static const char tail[] = "\"}]}}\n";
+    if (one_line)
+        fputs(head, stdout);
+    for (long sent = 0; sent < bytes; sent += 1024) {
+        if (one_line)
+            fwrite(line, 1, 1024, stdout);
+        else
+            printf("%s%.900s%s", head, line, tail);
+    }
+    if (one_line)
+        fputs(tail, stdout);
+}
+
+int main(int count, char **words)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    const char *session = NULL, *stamp = getenv("BENCH_STAMP"), *bytes = getenv("BENCH_BYTES");
+    for (int i = 1; i + 1 < count; i++)
+        if (!strcmp(words[i], "--add-dir"))
+            session = words[i + 1];
+    if (!session)
+        return 9;
+    if (stamp) {
+        char text[64];
+        snprintf(text, sizeof text, "%lld\n", now.tv_sec * 1000000000LL + now.tv_nsec);
+        put("", stamp, "a", text);
+    }
+    puts("{\"type\":\"system\",\"subtype\":\"init\",\"session_id\":\"s\",\"model\":\"m\","
+         "\"apiKeySource\":\"none\",\"permissionMode\":\"bypassPermissions\"}");
+    if (bytes)
+        fill(atol(bytes), getenv("BENCH_ONE_LINE") != NULL);
+    puts("{\"type\":\"result\",\"subtype\":\"success\",\"is_error\":false,\"result\":\"done\","
+         "\"total_cost_usd\":0.01,\"num_turns\":1}");
+    put(session, "01-01-00:00-dive-bench.md", "a", "x");
+    char signal[4096], ready[4096];
+    snprintf(signal, sizeof signal, "%s/_signal.json.tmp", session);
+    snprintf(ready, sizeof ready, "%s/_signal.json", session);
+    const char *ask = getenv("BENCH_ASK"); /* a file that is there: ask, once */
+    int asks = ask && !unlink(ask);
+    put(session, "_signal.json.tmp", "w", asks ? ASK : "{\"status\": \"continue\"}");
+    return rename(signal, ready) ? 9 : 0;
+}

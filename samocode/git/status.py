@@ -1,0 +1,84 @@
+"""What one worktree holds, by one look: HEAD, branch, changed files, untracked files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from samocode.git import gitdir
+from samocode.git.command import in_worktree, typed
+from samocode.record.exits import ExitCode, UserError
+from samocode.record.state import WorktreeStatus
+
+STATUS = (
+    "status",
+    "--porcelain=v2",
+    "-z",
+    "--branch",
+    "--no-ahead-behind",
+    "--no-renames",
+    "--untracked-files=all",
+    "--ignore-submodules=untracked",
+)
+
+
+def look(
+    top: Path, environ: Mapping[str, str], main: Path | None = None, refresh: bool = False
+) -> WorktreeStatus:
+    """The status of the worktree at `top`, of the repository at `main`. UserError when git cannot
+    say.
+
+    `refresh` lets git write the index: a fresh one is racy, and every look at it reads all files.
+    """
+    said = in_worktree(top, environ, *STATUS, locks=refresh)
+    if said.returncode != 0:
+        raise _unreadable(top, main or top, said.stderr)
+    facts: dict[str, str] = {}
+    dirty: dict[str, str] = {}
+    untracked: list[str] = []
+    for entry in said.stdout.split("\0"):
+        if entry.startswith("# "):
+            _, key, value = entry.split(" ", 2)
+            facts[key] = value
+        elif entry.startswith("? "):
+            untracked.append(entry[2:])
+        elif entry:
+            last = 10 if entry.startswith("u ") else 8  # unmerged entries have two fields more
+            fields = entry.split(" ", last)
+            name, submodule, mode = fields[-1], fields[2], fields[5 if last == 8 else 6]
+            dirty[name] = f"{mode} {submodule} {_digest(top / name)}"
+    dirty |= dict.fromkeys(gitdir.unfinished(top), "")
+    return WorktreeStatus(facts["branch.oid"], dirty, facts["branch.head"], tuple(untracked))
+
+
+def changes(
+    top: Path, environ: Mapping[str, str], before: WorktreeStatus, now: WorktreeStatus
+) -> tuple[str, ...]:
+    """The names in which two statuses differ, those of the commits between them too."""
+    names = now.changes_since(before)
+    if before.head == now.head:
+        return names
+    said = in_worktree(top, environ, "diff", "--name-only", "-z", before.head, now.head)
+    return tuple(dict.fromkeys((*names, *filter(None, said.stdout.split("\0")))))
+
+
+def _unreadable(top: Path, main: Path, said: str) -> UserError:
+    look_at, repair = f"{typed(top)} status", f"{typed(main)} worktree repair"
+    return UserError(
+        f"git cannot read the worktree {top} ({' '.join(said.split())}). Look at it: {look_at} "
+        f"(when its .git is gone: {repair})",
+        exit_code=ExitCode.BLOCKED,
+    )
+
+
+def _digest(path: Path) -> str:
+    """A short hash of what is at a path: a file's bytes, a link's target, or the word for
+    nothing."""
+    if path.is_symlink():
+        return "link:" + str(path.readlink())
+    if not path.is_file():
+        return "gone" if not path.exists() else "folder"
+    import hashlib
+
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
