@@ -32,7 +32,6 @@ from samocode.gate.answers import Answers
 from samocode.gate.gate import Gate
 from samocode.iteration import Iterations
 from samocode.lock import locked
-from samocode.pages.qa_file import QaFile
 from samocode.prepare import prepare
 from samocode.record.exits import ExitCode, Stop, UserError, known_trouble
 from samocode.session import Session, open_session
@@ -110,11 +109,9 @@ class Loop:
             terminal = TypedAnswers(sys.stdin.fileno(), self.view.prompt, timeouts.poll)
         self.limits = Limits(settings.max_iterations, settings.max_cost, settings.max_wait)
         self.shutdown = shutdown = Shutdown()
-        page = QaFile(session.folder, session.history, self.view.say)
-        answers = Answers(session, page, self.view.say)
-        self.iterations = Iterations(
-            session, answers, settings, self.limits, shutdown, timeouts, self.view.say
-        )
+        answers = Answers(session, self.view.say)
+        places = (self.limits, shutdown, timeouts, self.view.say)
+        self.iterations = Iterations(session, answers, settings, *places)
         self.gate = Gate(
             session, answers, shutdown, timeouts, notifier.questions,
             may_wait=settings.on_wait == "pause", yes=settings.yes, terminal=terminal,

@@ -16,7 +16,6 @@ from samocode import sessions, task
 from samocode.gate import approval
 from samocode.gate.answers import Answers
 from samocode.pages.answers import Added
-from samocode.pages.qa_file import QaFile
 from samocode.pages.questions import Block, page
 from samocode.record.state import APPROVE, CHANGE, Answer
 from samocode.session import Session, open_session
@@ -67,7 +66,7 @@ def answer(session: Session, text: str) -> list[str]:
 
 def record(session: Session, number: int, text: str) -> None:
     """The gate takes an answer: what it was taken as is decided there, once."""
-    answers = Answers(session, QaFile(session.folder, session.history, print), print)
+    answers = Answers(session, print)
     assert answers.take(session.state.asked[number], Added(text), "file")
 
 
