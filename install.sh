@@ -103,7 +103,8 @@ remember() {
 make_folder() {
     [ -d "$1" ] && return
     make_folder "$(dirname "$1")"
-    mkdir "$1" || die "$1 could not be made: something else is in the way."
+    local why
+    why=$(mkdir "$1" 2>&1) || die "$1 could not be made: $why"
     remember "folder $1"
 }
 

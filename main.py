@@ -1,31 +1,41 @@
 #!/usr/bin/env python3
 """Samocode: run the Claude CLI, once per iteration, until a session is done or needs its human."""
 
+import sys
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).resolve().parent)]  # PYTHONSAFEPATH leaves it out
+
 from samocode.settings.clone import need_python
 
 need_python()  # before the imports below, which need what it looks for
 
-import sys
+from samocode.settings.clone import ENV_FILE, at_terminal, environment, open_streams
+from samocode.settings.flags import parse, words
+
+if __name__ == "__main__":  # --help, wrong usage and the Stop hook need none of the imports below
+    FLAGS = parse(sys.argv[1:])
+    if "--check-signal" in FLAGS:
+        from samocode.decide.hook import check_signal
+
+        sys.exit(check_signal(Path(FLAGS["--check-signal"]), environment()))
+
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, final
 
 from samocode import sessions, task
 from samocode.child.processes import become_reaper
 from samocode.child.shutdown import Shutdown
-from samocode.decide import hook, policy
+from samocode.decide import policy
 from samocode.decide.facts import Limits, Pause
 from samocode.gate.answers import Answers
 from samocode.gate.gate import Gate
 from samocode.iteration import Iterations
 from samocode.lock import locked
-from samocode.pages.qa_file import QaFile
 from samocode.prepare import prepare
 from samocode.record.exits import ExitCode, Stop, UserError, known_trouble
 from samocode.session import Session, open_session
-from samocode.settings.clone import ENV_FILE, at_terminal, environment, open_streams
-from samocode.settings.flags import Options, parse
-from samocode.settings.load import Settings, load
+from samocode.settings.load import Settings, here
 from samocode.settings.timeouts import Timeouts
 from samocode.task import Texts
 
@@ -34,22 +44,18 @@ if TYPE_CHECKING:  # the leaves: the loop is handed them, and runs without
 
 
 def main(
-    argv: Sequence[str] | None = None,
-    timeouts: Timeouts | None = None,
+    argv: Sequence[str] | None = None, timeouts: Timeouts | None = None,
     env_file: Path | None = ENV_FILE,
-) -> int:
+) -> int:  # fmt: skip
     """Run once; the exit code. Known trouble is a sentence on stderr, a bug its traceback."""
     open_streams()
     try:
-        options = parse(sys.argv[1:] if argv is None else argv)
-        if options.check_signal:
-            return hook.check_signal(options.check_signal, environment())
-        if options.demo:
+        flags = parse(sys.argv[1:] if argv is None else argv)
+        if "--demo" in flags:
             from samocode import demo
 
             return demo.play(run, timeouts or Timeouts())
-        settings = load(options, environment(), env_file, Path.cwd())
-        return run(options, settings, timeouts or Timeouts())
+        return run(Settings(flags, environment(), env_file, here()), timeouts or Timeouts())
     except (UserError, OSError) as error:
         trouble = known_trouble(error)
         if trouble is None:
@@ -61,26 +67,26 @@ def main(
         return ExitCode.INTERRUPTED
 
 
-def run(options: Options, settings: Settings, timeouts: Timeouts) -> int:
+def run(settings: Settings, timeouts: Timeouts) -> int:
     """Find or make the session, then run it or (--max-iterations 0) only show it."""
     from samocode.show.notices import notifier
 
-    texts = {k: text for k, text in (("dive", options.dive), ("task", options.task)) if text}
+    texts = words(settings)
     project, environ = settings.project, settings.environ
-    folder, made = sessions.find_or_create(project, options.session or "", texts, environ)
-    show_only = options.max_iterations == 0
+    folder, made = sessions.find_or_create(project, settings.session or "", texts, environ)
+    show_only = settings.max_iterations == 0
     if show_only and not made and not texts:
         session = open_session(project.main_repo, folder, environ, repair=False)
-        notifier(session, settings, options, timeouts).show_status()
+        notifier(session, settings, timeouts).show_status()
         return ExitCode.DONE
     if texts and sessions.hand_over(folder, texts):
         print(f"{folder.name} runs: the note is read before its next iteration.")
         return ExitCode.DONE
-    with locked(folder):
+    with locked(folder), sessions.all_or_nothing(folder, made):
         session = open_session(project.main_repo, folder, environ)
-        notices = notifier(session, settings, options, timeouts)
+        notices = notifier(session, settings, timeouts)
         if not show_only:
-            return Loop(session, settings, options, timeouts, notices).run(texts)
+            return Loop(session, settings, timeouts, notices).run(texts)
         Shutdown().install()  # a Ctrl-C would kill git and leave the worktree half made
         task.make(session, texts, notices.view.say)
     notices.show_status()
@@ -92,9 +98,8 @@ class Loop:
     """One run of one session, from its lock to a Stop."""
 
     def __init__(
-        self, session: Session, settings: Settings, options: Options, timeouts: Timeouts,
-        notifier: "Notifier",
-    ) -> None:  # fmt: skip
+        self, session: Session, settings: Settings, timeouts: Timeouts, notifier: "Notifier"
+    ) -> None:
         self.session, self.settings = session, settings
         self.notifier, self.view = notifier, notifier.view
         terminal = None
@@ -104,15 +109,12 @@ class Loop:
             terminal = TypedAnswers(sys.stdin.fileno(), self.view.prompt, timeouts.poll)
         self.limits = Limits(settings.max_iterations, settings.max_cost, settings.max_wait)
         self.shutdown = shutdown = Shutdown()
-        page = QaFile(session.folder, session.history, self.view.say)
-        answers = Answers(session, page, self.view.say)
-        self.iterations = Iterations(
-            session, answers, settings, self.limits, shutdown, timeouts, self.view.say
-        )
+        answers = Answers(session, self.view.say)
+        places = (self.limits, shutdown, timeouts, self.view.say)
+        self.iterations = Iterations(session, answers, settings, *places)
         self.gate = Gate(
             session, answers, shutdown, timeouts, notifier.questions,
-            may_wait=options.on_wait == "pause", yes=options.yes,
-            terminal=terminal,
+            may_wait=settings.on_wait == "pause", yes=settings.yes, terminal=terminal,
         )  # fmt: skip
 
     def run(self, texts: Texts) -> int:
@@ -156,8 +158,6 @@ class Loop:
 
     def step(self) -> Stop | None:
         """One iteration, shown, and the pause that it asks for."""
-        for line in self.session.restore():
-            self.view.say(line)
         self.view.iteration(self.session.state, self.settings.timeout)
         decision, run = self.iterations.run_next(self.view.event)
         if decision is None:

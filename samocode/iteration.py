@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from samocode import verify
 from samocode.child import processes
@@ -21,8 +21,7 @@ from samocode.settings.load import Settings
 from samocode.settings.timeouts import Timeouts
 
 
-@dataclass(frozen=True)
-class Iterations:
+class Iterations(NamedTuple):
     """Runs the iterations of one session."""
 
     session: Session
@@ -35,15 +34,20 @@ class Iterations:
 
     def run_next(self, show: Callable[[Event | None], None]) -> tuple[Decision | None, RunResult]:
         """Start a child and see it through; `show` gets its events as they come."""
+        for line in self.session.restore():
+            self.say(line)
         job, before = self.session.begin(self.settings.timeout, self.limits)
         run = claude.run(self.settings, job, self.shutdown, self.timeouts, show)
         return self._conclude(run, before), run
 
-    def recover(self) -> Decision | None:
-        """End what a killed loop left running, and conclude its iteration; None without one."""
+    def recover(self, setup_began: bool) -> Decision | None:
+        """Where a killed loop left an iteration or SETUP without its end: end what still runs of
+        it. Conclude the iteration; None without one."""
         session = self.session
-        left = processes.end_tree(session.folder, None, self.timeouts.term_grace)
         pending = session.state.pending
+        if pending is None and not setup_began:
+            return None
+        left = processes.end_orphans(session.folder, self.timeouts.term_grace)
         if pending is None:
             return None
         log = session.logs / Path(pending.log).name
@@ -54,7 +58,7 @@ class Iterations:
             self.answers.page.print()
             return None
         run = claude.recover(log)
-        decision = self._conclude(replace(run, left_over=tuple(map(str, left))), None)
+        decision = self._conclude(run._replace(left_over=tuple(map(str, left))), None)
         if decision:
             outcome = decision.outcome
             self.say(f"Iteration {pending.n} was left by a killed loop: {outcome}.")
@@ -76,6 +80,6 @@ class Iterations:
         if decision:
             self.answers.after_child()
             self.answers.page.print()  # before new questions: a page may name no later print
-            session.record(found, decision, self.settings.timeout, self.limits)
+            session.record(found, decision)
             self.answers.page.print()
         return decision

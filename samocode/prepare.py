@@ -7,18 +7,22 @@ import os
 
 from samocode import __version__, task
 from samocode.iteration import Iterations
-from samocode.record.exits import Stop
+from samocode.record.exits import ExitCode, Stop
 from samocode.session import Session, code_of
 from samocode.settings.load import Settings
 from samocode.task import Texts
 from samocode.verify import set_up
+
+DECISIONS = (ExitCode.BLOCKED, ExitCode.LIMIT, ExitCode.INTERRUPTED)
+"""After these stops a person decided to start again; after others a supervisor may have."""
 
 
 def prepare(iterations: Iterations, texts: Texts) -> Stop | None:
     """Make the session ready to spawn; a Stop when the iteration of a killed loop ended in one and
     the human gave no new words. UserError when the worktree cannot be had or SETUP fails."""
     session, say = iterations.session, iterations.say
-    recovered = iterations.recover()
+    began = any(session.logs.glob("setup*.log"))  # with its record, it is never run again
+    recovered = iterations.recover(began and not session.state.set_up)
     new = task.new(session, texts)
     task.take(session, texts, say)
     if recovered and recovered.stop and not new:
@@ -37,9 +41,12 @@ def prepare(iterations: Iterations, texts: Texts) -> Stop | None:
         )
     if made or not session.state.set_up:
         set_up(session, settings, iterations.shutdown, say)
+    for warning in session.shared.warnings() if session.shared else ():
+        say(f"warning: {warning}")
+    decided = session.state.stopped is not None and session.state.stopped[0] in DECISIONS
     session.history.append(
         "start", pid=os.getpid(), version=__version__, model=settings.model,
-        made=made is not None or None, **code_of(session.status()),
+        made=made is not None or None, decision=decided or None, **code_of(session.status()),
     )  # fmt: skip
     return None
 

@@ -15,6 +15,7 @@ from samocode.decide.facts import Decision, IterationFacts, Limits, Pause
 from samocode.decide.signal import Signal
 from samocode.git.checkout import Checkout
 from samocode.git.repository import Repository
+from samocode.git.shared import Shared
 from samocode.pages import compare, overview, task
 from samocode.pages import iteration as iteration_page
 from samocode.pages.names import HISTORY, ITERATION, LOGS, SIGNAL, TASK
@@ -36,13 +37,15 @@ class Session:
     """An open session. `checkout` is None when MAIN_REPO is in no git repository: research only."""
 
     def __init__(
-        self, folder: Path, main_repo: Path, checkout: Checkout | None, history: History
-    ) -> None:
+        self, folder: Path, main_repo: Path, checkout: Checkout | None, history: History,
+        shared: Shared | None = None,
+    ) -> None:  # fmt: skip
         self.folder = folder
         self.name = folder.name  # also of worktree and branch
         self.main_repo = main_repo
         self.checkout = checkout
         self.history = history
+        self.shared = shared
         self.state = history.state
         self.cwd = checkout.cwd if checkout else main_repo
         """Where the child works: MAIN_REPO's place in the worktree, or MAIN_REPO itself."""
@@ -53,6 +56,10 @@ class Session:
     def status(self, refresh: bool = False) -> WorktreeStatus | None:
         """The state of the session's code, None without git."""
         return self.checkout.status(refresh) if self.checkout else None
+
+    def changed_meanwhile(self) -> list[str]:
+        """What differs in the repository since this run began, by name: see Shared."""
+        return self.shared.changed() if self.shared else []
 
     def ensure_worktree(self) -> str | None:
         """Make the worktree usable; what was done, None when nothing had to be."""
@@ -93,7 +100,7 @@ class Session:
         number, status = state.iteration + 1, self.status()
         mark = compare.fingerprint(self.folder, self.top, status)
         log = self.new_log(f"{number:03d}-{now:%m-%d-%H%M}-{state.phase}", ".jsonl")
-        budget = money.left_to_spend(state, limits)
+        budget = money.budget(state, limits.max_cost)
         page = iteration_page.page(state, now, timeout, budget, status.head if status else None)
         iteration_page.write(self.folder, page)
         self.history.append(
@@ -101,17 +108,15 @@ class Session:
             timeout=timeout, **code_of(status),
         )  # fmt: skip
         before = Before(mark, page)
-        return Job(self.folder, self.cwd, log, timeout, budget, self.top), before
+        approved = state.approved is not None
+        return Job(self.folder, self.cwd, log, timeout, budget, self.top, approved), before
 
-    def record(
-        self, facts: IterationFacts, decision: Decision, timeout: float, limits: Limits
-    ) -> None:
+    def record(self, facts: IterationFacts, decision: Decision) -> None:
         """Put the end of the pending iteration on record."""
         run, signal, pending = facts.run, facts.check.signal, self.state.pending
         if pending is None:
             raise RuntimeError("only an iteration that began can be recorded")
-        cost, estimated = money.booked(run, self.state, limits, timeout)
-        done = decision.outcome == "done"
+        cost, done = money.cost(run), decision.outcome == "done"
         self.history.append(
             "iteration",
             n=pending.n,
@@ -128,7 +133,7 @@ class Session:
             why=None if done else decision.why or None,
             head=facts.head,
             cost_usd=cost,
-            estimated=estimated or None,
+            held_usd=pending.budget_usd if cost is None else None,
             tokens=run.tokens,
             seconds=round(run.seconds, 1),
             exit=run.exit_code,
@@ -140,6 +145,7 @@ class Session:
             left_over=list(run.left_over),
             recovered=run.ended == "killed_loop" or None,
             denied=list(run.denials) or None,
+            init={k: v for k, v in run.init._asdict().items() if v} if run.init else None,
         )
 
     def _asked(self, signal: Signal) -> list[dict[str, object]] | None:
@@ -208,4 +214,5 @@ def open_session(
     if other := repository.other_holder(tree.path):
         holder = f"{tree.path} belongs to {other}"
         raise UserError(f"{folder} is a session of another clone ({holder}): {remedy}")
-    return Session(folder, main_repo, Checkout(repository, tree), history)
+    shared = Shared(repository, tree.path) if repair else None
+    return Session(folder, main_repo, Checkout(repository, tree), history, shared)

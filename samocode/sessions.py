@@ -7,7 +7,8 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from samocode.git import worktree as worktrees
@@ -17,7 +18,7 @@ from samocode.pages import overview
 from samocode.pages import task as task_page
 from samocode.pages.names import HISTORY, LOGS, TASK
 from samocode.record import files
-from samocode.record.exits import UserError
+from samocode.record.exits import ExitCode, UserError
 from samocode.record.history import VERSION, History, local_now
 from samocode.record.state import Worktree
 from samocode.settings.project import Project
@@ -102,6 +103,17 @@ def create(project: Project, name: str, texts: Texts, environ: Mapping[str, str]
         if not (folder / HISTORY).is_file():  # else another start was faster: the lock decides
             raise
     return folder
+
+
+@contextmanager
+def all_or_nothing(folder: Path, made: bool) -> Generator[None]:
+    """Remove a session that was `made` by this start when the start is refused (exit code 2)."""
+    try:
+        yield
+    except UserError as refused:
+        if made and refused.exit_code == ExitCode.USAGE:
+            shutil.rmtree(folder)
+        raise
 
 
 def _fill(making: Path, name: str, texts: Texts, tree: Worktree | None) -> None:

@@ -27,15 +27,16 @@ MAX_NOTE = 1 << 16  # bytes of a note's file
 
 def add(history: History, kind: str, text: str, inbox: str | None = None) -> None:
     """Record the human's words: at first, as a note to an unfinished session, or as a new round of
-    one that is done."""
+    one that is done. A note sent while a loop ran is no decision: a child may have run, too."""
     state, opens, note = history.state, None, None
     if state.done is not None:
         opens, note = state.round + 1, "The human opened a new round: read the end of _task.md."
     elif state.iteration:
         note = "The human added a note: read the end of _task.md."
     history.append(
-        "task", kind=kind, text=text, round=opens, notes=[note] if note else None, inbox=inbox
-    )
+        "task", kind=kind, text=text, round=opens, notes=[note] if note else None, inbox=inbox,
+        decision=inbox is None or opens is not None or None,
+    )  # fmt: skip
 
 
 def new(session: Session, texts: Texts) -> Texts:

@@ -12,6 +12,7 @@ from samocode.decide import policy
 from samocode.decide.facts import Decision
 from samocode.record import files
 from samocode.record.exits import ExitCode, UserError
+from samocode.record.words import few
 from samocode.session import Session
 from samocode.settings.load import Settings
 
@@ -27,8 +28,13 @@ def set_up(session: Session, settings: Settings, shutdown: Shutdown, say: Say) -
         return
     say(f"SETUP: {command}")
     log = session.new_log("setup")
-    code = _run(command, session, settings, log, lambda: shutdown.requested)
+    code = _run(command, session, settings, log, lambda: shutdown.requested, shutdown.wait)
     session.history.append("setup", exit=code)
+    if changed := session.changed_meanwhile():
+        say(
+            f"warning: SETUP changed {few(changed)}, which your own checkout uses too. It must "
+            "work there after this worktree is removed."
+        )
     if code != 0 and not shutdown.requested:
         end = "\n".join(files.last_lines(log, SETUP_LINES))
         how = f"exit code {code}" if code is not None else "the time limit"
@@ -49,7 +55,7 @@ def confirm(
     say(f"VERIFY: {command}")
     number = session.state.iteration + 1
     log = session.new_log(f"{number:03d}-verify")
-    code = _run(command, session, settings, log, lambda: shutdown.now)
+    code = _run(command, session, settings, log, lambda: shutdown.now, shutdown.wait)
     if shutdown.now:
         return None
     if code == 0:
@@ -61,9 +67,14 @@ def confirm(
 
 
 def _run(
-    command: str, session: Session, settings: Settings, log: Path, stopped: Callable[[], bool]
+    command: str,
+    session: Session,
+    settings: Settings,
+    log: Path,
+    stopped: Callable[[], bool],
+    wait: Callable[[float], None],
 ) -> int | None:
     environ = environment(settings.environ, session.top)
     return processes.run_shell(
-        command, session.cwd, environ, session.folder, log, settings.timeout, stopped
+        command, session.cwd, environ, session.folder, log, settings.timeout, stopped, wait
     )

@@ -1,6 +1,6 @@
 """A scripted Messages API on loopback: it plays the model for the real Claude CLI.
 
-Nothing here reaches a model or leaves the machine. Measured on CLI 2.1.330: a run sends only its
+Nothing here reaches a model or leaves the machine. Measured on CLI 2.1.332: a run sends only its
 own turns and those of its helpers, all to POST /v1/messages; a stream refused with 404 is asked
 for once more without streaming; nothing else comes but a HEAD /api/hello.
 """

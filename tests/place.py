@@ -1,16 +1,17 @@
-"""A project's folder with all that `config.load` looks at, made of real files."""
+"""A project's folder with all that Settings looks at, made of real files."""
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from samocode.record.exits import UserError
-from samocode.settings.flags import Options
-from samocode.settings.load import Settings, load
+from samocode.settings.load import Settings
+from samocode.settings.project import Project, read
 
-RUN = Options(session="a")
+RUN = {"--session": "a"}
 DOTS = "MAIN_REPO=repo\nWORKTREES=worktrees\nSESSIONS=sessions\n"
 
 
@@ -33,18 +34,18 @@ class Place:
         return {"PATH": str(self.folder / "bin"), "HOME": str(self.folder / "my home")}
 
     def load(
-        self, options: Options = RUN, env: Mapping[str, str] | None = None, uid: int = 1000
+        self, flags: Mapping[str, str] = RUN, env: Mapping[str, str] | None = None, uid: int = 1000
     ) -> Settings:
         """The settings with `env` added to the environment."""
         environ = {**self.environ, **(env or {})}
-        return load(options, environ, self.env_file, self.folder / "repo", uid=lambda: uid)
+        return Settings(flags, environ, self.env_file, self.folder / "repo", uid=lambda: uid)
 
     def problems(
-        self, options: Options = RUN, env: Mapping[str, str] | None = None, uid: int = 1000
+        self, flags: Mapping[str, str] = RUN, env: Mapping[str, str] | None = None, uid: int = 1000
     ) -> tuple[str, ...]:
-        """What `load` refuses."""
+        """What Settings refuses."""
         with pytest.raises(UserError) as refused:
-            self.load(options, env, uid)
+            self.load(flags, env, uid)
         assert refused.value.exit_code == 2
         return refused.value.problems
 
@@ -58,10 +59,26 @@ def executable(file: Path) -> Path:
 
 
 def made(folder: Path) -> Place:
-    """A place in which `load` finds nothing wrong."""
+    """A place in which Settings finds nothing wrong."""
     (folder / "repo").mkdir()
     (folder / "my home").mkdir()
     executable(folder / "bin/claude")
     place = Place(folder)
     place.dots.write_text(DOTS)
     return place
+
+
+def changed(project: Project, **values: object) -> Project:
+    """A project that differs in these settings."""
+    other = copy(project)
+    vars(other).update(values)
+    return other
+
+
+def project_of(repo: Path) -> Project:
+    """The project of a repository, with its .samocode, sessions and worktrees beside it."""
+    (repo.parent / ".samocode").write_text(DOTS.replace("=repo", f"='{repo}'"))
+    problems: list[str] = []
+    project = read(None, repo.parent, {}, problems)
+    assert project is not None, problems
+    return project

@@ -16,11 +16,10 @@ from samocode import sessions, task
 from samocode.gate import approval
 from samocode.gate.answers import Answers
 from samocode.pages.answers import Added
-from samocode.pages.qa_file import QaFile
 from samocode.pages.questions import Block, page
 from samocode.record.state import APPROVE, CHANGE, Answer
 from samocode.session import Session, open_session
-from samocode.settings.project import Project as Settings
+from tests.place import project_of
 from tests.test_files import spoil
 
 PLAN = """# Plan
@@ -39,10 +38,9 @@ none yet
 
 
 @pytest.fixture
-def session(tmp_path: Path, repo: Path) -> Session:
+def session(repo: Path) -> Session:
     """A session in planning whose child signalled plan_approval for plan.md."""
-    place = Settings(tmp_path / ".samocode", repo, tmp_path / "worktrees", tmp_path / "sessions")
-    folder = sessions.create(place, "work", {"task": "t"}, os.environ)
+    folder = sessions.create(project_of(repo), "work", {"task": "t"}, os.environ)
     found = open_session(repo, folder, os.environ)
     found.ensure_worktree()
     wait(found)
@@ -68,7 +66,7 @@ def answer(session: Session, text: str) -> list[str]:
 
 def record(session: Session, number: int, text: str) -> None:
     """The gate takes an answer: what it was taken as is decided there, once."""
-    answers = Answers(session, QaFile(session.folder, session.history, print), print)
+    answers = Answers(session, print)
     assert answers.take(session.state.asked[number], Added(text), "file")
 
 

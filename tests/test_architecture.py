@@ -175,8 +175,8 @@ def test_the_process_is_looked_at_in_one_place(thing: str) -> None:
 
 
 def test_git_is_asked_nothing_that_changes_the_users_work() -> None:
-    """The only git command that writes is `worktree add`; worktree.py also names some for a person
-    to run."""
+    """Only worktree.py writes: a session's own branch and worktree. It also names commands for a
+    person to run."""
     for path in FILES:
         if room(path) == "git" and path.name != "worktree.py":
             nodes = ast.walk(ast.parse(path.read_text()))

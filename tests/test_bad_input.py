@@ -80,9 +80,9 @@ CASES: dict[str, tuple[Callable[[Project], None], str]] = {
     "no number": (no_number, "CLAUDE_TIMEOUT.*soon"),
     "claude is not there": (
         no_claude,
-        "/nowhere/claude. is no program that can be run.*CLAUDE_PATH",
+        "/nowhere/claude. is not executable.*CLAUDE_PATH",
     ),
-    "claude is not executable": (not_executable, "is no program that can be run"),
+    "claude is not executable": (not_executable, "is not executable"),
     "a folder that is no session": (no_session_folder, "is no session"),
     "the branch is taken": (taken_branch, "exists already: choose another --session name"),
     "a slash in the name": (bad_name("a/b"), "use up to 64 letters"),

@@ -3,12 +3,11 @@
 import os
 import re
 import stat
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from samocode.settings.load import Project, Settings, Telegram, payer
+from samocode.settings.load import PAYERS, Telegram, paying
 from tests.place import DOTS, RUN, Place, executable, made
 from tests.telegram_api import CHAT, TOKEN
 
@@ -21,30 +20,26 @@ def place(tmp_path: Path) -> Place:
 
 
 def test_the_defaults(place: Place) -> None:
-    folder = place.folder
-    project = Project(place.dots, folder / "repo", folder / "worktrees", folder / "sessions")
-    assert place.load() == Settings(
-        project=project,
-        claude=folder / "bin/claude",
-        claude_args=(),
-        model="opus",
-        timeout=1800,
-        permission_mode="bypassPermissions",
-        max_iterations=100,
-        max_cost=None,
-        max_wait=21600,
-        telegram=None,
-        environ=place.environ,
-        payer="the login stored by claude (claude auth status shows it)",
-        warnings=(),
+    folder, got = place.folder, place.load()
+    assert (got.claude, got.claude_args, got.model) == (folder / "bin/claude", (), "opus")
+    assert (got.timeout, got.permission_mode, got.max_iterations) == (
+        1800,
+        "bypassPermissions",
+        100,
     )
+    assert (got.max_cost, got.max_wait, got.on_wait, got.yes) == (None, 21600, "pause", False)
+    assert (got.telegram, got.warnings, got.environ) == (None, (), place.environ)
+    project = got.project
+    assert (project.file, project.main_repo) == (place.dots, folder / "repo")
+    assert (project.worktrees, project.sessions) == (folder / "worktrees", folder / "sessions")
+    assert (project.base_branch, project.setup, project.verify) == (None, None, None)
     assert not (folder / "sessions").exists()
 
 
 def test_flags_win_over_environment_over_env_file_over_defaults(place: Place) -> None:
     place.env_file.write_text("CLAUDE_MODEL=file\nCLAUDE_TIMEOUT=5\nSAMOCODE_MAX_COST=3\n")
     env = {"CLAUDE_MODEL": "env", "CLAUDE_TIMEOUT": "", "SAMOCODE_MAX_ITERATIONS": "7"}
-    flags = replace(RUN, model="flag", max_cost=4.0)
+    flags = {**RUN, "--model": "flag", "--max-cost": "4"}
     got = place.load(flags, env)
     assert (got.model, got.timeout, got.max_iterations, got.max_cost) == ("flag", 5, 7, 4)
     assert place.load(env=env).model == "env"
@@ -83,12 +78,13 @@ def test_every_setting_arrives(place: Place) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        (b"CLAUDE_TIMEOUT=x\n", "line 1: CLAUDE_TIMEOUT: 'x' is not a number"),
-        (b"\nCLAUD_PATH=x\n", r"line 2: 'CLAUD_PATH' is not a known key \(nearest: CLAUDE_PATH\)"),
-        (b"ANTHROPIC_API_KEY=sk-secret\n", "'ANTHROPIC_API_KEY' .* Samocode only: .* export in"),
-        (b"sk-secret oops\n", "line 1: it cannot be read"),
-        (b"TELEGRAM_BOT_TOKEN=sk-secret\nTELEGRAM_CHAT_ID=1", "line 1: .* is not a bot token"),
-        (b"CLAUDE_MODEL=caf\xe9\n", "it is not UTF-8 text: save it as UTF-8"),
+        (b"CLAUDE_TIMEOUT=x\n", "CLAUDE_TIMEOUT: 'x' is not a number"),
+        (b"\nCLAUD_PATH=x\n", r"'CLAUD_PATH' is not a known key \(nearest: CLAUDE_PATH\)"),
+        (b"ANTHROPIC_API_KEY=sk-secret\n", "'ANTHROPIC_API_KEY' .*: .*not for Samocode, export in"),
+        (b"CLAUDE_MODEL=x\nsk-secret oops\n", "could not parse .* line 2: write KEY=value"),
+        (b"CLAUDE_ARGS='sk-secret\n", "could not parse .* line 1: .* quotes around all"),
+        (b"TELEGRAM_BOT_TOKEN=sk-secret\nTELEGRAM_CHAT_ID=1", "TOKEN: it is not a bot token"),
+        (b"CLAUDE_MODEL=caf\xe9\n", "it is not UTF-8 text.*: put a text file there, saved as"),
         ("CLAUDE_MODEL=x".encode("utf-16"), "it is not UTF-8 text"),
     ],
 )
@@ -109,10 +105,20 @@ def test_what_is_no_file_is_not_read(place: Place) -> None:
 
 
 def test_all_problems_come_at_once(place: Place) -> None:
+    """Of flags, environment, .env and .samocode."""
     place.dots.write_text("MAIN_REPO=gone\nSESSION=a\n")
     place.env_file.write_text("CLAUDE_TIMEOUT=x\nNONSENSE=1\n")
     env = {"SAMOCODE_MAX_COST": "x", "PATH": "", "TELEGRAM_CHAT_ID": "1"}
-    assert len(place.problems(env=env, uid=0)) == 10
+    flags = {**RUN, "--model": "", "--on-wait": "never"}
+    assert len(place.problems(flags, env, uid=0)) == 12
+
+
+@pytest.mark.parametrize("name", ["CLAUDE_CONFIG_DIR", "TMPDIR"])
+def test_a_folder_that_the_child_needs_is_made_absolute(place: Place, name: str) -> None:
+    """The child runs in the worktree, where `../x` is another folder."""
+    assert place.load(env={name: "../x"}).environ[name] == f"{place.folder}/repo/../x"
+    assert place.load(env={name: "/x"}).environ[name] == "/x"
+    assert place.load(env={name: ""}).environ[name] == ""
 
 
 @pytest.mark.parametrize(
@@ -139,7 +145,7 @@ def test_a_relative_path_entry_is_made_absolute(
 
 
 def test_claude_is_not_looked_for_when_nothing_is_spawned(place: Place) -> None:
-    status = replace(RUN, max_iterations=0)
+    status = {**RUN, "--max-iterations": "0"}
     assert place.load(status, {"PATH": ""}, uid=0).max_iterations == 0
 
 
@@ -209,5 +215,5 @@ def test_a_token_that_others_may_read_is_warned_of(place: Place) -> None:
     ],
 )
 def test_who_pays(env: dict[str, str], says: str) -> None:
-    assert says in payer(env)
-    assert "secret" not in payer(env)
+    assert says in PAYERS[paying(env)]
+    assert "secret" not in PAYERS[paying(env)]

@@ -12,7 +12,7 @@ from samocode.decide import signal as signals
 from samocode.pages import names
 from samocode.record.exits import ExitCode
 from samocode.settings import flags as cli
-from samocode.settings.table import ENV_KEYS, PROJECT_KEYS
+from samocode.settings.table import ProjectTable, RunTable
 from tests.harness import ROOT
 
 README = (ROOT / "README.md").read_text()
@@ -33,11 +33,32 @@ def help_text() -> str:
     return out.getvalue()
 
 
-def test_the_settings_tables_are_the_keys() -> None:
-    project = {cells[0].strip("`") for cells in rows("key")}
-    assert project == {key.name for key in PROJECT_KEYS}
-    shown = {cells[0].strip("`"): cells[1].strip("`") for cells in rows("variable")}
-    assert shown == {key.name: key.default for key in ENV_KEYS}
+def test_the_settings_tables_are_the_rows() -> None:
+    project = [f"| `{row.key}` | {row.meaning} |" for row in ProjectTable.rows().values()]
+    variables = [
+        f"| `{row.key}` | {code(row.flag, row.takes)} | {code(row.default)} | {row.meaning} |"
+        for row in RunTable.keys().values()
+    ]
+    flags = [
+        f"| {code(row.flag, row.takes)} | {row.meaning} |"
+        for row in RunTable.rows().values()
+        if row.flag and not row.key
+    ]
+    for heading, table in (("key", project), ("variable", variables), ("flag", flags)):
+        shown = README.split(f"\n| {heading} |", 1)[1].split("\n\n", 1)[0].splitlines()[2:]
+        assert shown == table
+
+
+def code(*words: str) -> str:
+    """As code in a table."""
+    return f"`{text}`" if (text := " ".join(words).strip()) else ""
+
+
+def test_the_example_of_an_env_file_is_the_rows() -> None:
+    head = (ROOT / ".env.example").read_text().partition("\n\n")[0]
+    rows = [f"# {row.meaning}\n{key}={row.default}" for key, row in RunTable.keys().items()]
+    assert (ROOT / ".env.example").read_text() == "\n\n".join([head, *rows]) + "\n"
+    assert all(line.startswith("# ") for line in head.splitlines())
 
 
 def test_every_flag_exists() -> None:

@@ -15,9 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from samocode.decide.context import changed_code, signal_context
+from samocode.git import gitdir
 from samocode.git import worktree as worktrees
 from samocode.git.checkout import Checkout
 from samocode.git.repository import Repository
+from samocode.git.shared import Shared
 from samocode.git.status import changes, look
 from samocode.record.exits import UserError
 from samocode.record.history import History
@@ -74,6 +76,9 @@ BASES: list[tuple[str, list[str], str | None, str]] = [
     ("BASE_BRANCH", ["branch dev old", "branch trunk"], "dev", "dev"),
     ("BASE_BRANCH with a slash", ["branch release/1.0 old"], "release/1.0", "release/1.0"),
     ("BASE_BRANCH of origin", ["update-ref refs/remotes/origin/dev new"], "dev", "origin/dev"),
+    ("BASE_BRANCH with its remote", ["branch dev new", "update-ref refs/remotes/origin/dev old"],
+        "origin/dev", "origin/dev"),
+    ("BASE_BRANCH of another remote", ["update-ref refs/remotes/up/dev new"], "up/dev", "up/dev"),
     ("main before master", ["branch master old"], None, "main"),
     ("master", ["branch -m main master"], None, "master"),
     ("the current branch", ["branch -m main feature"], None, "feature"),
@@ -330,7 +335,15 @@ def test_story_of_a_base_that_was_renamed(repo: Path, tree: Worktree) -> None:
         assert commits.endswith("change b.py") and "\n" not in commits and "b.py | 1 +" in stat
 
 
-BASES_LATER = ("here", "of a submodule", "in no worktree", "in another", "renamed", "a commit")
+BASES_LATER = (
+    "here",
+    "of a remote",
+    "of a submodule",
+    "in no worktree",
+    "in another",
+    "renamed",
+    "a commit",
+)
 
 
 @pytest.mark.parametrize("base", BASES_LATER)
@@ -341,6 +354,9 @@ def test_the_merge_command_merges(tmp_path: Path, repo: Path, base: str) -> None
     tip = git("rev-parse", "main", cwd=repo)
     tree = Worktree(tmp_path / "w", "samocode/s", tip if base == "a commit" else "main")
     worktrees.ensure(at(repo), tree)
+    if base == "of a remote":
+        git("update-ref", "refs/remotes/up/main", tip, cwd=repo)
+        tree = tree._replace(base="up/main")
     if base.startswith("in "):
         git("switch", "-qc", "mine", cwd=repo)
     if base == "in another":
@@ -412,6 +428,34 @@ def test_a_submodule_changes_as_the_rest_does(tmp_path: Path, repo: Path) -> Non
     assert look(repo, os.environ).changes_since(before) == ("lib",)
 
 
+UNFINISHED = {
+    "git merge -q --no-commit -s ours side": ("a merge in progress",),
+    "git merge -q --no-commit -s ours side; git merge --abort": (),
+    "git revert --no-commit HEAD; git reset -q --hard; git revert HEAD^": ("a revert in progress",),
+    "git cherry-pick side": ("a cherry-pick in progress",),
+    "git rebase -q side": ("a rebase in progress",),
+    "git rebase -q side; git rebase --abort": (),
+    "git rebase -q --apply side": ("a rebase in progress",),
+    "git cherry-pick side side^; git checkout -q --theirs .; git commit -qam x": (
+        "a cherry-pick or revert of several commits in progress",
+    ),
+}
+
+
+@pytest.mark.parametrize("script", UNFINISHED)
+def test_what_git_is_in_the_middle_of(repo: Path, tree: Worktree, script: str) -> None:
+    assert gitdir.unfinished(tree.path) == gitdir.unfinished(repo) == ()
+    git("switch", "-qc", "side", cwd=repo)
+    commit(repo, words="side")
+    commit(repo, words="side again")
+    commit(tree.path, words="ours")
+    commit(tree.path, words="ours again")
+    sh(script)(tree.path)
+    assert gitdir.unfinished(tree.path) == UNFINISHED[script]
+    assert set(UNFINISHED[script]) <= set(look(tree.path, os.environ).dirty), "it is a change"
+    assert gitdir.unfinished(repo) == ()
+
+
 def test_a_worktree_that_git_cannot_read(repo: Path, tree: Worktree) -> None:
     shutil.rmtree(tree.path)
     with pytest.raises(UserError, match=r"cannot read the worktree .*: git -C '.*/w x' status"):
@@ -438,29 +482,6 @@ def test_the_files_of_a_commit_are_named(tree: Worktree) -> None:
     (tree.path / "a.py").write_text("one")
     moved, *names = changes(tree.path, os.environ, before, look(tree.path, os.environ))
     assert moved.startswith("HEAD (") and names == ["a.py", "b.py"]
-
-
-OPERATIONS = {
-    "a merge": "git merge other",
-    "a rebase": "git rebase other",
-    "a revert": "git revert --no-edit HEAD^",
-    "a cherry-pick": "git cherry-pick other",
-}
-
-
-@pytest.mark.parametrize("name", OPERATIONS)
-def test_an_operation_that_is_not_finished_is_a_change(tree: Worktree, name: str) -> None:
-    """Its files may all be clean: what counts is that git is in the middle of it."""
-    git("switch", "-qc", "other", cwd=tree.path)
-    commit(tree.path, words="theirs")
-    git("switch", "-q", tree.branch, cwd=tree.path)
-    commit(tree.path, words="ours")
-    commit(tree.path, words="ours again")
-    clean = look(tree.path, os.environ)
-    sh(OPERATIONS[name])(tree.path)
-    sh("git checkout HEAD -- . ")(tree.path)
-    found = look(tree.path, os.environ)
-    assert f"({name} in progress)" in found.changes_since(clean)
 
 
 def test_a_look_may_refresh_the_index(tree: Worktree) -> None:
@@ -555,6 +576,7 @@ def ask_all(repo: Path, session: Session) -> None:
         session.ensure_worktree, session.status,
         lambda: signal_context(session.folder, state, session.status()),
         lambda: changed_code(state, session.status(), os.environ), lambda: found.story(tree),
+        Shared(found, tree.path).changed, Shared(found, tree.path).warnings,
     ):  # fmt: skip
         try:
             call()

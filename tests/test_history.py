@@ -61,7 +61,10 @@ def answer(
 ADDED = "The human added a note: read the end of _task.md."
 REFUSED = "The human did not approve the plan p.md and wants this change: "
 TASK = line("task", kind="task", text="t")
-ROUND = line("task", kind="task", text="more", round=2, notes=["The human opened a new round."])
+ROUND = line(
+    "task", kind="task", text="more", round=2, notes=["The human opened a new round."],
+    decision=True,
+)  # fmt: skip
 BEGIN = line("begin", n=1, phase="planning", log="001.jsonl")
 WHICH = {"id": 1, "kind": "qa", "title": "Which?", "why": "w"}
 PLUG = {"id": 2, "kind": "action", "title": "Plug it in", "why": "w"}
@@ -98,15 +101,15 @@ DONE = iteration(outcome="done", summary="It works.")
         ([line("start", head="h"), line("start", head="i")], {"as_made": WorktreeStatus("h")}),
         ([line("start", head="h"), line("start", head="i", made=True)],
             {"as_made": WorktreeStatus("i")}),
-        ([iteration(), line("start")], {"recent": [], "iterations": 1, "iteration": 1}),
+        ([iteration(), line("start")], {"spawned": 0, "iterations": 1, "iteration": 1}),
+        ([iteration(), line("start"), iteration(2)], {"spawned": 1, "iterations": 2}),
         ([iteration(next="quality", cost_usd=0.5)], {"phase": "quality", "entered": {"planning": 1,
             "quality": 1}, "cost_usd": 0.5, "dearest": 0.5}),
         ([iteration(next="quality"), iteration(2, phase="quality", next="quality"),
             iteration(3, phase="quality"), iteration(4, next="quality")],
          {"entered": {"planning": 2, "quality": 2}, "iteration": 4}),
-        ([iteration(cost_usd=1), iteration(2, cost_usd=1, estimated=True)], {"cost_usd": 2.0,
-            "dearest": 1.0}),
-        ([iteration(cost_usd=1), iteration(2, cost_usd=9, estimated=True)], {"dearest": 1.0}),
+        ([iteration(cost_usd=1), iteration(2, held_usd=9), iteration(3, cost_usd=0), iteration(4)],
+            {"cost_usd": 1.0, "dearest": 1.0, "held_usd": 9.0, "unpriced": 1}),
         ([DONE], {"done": "It works."}),
         ([iteration(outcome="done", summary="")], {"done": ""}),
         ([iteration()], {"done": None}),
@@ -153,13 +156,14 @@ DONE = iteration(outcome="done", summary="It works.")
         ([APPROVED, LAPSED], {"approved": None, "plan_to_ask": None, "ask_why": ""}),
         ([iteration(outcome="verify_failed"), iteration(2, "verify_failed")],
             {"verify_failures": 2}),
-        ([iteration(outcome="verify_failed"), APPROVED], {"verify_failures": 0}),
         ([ASKED, answer(1, "A", None, "x"),
             iteration(outcome="verify_failed", heard=True, notes=["VERIFY failed"])],
          {"notes": ["VERIFY failed"]}),
         ([DONE, ROUND, APPROVED, line("task", kind="task", text="n")], {"round": 2,
             "approved": Approval("p.md", "d", "c")}),
         ([BEGIN], {"pending": Begun(1, "planning", "001.jsonl"), "iteration": 0, "iterations": 0}),
+        ([BEGIN | {"budget_usd": 2.5}],
+            {"pending": Begun(1, "planning", "001.jsonl", budget_usd=2.5)}),
         ([BEGIN, line("stop", exit=1), line("start")],
             {"pending": Begun(1, "planning", "001.jsonl")}),
         ([BEGIN, iteration()], {"pending": None, "iteration": 1}),
@@ -187,6 +191,55 @@ def test_notes_are_told_until_a_child_has_read_them(outcome: str, told_again: bo
     heard = Decision(outcome, "planning").heard
     state = after(ASKED, answer(1, "A", None, "x"), iteration(outcome=outcome, heard=heard))
     assert bool(state.notes) == told_again
+
+
+STRUCK = [iteration(outcome="timeout"), iteration(2, "crash"), iteration(3, "budget")]
+COUNTED: dict[str, Any] = {"strikes": ["timeout", "crash"], "cut_off": 1}
+WENT = [
+    *STRUCK, iteration(4, "transient", delay=30.0), iteration(5, "verify_failed", heard=False),
+    iteration(6, progress=False, next="quality"),
+]  # fmt: skip
+ENTERED = {"planning": 2, "quality": 1}
+ALL: dict[str, Any] = {**COUNTED, "api_waited": 30.0, "idle": 1, "verify_failures": 1}
+NONE: dict[str, Any] = {name: type(value)() for name, value in ALL.items()}
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (STRUCK, COUNTED),
+        *(([*STRUCK, iteration(4, outcome)], COUNTED) for outcome in ("transient", "limited",
+            "stopped", "interrupted")),
+        ([*STRUCK, line("stop", exit=1), line("start")], COUNTED),
+        ([*STRUCK, iteration(4, "no_signal")], {"strikes": ["timeout", "crash", "no_signal"]}),
+        ([*STRUCK, iteration(4, heard=True)], {"strikes": [], "cut_off": 0}),
+        ([iteration(outcome="transient", delay=30.0), iteration(2, "transient", delay=60.0)],
+            {"api_waited": 90.0}),
+        ([iteration(outcome="transient", delay=30.0), iteration(2, heard=True)],
+            {"api_waited": 0.0}),
+        ([iteration(outcome="crash", delay=30.0)], {"api_waited": 0.0}),
+        ([iteration(progress=False), iteration(2, "transient", progress=False),
+            iteration(3, progress=False)], {"idle": 2}),
+        ([iteration(progress=False), iteration(2, "timeout"), iteration(3, progress=False)],
+            {"idle": 1}),
+        (WENT, {**ALL, "entered": ENTERED}),
+    ],
+)  # fmt: skip
+def test_what_is_counted(lines: list[dict[str, Any]], expected: dict[str, Any]) -> None:
+    """Only a valid signal ends a row of failures; no start does."""
+    state = after(*lines)
+    assert {name: getattr(state, name) for name in expected} == expected
+
+
+@pytest.mark.parametrize("decision", [True, None, False])
+def test_counting_starts_anew_with_a_decision(decision: bool | None) -> None:
+    """Whatever line says that a person decided; a line of the same kind without that does not."""
+    note = line("task", kind="note", text="n")
+    for one in (line("start"), answer(1, "A"), note, ROUND, APPROVED):
+        state = after(ASKED, *WENT, one | {"decision": decision, "next": "done"})
+        entered = ({} if decision else ENTERED) | {"done": 1}
+        expected = {**(NONE if decision else ALL), "entered": entered}
+        assert {name: getattr(state, name) for name in expected} == expected, one["event"]
 
 
 def test_open_and_approves_now() -> None:
@@ -241,7 +294,8 @@ def test_a_found_yes_approves_nothing() -> None:
         line("iteration"),
         iteration() | {"n": "x"},
         iteration(cost_usd="x"),
-        iteration(seconds="x"),
+        iteration(held_usd="x"),
+        iteration(delay="x"),
         iteration(notes=7),
         line("begin", n=2, phase="p"),
         iteration(outcome="waiting", asked=7),
@@ -280,13 +334,14 @@ def test_folding_takes_linear_time() -> None:
     """A long session is read in each Stop hook, too. Measured as a ratio, on any machine."""
 
     def seconds(count: int) -> float:
-        lines = [TASK, *(iteration(n, cost_usd=0.01, notes=["x"]) for n in range(1, count + 1))]
+        numbers = range(1, count + 1)
+        lines = [TASK, *(iteration(n, "crash", cost_usd=0.01, notes=["x"]) for n in numbers)]
         best = float("inf")
         for _ in range(3):
             began = time.process_time()
             state = after(*lines)
             best = min(best, time.process_time() - began)
-            assert state.iterations == len(state.recent) == count
+            assert state.iterations == len(state.strikes) == count
         return best
 
     assert seconds(40_000) / seconds(20_000) < 3.5
@@ -308,16 +363,6 @@ def test_append_and_load_give_the_same_facts(history: History) -> None:
     assert json.loads(lines[0]) == {"t": WHEN, "event": "session", "v": 2, "name": "s"}
     assert vars(History(history.path).load().state) == vars(history.state)
     assert history.path.stat().st_mode & 0o077 == 0
-
-
-def test_the_fastest_spender_is_known(history: History) -> None:
-    """In USD a second, of runs that told what they cost; one of no time counts as a second."""
-    for cost, seconds, estimated in ((3.0, 100.0, None), (0.02, 0.1, None), (9.0, 1.0, True)):
-        history.append(
-            "iteration", n=5, phase="p", outcome="continue", next="p", cost_usd=cost,
-            seconds=seconds, estimated=estimated,
-        )  # fmt: skip
-    assert history.state.rate == 0.03
 
 
 def test_a_line_without_its_end_is_whole(history: History) -> None:

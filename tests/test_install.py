@@ -180,7 +180,8 @@ def test_a_file_where_the_folder_should_be_is_told(machine: Machine) -> None:
     (machine.home / ".claude").write_text("not a folder")
     done = machine.install()
     assert done.returncode == 1
-    assert f"{machine.home}/.claude could not be made" in done.stderr
+    assert f"{machine.home}/.claude could not be made: mkdir: " in done.stderr
+    assert done.stderr.endswith("File exists\n"), "the cause is the system's own word"
     assert tree(machine.home) == {".claude": "not a folder"}
 
 

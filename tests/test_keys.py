@@ -2,16 +2,14 @@
 
 import re
 import tempfile
-from io import StringIO
 from pathlib import Path
 
 import pytest
-from dotenv import dotenv_values
 from hypothesis import given
 from hypothesis import strategies as st
 
 from samocode.record.exits import UserError
-from samocode.settings.load import ENV_KEYS, PROJECT_KEYS
+from samocode.settings.table import ProjectTable, RunTable
 from tests.place import Place, made
 from tests.telegram_api import CHAT, TOKEN
 
@@ -30,17 +28,23 @@ def place(tmp_path: Path) -> Place:
     [
         ({"CLAUDE_TIMEOUT": "nan"}, "CLAUDE_TIMEOUT: 'nan' is not a number of seconds"),
         ({"CLAUDE_TIMEOUT": "1e400"}, "CLAUDE_TIMEOUT: '1e400' is not"),
-        ({"SAMOCODE_MAX_ITERATIONS": "0"}, "'0' is not a whole number from 1 up"),
+        ({"SAMOCODE_MAX_ITERATIONS": "0"}, "SAMOCODE_MAX_ITERATIONS: 0 lets nothing run: write 1"),
         ({"SAMOCODE_MAX_COST": "-1"}, "SAMOCODE_MAX_COST: '-1' is not a number of dollars"),
         ({"SAMOCODE_MAX_WAIT": "inf"}, "SAMOCODE_MAX_WAIT: 'inf' is not"),
-        ({"CLAUDE_MODEL": "a\nb"}, "CLAUDE_MODEL: it holds a control character"),
-        ({"CLAUDE_MODEL": "caf\udce9"}, "CLAUDE_MODEL: it holds a control character"),
-        ({"CLAUDE_PERMISSION_MODE": "plan"}, "'plan' cannot run unattended: write one of accept"),
-        ({"CLAUDE_PERMISSION_MODE": "Auto"}, "'Auto' cannot run unattended"),
+        ({"CLAUDE_MODEL": "a\nb"}, "CLAUDE_MODEL: .* is not a name"),
+        ({"CLAUDE_MODEL": "caf\udce9"}, "CLAUDE_MODEL: .* is not a name"),
+        ({"CLAUDE_PERMISSION_MODE": "plan"}, "'plan' is not one of accept"),
+        ({"CLAUDE_PERMISSION_MODE": "Auto"}, "'Auto' is not one of accept"),
         ({"CLAUDE_ARGS": "--x 'a"}, "CLAUDE_ARGS: No closing quotation: write"),
-        ({"CLAUDE_ARGS": "--model=x"}, "CLAUDE_ARGS: leave --model out, CLAUDE_MODEL says it"),
-        ({"CLAUDE_ARGS": "--dangerously-skip-permissions"}, "CLAUDE_PERMISSION_MODE says it"),
-        ({"CLAUDE_ARGS": "-c --settings {}"}, "leave -c out.*; leave --settings out, it turns"),
+        ({"CLAUDE_ARGS": "--model=x"}, "CLAUDE_ARGS: leave --model out: Samocode sets it"),
+        (
+            {"CLAUDE_ARGS": "--dangerously-skip-permissions"},
+            "leave --dangerously-skip-perm.* out: Samocode sets it",
+        ),
+        (
+            {"CLAUDE_ARGS": "-c --settings {}"},
+            "leave --settings, -c out: Samocode sets it, by a setting if",
+        ),
         ({"TELEGRAM_BOT_TOKEN": TOKEN}, "TELEGRAM_CHAT_ID need each other: set both"),
         ({"TELEGRAM_CHAT_ID": CHAT}, "TELEGRAM_BOT_TOKEN and TELEGRAM_CHAT_ID need each other"),
         ({"TELEGRAM_BOT_TOKEN": f"{TOKEN} ", "TELEGRAM_CHAT_ID": "me"}, "is not a chat: write"),
@@ -53,9 +57,9 @@ def place(tmp_path: Path) -> Place:
         ({"SAMOCODE_MAXCOST": "1"}, r"'SAMOCODE_MAXCOST' .*\(nearest: SAMOCODE_MAX_COST\): unset"),
         ({"PATH": "/nowhere"}, "'claude' is not on PATH: install it .npm install -g @anthropic-ai"),
         ({"PATH": ""}, "'claude' is not on PATH"),
-        ({"CLAUDE_PATH": "../bin/gone"}, "'../bin/gone' is no program that can be run: install"),
-        ({"CLAUDE_PATH": "~/"}, "'~/' is no program that can be run"),
-        ({"CLAUDE_PATH": "../.samocode"}, "'../.samocode' is no program that can be run"),
+        ({"CLAUDE_PATH": "../bin/gone"}, "'../bin/gone' is not executable: install"),
+        ({"CLAUDE_PATH": "~/"}, "'~/' is not executable"),
+        ({"CLAUDE_PATH": "../.samocode"}, "'../.samocode' is not executable"),
     ],
 )
 def test_a_wrong_value_names_its_key_and_the_remedy(
@@ -67,23 +71,14 @@ def test_a_wrong_value_names_its_key_and_the_remedy(
     assert "\n" not in problem
 
 
-def test_the_example_lists_every_key_with_its_default() -> None:
-    text = (ROOT / ".env.example").read_text()
-    assert dotenv_values(stream=StringIO(text), interpolate=False) == {
-        key.name: key.default for key in ENV_KEYS
-    }
-    for key in ENV_KEYS:
-        assert f"# {key.meaning}\n{key.name}={key.default}\n" in text
-        key.read(key.default)
-
-
 def test_a_copied_example_changes_nothing(place: Place) -> None:
-    plain = place.load()
+    before = vars(place.load())
     place.env_file.write_text((ROOT / ".env.example").read_text())
-    assert place.load() == plain
+    after = vars(place.load())
+    assert {**after, "project": None} == {**before, "project": None}
 
 
-NAMES = st.sampled_from([key.name for key in (*ENV_KEYS, *PROJECT_KEYS)])
+NAMES = st.sampled_from([*RunTable.keys(), *ProjectTable.keys()])
 LINES = st.builds("{}={}".format, NAMES, st.text()) | st.text()
 
 

@@ -13,8 +13,6 @@ from pathlib import Path
 import pytest
 
 from samocode.child import run as claude
-from samocode.child.run import Watch
-from samocode.settings.timeouts import Timeouts
 from tests.conftest import git
 from tests.harness import Project, end, wait_for
 
@@ -268,19 +266,18 @@ def test_approval_lapses_when_the_plan_changes_but_not_for_ticks(project: Projec
     assert "+- [ ] do something else" in (project.session / "_qa.md").read_text()
 
 
-def test_a_silent_child_is_told_once_then_blocked(project: Project) -> None:
-    project.script(
-        "pass", "write('n.json', json.dumps(ITERATION)); (SESSION / '_signal.json').write_text('{')"
-    )
+def test_a_silent_child_is_told_then_blocked(project: Project) -> None:
+    bad = "write('n.json', json.dumps(ITERATION)); (SESSION / '_signal.json').write_text('{')"
+    project.script("pass", bad, "pass")
     ended = project.run(task="t")
     assert ended.returncode == 3, ended.stdout
-    assert project.outcomes() == ["no_signal", "bad_signal"]
+    assert project.outcomes() == ["no_signal", "bad_signal", "no_signal"]
     previous = json.loads((project.session / "n.json").read_text())["previous"]
     assert previous["outcome"] == "no_signal" and "_signal.json" in previous["note"]
 
 
 def test_stalled_and_its_restart(project: Project) -> None:
-    """Three idle `continue` in a row block; a restart goes on, since nothing of it is kept."""
+    """Three idle `continue` in a row block; a start after that is a decision, and goes on."""
     project.script(default="signal('continue')")
     first = project.run(task="t")
     assert first.returncode == 3 and project.outcomes() == ["continue", "continue", "stalled"]
@@ -303,16 +300,27 @@ def test_cost_cap(project: Project) -> None:
 
 
 def test_the_cost_cap_holds_without_results(project: Project) -> None:
-    """Nobody knows what a run cost that the time limit ended: half of what it was given."""
+    """Nobody knows what a run cost that the time limit ended: all that it was given is held
+    back."""
     project.script(default="time.sleep(60)")
-    project.run("--max-cost", "10", "--timeout", "0.5", "--max-iterations", "2", task="t")
-    assert [line["cost_usd"] for line in project.history("iteration")] == [5.0, 2.5]
+    caps = ("--max-cost", "10", "--timeout", "0.5", "--max-iterations", "2")
+    ended = project.run(*caps, task="t")
+    lines = project.history("iteration")
+    assert [(line.get("cost_usd"), line["held_usd"]) for line in lines] == [(None, 5), (None, 2.5)]
     argv = project.seen(2)[0]
-    assert argv[argv.index("--max-budget-usd") + 1] == "5.0000"
+    assert argv[argv.index("--max-budget-usd") + 1] == "2.5000"
+    assert "2 iterations, 7.50 USD held back" in ended.stdout and "0.00" not in ended.stdout
+
+
+def test_without_a_cap_an_unknown_cost_is_unknown(project: Project) -> None:
+    project.script(default="time.sleep(60)")
+    ended = project.run("--timeout", "0.5", "--max-iterations", "2", task="t")
+    assert "-- timeout -> investigation" in ended.stdout and "cost unknown)" in ended.stdout
+    assert "2 iterations, cost of 2 runs unknown" in ended.stdout and "0.00" not in ended.stdout
 
 
 def test_a_killed_loop_does_not_spend_unseen(project: Project) -> None:
-    """Killed again and again (out of memory), its children's cost was booked at nothing."""
+    """Killed again and again (out of memory), its children's cost was taken for nothing."""
     project.script("time.sleep(1.2); text('there'); time.sleep(60)", DONE)
     caps = ("--max-cost", "10", "--timeout", "2")
     loop = project.start(*caps, task="t")
@@ -320,7 +328,7 @@ def test_a_killed_loop_does_not_spend_unseen(project: Project) -> None:
     end(loop)
     assert project.run(*caps).returncode == 0
     assert project.outcomes() == ["interrupted", "done"]
-    assert 2 < project.history("iteration")[0]["cost_usd"] < 5
+    assert project.history("iteration")[0]["held_usd"] == 5
 
 
 def test_time_limit_tells_the_next_iteration(project: Project) -> None:
@@ -358,6 +366,14 @@ def test_a_flood_switches_no_limit_off(project: Project) -> None:
     assert (ended.returncode, project.outcomes()) == (0, ["timeout", "done"])
 
 
+def test_the_end_of_a_flood_is_read(project: Project) -> None:
+    """Failure and cost count, whatever was written before."""
+    flood = "os.ftruncate(1, 900 << 20); os.lseek(1, 0, 2); print()\n"
+    project.script(flood + "api_error('authentication_failed', 401); RESULT['total_cost_usd'] = 2")
+    assert project.run(task="t").returncode == 3 and project.outcomes() == ["auth"]
+    assert project.history("iteration")[0]["cost_usd"] == 2
+
+
 def test_of_a_flood_only_the_ends_are_recovered(tmp_path: Path) -> None:
     """How it began and how it ended; what lies between took minutes, deaf to Ctrl-C."""
     log = tmp_path / "log"
@@ -370,17 +386,6 @@ def test_of_a_flood_only_the_ends_are_recovered(tmp_path: Path) -> None:
         file.write("\n" + ended)
     run = claude.recover(log)
     assert (run.session_id, run.auth_retries, run.cost_usd) == ("s", 0, 0.25)
-
-
-def test_a_paused_terminal_takes_nothing_from_a_look(tmp_path: Path) -> None:
-    """The result is read, however long the lines before it took to be shown."""
-    log = tmp_path / "log"
-    lines = [json.dumps({"type": "system", "filler": "x" * (1 << 20)}) for _ in range(4)]
-    log.write_text("\n".join([*lines, '{"type": "result", "total_cost_usd": 0.25}']) + "\n")
-    with log.open("rb") as tail, subprocess.Popen(["true"]) as child:
-        watch = Watch(child, (tail, tail), Timeouts(), lambda _: time.sleep(0.3), 60)
-        watch.read_on(0.5)
-    assert watch.reader.result.cost_usd == 0.25
 
 
 @pytest.mark.parametrize(
@@ -431,12 +436,19 @@ def test_a_child_that_never_leaves_after_its_result(project: Project) -> None:
 
 
 def test_a_child_that_does_not_start(project: Project) -> None:
-    project.extra = {"FAKE_INIT_GRACE": "0.3"}
-    project.script("NO_INIT = 1; time.sleep(60)", DONE)
-    project.script("NO_INIT = 1; time.sleep(60)")
-    (project.steps / "2.py").write_text(DONE)
+    project.extra = {"FAKE_INIT_GRACE": "2"}
+    project.script(CONTINUE, "NO_INIT = 1; time.sleep(60)", default=DONE)
     assert project.run(task="t", timeout=30).returncode == 0
-    assert project.outcomes() == ["crash", "done"]
+    assert project.outcomes() == ["continue", "crash", "done"]
+
+
+def test_a_hook_of_the_user_may_run_before_init(project: Project) -> None:
+    """Its event is a sign of life: the start has not failed."""
+    project.extra = {"FAKE_INIT_GRACE": "1"}
+    hook = "emit(type='system', subtype='hook_started'); time.sleep(1.5); init()"
+    project.script(default=f"NO_INIT = 1; {hook}; {DONE}")
+    assert project.run(task="t").returncode == 0
+    assert project.outcomes()[-1] == "done"
 
 
 def test_what_a_child_leaves_running_is_ended(project: Project) -> None:
@@ -592,6 +604,18 @@ def test_a_failing_setup_blocks(project: Project) -> None:
     )
     project.configure(SETUP="true")
     assert project.run().returncode == 0
+
+
+def test_what_a_killed_setup_left_is_ended(project: Project) -> None:
+    project.configure(SETUP="(setsid sleep 300 & echo $! > ../../left); sleep 60")
+    project.script(DONE)
+    left = project.folder / "left"
+    loop = project.start(task="t")
+    wait_for(lambda: left.exists() and left.read_text())
+    end(loop)
+    project.configure(SETUP="true")
+    assert project.run().returncode == 0
+    wait_for(lambda: not Path("/proc", left.read_text().strip()).exists(), 5)
 
 
 @pytest.mark.parametrize("key", ["SETUP", "VERIFY"])

@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -29,13 +28,14 @@ from samocode.settings.project import Project as Settings
 from samocode.task import Texts
 from tests.conftest import git
 from tests.harness import ROOT, Project, end, wait_for
+from tests.place import changed, project_of
 from tests.test_files import spoil
 
 
 @pytest.fixture
-def place(tmp_path: Path, repo: Path) -> Settings:
+def place(repo: Path) -> Settings:
     """What a .samocode says."""
-    return Settings(tmp_path / ".samocode", repo, tmp_path / "worktrees", tmp_path / "sessions")
+    return project_of(repo)
 
 
 @pytest.fixture
@@ -144,9 +144,9 @@ def test_create_is_all_or_nothing(
         git("branch", f"samocode/{name}", cwd=repo)
     elif trouble == "sub":
         (repo / "sub").mkdir()
-        place = replace(place, main_repo=repo / "sub")
+        place = changed(place, main_repo=repo / "sub")
     else:
-        place = replace(place, base_branch="nope")
+        place = changed(place, base_branch="nope")
     with pytest.raises(UserError) as raised:
         sessions.create(place, "work", {"task": "t"}, environ)
     assert raised.value.exit_code == 2
@@ -156,7 +156,7 @@ def test_create_is_all_or_nothing(
 
 def test_a_folder_that_is_committed_after_all(place: Settings) -> None:
     """The branch is cut from the base only when MAIN_REPO's folder is there."""
-    sub = replace(place, main_repo=place.main_repo / "sub dir")
+    sub = changed(place, main_repo=place.main_repo / "sub dir")
     sub.main_repo.mkdir()
     (sub.main_repo / "b.py").touch()
     with pytest.raises(UserError, match="sub dir is not in main, where"):
@@ -179,7 +179,7 @@ def test_a_failed_create_leaves_no_session(place: Settings) -> None:
 
 def test_without_git_it_is_research(tmp_path: Path, place: Settings) -> None:
     (tmp_path / "plain").mkdir()
-    place = replace(place, main_repo=tmp_path / "plain")
+    place = changed(place, main_repo=tmp_path / "plain")
     folder = sessions.create(place, "r", {"dive": "d"}, os.environ)
     found = open_session(place.main_repo, folder, os.environ)
     assert (found.state.worktree, found.checkout, found.status()) == (None, None, None)
@@ -191,7 +191,7 @@ def test_without_git_it_is_research(tmp_path: Path, place: Settings) -> None:
 def test_the_record_wins_over_changed_settings(
     tmp_path: Path, place: Settings, session: Session
 ) -> None:
-    elsewhere = replace(place, worktrees=tmp_path / "elsewhere", base_branch="nope")
+    elsewhere = changed(place, worktrees=tmp_path / "elsewhere", base_branch="nope")
     found = sessions.find_or_create(elsewhere, "work", {"task": "the täsk"}, os.environ)
     assert found == (session.folder, False)
     again = open_session(elsewhere.main_repo, session.folder, os.environ)
@@ -508,14 +508,14 @@ def test_begin(session: Session) -> None:
     (session.folder / "_signal.json").write_text('{"status": "done", "summary": "stale"}')
     (session.cwd / "a.py").write_text("changed")
     status = session.status()
-    job, before = session.begin(60, replace(LIMITS, max_cost=2.0))
+    job, before = session.begin(60, LIMITS._replace(max_cost=2.0))
     assert not (session.folder / "_signal.json").exists()
-    assert (job.log.parent, job.cwd, job.limit, job.budget) == (session.logs, session.cwd, 60, 2.0)
+    assert (job.log.parent, job.cwd, job.limit, job.budget) == (session.logs, session.cwd, 60, 1.0)
     line = json.loads(session.history.path.read_text().splitlines()[-1])
     assert line.pop("t") and status and list(status.dirty) == ["a.py"]
     assert line == {
         "event": "begin", "n": 1, "phase": "investigation", "log": job.log.name,
-        "budget_usd": 2.0, "timeout": 60, "head": status.head, "dirty": dict(status.dirty),
+        "budget_usd": 1.0, "timeout": 60, "head": status.head, "dirty": dict(status.dirty),
     }  # fmt: skip
     assert before.page == (session.folder / "_iteration.json").read_text()
     page = json.loads(before.page)

@@ -6,17 +6,23 @@ import json
 import shlex
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
+from samocode.child.stream import EndReason, Init
+from samocode.child.walls import walls
 from samocode.git import command as git
 from samocode.settings.clone import CLONE, COMMANDS, WORKFLOW
 from samocode.settings.load import Settings
 
+TESTED = "2.1.332"
+"""The version of the CLI that tests/real runs."""
 TOOLS = "Bash,Edit,Read,Write,Agent,WebFetch,WebSearch"
 """Built-in tools of the child. The others wait for a person or a later moment, which mislead it in
 -p mode, and nearly double the first request (measured: 49,804 -> 26,368 characters). MCP tools
 stay; CLAUDE_ARGS can add some."""
+KEYS = ("ANTHROPIC_API_KEY", "apiKeyHelper")
+"""What init names where an API key pays that no login stored."""
 NESTED_RUN = (
     "CLAUDECODE",
     "CLAUDE_CODE_ENTRYPOINT",
@@ -43,8 +49,7 @@ FIXED = {
 }
 
 
-@dataclass(frozen=True)
-class Job:
+class Job(NamedTuple):
     """What one iteration hands to the CLI; `log` and its `.stderr` are opened exclusively."""
 
     session: Path
@@ -54,6 +59,8 @@ class Job:
     budget: float | None = None
     top: Path | None = None
     """Where the worktree begins that `cwd` is in."""
+    approved: bool = False
+    """A plan is approved: commits are allowed."""
 
 
 def prompt(session: Path) -> bytes:
@@ -67,7 +74,9 @@ def prompt(session: Path) -> bytes:
 def command(settings: Settings, job: Job, session_id: str) -> list[str]:
     """The command line; CLAUDE_ARGS come last, so that they win."""
     hook = shlex.join([sys.executable, str(CLONE / "main.py"), "--check-signal", str(job.session)])
-    hooks = {"hooks": {"Stop": [{"hooks": [{"type": "command", "command": hook, "timeout": 60}]}]}}
+    hooks = {"Stop": [{"hooks": [{"type": "command", "command": hook, "timeout": 60}]}]}
+    # False wins over `disableAllHooks` in the user's settings, which would silence the Stop hook.
+    given = {"hooks": hooks, "disableAllHooks": False, **walls(job.session, job.approved)}
     budget = ["--max-budget-usd", f"{job.budget:.4f}"] if job.budget is not None else []
     return [
         str(settings.claude),
@@ -83,7 +92,7 @@ def command(settings: Settings, job: Job, session_id: str) -> list[str]:
         str(job.session),
         str(COMMANDS),
         "--settings",
-        json.dumps(hooks),
+        json.dumps(given),
         "--session-id",
         session_id,
         "--tools",
@@ -91,6 +100,17 @@ def command(settings: Settings, job: Job, session_id: str) -> list[str]:
         *budget,
         *settings.claude_args,
     ]
+
+
+def not_as_announced(settings: Settings, init: Init | None) -> EndReason | None:
+    """Why a run that begins so must end before its first request; None when all is as announced."""
+    if init is None:
+        return None
+    if init.key_source in KEYS and not settings.key_may_pay:
+        return "payer"
+    # `manual` is the CLI's new name of `default`.
+    mode = "default" if init.mode == "manual" else init.mode
+    return "mode" if mode and mode != settings.permission_mode else None
 
 
 def environment(environ: Mapping[str, str], top: Path | None) -> dict[str, str]:
@@ -101,4 +121,6 @@ def environment(environ: Mapping[str, str], top: Path | None) -> dict[str, str]:
         for name, value in git.clean(environ).items()
         if name not in NESTED_RUN and not name.startswith(("TELEGRAM_", "SAMOCODE_"))
     }
+    if "TMPDIR" in kept and not Path(kept["TMPDIR"]).is_dir():
+        del kept["TMPDIR"]  # it went with the shell that the loop was started from
     return (git.not_above(top, kept) if top else kept) | FIXED

@@ -9,24 +9,22 @@ import time
 import uuid
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import IO, final
 
 from samocode.child import processes
-from samocode.child.command import Job, command, environment, prompt
+from samocode.child.command import Job, command, environment, not_as_announced, prompt
 from samocode.child.shutdown import Shutdown
-from samocode.child.stream import EndReason, Event, Reader, RunResult
+from samocode.child.stream import EndReason, Event, Init, Reader, RunResult
 from samocode.settings.load import Settings
 from samocode.settings.timeouts import Timeouts
 
 # 401 or 403 this often: the login is wrong, and the CLI's own retries would take three minutes.
 AUTH_RETRIES = 3
 MAX_OUTPUT = 1 << 30  # bytes; the longest runs write some ten MB, a flood fills any disk
-LOOK = 1.0  # seconds of reading between two looks at the limits: a flood is never read to its end
+FIRST_TICK = 0.02  # seconds: the first request follows init after some 0.1
 TAIL_BYTES = 4000
-RECOVERED = 64 << 20  # bytes of a log; ordinary ones have ten MB, a flood would take minutes
-LAST_LOOK = 5.0  # seconds for what a run wrote that nobody has read yet
 MAX_LEFT_OVER = 50  # names in the history; a tree that forks while it ends has thousands
 
 
@@ -53,14 +51,14 @@ def run(
         except OSError as error:  # no program of this machine, or its interpreter is gone
             return RunResult(stderr=f"{settings.claude} cannot be run: {error}")
         with job.log.open("rb") as tail:
-            watch = Watch(main, (tail, stderr), timeouts, show, job.limit)
+            refuses = partial(not_as_announced, settings)
+            watch = Watch(main, (tail, stderr), timeouts, show, job.limit, refuses)
             try:
                 ended = watch.until_end(shutdown)
             finally:
                 left_over = processes.end_tree(job.session, main, timeouts.term_grace)
-            watch.read_on(LAST_LOOK)
-    return replace(
-        watch.reader.result,
+            watch.read_on()
+    return watch.reader.result._replace(
         session_id=session_id,
         ended=ended,
         exit_code=main.returncode,
@@ -76,13 +74,10 @@ def recover(log: Path) -> RunResult:
     reader, seconds, stderr = Reader(), 0.0, log.with_suffix(".stderr")
     if log.is_file():
         with log.open("rb") as file:
-            reader.feed(file.read(RECOVERED // 64))  # how it began; then how it ended
-            file.seek(max(file.tell(), log.stat().st_size - RECOVERED))
-            for chunk in iter(lambda: file.read(1 << 20), b""):
-                reader.feed(chunk)
+            reader.follow(file, lambda _: None)
         if stderr.is_file():
             seconds = max(0.0, log.stat().st_mtime - stderr.stat().st_mtime)
-    return replace(reader.result, ended="killed_loop", seconds=seconds, stderr=_tail(stderr))
+    return reader.result._replace(ended="killed_loop", seconds=seconds, stderr=_tail(stderr))
 
 
 @contextmanager
@@ -91,7 +86,7 @@ def _open_logs(log: Path) -> Generator[tuple[IO[bytes], IO[bytes], IO[bytes]]]:
     with (
         _created(log) as out,
         _created(log.with_suffix(".stderr")) as err,
-        tempfile.TemporaryFile() as stdin,
+        tempfile.TemporaryFile(dir=log.parent) as stdin,
     ):
         yield out, err, stdin
 
@@ -123,36 +118,36 @@ class Watch:
         timeouts: Timeouts,
         show: Callable[[Event | None], None],
         limit: float,
+        refuses: Callable[[Init | None], EndReason | None],
     ) -> None:
         self.reader = Reader()
         self._main, self._outputs, self._timeouts, self._show = main, outputs, timeouts, show
-        self._start = self._heard = time.monotonic()
-        self._limit = limit
+        self._start, self._heard = time.monotonic(), 0.0
+        self._limit, self._refuses = limit, refuses
 
-    def read_on(self, seconds: float = LOOK) -> None:
+    def read_on(self) -> None:
         """Read what the log holds by now and show it."""
-        until = time.monotonic() + seconds
-        while time.monotonic() < until and (data := self._outputs[0].read(1 << 20)):
-            for event in self.reader.feed(data):
-                self._heard = began = time.monotonic()
-                self._show(event)
-                until += time.monotonic() - began  # a paused terminal takes nothing from it
+        self.reader.follow(self._outputs[0], self._hear)
+
+    def _hear(self, event: Event) -> None:
+        self._heard = time.monotonic()
+        self._show(event)
 
     def until_end(self, shutdown: Shutdown) -> EndReason:
         """Why the run is over: it ended, or one of the loop's reasons to end it."""
-        reaped = time.monotonic()
         while True:
             gone = self._main.poll() is not None
             self.read_on()
+            if reason := self._refuses(self.reader.result.init):
+                self._main.kill()  # SIGTERM would let its first request go out (CLI 2.1.332)
+                return reason
             if gone:
                 return "itself"
             if reason := self._reason(shutdown):
                 return reason
             self._show(None)
-            if time.monotonic() - reaped > 1:  # adopted orphans must not pile up as zombies
-                processes.reap(self._main)
-                reaped = time.monotonic()
-            time.sleep(self._timeouts.tick)
+            processes.reap(self._main)  # adopted orphans must not pile up as zombies
+            shutdown.wait(self._timeouts.tick if self.reader.result.started else FIRST_TICK)
 
     def _reason(self, shutdown: Shutdown) -> EndReason | None:
         now, result = time.monotonic(), self.reader.result
@@ -160,7 +155,7 @@ class Watch:
             return "stopped"
         if now - self._start > self._limit:
             return "timeout"
-        if not result.started and now - self._start > self._timeouts.init_grace:
+        if not self._heard and now - self._start > self._timeouts.init_grace:
             return "no_init"
         if result.finished and now - self._heard > self._timeouts.result_grace:
             return "after_result"

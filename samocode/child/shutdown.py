@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
+import select
 import signal
 import time
 from types import FrameType
@@ -23,6 +25,8 @@ class Shutdown:
         self.requested = False
         self.now = False
         self.code = ExitCode.INTERRUPTED
+        self._woken, self._wakes = os.pipe()
+        os.set_blocking(self._wakes, False)
 
     @property
     def stop(self) -> Stop | None:
@@ -38,15 +42,24 @@ class Shutdown:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._on_signal)
+                # Python takes its handlers away before it ends: one more Ctrl-C would kill it then.
+                atexit.register(signal.signal, number, signal.SIG_IGN)
+        signal.signal(signal.SIGCHLD, _ignore)  # a signal without a handler wakes nobody
+        signal.set_wakeup_fd(self._wakes, warn_on_full_buffer=False)
+
+    def wait(self, seconds: float) -> None:
+        """Wait until a signal arrives, the end of a child included, or the seconds are over."""
+        if select.select([self._woken], [], [], seconds)[0]:
+            os.read(self._woken, 1 << 16)
 
     def sleep(self, seconds: float, until: float | None = None) -> None:
         """Sleep until a stop is asked for, or it is `until` by the wall clock: the monotonic clock
         stands still while a machine is suspended."""
         ends = time.monotonic() + seconds
-        while not self.requested and time.monotonic() < ends:
+        while not self.requested and (left := ends - time.monotonic()) > 0:
             if until is not None and time.time() >= until:
                 return
-            time.sleep(min(STEP, seconds))
+            self.wait(min(STEP, left))
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         if number == signal.SIGINT:
@@ -58,3 +71,7 @@ class Shutdown:
             self.now = True
             self.code = ExitCode.TERMINATED
         self.requested = True
+
+
+def _ignore(_number: int, _frame: FrameType | None) -> None:
+    """A handler that does nothing."""

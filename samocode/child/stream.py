@@ -2,29 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Literal, final
+import os
+from collections.abc import Callable, Mapping
+from typing import IO, Any, Literal, NamedTuple, final
 
 from samocode.record.untrusted import items, mapping, number, parse
 
-MAX_LINE_BYTES = 16 << 20  # a longer line is no event; it is skipped, not kept
+MAX_LINE_BYTES = 8 << 20  # a longer line (a tool's result) decides nothing
+END, CHUNK = 1 << 20, 1 << 18  # bytes of a log
 AUTH_STATUSES = (401, 403)
 Event = Mapping[str, Any]
 
 
 EndReason = Literal[
-    "itself", "timeout", "stopped", "no_init", "after_result", "auth", "flood", "killed_loop"
-]
+    "itself", "timeout", "stopped", "no_init", "payer", "mode", "after_result", "auth", "flood",
+    "killed_loop",
+]  # fmt: skip
 """Why a run is over: claude ended by itself, or the loop ended it, or was killed itself."""
 
 
-@dataclass(frozen=True)
-class RunResult:
+class Init(NamedTuple):
+    """What the CLI says of itself before its first request; empty where it says nothing."""
+
+    model: str = ""
+    mode: str = ""
+    key_source: str = ""
+    """Where an API key comes from. `none` is a login, a cloud account, or nobody."""
+    sandbox: bool = False
+    version: str = ""
+
+    @classmethod
+    def of(cls, event: Event) -> Init | None:
+        """The facts of an init event; None of any other."""
+        if (event.get("type"), event.get("subtype")) != ("system", "init"):
+            return None
+        names = ("model", "permissionMode", "apiKeySource", "claude_code_version")
+        model, mode, source, version = (str(event.get(name) or "") for name in names)
+        return cls(model, mode, source, event.get("sandbox_enabled") is True, version)
+
+
+class RunResult(NamedTuple):
     """What one run of the CLI came to: first what its events said, then how it ended. Money is the
     CLI's list-price estimate in USD, moments are epoch seconds."""
 
-    started: bool = False
+    init: Init | None = None
     session_id: str = ""
     answered: bool = False
     """The API gave an answer, which costs."""
@@ -35,6 +56,8 @@ class RunResult:
     error: str | None = None
     """Class of the API failure that ended the run: authentication_failed, billing_error,
     rate_limit, ..."""
+    api_error: str | None = None
+    """The CLI's finer name of it, where it has one: usage_limit_reached, tls_untrusted_ca, ..."""
     status: int | None = None
     """HTTP status of that failure."""
     limit_rejected: bool = False
@@ -56,6 +79,21 @@ class RunResult:
     stderr: str = ""
     """The end of it."""
 
+    @property
+    def started(self) -> bool:
+        """The CLI is up: nothing before that can cost anything."""
+        return self.init is not None
+
+    @property
+    def own_words(self) -> str:
+        """What claude itself said of its end, as a sentence to add: its result, else stderr."""
+        if self.init and self.ended in ("payer", "mode"):
+            source, mode = self.init.key_source, self.init.mode
+            name = f"apiKeySource {source}" if self.ended == "payer" else f"permissionMode {mode}"
+            return f" Claude said: {name}."
+        words = (self.finished and self.text) or self.stderr or self.text
+        return f" Last words: {words}" if words else ""
+
     def after(self, event: Event) -> RunResult:
         """The result with one more event; unknown and ill-formed events change nothing."""
         kind = event.get("type")
@@ -64,11 +102,10 @@ class RunResult:
         if kind == "assistant" and event.get("parent_tool_use_id") is None:
             return self._assistant(event)
         if kind == "user" and event.get("parent_tool_use_id") is None:
-            return replace(self, finished=False)
+            return self._replace(finished=False)
         if kind == "rate_limit_event":
             info = mapping(event.get("rate_limit_info"))
-            return replace(
-                self,
+            return self._replace(
                 # Beyond the plan, but let through and paid for as its owner set it: no limit.
                 limit_rejected=info.get("status") == "rejected"
                 and info.get("isUsingOverage") is not True,
@@ -77,12 +114,11 @@ class RunResult:
         return self._result(event) if kind == "result" else self
 
     def _system(self, event: Event) -> RunResult:
-        if event.get("subtype") == "init":
-            session_id = event.get("session_id")
-            return replace(self, started=True, session_id=str(session_id or ""))
+        if init := Init.of(event):
+            return self._replace(init=init, session_id=str(event.get("session_id") or ""))
         if event.get("subtype") == "api_retry":
             refused = event.get("error_status") in AUTH_STATUSES
-            return replace(self, auth_retries=self.auth_retries + 1 if refused else 0)
+            return self._replace(auth_retries=self.auth_retries + 1 if refused else 0)
         return self
 
     def _assistant(self, event: Event) -> RunResult:
@@ -90,12 +126,12 @@ class RunResult:
             str(b.get("text", "")) for b in content(event) if b.get("type") == "text"
         ).strip()
         failed = event.get("is_api_error_message") is True
-        error = event.get("error")
-        return replace(
-            self,
+        error, kind = event.get("error"), event.get("api_error")
+        return self._replace(
             answered=self.answered or not failed,
             finished=False,
             error=(error if isinstance(error, str) else "unknown") if failed else None,
+            api_error=kind if failed and isinstance(kind, str) else None,
             status=_status(event) if failed else None,
             auth_retries=self.auth_retries if failed else 0,
             text=text[-2000:] or self.text,
@@ -105,41 +141,62 @@ class RunResult:
         is_error = event.get("is_error") is True
         denials = [mapping(d).get("tool_name") for d in items(event.get("permission_denials"))]
         subtype, turns = event.get("subtype"), event.get("num_turns")
+        text = event.get("result")  # the only words of a run that a hook refused
         error = self.error or ("unknown" if event.get("terminal_reason") == "api_error" else None)
-        return replace(
-            self,
+        return self._replace(
             finished=True,
             is_error=is_error,
             subtype=subtype if isinstance(subtype, str) else None,
             error=error if is_error else None,
+            api_error=self.api_error if is_error else None,
             status=(_status(event) or self.status) if is_error else None,
             cost_usd=number(event.get("total_cost_usd")),
             tokens=_tokens(event),
             turns=turns if isinstance(turns, int) else 0,
             denials=tuple(str(name) for name in denials if name),
+            text=(text.strip()[-2000:] if isinstance(text, str) else "") or self.text,
         )
 
 
 @final
 class Reader:
-    """Cuts a growing log into events. Feed it bytes as they come; `result` is always up to date."""
+    """Cuts a growing log into events; `result` is always up to date."""
 
     def __init__(self) -> None:
         self.result = RunResult()
-        self._rest = b""
+        self._line = bytearray()
         self._skipping = False
 
+    def follow(self, log: IO[bytes], show: Callable[[Event], None]) -> None:
+        """Read what the log holds by now. Of a flood only the beginning and the end are read: what
+        decides is there."""
+        size = os.fstat(log.fileno()).st_size
+        while log.tell() < size and (data := log.read(CHUNK)):
+            for event in self.feed(data):
+                show(event)
+            if log.tell() < size - MAX_LINE_BYTES:
+                log.seek(size - END)
+                self._skip_line()
+
     def feed(self, data: bytes) -> list[Event]:
-        """The events that `data` completes; lines that are no JSON object are passed over."""
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        if lines and self._skipping:
-            lines, self._skipping = lines[1:], False
-        if len(self._rest) > MAX_LINE_BYTES:
-            self._rest, self._skipping = b"", True
-        found = [event for line in lines if line[:1] == b"{" and (event := mapping(parse(line)))]
+        """The events that `data` completes. What is no JSON object with a type is passed over."""
+        head, *lines = data.split(b"\n")
+        self._line += head
+        if lines:
+            first, self._line = bytes(self._line), bytearray(lines.pop())
+            lines = lines if self._skipping else [first, *lines]
+            self._skipping = False
+        if len(self._line) > MAX_LINE_BYTES:
+            self._skip_line()
+        lines = [line for line in lines if line[:1] == b"{" and b'"type"' in line]
+        found = [event for line in lines if (event := mapping(parse(line)))]
         for event in found:
             self.result = self.result.after(event)
         return found
+
+    def _skip_line(self) -> None:
+        self._line.clear()
+        self._skipping = True
 
 
 def content(event: Event) -> list[Mapping[str, Any]]:

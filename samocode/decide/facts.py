@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,14 +14,14 @@ from samocode.git.checkout import Checkout
 from samocode.pages import compare
 from samocode.record.exits import Stop
 from samocode.record.state import SessionState
+from samocode.record.words import few
 
 HEARD = frozenset({"continue", "waiting", "blocked", "done", "verify_failed", "stalled", "looping"})
 """Outcomes of a child that read its notes and answered; after any other the next child is told them
 again."""
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(NamedTuple):
     """The user's caps: spawns a run, USD a session (None: no cap), seconds of waiting for the
     API."""
 
@@ -31,8 +30,7 @@ class Limits:
     max_wait: float
 
 
-@dataclass(frozen=True)
-class IterationFacts:
+class IterationFacts(NamedTuple):
     """All that is known when an iteration is over."""
 
     run: RunResult
@@ -51,6 +49,18 @@ class IterationFacts:
     """Something was left behind: a commit, a change, a new file."""
     stopping: bool = False
     """The human asked to stop."""
+
+    @property
+    def left(self) -> str:
+        """What no commit holds, as a sentence to add."""
+        changed = f" Uncommitted: {few(self.uncommitted)}." if self.uncommitted else ""
+        return changed + (f" Untracked: {few(self.untracked)}." if self.untracked else "")
+
+    @property
+    def denied(self) -> str:
+        """Which tools were denied, as a sentence to add."""
+        names = tuple(dict.fromkeys(self.run.denials))
+        return f" Permission was denied for: {few(names)}." if names else ""
 
 
 def read(
@@ -96,8 +106,7 @@ class Pause(NamedTuple):
         return self.seconds if self.until is None else min(self.until - time.time(), most)
 
 
-@dataclass(frozen=True)
-class Decision:
+class Decision(NamedTuple):
     """How an iteration ended and what follows: the history line says it, the loop does it."""
 
     outcome: str
@@ -111,6 +120,11 @@ class Decision:
     """The plan to ask approval for."""
     notes: tuple[str, ...] = ()
     """For every child until one of them answers."""
+
+    def then(self, follows: Stop | Pause | None) -> Decision:
+        """The same outcome, and then a stop or a pause."""
+        stop = follows if isinstance(follows, Stop) else self.stop
+        return self._replace(stop=stop, pause=follows if isinstance(follows, Pause) else self.pause)
 
     @property
     def why(self) -> str:

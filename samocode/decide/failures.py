@@ -1,59 +1,63 @@
-"""What ends a run without a signal: which API failures time does not mend, with the remedy for the
-human. policy.py decides by these tables."""
+"""Why a run ended without a signal, by what the CLI says of itself: the tables of policy.py."""
 
 from __future__ import annotations
 
 from samocode.child.stream import RunResult
 
 BLOCKING = {
-    "authentication_failed": (
-        "auth",
-        "Claude is not logged in, or its key is refused. Run: claude auth login (or set a valid "
-        "ANTHROPIC_API_KEY), then go on.",
-    ),
-    "cloud_credential_error": (
-        "auth",
-        "The cloud credentials that pay for Claude (Bedrock, Vertex, Foundry) are missing or have "
-        "expired. Renew them (aws sso login, gcloud auth application-default login), then go on.",
-    ),
-    "billing_error": (
-        "billing",
-        "The account that pays for Claude has no credit. Top it up or change the login; go on.",
-    ),
-    "model_not_found": (
-        "model",
-        "Claude does not know the model. Correct CLAUDE_MODEL or --model, then go on.",
-    ),
-    "invalid_request": (
-        "invalid_request",
-        "The API refuses the request for good; what Claude said names the reason (a spending cap, "
-        "a request too large, a wrong flag in CLAUDE_ARGS).",
-    ),
+    "authentication_failed": ("auth", "Claude is not logged in, or its key is refused. Run: "
+        "claude auth login (or set a valid ANTHROPIC_API_KEY)."),
+    "cloud_credential_error": ("auth", "The cloud credentials that pay for Claude (Bedrock, "
+        "Vertex, Foundry) are missing or have expired. Renew them (aws sso login, gcloud auth "
+        "application-default login)."),
+    "billing_error": ("billing", "The account that pays for Claude has no credit. Top it up or "
+        "change the login."),
+    "payer": ("payer", "Claude found an API key that is not in your environment, and that key "
+        "would pay. Take it out of the settings.json it is in (env or apiKeyHelper; yours, or the "
+        "project's .claude), or accept it with SAMOCODE_PAYER=key."),
+    "mode": ("mode", "Claude runs in another permission mode than CLAUDE_PERMISSION_MODE asks for, "
+        "because a settings.json forbids it (disableBypassPermissionsMode, disableAutoMode). "
+        "Change the one or the other."),
+    "model_not_found": ("model", "Claude does not know the model. Correct CLAUDE_MODEL or "
+        "--model."),
+    "invalid_request": ("invalid_request", "The request is refused, and waiting does not help. The "
+        "reason may be a spending cap, a request that is too large, or a flag in CLAUDE_ARGS."),
+}  # fmt: skip
+"""What time does not mend, by the class of an API failure or why the loop ended the run: (outcome,
+remedy)."""
+SETUP = {
+    "tls_untrusted_ca", "tls_cert_signature_failure", "gateway_content_type",
+    "gateway_signin_required", "gateway_session_expired", "provider_credentials",
+    "claude_code_version_too_old", "field_not_granted", "model_substitution_disabled",
+    "no_allowed_fallback", "model_requires_usage_credits", "long_context_credits_required",
+}  # fmt: skip
+"""Values of `api_error` to which the CLI itself (2.1.332) answers "fix the setup" or "switch the
+model", of those whose class or status may look like an outage."""
+_SMALLER = " Its answer or its context was too long: read and write in smaller pieces."
+TOO_MUCH = {
+    "error_max_turns": " It reached --max-turns.",
+    "max_output_tokens": _SMALLER,
+    "message_over_context_limit": _SMALLER,
+    "autocompact_thrashing": _SMALLER,
 }
-"""API failures that time does not mend: class -> (outcome, remedy). Any class named neither here
-nor below is transient."""
+"""What a run was too long for (subtype, class or `api_error`): a new run can do better, waiting
+does not help. Taken for an outage, it was paid for forty times."""
 BROKEN = {
     "no_init": "claude did not start within its grace",
     "flood": "claude was ended: it wrote more than a gigabyte of output",
 }
-TOO_MUCH = {
-    "error_max_turns": " It reached --max-turns.",
-    "max_output_tokens": " Its answer exceeded the output limit (or the context window): read and "
-    "write in smaller pieces.",
-}
-"""What a run was too long for (subtype or class, one for both limits): silence, no outage. Taken
-for one, it was paid for forty times."""
-
-UNKNOWN_FLAG = "error: unknown option"  # the CLI's words, on stderr (measured with 2.1.330)
 PERMANENT_STATUSES = frozenset(range(400, 500)) - {408, 409, 429}
-"""Most refused requests, spend limits among them, come with the class `unknown`: their status tells
-(measured)."""
+"""Most refused requests, spend limits among them, come with the class `unknown` (measured)."""
 
 
 def error_class(run: RunResult) -> str | None:
-    """What ended the run, by the CLI's own class; a permanent status beats a vague class."""
+    """What ended the run: a key of BLOCKING or TOO_MUCH, else a class that may pass; None when the
+    API did not fail."""
     if run.ended == "auth":
         return "authentication_failed"
-    if run.error not in BLOCKING and run.status in PERMANENT_STATUSES:
-        return "invalid_request"
-    return run.error
+    if run.ended in BLOCKING:
+        return run.ended
+    if run.api_error in TOO_MUCH:
+        return run.api_error
+    lasting = run.api_error in SETUP or run.status in PERMANENT_STATUSES
+    return "invalid_request" if lasting and run.error not in BLOCKING else run.error

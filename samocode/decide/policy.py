@@ -2,58 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
-from itertools import islice, takewhile
-
+from samocode.decide import money
 from samocode.decide.facts import Decision, IterationFacts, Limits, Pause
-from samocode.decide.failures import BLOCKING, BROKEN, TOO_MUCH, UNKNOWN_FLAG, error_class
+from samocode.decide.failures import BLOCKING, BROKEN, TOO_MUCH, error_class
 from samocode.decide.signal import Signal
 from samocode.pages.names import HISTORY
 from samocode.record.exits import ExitCode, Stop
-from samocode.record.state import Iteration, SessionState
+from samocode.record.state import SessionState
 from samocode.record.words import few, sentence
 from samocode.settings.timeouts import Timeouts
 
-MAX_SILENT = 2  # iterations in a row without a valid signal
-MAX_TIMEOUTS = 3
-MAX_CRASHES = 5
-MAX_UNHEARD = 6  # of these in a row: in turns, none of them reaches its own limit
-UNHEARD = frozenset({"timeout", "crash", "no_signal", "bad_signal"})
-MAX_IDLE = 3  # `continue` in a row that left nothing behind
-MAX_ENTERED = 6  # times a round may enter one phase
+# Of the counters in SessionState. A person's decision sets them to their beginning.
+MAX_STRIKES = 3  # timeouts, crashes, missing and invalid signals, in a row
+MAX_CUT_OFF = 2  # runs in a row that their budget ended
+MAX_IDLE = 3  # `continue` in a row that changed nothing
+MAX_ENTERED = 6  # times that one phase is entered
 MAX_VERIFY_FAILURES = 3
 
 
-def decide(
-    facts: IterationFacts, state: SessionState, limits: Limits, timeouts: Timeouts
-) -> Decision:
+def decide(facts: IterationFacts, state: SessionState, limits: Limits, times: Timeouts) -> Decision:
     """The first rule that holds."""
-    signal = facts.check.signal
+    run, signal, phase = facts.run, facts.check.signal, facts.phase
+    error, waits = error_class(run), _until_reset(facts, limits, times)
     if facts.tampered:
         why = f"A child changed {HISTORY}; it was put back, and the other one is kept beside."
         return _blocked(facts, "tampered", why)
     if facts.changed_code:
-        why = (
-            f"Code changed before a plan was approved: {few(facts.changed_code)}. Nothing was "
-            "reverted. Look at it, then run again to go on from the present state."
-        )
+        why = f"Code changed before a plan was approved: {few(facts.changed_code)}. Nothing was "
+        why += "reverted; look at it, then run again to accept the present state."
         return _blocked(facts, "changed_code", why)
-    if signal is None:
-        return _unheard(_without_signal(facts, state, limits, timeouts), facts, state)
-    if signal.status == "continue":
-        return _go_on(facts, signal, state, limits, timeouts)
-    return _as_it_says(facts, signal)
+    if signal:
+        return _signalled(facts, signal, state, waits)
+    if facts.stopping or run.ended == "stopped":
+        return Decision("stopped", phase, note=f"A person stopped it before it ended.{facts.left}")
+    if run.ended == "killed_loop":
+        return Decision("interrupted", phase, note=f"The loop was killed while it ran.{facts.left}")
+    if error in BLOCKING:
+        outcome, remedy = BLOCKING[error]
+        return _blocked(facts, outcome, remedy + run.own_words)
+    if run.subtype == "error_max_budget_usd":
+        return _cut_off(facts, state)
+    if error == "rate_limit" and waits:
+        return Decision("limited", phase).then(waits)
+    if error and error not in TOO_MUCH:
+        return _outage(facts, state, limits, times)
+    return _strike(facts, state, times)
 
 
 def cap(state: SessionState, limits: Limits) -> Stop | None:
     """The caps, looked at before each spawn: a signal counts before a limit."""
-    spawned = len(state.recent)
-    if spawned >= limits.max_iterations:
-        why = f"{spawned} iterations in this run (--max-iterations)."
-    elif limits.max_cost is not None and state.cost_usd >= limits.max_cost:
-        cost, most = f"{state.cost_usd:.2f}", f"{limits.max_cost:.2f}"
-        why = f"the session's cost of {cost} USD reached --max-cost {most}."
+    most = limits.max_cost
+    if state.spawned >= limits.max_iterations:
+        why = f"{state.spawned} iterations in this run (--max-iterations)."
+    elif most is not None and money.used_up(state, most):
+        held = f" and {state.held_usd:.2f} USD held back" if state.held_usd else ""
+        why = f"{state.cost_usd:.2f} USD spent{held}, of {most:.2f} USD (--max-cost)."
     else:
         return None
     return Stop(ExitCode.LIMIT, f"Limit reached: {why}")
@@ -62,187 +65,102 @@ def cap(state: SessionState, limits: Limits) -> Stop | None:
 def verify_failed(state: SessionState, failure: str) -> Decision:
     """What `done` comes to when VERIFY fails; `failure` is the end of its output."""
     note = f"VERIFY failed after done was signalled. Its last lines:\n{failure}"
-    stop = None
-    if state.verify_failures + 1 >= MAX_VERIFY_FAILURES:
-        times = f"VERIFY failed {MAX_VERIFY_FAILURES} times since the plan was approved."
-        stop = Stop(ExitCode.BLOCKED, f"{times} Its last lines:\n{failure}")
+    often = f"VERIFY failed {MAX_VERIFY_FAILURES} times. Its last lines:\n{failure}"
+    last = state.verify_failures + 1 >= MAX_VERIFY_FAILURES
+    stop = Stop(ExitCode.BLOCKED, often) if last else None
     return Decision("verify_failed", "implementation", stop, note, notes=(note,))
 
 
-def _as_it_says(facts: IterationFacts, signal: Signal) -> Decision:
+def _signalled(
+    facts: IterationFacts, signal: Signal, state: SessionState, waits: Stop | Pause | None
+) -> Decision:
+    onward = signal.phase or facts.phase
     if signal.status == "done":
         return Decision("done", facts.phase, Stop(ExitCode.DONE, signal.summary or ""))
     if signal.status == "blocked":
         needs = f" It needs: {sentence(signal.needs)}" if signal.needs else ""
         return _blocked(facts, "blocked", f"{sentence(signal.reason or '')}{needs}")
-    if signal.waits_for == "plan_approval":
-        return Decision("waiting", facts.phase, plan=signal.plan)
-    return Decision("waiting", signal.phase or facts.phase)
-
-
-def _go_on(
-    facts: IterationFacts, signal: Signal, state: SessionState, limits: Limits, timeouts: Timeouts
-) -> Decision:
-    next_phase, note = signal.phase or facts.phase, _denied(facts)
-    on = Decision("continue", next_phase, note=note)
-    if facts.stopping:
-        return on
-    if facts.run.limit_rejected:
-        return _limit(facts, limits, timeouts, "continue", next_phase) or on
-    if not facts.progress and _idle_before(state) >= MAX_IDLE - 1:
-        why = (
-            f"{MAX_IDLE} iterations in a row said continue in phase {facts.phase} and left nothing "
-            "behind: no commit, no change, no new file."
-        )
-        return replace(on, outcome="stalled", stop=Stop(ExitCode.BLOCKED, why))
-    if next_phase != facts.phase and state.entered.get(next_phase, 0) >= MAX_ENTERED:
-        times = f"Phase {next_phase} is entered for the {MAX_ENTERED + 1}th time in this round"
-        why = f"{times}: work goes in circles."
-        return replace(on, outcome="looping", stop=Stop(ExitCode.BLOCKED, why))
+    if signal.status == "waiting":
+        plan = signal.plan if signal.waits_for == "plan_approval" else None
+        return Decision("waiting", facts.phase if plan else onward, plan=plan)
+    on = Decision("continue", onward, note=facts.denied)
+    if facts.stopping or waits:
+        return on if facts.stopping else on.then(waits)
+    if not facts.progress and state.idle + 1 >= MAX_IDLE:
+        why = f"{MAX_IDLE} iterations in a row said continue in phase {facts.phase} and left "
+        why += "nothing behind: no commit, no change, no new file."
+        return on._replace(outcome="stalled", stop=Stop(ExitCode.BLOCKED, why))
+    if onward != facts.phase and state.entered.get(onward, 0) >= MAX_ENTERED:
+        why = f"Phase {onward} is entered for the {MAX_ENTERED + 1}th time: work goes in circles."
+        return on._replace(outcome="looping", stop=Stop(ExitCode.BLOCKED, why))
     return on
 
 
-def _without_signal(
-    facts: IterationFacts, state: SessionState, limits: Limits, timeouts: Timeouts
-) -> Decision:
-    run = facts.run
-    if facts.stopping or run.ended == "stopped":
-        note = "It was stopped by the human before it ended." + _left(facts)
-        return Decision("stopped", facts.phase, note=note)
-    if run.ended == "killed_loop":
-        note = "The loop was killed while it ran." + _left(facts)
-        return Decision("interrupted", facts.phase, note=note)
-    error = error_class(run)
-    if error in BLOCKING:
-        outcome, remedy = BLOCKING[error]
-        return _blocked(facts, outcome, f"{remedy} (Claude said: {run.text[:300] or error})")
-    if run.subtype == "error_max_budget_usd":
-        stop = Stop(ExitCode.LIMIT, "The cost cap ended the iteration.")
-        return Decision("budget", facts.phase, stop, _left(facts))
-    if run.ended == "timeout":
-        return _timeout(facts, state)
-    if error == "rate_limit" and run.limit_rejected:
-        wait = _limit(facts, limits, timeouts, "limited", facts.phase)
-        return wait or _transient(facts, state, limits, timeouts)
-    if error and error not in TOO_MUCH:
-        return _transient(facts, state, limits, timeouts)
-    return _silent(facts, state) if run.finished else _crash(facts, state, timeouts)
+def _cut_off(facts: IterationFacts, state: SessionState) -> Decision:
+    note = f"Its budget was used up before it signalled: do less in one iteration.{facts.left}"
+    why = f"{MAX_CUT_OFF} iterations in a row used up their budget before they signalled. "
+    why += "Raise --max-cost, or ask for smaller steps."
+    stop = Stop(ExitCode.LIMIT, why) if state.cut_off + 1 >= MAX_CUT_OFF else None
+    return Decision("budget", facts.phase, stop, note)
 
 
-def _unheard(decision: Decision, facts: IterationFacts, state: SessionState) -> Decision:
-    """Blocked when this was the last of too many failures of mixed kinds."""
-    before = takewhile(lambda it: it.outcome in UNHEARD, _counted(state))
-    kinds = [decision.outcome, *(it.outcome for it in islice(before, MAX_UNHEARD))][::-1]
-    if decision.stop or decision.outcome not in UNHEARD or len(kinds) < MAX_UNHEARD:
-        return decision
-    why = f"{len(kinds)} iterations in a row ended without a valid signal: {', '.join(kinds)}."
-    return replace(decision, stop=Stop(ExitCode.BLOCKED, why + _left(facts)), pause=None)
-
-
-def _timeout(facts: IterationFacts, state: SessionState) -> Decision:
-    note, stop = "It was ended at the time limit." + _left(facts), None
-    if _in_a_row(_counted(state), "timeout") >= MAX_TIMEOUTS - 1:
-        why = (
-            f"{MAX_TIMEOUTS} iterations in a row ran into the time limit (CLAUDE_TIMEOUT, "
-            "--timeout)." + _left(facts)
-        )
-        stop = Stop(ExitCode.BLOCKED, why)
-    return Decision("timeout", facts.phase, stop, note)
-
-
-def _limit(
-    facts: IterationFacts, limits: Limits, timeouts: Timeouts, outcome: str, next_phase: str
-) -> Decision | None:
-    """Wait until the usage limit resets; None when the API did not say when, or the moment has
-    gone by."""
+def _until_reset(facts: IterationFacts, limits: Limits, times: Timeouts) -> Stop | Pause | None:
+    """What a usage limit asks for; None without one, when the API did not say when it resets, or
+    when that has gone by."""
     resets = facts.run.limit_resets_at
-    if resets is None or resets <= facts.now - timeouts.limit_slack:
+    if not facts.run.limit_rejected or resets is None or resets <= facts.now:
         return None
-    until = resets + timeouts.limit_slack
-    if until - facts.now > limits.max_wait:
+    if resets - facts.now > limits.max_wait:
         why = "The usage limit resets later than SAMOCODE_MAX_WAIT allows to wait."
-        return Decision(outcome, next_phase, Stop(ExitCode.LIMIT, why))
-    return Decision(outcome, next_phase, pause=Pause("usage limit reached", until=until))
+        return Stop(ExitCode.LIMIT, why + facts.run.own_words)
+    jitter = facts.now % 1 * times.limit_slack  # sessions of one account start one by one
+    return Pause("usage limit reached", until=resets + jitter)
 
 
-def _transient(
-    facts: IterationFacts, state: SessionState, limits: Limits, timeouts: Timeouts
+def _outage(
+    facts: IterationFacts, state: SessionState, limits: Limits, times: Timeouts
 ) -> Decision:
-    before = [it.delay for it in takewhile(lambda it: it.outcome == "transient", _last(state))]
-    delay = min(timeouts.backoff_first * 2 ** min(len(before), 20), timeouts.backoff_most)
-    run = facts.run
-    what = f"{run.error or run.ended}{f' ({run.status})' if run.status else ''}"
-    note = f"It ended early: the API failed ({what})." + _left(facts)
-    if sum(before) + delay > limits.max_wait:
-        why = (
-            f"The API did not answer for longer than SAMOCODE_MAX_WAIT ({what}: {run.text[:300]})."
-        )
-        return Decision("transient", facts.phase, Stop(ExitCode.FAILED, why), note)
-    return Decision("transient", facts.phase, None, note, Pause(f"the API failed ({what})", delay))
+    run, waited = facts.run, state.api_waited
+    delay = min(waited + times.backoff_first, times.backoff_most)  # it doubles
+    what = f"the API failed: {run.error}{f' ({run.status})' if run.status else ''}"
+    on = Decision("transient", facts.phase, note=f"{what}.{run.own_words}{facts.left}")
+    why = f"The API did not answer for longer than SAMOCODE_MAX_WAIT; {what}.{run.own_words}"
+    return on.then(
+        Pause(what, delay) if waited + delay <= limits.max_wait else Stop(ExitCode.FAILED, why)
+    )
 
 
-def _crash(facts: IterationFacts, state: SessionState, timeouts: Timeouts) -> Decision:
-    run = facts.run
-    flag = next((line for line in run.stderr.splitlines() if line.startswith(UNKNOWN_FLAG)), None)
-    if flag and not run.started:
-        remedy = "Update it (claude update), or correct CLAUDE_ARGS, then go on."
-        return _blocked(facts, "crash", f"claude refuses its command line. {remedy} ({flag})")
-    what = BROKEN.get(run.ended, "claude ended without a result")
-    said = f": {run.stderr.splitlines()[-1][:300]}" if run.stderr else ""
-    what += f" (exit code {run.exit_code}){said}"
-    note = what + "." + _left(facts)
-    crashes = _in_a_row(_counted(state), "crash") + 1
-    if crashes >= MAX_CRASHES:
-        stop = Stop(ExitCode.FAILED, f"{MAX_CRASHES} times in a row: {what}.")
-        return Decision("crash", facts.phase, stop, note)
-    delay = min(timeouts.backoff_first * 2 ** (crashes - 1), timeouts.backoff_most)
-    return Decision("crash", facts.phase, None, note, Pause(what, delay))
+def _strike(facts: IterationFacts, state: SessionState, times: Timeouts) -> Decision:
+    outcome, what = _what_went_wrong(facts)
+    strikes, on = [*state.strikes, outcome], Decision(outcome, facts.phase, note=what)
+    if outcome == "crash" and not facts.run.started and state.spawned == 0:
+        remedy = " Correct CLAUDE_PATH or CLAUDE_ARGS, or update it (claude update)."
+        return _blocked(facts, outcome, what + remedy)
+    if len(strikes) >= MAX_STRIKES:
+        code = ExitCode.FAILED if set(strikes) == {"crash"} else ExitCode.BLOCKED
+        names = few([name.replace("_", " ") for name in strikes])
+        why = f"{len(strikes)} iterations in a row ended without a valid signal ({names}). {what}"
+        return on.then(Stop(code, why))
+    seconds = times.backoff_first * strikes.count("crash")
+    return on.then(Pause("claude crashed", seconds) if outcome == "crash" else None)
 
 
-def _silent(facts: IterationFacts, state: SessionState) -> Decision:
+def _what_went_wrong(facts: IterationFacts) -> tuple[str, str]:
+    """The outcome of a strike, and its cause in words."""
+    run, left = facts.run, facts.left + facts.denied
+    if run.ended == "timeout":
+        return "timeout", f"It was ended at the time limit (CLAUDE_TIMEOUT, --timeout).{left}"
+    if not run.finished:
+        what = BROKEN.get(run.ended, "claude ended without a result")
+        code = "" if run.exit_code is None else f" (exit code {run.exit_code})"
+        return "crash", f"{what}{code}.{run.own_words}{left}"
+    what = " ".join(facts.check.problems) + TOO_MUCH.get(error_class(run) or run.subtype or "", "")
+    if run.own_words and not run.answered:  # a hook refused the prompt: only its words help
+        what = ""
     outcome = "no_signal" if facts.check.missing else "bad_signal"
-    cut = TOO_MUCH.get(facts.run.error or facts.run.subtype or "", "")
-    note = " ".join(facts.check.problems) + cut + _left(facts) + _denied(facts)
-    before, stop = next(_counted(state), None), None
-    if before and before.outcome in ("no_signal", "bad_signal"):
-        why = f"{MAX_SILENT} iterations in a row ended without a valid signal. {note}"
-        stop = Stop(ExitCode.BLOCKED, why)
-    return Decision(outcome, facts.phase, stop, note)
+    return outcome, f"{what}{run.own_words}{left}".strip()
 
 
 def _blocked(facts: IterationFacts, outcome: str, why: str) -> Decision:
-    stop = Stop(ExitCode.BLOCKED, why + _denied(facts))
-    return Decision(outcome, facts.phase, stop, _left(facts).strip())
-
-
-def _last(state: SessionState) -> Iterator[Iteration]:
-    """The iterations of this start, the newest first."""
-    return reversed(state.recent)
-
-
-def _counted(state: SessionState) -> Iterator[Iteration]:
-    """Those of them that "in a row" looks at: the API let them work."""
-    return (it for it in _last(state) if it.outcome not in ("limited", "transient"))
-
-
-def _in_a_row(newest_first: Iterable[Iteration], outcome: str) -> int:
-    return sum(1 for _ in takewhile(lambda it: it.outcome == outcome, newest_first))
-
-
-def _idle_before(state: SessionState) -> int:
-    """How many `continue` right before this one left nothing behind."""
-    return sum(1 for _ in takewhile(_is_idle, _counted(state)))
-
-
-def _is_idle(it: Iteration) -> bool:
-    return it.outcome == "continue" and not it.progress
-
-
-def _left(facts: IterationFacts) -> str:
-    changed = f" Uncommitted: {few(facts.uncommitted)}." if facts.uncommitted else ""
-    return changed + (f" Untracked: {few(facts.untracked)}." if facts.untracked else "")
-
-
-def _denied(facts: IterationFacts) -> str:
-    denials = tuple(dict.fromkeys(facts.run.denials))
-    return f" Permission was denied for: {few(denials)}." if denials else ""
+    stop = Stop(ExitCode.BLOCKED, why + facts.denied)
+    return Decision(outcome, facts.phase, stop, facts.left.strip())

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from samocode.record.exits import UserError
 
 if TYPE_CHECKING:
-    from samocode.settings.flags import Options
     from samocode.settings.load import Settings
     from samocode.settings.timeouts import Timeouts
 
@@ -62,12 +61,11 @@ class DemoProject:
     session: str = SESSION
 
 
-def play(run: Callable[["Options", "Settings", "Timeouts"], int], timeouts: "Timeouts") -> int:
+def play(run: Callable[["Settings", "Timeouts"], int], timeouts: "Timeouts") -> int:
     """Play the demo with main.py's `run`; its exit code. Without a terminal the loop answers."""
     # Imported here: the stand-in lives in this package too, and each of its starts would wait.
-    from samocode.settings import load as config
     from samocode.settings.clone import CLONE, at_terminal
-    from samocode.settings.flags import Options
+    from samocode.settings.load import Settings
 
     project = prepare(CLONE, datetime.now().astimezone())
     # auto: bypassPermissions is refused to root. The stand-in asks for no permission anyway.
@@ -77,15 +75,16 @@ def play(run: Callable[["Options", "Settings", "Timeouts"], int], timeouts: "Tim
         "CLAUDE_MODEL": "scripted",
         "CLAUDE_PERMISSION_MODE": "auto",
     }
-    options = Options(
-        config=project.config,
-        session=project.session,
-        task=project.task,
-        dive=project.dive,
-        yes=not at_terminal(),
-    )
-    settings = config.load(options, environ, None, project.folder)
-    code = run(options, replace(settings, payer="nobody: a scripted stand-in plays"), timeouts)
+    flags = {
+        "--config": str(project.config),
+        "--session": project.session,
+        "--task": project.task,
+        "--dive": project.dive,
+        **({} if at_terminal() else {"--yes": "yes"}),
+    }
+    nobody = "nobody: a scripted stand-in plays"
+    settings = Settings(flags, environ, None, project.folder, paid_by=nobody)
+    code = run(settings, timeouts)
     print(farewell(project) if code == 0 else f"The demo's folder is {project.folder}")
     return code
 

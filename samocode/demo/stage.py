@@ -74,8 +74,6 @@ class Stage:
             tools=TOOLS,
             slash_commands=[],
             permissionMode=self.call.permission_mode,
-            apiKeySource="none",
-            claude_code_version="demo",
         )
 
     def close(self, words: str) -> None:

@@ -15,12 +15,14 @@ from samocode.record.state import Worktree
 @final
 class Repository:
     """The repository that MAIN_REPO lies in; `prefix` is MAIN_REPO's place below its top ("" or
-    "sub/"). A plain class: the repr of one must not show the environment's secrets."""
+    "sub/"), `common` git's folder for all its worktrees. A plain class: the repr of one must not
+    show the environment's secrets."""
 
-    __slots__ = ("environ", "prefix", "top")
+    __slots__ = ("common", "environ", "prefix", "top")
 
-    def __init__(self, top: Path, prefix: str, environ: Mapping[str, str]) -> None:
+    def __init__(self, top: Path, prefix: str, common: Path, environ: Mapping[str, str]) -> None:
         self.top = top
+        self.common = common
         self.prefix = prefix
         self.environ = environ
 
@@ -29,12 +31,13 @@ class Repository:
         """The repository around `folder`, None when there is none. UserError when git refuses to
         work there."""
         try:
-            answer = git(folder, environ, "rev-parse", "--show-toplevel", "--show-prefix")
+            places = ("--show-toplevel", "--show-prefix", "--git-common-dir")
+            answer = git(folder, environ, "rev-parse", *places)
         except UserError:  # without git a folder without .git is research
             answer = None
         if answer is not None and answer.returncode == 0:
-            top, _, prefix = answer.stdout.partition("\n")
-            return cls(Path(top), prefix.rstrip("\n"), environ)
+            top, prefix, common, *_ = answer.stdout.split("\n")
+            return cls(Path(top), prefix, (folder / common).resolve(), environ)
         if answer and git(folder, environ, "rev-parse", "--is-bare-repository").stdout == "true\n":
             raise _bare(folder)
         marks = [d for d in (folder, *folder.parents) if (d / ".git").exists()]
@@ -136,9 +139,11 @@ class Repository:
         return next(filter(self._has, refs), name)
 
     def _copies(self, name: str) -> list[str]:
-        """The local and the origin copy of a branch, those that exist."""
+        """The local and the origin copy of a branch, those that exist; else the branch of a remote
+        that has this very name (`origin/main`)."""
         refs = {name: f"refs/heads/{name}", f"origin/{name}": f"refs/remotes/origin/{name}"}
-        return [short for short, ref in refs.items() if self._has(ref)]
+        found = [short for short, ref in refs.items() if self._has(ref)]
+        return found or [name] * self._has(f"refs/remotes/{name}")
 
     def _newer(self, copies: list[str]) -> str:
         """Of two copies the one that contains the other; diverged: the local one."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
+from samocode.git import gitdir
 from samocode.git.command import in_worktree, typed
 from samocode.record.exits import ExitCode, UserError
 from samocode.record.state import WorktreeStatus
@@ -20,21 +20,13 @@ STATUS = (
     "--untracked-files=all",
     "--ignore-submodules=untracked",
 )
-OPERATIONS = {
-    "MERGE_HEAD": "a merge",
-    "CHERRY_PICK_HEAD": "a cherry-pick",
-    "REVERT_HEAD": "a revert",
-    "rebase-merge": "a rebase",
-    "rebase-apply": "a rebase",
-}
-"""What git keeps in its folder while an operation is not finished."""
 
 
 def look(
     top: Path, environ: Mapping[str, str], main: Path | None = None, refresh: bool = False
 ) -> WorktreeStatus:
-    """The status of the worktree at `top` (of the repository at `main`). UserError when
-    git cannot say.
+    """The status of the worktree at `top`, of the repository at `main`. UserError when git cannot
+    say.
 
     `refresh` lets git write the index: a fresh one is racy, and every look at it reads all files.
     """
@@ -55,7 +47,7 @@ def look(
             fields = entry.split(" ", last)
             name, submodule, mode = fields[-1], fields[2], fields[5 if last == 8 else 6]
             dirty[name] = f"{mode} {submodule} {_digest(top / name)}"
-    dirty |= {f"({name} in progress)": "" for name in _operations(top)}
+    dirty |= dict.fromkeys(gitdir.unfinished(top), "")
     return WorktreeStatus(facts["branch.oid"], dirty, facts["branch.head"], tuple(untracked))
 
 
@@ -68,14 +60,6 @@ def changes(
         return names
     said = in_worktree(top, environ, "diff", "--name-only", "-z", before.head, now.head)
     return tuple(dict.fromkeys((*names, *filter(None, said.stdout.split("\0")))))
-
-
-def _operations(top: Path) -> list[str]:
-    place = top / ".git"
-    if place.is_file():  # a linked worktree: the file names its folder
-        text = place.read_text(errors="surrogateescape")
-        place = top / text.partition("gitdir:")[2].strip()
-    return list(dict.fromkeys(w for f, w in OPERATIONS.items() if (place / f).exists()))
 
 
 def _unreadable(top: Path, main: Path, said: str) -> UserError:
@@ -94,5 +78,7 @@ def _digest(path: Path) -> str:
         return "link:" + str(path.readlink())
     if not path.is_file():
         return "gone" if not path.exists() else "folder"
+    import hashlib
+
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from samocode.git.command import TIMEOUT, typed
@@ -19,9 +18,8 @@ WAITS = (0.1, 0.3, 1.0, 3.0)  # seconds before the tries after the first
 def ensure(repository: Repository, worktree: Worktree) -> str | None:
     """Make the worktree usable; None when it was, else what was done. UserError when something is
     in the way."""
-    checked_out = _registered(repository)
-    if (at := worktree.path.resolve()) in checked_out and at.is_dir():
-        _wait_until_made(repository, at)
+    at = worktree.path.resolve()
+    if at in _when_made(repository, at) and at.is_dir():
         return None
     if at.exists():
         raise UserError(
@@ -31,16 +29,27 @@ def ensure(repository: Repository, worktree: Worktree) -> str | None:
         raise UserError(
             f"Branch {worktree.branch} is checked out in {taken}: switch that to another branch."
         )
-    at.parent.mkdir(parents=True, exist_ok=True)
-    new = not repository.exists(worktree.branch)
-    _call(repository, "add", "-f", arguments=lambda: _target(repository, worktree))
-    if new:
-        return f"worktree {at} on new branch {worktree.branch}, from {worktree.base}"
-    return f"worktree {at} made again from branch {worktree.branch}"
+    add = ("worktree", "add", "-f", str(at), worktree.branch)
+    if repository.exists(worktree.branch):
+        _call(repository, *add)
+        return f"worktree {at} made again from branch {worktree.branch}"
+    _call(repository, "branch", "--no-track", worktree.branch, repository.full(worktree.base))
+    try:
+        _call(repository, *add)
+    except UserError:  # a filter without its program, a full disk: nothing stays half made
+        repository.call("worktree", "remove", "-f", "-f", str(at))
+        repository.call("branch", "-q", "-D", worktree.branch)
+        raise
+    return f"worktree {at} on new branch {worktree.branch}, from {worktree.base}"
 
 
 def check_free(repository: Repository, worktree: Worktree) -> None:
     """UserError when a new session's path or branch is somebody else's already."""
+    if repository.exists("samocode"):  # git keeps a branch as a file, and this one as a folder
+        raise UserError(
+            f"A branch named samocode leaves no room for {worktree.branch}. Rename it: "
+            f"{typed(repository.top)} branch -m samocode other-name"
+        )
     if repository.exists(worktree.branch):
         raise UserError(
             f"Branch {worktree.branch} exists already: choose another --session name, or remove "
@@ -55,12 +64,14 @@ def check_free(repository: Repository, worktree: Worktree) -> None:
 def merge(repository: Repository, worktree: Worktree) -> str:
     """The command that merges a session's branch into its base, wherever that is checked out; into
     what MAIN_REPO has when the base is no branch (any more)."""
-    base, top = worktree.base.removeprefix("origin/"), typed(repository.top)
+    base, full, top = worktree.base, repository.full(worktree.base), typed(repository.top)
+    if full.startswith("refs/remotes/"):
+        base = base.partition("/")[2]
     merging = f"merge {shlex.quote(worktree.branch)}"
     here = (repository.call("symbolic-ref", "-q", "--short", "HEAD") or "").strip() == base
     if not here and (elsewhere := _holder(repository, base)):
         return f"{typed(elsewhere)} {merging}"
-    is_branch = repository.full(worktree.base) != worktree.base
+    is_branch = full != worktree.base
     return (f"{top} switch {shlex.quote(base)} && " if is_branch else "") + f"{top} {merging}"
 
 
@@ -77,35 +88,29 @@ def _holder(repository: Repository, branch: str) -> Path | None:
     return next((at for at, name in found if name == branch and at.is_dir()), None)
 
 
-def _target(repository: Repository, worktree: Worktree) -> list[str]:
-    """What to check out where; a try that failed half-way may have made the branch."""
-    path = str(worktree.path.resolve())
-    if repository.exists(worktree.branch):
-        return [path, worktree.branch]
-    return ["--no-track", "-b", worktree.branch, path, repository.full(worktree.base)]
-
-
-def _call(repository: Repository, *args: str, arguments: Callable[[], list[str]] = list) -> str:
-    """`git worktree ...`, tried again where it met another worktree half made."""
+def _call(repository: Repository, *args: str) -> str:
+    """One git command's stdout, tried again where it met another worktree half made. UserError with
+    all that git said: the file to remove, the filter that is missing."""
     tries = iter(WAITS)
     while True:
-        answer = repository.run("worktree", *args, *arguments())
+        answer = repository.run(*args)
         if answer.returncode == 0:
             return answer.stdout
-        why = answer.stderr.strip()
-        wait = next(tries, None) if any(word in why for word in HALF_MADE) else None
+        said = answer.stderr.strip() or "it did not say why"
+        wait = next(tries, None) if any(word in said for word in HALF_MADE) else None
         if wait is None:
-            said = why.splitlines()[-1] if why else "it did not say why"
-            raise UserError(f"git worktree {args[0]} failed in {repository.top}: {said}")
+            command = " ".join(args[:2]) if args[0] == "worktree" else args[0]
+            raise UserError(f"git {command} failed in {repository.top}:\n{said}")
         time.sleep(wait)
 
 
-def _wait_until_made(repository: Repository, at: Path) -> None:
-    """A loop killed in `git worktree add` leaves git at work; git locks the worktree until it is
-    whole."""
+def _when_made(repository: Repository, at: Path) -> dict[Path, dict[str, str]]:
+    """The worktrees that git knows, once it has finished the one at `at`: a loop killed in
+    `git worktree add` leaves git at work, or cleaning up."""
     for _ in range(TIMEOUT):
-        if "initializing" not in _listed(repository).get(at, {}).get("locked", ""):
-            return
+        listed = _listed(repository)
+        if "initializing" not in listed.get(at, {}).get("locked", ""):
+            return listed
         time.sleep(1)
     remove = f"{typed(repository.top)} worktree remove -f -f {shlex.quote(str(at))}"
     raise UserError(f"{at} was never finished. Run: {remove} and start again.")
@@ -114,7 +119,7 @@ def _wait_until_made(repository: Repository, at: Path) -> None:
 def _listed(repository: Repository) -> dict[Path, dict[str, str]]:
     """What `git worktree list` says of each worktree (-z would need git 2.36)."""
     found: dict[Path, dict[str, str]] = {}
-    for block in _call(repository, "list", "--porcelain").split("\n\n"):
+    for block in _call(repository, "worktree", "list", "--porcelain").split("\n\n"):
         entries = [line.partition(" ") for line in block.splitlines()]
         lines = {key: value for key, _, value in entries}
         if "worktree" in lines:

@@ -44,7 +44,7 @@ def read(path: Path, limit: int = MAX_BYTES) -> bytes | None:
         )
         raise Unreadable(f"{path.name} is {what}")
     with os.fdopen(fd, "rb") as file:
-        return file.read(limit)
+        return file.read(min(limit, status.st_size + 1))  # a large limit is not allocated
 
 
 def read_any(path: Path, limit: int = 1 << 30) -> bytes:

@@ -1,7 +1,7 @@
 """What each line of the history means: stored in the SessionState, nothing decided.
 
 What a line meant when it was written stands in the line. Any line may carry `next` (the phase from
-here on) and `notes` (sentences for the next child).
+here on), `notes` (sentences for the next child) and `decision` (a person decided something).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from samocode.record.state import (
 )
 
 Line = Mapping[str, Any]
+STRIKES = frozenset({"timeout", "crash", "no_signal", "bad_signal"})
 
 
 def fold(state: SessionState, line: Line) -> None:
@@ -36,6 +37,8 @@ def fold(state: SessionState, line: Line) -> None:
     if phase is not None and not isinstance(phase, str):
         raise TypeError(f"next is {phase!r}")
     step(state, line)
+    if line.get("decision"):
+        state.start_counting()
     state.lines += 1
     state.notes += notes
     if phase and phase != state.phase:
@@ -54,15 +57,14 @@ def _task(state: SessionState, line: Line) -> None:
     if inbox := line.get("inbox"):
         state.inbox.add(inbox)
     if "round" in line:
-        state.round, state.phase, state.entered = line["round"], "investigation", {}
-        state.done, state.verify_failures = None, 0
+        state.round, state.phase, state.done = line["round"], "investigation", None
         state.approved, state.approval_id, state.plan_to_ask = None, None, None
 
 
 def _start(state: SessionState, line: Line) -> None:
     if line.get("made") or state.as_made is None:
         state.as_made = _status(line)
-    state.recent, state.stopped = [], None
+    state.spawned, state.stopped = 0, None
 
 
 def _setup(state: SessionState, line: Line) -> None:
@@ -70,30 +72,22 @@ def _setup(state: SessionState, line: Line) -> None:
 
 
 def _begin(state: SessionState, line: Line) -> None:
-    state.pending = Begun(int(line["n"]), line["phase"], line["log"], _status(line))
+    n, budget = int(line["n"]), line.get("budget_usd")
+    state.pending = Begun(n, line["phase"], line["log"], _status(line), budget)
 
 
 def _iteration(state: SessionState, line: Line) -> None:
-    now = Iteration(
-        n=int(line["n"]),
-        phase=line["phase"],
-        outcome=line["outcome"],
-        next=line["next"],
-        note=line.get("note", ""),
-        progress=bool(line.get("progress", True)),
-        cost_usd=float(line.get("cost_usd", 0)),
-        estimated=bool(line.get("estimated")),
-        delay=float(line.get("delay", 0)),
-    )
-    seconds, asked = float(line.get("seconds", 0)), [_question(q) for q in line.get("asked", ())]
+    now = Iteration(int(line["n"]), line["phase"], line["outcome"], line.get("note", ""))
+    cost, held = _usd(line, "cost_usd"), _usd(line, "held_usd")
+    delay, asked = float(line.get("delay", 0)), [_question(q) for q in line.get("asked", ())]
     state.iteration, state.last, state.pending = now.n, now, None
     state.iterations += 1
-    state.recent.append(now)
-    state.entered = state.entered or {now.phase: 1}
-    state.cost_usd += now.cost_usd
-    if not now.estimated:
-        state.dearest = max(state.dearest, now.cost_usd)
-        state.rate = max(state.rate, now.cost_usd / max(seconds, 1.0))
+    state.spawned += 1
+    state.cost_usd += cost or 0.0
+    state.held_usd += held or 0.0
+    state.unpriced += cost is None and held is None
+    state.dearest = max(state.dearest, cost or 0.0)
+    _count(state, line, delay)
     if plan := line.get("plan"):
         state.plan_to_ask, state.ask_why = plan, ""
     if state.approved is None:
@@ -101,8 +95,25 @@ def _iteration(state: SessionState, line: Line) -> None:
     if line.get("heard"):
         state.notes = []
     state.asked.update((question.id, question) for question in asked)
-    state.verify_failures += now.outcome == "verify_failed"
     state.done = line.get("summary")
+
+
+def _count(state: SessionState, line: Line, delay: float) -> None:
+    """Count an iteration. Only a valid signal ends a row of failures."""
+    outcome = line["outcome"]
+    if line.get("heard"):
+        state.strikes, state.cut_off, state.api_waited = [], 0, 0.0
+    if outcome in STRIKES:
+        state.strikes.append(outcome)
+    state.cut_off += outcome == "budget"
+    state.api_waited += delay if outcome == "transient" else 0.0
+    state.idle = 0 if line.get("progress", True) else state.idle + (outcome == "continue")
+    state.verify_failures += outcome == "verify_failed"
+    state.entered = state.entered or {line["phase"]: 1}
+
+
+def _usd(line: Line, key: str) -> float | None:
+    return None if (amount := line.get(key)) is None else float(amount)
 
 
 def _asked(state: SessionState, line: Line) -> None:
@@ -160,7 +171,6 @@ def _number(state: SessionState, line: Line) -> int:
 def _approved(state: SessionState, line: Line) -> None:
     state.approved = Approval(line["plan"], line["digest"], line["copy"])
     state.approval_id = line.get("id", state.approval_id)
-    state.verify_failures = 0
 
 
 def _lapsed(state: SessionState, line: Line) -> None:

@@ -75,12 +75,7 @@ class Iteration(NamedTuple):
     n: int
     phase: str
     outcome: str
-    next: str
     note: str = ""
-    progress: bool = True
-    cost_usd: float = 0.0
-    estimated: bool = False
-    delay: float = 0.0
 
 
 class Begun(NamedTuple):
@@ -91,6 +86,8 @@ class Begun(NamedTuple):
     log: str
     code: WorktreeStatus | None = None
     """The code as it was then, None without git."""
+    budget_usd: float | None = None
+    """What its child may spend, None without a cap."""
 
 
 class Approval(NamedTuple):
@@ -116,11 +113,16 @@ class SessionState:
     pending: Begun | None = None
     last: Iteration | None = None
     iterations: int = 0
+    spawned: int = 0
+    """Iterations since this start of the loop."""
     cost_usd: float = 0.0
+    """Known to be spent."""
+    held_usd: float = 0.0
+    """Budgets of runs that did not report their cost."""
+    unpriced: int = 0
+    """Runs that did not report their cost and had no budget."""
     dearest: float = 0.0
-    """USD of the most expensive iteration whose cost is known."""
-    rate: float = 0.0
-    """USD a second of the iteration that spent fastest."""
+    """USD of the most expensive run whose cost is known."""
     started: str | None = None
     plan_to_ask: str | None = None
     ask_why: str = ""
@@ -130,17 +132,13 @@ class SessionState:
     as_made: WorktreeStatus | None = None
     """The worktree as it was made, after SETUP. What is dirty in it (LFS, line ends, file modes) is
     nobody's fault."""
-    verify_failures: int = 0
     done: str | None = None
     """The summary, once the session is done."""
     stopped: tuple[int, str] | None = None
     """Exit code and reason of the last stop, until the next start."""
 
     def __init__(self, **values: Any) -> None:
-        self.entered: dict[str, int] = {}
-        """Visits of this round, by phase."""
-        self.recent: list[Iteration] = []
-        """Iterations since this start of the loop."""
+        self.start_counting()
         self.texts: list[tuple[str, str, str]] = []
         """The human's words: (time, task or dive or note, text)."""
         self.inbox: set[str] = set()
@@ -156,6 +154,20 @@ class SessionState:
         self.notes: list[str] = []
         """What the next child is told, in order."""
         self.__dict__.update(values)
+
+    def start_counting(self) -> None:
+        """Set every counter that can stop the loop to its beginning: a person has decided."""
+        self.strikes: list[str] = []
+        """Outcomes that are strikes, since the last valid signal."""
+        self.cut_off = 0
+        """Runs that their budget ended, since the last valid signal."""
+        self.api_waited = 0.0
+        """Seconds waited for the API, since the last valid signal."""
+        self.idle = 0
+        """`continue` that changed nothing, since something changed."""
+        self.verify_failures = 0
+        self.entered: dict[str, int] = {}
+        """Visits, by phase."""
 
     @property
     def open(self) -> tuple[Question, ...]:

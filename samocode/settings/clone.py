@@ -1,10 +1,9 @@
 """Where this copy of Samocode lies, and the environment it was started in."""
 
-import importlib.util
 import io
 import os
-import shlex
 import sys
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 CLONE = Path(__file__).resolve().parents[2]
@@ -17,7 +16,7 @@ RUN_TAG = "SAMOCODE_RUN"  # in the environment of a session's processes; its val
 def need_python() -> None:
     """Go on with the clone's .venv when this python is too old or lacks a package; or exit, saying
     what to run. Python 3.6 reads this file and main.py: a test holds their syntax to it."""
-    lacks = [name for name in ("dotenv", "requests") if importlib.util.find_spec(name) is None]
+    lacks = [name for name in ("dotenv", "requests") if PathFinder.find_spec(name) is None]
     fits = sys.version_info >= (3, 11)
     if fits and not lacks:
         return
@@ -26,6 +25,8 @@ def need_python() -> None:
         os.execv(own, [str(own), *sys.argv])  # noqa: S606 - this program again, with the python it needs
     packages = f"packages that this python lacks ({', '.join(lacks)})"
     what = packages if fits else "Python 3.11 or newer"
+    import shlex
+
     install = shlex.quote(str(CLONE / "install.sh"))
     print(f"samocode: it needs {what}. Run: {install}", file=sys.stderr)
     sys.exit(2)

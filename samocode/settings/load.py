@@ -1,28 +1,22 @@
-"""Settings from flags, environment, .env and .samocode, checked together: all problems at once."""
+"""The settings of a run, from all sources, checked together: all problems at once."""
+
+from __future__ import annotations
 
 import os
-import shlex
-import shutil
 import stat
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from samocode.record.exits import UserError
 from samocode.settings import project
-from samocode.settings import table as keys
 from samocode.settings.clone import RUN_TAG
-from samocode.settings.flags import Options
-from samocode.settings.project import Project
-from samocode.settings.sources import Layer, Values, expanded, from_environment, from_file, kind
-from samocode.settings.table import ENV_KEYS, PROJECT_KEYS, quoted
+from samocode.settings.sources import Layer, expanded, from_environment, from_file, kind
+from samocode.settings.table import RunTable
 
-__all__ = ["ENV_KEYS", "PROJECT_KEYS", "Project", "Settings", "Telegram", "load", "payer"]
+Texts = Mapping[str, str]
 
-Environ = Mapping[str, str]
-
-NOWHERE = Project(Path(), Path(), Path(), Path())  # in place of one that has problems
-# In the CLI's order, seen on loopback with 2.1.330. With both of the ANTHROPIC_ ones it sends both.
+# In the CLI's order, seen on loopback with 2.1.332. With both of the ANTHROPIC_ ones it sends both.
 PAYERS = {
     "CLAUDE_CODE_USE_BEDROCK": "your AWS account (Amazon Bedrock)",
     "CLAUDE_CODE_USE_FOUNDRY": "your Azure account (Microsoft Foundry)",
@@ -30,83 +24,102 @@ PAYERS = {
     "ANTHROPIC_API_KEY": "the API account of ANTHROPIC_API_KEY (by the token, no subscription)",
     "ANTHROPIC_AUTH_TOKEN": "the account of ANTHROPIC_AUTH_TOKEN",
     "CLAUDE_CODE_OAUTH_TOKEN": "the subscription of CLAUDE_CODE_OAUTH_TOKEN",
+    "": "the login stored by claude (claude auth status shows it)",
 }
+WITHOUT_KEY = ("", "CLAUDE_CODE_OAUTH_TOKEN", "ANTHROPIC_AUTH_TOKEN")
+"""Payers that a key in a settings.json beats, unseen. It does not beat a cloud account."""
 
 
-@dataclass(frozen=True)
-class Telegram:
+class Telegram(NamedTuple):
     """Where notifications go."""
 
-    token: str = field(repr=False)
+    token: str
     chat_id: str
-    api_url: str = keys.API_URL.default
+    api_url: str = RunTable.telegram_url.default
+
+    def __repr__(self) -> str:
+        return f"Telegram({self.chat_id!r}, {self.api_url!r})"  # the token is a secret
 
 
-@dataclass(frozen=True)
-class Settings:
-    """All that a run needs to know; times in seconds, money in USD."""
+class Settings(RunTable):
+    """The settings of a run. A UserError has every problem with them, each with its remedy."""
 
-    project: Project
-    claude: Path
-    claude_args: tuple[str, ...]
-    model: str
-    timeout: float
-    permission_mode: str
-    max_iterations: int
-    max_cost: float | None
-    max_wait: float
-    telegram: Telegram | None
-    environ: Environ = field(repr=False)  # the user's, as given
-    payer: str
-    warnings: tuple[str, ...]
+    def __init__(
+        self, flags: Texts, environ: Texts, env_file: Path | None, cwd: Path,
+        uid: Callable[[], int] = os.getuid, paid_by: str | None = None,
+    ) -> None:  # fmt: skip
+        if environ.get(RUN_TAG):
+            raise UserError(
+                f"main.py was started by a session's own child ({RUN_TAG} is set): a child ends "
+                "with its signal; only a person runs sessions or adds to them."
+            )
+        problems: list[str] = []
+        variables = from_environment(environ, RunTable, problems)
+        dotenv = from_file(env_file, RunTable, problems) if env_file and kind(env_file) else None
+        dotenv = dotenv or Layer("", {})
+        super().__init__((Layer("command line", flags), variables, dotenv), problems)
+        found = project.read(self.config, cwd, environ, problems)
+        pair = {"TELEGRAM_BOT_TOKEN", "TELEGRAM_CHAT_ID"}
+        if len(pair & {*variables.texts, *dotenv.texts}) == 1:
+            problems.append(f"{' and '.join(sorted(pair))} need each other: set both, or neither.")
+        if self.max_iterations == 0 and "--max-iterations" not in flags:
+            problems.append("SAMOCODE_MAX_ITERATIONS: 0 lets nothing run: write 1 or more.")
+        self.claude = _claude(self.claude_path, cwd, environ)
+        if self.max_iterations > 0:  # 0 only shows where a session stands
+            problems += self._refusals(environ, uid)
+        if problems or found is None:
+            raise UserError(*problems)
+        self.flags, self.project = flags, found
+        self.environ = _absolute(environ, cwd)
+        self.paid_by = paid_by or PAYERS[paying(environ)]
+        self.key_may_pay = self.payer == "key" or paying(environ) not in WITHOUT_KEY
+        token, chat, url = self.telegram_token, self.telegram_chat, self.telegram_url.rstrip("/")
+        self.telegram = Telegram(token, chat, url) if token and chat else None
+        self.warnings = (*_open_secret(env_file, dotenv), *self._denials())
+
+    def _refusals(self, environ: Texts, uid: Callable[[], int]) -> Iterator[str]:
+        """Why claude would not start."""
+        if not os.access(self.claude, os.X_OK) or self.claude.is_dir():
+            what = "is not executable" if "/" in self.claude_path else "is not on PATH"
+            yield (
+                f"Claude CLI: {self.claude_path!r} {what}: install it (npm install -g "
+                "@anthropic-ai/claude-code), or set CLAUDE_PATH to where it is."
+            )
+        # The CLI takes exactly IS_SANDBOX=1 (measured: not yes, not true).
+        safe = environ.get("IS_SANDBOX") == "1" or _on(environ.get("CLAUDE_CODE_BUBBLEWRAP", ""))
+        if self.permission_mode == "bypassPermissions" and uid() == 0 and not safe:
+            yield (
+                "claude refuses bypassPermissions to root: run as another user, or export "
+                "IS_SANDBOX=1 (only inside a container), or set CLAUDE_PERMISSION_MODE=acceptEdits."
+            )
+
+    def _denials(self) -> Iterator[str]:
+        """Measured: outside auto and bypassPermissions git commit is denied unless allowed."""
+        mode, args = self.permission_mode, self.claude_args
+        allows = any(word.lower().replace("-", "").startswith("allowedtools") for word in args)
+        if mode in ("acceptEdits", "default", "dontAsk") and not allows:
+            tools = "Bash" if mode == "acceptEdits" else "Bash,Edit,Write"
+            yield (
+                f"CLAUDE_PERMISSION_MODE={mode} denies what nobody allowed, git commit too: allow "
+                f'it in your Claude settings, or set CLAUDE_ARGS="--allowedTools {tools}"'
+            )
 
 
-def load(
-    options: Options,
-    environ: Environ,
-    env_file: Path | None,
-    cwd: Path,
-    uid: Callable[[], int] = os.getuid,
-) -> Settings:
-    """The settings of this run; a UserError holds every problem, each with its remedy."""
-    if environ.get(RUN_TAG):
-        raise UserError(
-            f"main.py was started by a session's own child ({RUN_TAG} is set): a child ends with "
-            "its signal; only a person runs sessions or adds to them."
-        )
-    problems: list[str] = []
-    dotenv = _env_file(env_file, problems)
-    values = Values(problems, (from_environment(environ, ENV_KEYS, problems), dotenv))
-    spawns = options.max_iterations != 0  # 0 only shows where a session stands
-    mode, args = values.get(keys.MODE), values.get(keys.ARGS)
-    settings = Settings(
-        project=project.read(options.config, cwd, environ, problems) or NOWHERE,
-        claude=_claude(values, environ, cwd) if spawns else Path(values.get(keys.CLAUDE)),
-        claude_args=args,
-        model=values.get(keys.MODEL, options.model),
-        timeout=values.get(keys.TIMEOUT, options.timeout),
-        permission_mode=mode,
-        max_iterations=values.get(keys.ITERATIONS, options.max_iterations),
-        max_cost=values.get(keys.COST, options.max_cost),
-        max_wait=values.get(keys.WAIT),
-        telegram=_telegram(values),
-        environ=environ,
-        payer=payer(environ),
-        warnings=(*_open_secret(env_file, dotenv), *_denials(mode, args)),
-    )
-    problems.extend(_root(mode, environ, uid) if spawns else ())
-    if problems:
-        raise UserError(*problems)
-    return settings
+def here() -> Path:
+    """The folder in which the program was started."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError as error:
+        raise UserError("The folder of this shell was removed: cd to one that exists.") from error
 
 
-def payer(environ: Environ) -> str:
-    """Who pays for the model, in words; never shows a secret."""
-    for name, who in PAYERS.items():
+def paying(environ: Texts) -> str:
+    """The variable that says who pays; empty for the stored login."""
+    for name in PAYERS:
         value = environ.get(name, "")
         if _on(value) if "_USE_" in name else value:
-            return who
-    return "the login stored by claude (claude auth status shows it)"
+            return name
+    return ""
 
 
 def _on(value: str) -> bool:
@@ -114,61 +127,24 @@ def _on(value: str) -> bool:
     return value.strip().lower() in ("1", "true", "yes", "on")
 
 
-def _env_file(path: Path | None, problems: list[str]) -> Layer:
-    if path is None or not kind(path):
-        return {}
-    remedy = (
-        "correct it; .env is read by Samocode only: "
-        "what claude itself should see, export in your shell"
-    )
-    return from_file(path, ENV_KEYS, remedy, problems) or {}
+def _absolute(environ: Texts, cwd: Path) -> Texts:
+    """The user's environment, to be used in another folder."""
+    paths = {name: environ[name] for name in ("CLAUDE_CONFIG_DIR", "TMPDIR") if environ.get(name)}
+    return {**environ, **{name: str(cwd / text) for name, text in paths.items()}}
 
 
-def _claude(values: Values, environ: Environ, cwd: Path) -> Path:
+def _claude(text: str, cwd: Path, environ: Texts) -> Path:
     """The CLI's absolute path, links kept: a version manager switches versions by them."""
-    text = values.get(keys.CLAUDE)
-    name = str(expanded(text, cwd, environ)) if "/" in text else text
-    found = shutil.which(name, path=environ.get("PATH", ""))
-    if found is None:
-        what = "is not on PATH" if "/" not in text else "is no program that can be run"
-        values.problems.append(
-            f"Claude CLI: {quoted(text)} {what}: install it (npm install -g "
-            "@anthropic-ai/claude-code), or set CLAUDE_PATH to where it is."
-        )
-    return cwd / (found or text)
+    from shutil import which
 
-
-def _root(mode: str, environ: Environ, uid: Callable[[], int]) -> Iterator[str]:
-    """The CLI refuses this; it takes exactly IS_SANDBOX=1 (measured: not yes, not true)."""
-    safe = environ.get("IS_SANDBOX") == "1" or _on(environ.get("CLAUDE_CODE_BUBBLEWRAP", ""))
-    if mode == "bypassPermissions" and uid() == 0 and not safe:
-        yield (
-            "claude refuses bypassPermissions to root: run as another user, "
-            "or export IS_SANDBOX=1 (only inside a container), or set "
-            "CLAUDE_PERMISSION_MODE=acceptEdits."
-        )
-
-
-def _telegram(values: Values) -> Telegram | None:
-    token, chat, url = values.get(keys.TOKEN), values.get(keys.CHAT), values.get(keys.API_URL)
-    if bool(values.given(keys.TOKEN)) != bool(values.given(keys.CHAT)):
-        values.problems.append(
-            "TELEGRAM_BOT_TOKEN and TELEGRAM_CHAT_ID need each other: set both, or neither."
-        )
-    return Telegram(token, chat, url) if token and chat else None
+    if "/" in text:
+        return expanded(Path(text), cwd, environ)
+    return cwd / (which(text, path=environ.get("PATH", "")) or text)
 
 
 def _open_secret(path: Path | None, dotenv: Layer) -> Iterator[str]:
-    if path and keys.TOKEN.name in dotenv and kind(path) & (stat.S_IRWXG | stat.S_IRWXO):
-        yield f"{path} holds a bot token and others may read it: chmod 600 {shlex.quote(str(path))}"
+    others = stat.S_IRWXG | stat.S_IRWXO
+    if path and "TELEGRAM_BOT_TOKEN" in dotenv.texts and kind(path) & others:
+        from shlex import quote
 
-
-def _denials(mode: str, args: tuple[str, ...]) -> Iterator[str]:
-    """Measured: outside auto and bypassPermissions a git commit is denied unless it is allowed."""
-    allows = any(word.lower().replace("-", "").startswith("allowedtools") for word in args)
-    if mode in ("acceptEdits", "default", "dontAsk") and not allows:
-        tools = "Bash" if mode == "acceptEdits" else "Bash,Edit,Write"
-        yield (
-            f"CLAUDE_PERMISSION_MODE={mode} denies what nobody allowed, git commit too: allow it "
-            f'in your Claude settings, or set CLAUDE_ARGS="--allowedTools {tools}"'
-        )
+        yield f"{path} holds a bot token and others may read it: chmod 600 {quote(str(path))}"

@@ -1,15 +1,15 @@
 """The project's .samocode: where its repository is, and where sessions and worktrees go."""
 
+from __future__ import annotations
+
 import os
 import re
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
-from samocode.settings import table as keys
-from samocode.settings.sources import Values, expanded, from_file, kind
-from samocode.settings.table import PROJECT_KEYS, Key
+from samocode.settings.sources import Layer, expanded, from_file, kind
+from samocode.settings.table import ProjectTable
 
 EXAMPLE = """\
     MAIN_REPO=.
@@ -17,85 +17,64 @@ EXAMPLE = """\
     SESSIONS=../{name}-sessions"""
 
 
-@dataclass(frozen=True)
-class Project:
+class Project(ProjectTable):
     """What a .samocode says; the paths are absolute and real."""
 
-    file: Path
-    main_repo: Path
-    worktrees: Path
-    sessions: Path
-    base_branch: str | None = None
-    setup: str | None = None
-    verify: str | None = None
+    def __init__(
+        self, file: Path, layer: Layer, environ: Mapping[str, str], problems: list[str]
+    ) -> None:
+        super().__init__((layer,), problems)
+        self.file = file
+        wrong: list[str] = []
+        for key in ("MAIN_REPO", "WORKTREES", "SESSIONS"):
+            if key not in layer.texts:
+                wrong.append(f"{file}: {key} is missing: add {key}=PATH.")
+                continue
+            path = expanded(vars(self)[key.lower()], file.parent, environ)
+            try:
+                vars(self)[key.lower()] = _usable(path, must_exist=key == "MAIN_REPO")
+            except ValueError as error:
+                wrong.append(f"{file}: {key}: {error}.")
+        if not wrong and self.main_repo in (self.worktrees, self.sessions):
+            wrong.append(f"{file}: MAIN_REPO is also WORKTREES or SESSIONS: name another folder.")
+        if not wrong and self.worktrees in (self.sessions, *self.sessions.parents):
+            wrong.append(f"{file}: SESSIONS is inside WORKTREES: name a folder beside it.")
+        problems += wrong
 
 
 def read(
     config: Path | None, cwd: Path, environ: Mapping[str, str], problems: list[str]
 ) -> Project | None:
     """The project of `config` (the file, or its folder), else of the nearest .samocode upwards."""
-    path = _file(config, cwd, environ, problems)
-    if path is None:
-        return None
-    remedy = f"the keys are {', '.join(key.name for key in PROJECT_KEYS)}"
-    layer = from_file(path, PROJECT_KEYS, remedy, problems)
-    if layer is None:
-        return None
-    values = Values(problems, (layer,))
-    repo, worktrees, sessions = (
-        _folder(values, key, path, environ) for key in (keys.REPO, keys.WORKTREES, keys.SESSIONS)
-    )
-    branch, setup, verify = (values.get(key) for key in (keys.BASE, keys.SETUP, keys.VERIFY))
-    if not (repo and worktrees and sessions):
-        return None
-    if repo in (worktrees, sessions):
-        problems.append(f"{path}: MAIN_REPO is also WORKTREES or SESSIONS: name another folder.")
-    if worktrees in (sessions, *sessions.parents):
-        problems.append(f"{path}: SESSIONS is inside WORKTREES: name a folder beside it.")
-    return Project(path, repo, worktrees, sessions, branch, setup, verify)
-
-
-def _file(
-    config: Path | None, cwd: Path, environ: Mapping[str, str], problems: list[str]
-) -> Path | None:
     if config is None:
         places = [folder / ".samocode" for folder in (cwd, *cwd.parents)]
         missing = f"There is no .samocode in {cwd} or above it"
     else:
-        place = expanded(str(config), cwd, environ)
+        place = expanded(config, cwd, environ)
         places = [place / ".samocode" if stat.S_ISDIR(kind(place)) else place]
         missing = f"--config: {places[0]} is no file"
-    found = next((place for place in places if stat.S_ISREG(kind(place))), None)
-    if found is None:
+    file = next((place for place in places if stat.S_ISREG(kind(place))), None)
+    if file is None:
         name = cwd.name if re.fullmatch(r"[\w.-]+", cwd.name) else "project"
         example = EXAMPLE.format(name=name)
         problems.append(f"{missing}: put one in the project's root, for example\n{example}")
-    return found
-
-
-def _folder(values: Values, key: Key[str], file: Path, environ: Mapping[str, str]) -> Path | None:
-    """The folder that `key` names; None where it cannot be used, and a problem."""
-    given = values.given(key)
-    if given is None:
-        values.problems.append(f"{file}: {key.name} is missing: add {key.name}=PATH.")
         return None
-    try:
-        path = expanded(key.read(given.text), file.parent, environ).resolve()
-        _usable(path, must_exist=key is keys.REPO)
-    except ValueError as error:
-        values.problems.append(f"{given.where}: {key.name}: {error}.")
-    except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle
-        values.problems.append(f"{given.where}: {key.name}: {error}: name another folder.")
-    else:
-        return path
-    return None
+    layer = from_file(file, ProjectTable, problems)
+    return Project(file, layer, environ, problems) if layer else None
 
 
-def _usable(path: Path, must_exist: bool) -> None:
+def _usable(path: Path, must_exist: bool) -> Path:
+    """The real path of a folder that can be used."""
+    path = Path(os.path.realpath(path))  # resolve() raises for links in a circle
+    if not must_exist and (found := re.search(r"[][{}\\]", str(path))):
+        raise ValueError(
+            f"{path} holds {found[0]}, which no deny rule of claude can name: name another folder"
+        )
     if stat.S_ISDIR(kind(path)):
         if not must_exist and not os.access(path, os.W_OK | os.X_OK):
             raise ValueError(f"{path} may not be written: change its mode, or name another")
-    elif must_exist or kind(path) or path.is_symlink():
+    elif must_exist or os.path.lexists(path):
         raise ValueError(f"{path} is no directory: name one that exists")
     elif not stat.S_ISDIR(kind(path.parent)):
         raise ValueError(f"{path.parent} does not exist: make it, or name another")
+    return path

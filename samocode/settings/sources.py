@@ -1,99 +1,121 @@
-"""What people wrote for the settings: texts by key, read from a file or the environment."""
+"""Where settings come from: the rows of a table, looked up in layers of text, one per source."""
+
+from __future__ import annotations
 
 import re
 import stat
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from difflib import get_close_matches
-from io import StringIO
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, NamedTuple, Self, TypeVar, overload
 
 from samocode.settings.clone import RUN_TAG
-from samocode.settings.table import Key, quoted
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 OTHERS = (RUN_TAG, "SAMOCODE_TEST_CLAUDE")  # no settings: the child's tag, the tests' CLI
 
 
-@dataclass(frozen=True)
-class Given:
-    """A text, not empty, and where it stands."""
+class Layer(NamedTuple):
+    """The texts of one source by key or flag; `where` names the source in messages."""
 
-    text: str = field(repr=False)
     where: str
+    texts: Mapping[str, str]
 
 
-Layer = Mapping[str, Given]
+class Row(Generic[T_co]):
+    """One setting. As an attribute of a table that was read it is the setting's value.
 
-
-@dataclass(frozen=True)
-class Values:
-    """Settings from layers, the first that has one wins; what cannot be read joins the problems."""
-
-    problems: list[str]
-    layers: Sequence[Layer]
-
-    def given(self, key: Key[object]) -> Given | None:
-        return next((layer[key.name] for layer in self.layers if key.name in layer), None)
-
-    def get(self, key: Key[T], flag: T | None = None) -> T:
-        """The flag if there is one, else what is given, else the default."""
-        if flag is not None:
-            return flag
-        given = self.given(key)
-        if given:
-            try:
-                return key.read(given.text)
-            except ValueError as error:
-                self.problems.append(f"{given.where}: {key.name}: {error}.")
-        return key.read(key.default)
-
-
-def from_environment(
-    environ: Mapping[str, str], known: Sequence[Key[object]], problems: list[str]
-) -> Layer:
-    """The known keys of the environment; a SAMOCODE_ key that nobody knows is a problem."""
-    names = [key.name for key in known]
-    for name in environ:
-        if name.startswith("SAMOCODE_") and name not in (*names, *OTHERS) and environ[name]:
-            problems.append(f"environment: {unknown(name, names)}: unset it, or correct its name.")
-    texts = {name: environ.get(name, "").strip() for name in names}
-    return {name: Given(text, "environment") for name, text in texts.items() if text}
-
-
-def from_file(
-    path: Path, known: Sequence[Key[object]], remedy: str, problems: list[str]
-) -> Layer | None:
-    """The keys that have a value in a file; None, and a problem, when it is not to be read.
-
-    A line that cannot be read is not shown: it may hold a secret.
+    `flag` is written as in help, "--timeout S"; one without a second word is a switch. `read` takes
+    a text without outer blanks. Its ValueError says what would do, and shows no secret.
     """
-    text = _text(path, problems)
-    if text is None:
+
+    def __init__(
+        self, key: str, flag: str, default: str, meaning: str, read: Callable[[str], T_co]
+    ) -> None:
+        self.key, self.default, self.meaning, self.read = key, default, meaning, read
+        self.flag, _, self.takes = flag.partition(" ")
+
+    @overload
+    def __get__(self, table: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, table: Table, owner: type) -> T_co: ...
+    def __get__(self, table: Table | None, owner: type) -> Self | T_co:
+        return self  # of the class; a table that was read has the value in its __dict__
+
+    def value(self, layers: Sequence[Layer], problems: list[str]) -> T_co:
+        """The value in the first layer that has one, else the default. A text that cannot be read
+        is a problem."""
+        for where, texts in layers:
+            label = self.flag if self.flag in texts else self.key
+            if label in texts:
+                try:
+                    if not texts[label].strip():
+                        raise ValueError("the text is empty: write some, or leave the flag out")
+                    return self.read(texts[label])
+                except ValueError as error:
+                    problems.append(f"{where}: {label}: {error}.")
+                    break
+        return self.read(self.default)
+
+
+class Table:
+    """Rows with the values that the layers give them."""
+
+    def __init__(self, layers: Sequence[Layer], problems: list[str]) -> None:
+        for name, row in self.rows().items():
+            vars(self)[name] = row.value(layers, problems)
+
+    @classmethod
+    def rows(cls) -> dict[str, Row[object]]:
+        """The rows by attribute, in order."""
+        members = [member for base in cls.__mro__ for member in vars(base).items()]
+        return {name: row for name, row in members if isinstance(row, Row)}
+
+    @classmethod
+    def keys(cls) -> dict[str, Row[object]]:
+        """The rows that have a key, by key."""
+        return {row.key: row for row in cls.rows().values() if row.key}
+
+
+def from_environment(environ: Mapping[str, str], table: type[Table], problems: list[str]) -> Layer:
+    """The keys that have a value. A SAMOCODE_ variable that is no key is a problem."""
+    keys = table.keys()
+    for name in environ:
+        if name.startswith("SAMOCODE_") and name not in (*keys, *OTHERS) and environ[name]:
+            problems.append(f"environment: {_unknown(name, keys)}: unset it, or correct its name.")
+    texts = {key: environ.get(key, "").strip() for key in keys}
+    return Layer("environment", {key: text for key, text in texts.items() if text})
+
+
+def from_file(path: Path, table: type[Table], problems: list[str]) -> Layer | None:
+    """The keys that have a value in a file; None, and a problem, when it cannot be read."""
+    try:
+        if not stat.S_ISREG(kind(path)):  # a pipe would block, a device never end
+            raise OSError("it is no file")
+        text = path.read_text("utf-8-sig")
+    except (OSError, UnicodeError) as error:
+        why = "it is not UTF-8 text" if isinstance(error, UnicodeError) else f"{error}"
+        problems.append(f"{path}: cannot be read ({why}): put a text file there, saved as UTF-8.")
         return None
-    names = [key.name for key in known]
-    texts: dict[str, Given] = {}
-    for name, value, line in _bindings(text):
-        where = f"{path}, line {line}"
-        if name is None:
-            problems.append(f"{where}: it cannot be read: write KEY=value, close every quote.")
-        elif name not in names:
-            problems.append(f"{where}: {unknown(name, names)}: {remedy}.")
-        elif value is None:
-            problems.append(f"{where}: {name} has no value: write {name}=value.")
-        elif name in texts:
-            problems.append(f"{where}: {name} stands there twice: keep one.")
-        else:
-            texts[name] = Given(value.strip(), where)
-    return {name: given for name, given in texts.items() if given.text}
-
-
-def unknown(name: str, known: Sequence[str]) -> str:
-    """That `name` is no key, with the nearest that is."""
-    near = get_close_matches(name.upper(), known, 1)
-    return f"{quoted(name)} is not a known key{f' (nearest: {near[0]})' if near else ''}"
+    rows, texts = table.keys(), dict[str, str]()
+    for key, value in _parsed(text, path, problems).items():
+        if key not in rows:
+            remedy = "correct it; what is not for Samocode, export in your shell"
+            problems.append(f"{path}: {_unknown(key, rows)}: {remedy}.")
+            continue
+        written = re.findall(rf"^\s*(?:export\s+)?{key}\s*=[^\S\n]*(.*)", text, re.M)
+        if value is None:
+            problems.append(f"{path}: {key} has no value: write {key}=value.")
+        elif len(written) > 1:
+            problems.append(f"{path}: {key} is there more than once: keep one.")
+        elif written and _is_cut(rows[key], written[0].rstrip(), value):
+            problems.append(
+                f"{path}: {key}: the text from ' #' on would be cut off: put quotes around the "
+                "whole value, or the comment on a line of its own."
+            )
+        if value and value.strip():
+            texts[key] = value.strip()
+    return Layer(f"{path}", texts)
 
 
 def kind(path: Path) -> int:
@@ -104,32 +126,48 @@ def kind(path: Path) -> int:
         return 0
 
 
-def expanded(text: str, base: Path, environ: Mapping[str, str]) -> Path:
-    """The path that `text` names: `~` is HOME, anything relative starts at `base`."""
-    home = environ.get("HOME")
-    if home and (text == "~" or text.startswith("~/")):
-        text = home + text[1:]
-    return base / text
+def expanded(path: Path, base: Path, environ: Mapping[str, str]) -> Path:
+    """`path` with `~` as HOME; anything relative starts at `base`."""
+    if path.parts[:1] == ("~",) and environ.get("HOME"):
+        path = Path(environ["HOME"], *path.parts[1:])
+    return base / path
 
 
-def _bindings(text: str) -> Iterator[tuple[str | None, str | None, int]]:
-    """Name, value and line number of each line, in order; no name: the line cannot be read."""
-    from dotenv.parser import parse_stream  # main.py must start without it, to say so
+def _unknown(name: str, known: Mapping[str, object]) -> str:
+    from difflib import get_close_matches
 
-    for name, value, original, error in parse_stream(StringIO(text)):
-        # python-dotenv counts from the blank lines before a binding
-        blank = original.string[: len(original.string) - len(original.string.lstrip())]
-        if name is not None or error:
-            yield name, value, original.line + len(re.findall(r"\r\n|\n|\r", blank))
+    near = get_close_matches(name.upper(), known, 1)
+    return f"{name!r:.60} is not a known key{f' (nearest: {near[0]})' if near else ''}"
 
 
-def _text(path: Path, problems: list[str]) -> str | None:
+def _parsed(text: str, path: Path, problems: list[str]) -> Mapping[str, str | None]:
+    """What python-dotenv finds. It only logs that it cannot read a line, and shows none of it, for
+    it may hold a secret."""
+    import io
+    import logging
+
+    from dotenv import dotenv_values  # main.py must start without it, to say so
+
+    def note(record: logging.LogRecord) -> bool:
+        why = "put quotes around all of a value or none of it"
+        problems.append(f"{path}: {record.getMessage()}: write KEY=value, and {why}.")
+        return False
+
+    log = logging.getLogger("dotenv.main")
+    log.addFilter(note)
     try:
-        if not stat.S_ISREG(kind(path)):  # a pipe would block, a device never end
-            raise OSError("it is no file")
-        return path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError:
-        problems.append(f"{path}: it is not UTF-8 text: save it as UTF-8.")
-    except OSError as error:
-        problems.append(f"{path}: cannot be read ({error.strerror or error}): put a file there.")
-    return None
+        return dotenv_values(stream=io.StringIO(text), interpolate=False)
+    finally:
+        log.removeFilter(note)
+
+
+def _is_cut(row: Row[object], written: str, value: str) -> bool:
+    """Whether python-dotenv took the end of a value for a comment, though all of it could be meant.
+    In `CLAUDE_TIMEOUT=60 # a minute` it can only be a comment."""
+    if written == value or re.sub(r"\s+#.*", "", written) != value:
+        return False
+    try:
+        row.read(written)
+    except ValueError:
+        return False
+    return True

@@ -1,164 +1,165 @@
-"""Every setting: its key, its default, one line of meaning, and how its text is read.
+"""Every setting, once: its key, its flag, its default, its meaning, and how its text is read.
 
-A new one also needs: its field in load.Settings; with a flag, its field in flags.Options, the flag,
-and a line in flags.resume_command; README and .env.example (tests compare them)."""
+A new setting is one row here and its use, `settings.NAME`. --help and the command to go on are
+built from the rows; tests hold .env.example and README's tables to them.
+"""
+
+from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Generic, TypeVar
-from urllib.parse import urlsplit
+from pathlib import Path
+from typing import TypeVar
+
+from samocode.settings.sources import Row, Table
 
 T = TypeVar("T")
-T_co = TypeVar("T_co", covariant=True)
 
 WEEK = 604_800  # seconds; far below what poll() and datetime can hold
 # Not plan: measured, a child cannot write its signal in it, whatever tools are allowed.
 MODES = ("acceptEdits", "auto", "bypassPermissions", "default", "dontAsk")
 OWN_FLAGS = {
-    **dict.fromkeys(("-p", "--print", "--output-format", "--input-format"), "Samocode sets it"),
-    **dict.fromkeys(("-c", "--continue", "-r", "--resume", "--session-id"), "iterations start new"),
-    **dict.fromkeys(("-w", "--worktree"), "Samocode makes the worktree"),
-    **dict.fromkeys(("--settings", "--bare"), "it turns the Stop hook off"),
-    "--permission-mode": "CLAUDE_PERMISSION_MODE says it",
-    "--dangerously-skip-permissions": "CLAUDE_PERMISSION_MODE says it",
-    "--allow-dangerously-skip-permissions": "CLAUDE_PERMISSION_MODE says it",
-    "--model": "CLAUDE_MODEL says it",
-    "--max-budget-usd": "SAMOCODE_MAX_COST says it",
+    *("-p", "--print", "--output-format", "--input-format", "--settings", "--bare"),
+    *("-c", "--continue", "-r", "--resume", "--session-id", "-w", "--worktree"),
+    *("--permission-mode", "--dangerously-skip-permissions"),
+    *("--allow-dangerously-skip-permissions", "--model", "--max-budget-usd"),
 }
 
 
-@dataclass(frozen=True)
-class Key(Generic[T_co]):
-    """A setting: its name, its default as one would write it ("": none), and its meaning.
+def matching(pattern: str, meaning: str, secret: bool = False) -> Callable[[str], str]:
+    """A text of this form. What may hold a secret is not shown."""
 
-    `read` takes a text without outer blanks; its ValueError says what would do, no secret.
-    """
-
-    name: str
-    default: str
-    meaning: str
-    read: Callable[[str], T_co]
-
-
-def quoted(text: str) -> str:
-    """`text` as it may stand in a message: in quotes, escaped, 60 characters at most."""
-    return repr(text if len(text) <= 60 else text[:57] + "...")
-
-
-def count(low: int) -> Callable[[str], int]:
-    """A reader of whole numbers from `low` up."""
-
-    def read(text: str) -> int:
-        if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) < low:
-            raise ValueError(f"{quoted(text)} is not a whole number from {low} up, such as 100")
-        return int(text)
-
-    return read
-
-
-def seconds(text: str) -> float:
-    """A length of time, at most a week."""
-    return _number(text, WEEK, f"seconds above 0, at most {WEEK} (a week), such as 1800")
-
-
-def dollars(text: str) -> float:
-    """An amount in USD."""
-    return _number(text, 1_000_000, "dollars above 0, such as 20 or 2.50")
-
-
-def _number(text: str, most: int, meaning: str) -> float:
-    """Plain digits only: float() would also take nan, inf, 1_000 and 1e400."""
-    value = float(text) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text) else 0.0
-    if not 0 < value <= most:
-        raise ValueError(f"{quoted(text)} is not a number of {meaning}")
-    return value
-
-
-def _line(text: str) -> str:
-    if re.search(r"[\x00-\x1f\x7f\ud800-\udfff]", text):
-        raise ValueError("it holds a control character: write one line of UTF-8, close every quote")
-    return text
-
-
-def _script(text: str) -> str:
-    _line(re.sub(r"[\n\t]", " ", text))
-    return text
-
-
-def _optional(read: Callable[[str], T]) -> Callable[[str], T | None]:
-    return lambda text: read(text) if text else None
-
-
-def _matching(pattern: str, remedy: str) -> Callable[[str], str]:
     def read(text: str) -> str:
         if not re.fullmatch(pattern, text, re.ASCII):
-            raise ValueError(remedy)
+            raise ValueError(f"{'it' if secret else f'{text!r:.60}'} is not {meaning}")
         return text
 
     return read
 
 
-def _url(text: str) -> str:
+def number(most: int, meaning: str) -> Callable[[str], float]:
+    """A number above 0. In plain digits: float() would also take nan, inf, 1_000 and 1e400."""
+
+    def read(text: str) -> float:
+        value = float(text) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text) else 0.0
+        if not 0 < value <= most:
+            raise ValueError(f"{text!r:.60} is not a number of {meaning}")
+        return value
+
+    return read
+
+
+def one_of(*choices: str) -> Callable[[str], str]:
+    """One of these texts."""
+    return matching("|".join(choices), f"one of {', '.join(choices)}")
+
+
+def optional(read: Callable[[str], T]) -> Callable[[str], T | None]:
+    """`read`, and None for no text."""
+    return lambda text: read(text) if text else None
+
+
+ONE_LINE = "one line of UTF-8 text: close every quote, and use single quotes around a backslash"
+words = matching(r"[^\ud800-\udfff]+", "UTF-8 text: save or type it as UTF-8", secret=True)
+line = matching(r"[^\x00-\x1f\x7f\ud800-\udfff]+", ONE_LINE, secret=True)
+script = matching(r"[^\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]+", ONE_LINE, secret=True)
+name = matching(r"[^\x00-\x20\x7f\ud800-\udfff]+", "a name: write it without blanks")
+seconds = number(WEEK, f"seconds above 0, at most {WEEK} (a week), such as 1800")
+dollars = number(1_000_000, "dollars above 0, such as 20 or 2.50")
+bot_token = matching(r"\d+:[\w-]+", "a bot token: copy all of it from @BotFather", secret=True)
+chat = matching(r"-?\d+|@\w+", "a chat: write its number, or @channel")
+url = matching(
+    r"https?://([\w.:%~-]+@)?(\[[0-9a-f:]+\]|[\w.-]+)(:[0-6]?\d{1,4})?(/[\w./%~-]*)?",
+    "a web address such as https://api.telegram.org",
+    secret=True,
+)
+
+
+def count(text: str) -> int:
+    """A whole number."""
+    return int(matching(r"[0-9]{1,9}", "a whole number, such as 100")(text))
+
+
+def path(text: str) -> Path:
+    """A path; what it is relative to depends on the setting."""
+    return Path(line(text)) if text else Path()
+
+
+def claude_flags(text: str) -> tuple[str, ...]:
+    """Flags for claude. They come last and would win over the loop's own, which are refused."""
+    import shlex
+
+    if not text:
+        return ()
     try:
-        parts = urlsplit(text)
-        fits = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:  # a port above 65535, a bracket left open
-        fits = False
-    if not fits or re.search(r"[^!-~]|[?#]", text):
-        raise ValueError(f"it is not a web address such as {API_URL.default}")
-    return text.rstrip("/")
-
-
-def _mode(text: str) -> str:
-    if text not in MODES:
-        raise ValueError(f"{quoted(text)} cannot run unattended: write one of {', '.join(MODES)}")
-    return text
-
-
-def _words(text: str) -> tuple[str, ...]:
-    """Flags for claude. They come last and would win over the loop's own: those are refused."""
-    try:
-        words = tuple(shlex.split(_line(text)))
+        flags = tuple(shlex.split(line(text)))
     except ValueError as error:
         raise ValueError(f"{error}: write the flags as in a shell") from error
-    given = {word.partition("=")[0] for word in words}
-    own = [f"leave {flag} out, {why}" for flag, why in OWN_FLAGS.items() if flag in given]
-    if own:
-        raise ValueError("; ".join(own))
-    return words
+    if own := sorted({flag.partition("=")[0] for flag in flags} & OWN_FLAGS):
+        raise ValueError(
+            f"leave {', '.join(own)} out: Samocode sets it, by a setting if it has one"
+        )
+    return flags
 
 
-_bot_token = _matching(r"\d+:[\w-]+", "it is not a bot token: copy all of it from @BotFather")
-_chat_id = _matching(r"-?\d+|@\w+", "it is not a chat: write its number, or @channel")
+# fmt: off
+class RunTable(Table):
+    """The settings of a run: from flags, the environment, .env."""
 
-CLAUDE = Key("CLAUDE_PATH", "claude", "The Claude CLI: a name on PATH, or a path", _line)
-MODEL = Key("CLAUDE_MODEL", "opus", "The model, as claude --model takes it", _line)
-TIMEOUT = Key("CLAUDE_TIMEOUT", "1800", "Seconds that one iteration may take", seconds)
-MODE = Key(
-    "CLAUDE_PERMISSION_MODE",
-    "bypassPermissions",
-    f"What the child may do unasked: {', '.join(MODES)}",
-    _mode,
-)
-ARGS = Key("CLAUDE_ARGS", "", "More flags for claude, quoted as in a shell", _words)
-TOKEN = Key("TELEGRAM_BOT_TOKEN", "", "Telegram messages: the bot's token", _optional(_bot_token))
-CHAT = Key("TELEGRAM_CHAT_ID", "", "Telegram messages: the chat's number", _optional(_chat_id))
-API_URL = Key("TELEGRAM_API_URL", "https://api.telegram.org", "Where the Bot API answers", _url)
-ITERATIONS = Key("SAMOCODE_MAX_ITERATIONS", "100", "Iterations that one run may spawn", count(1))
-COST = Key("SAMOCODE_MAX_COST", "", "USD a session may cost at list prices", _optional(dollars))
-WAIT = Key("SAMOCODE_MAX_WAIT", "21600", "Seconds to wait for an outage or a usage limit", seconds)
-ENV_KEYS: tuple[Key[object], ...] = (
-    *(CLAUDE, MODEL, TIMEOUT, MODE, ARGS),
-    *(TOKEN, CHAT, API_URL),
-    *(ITERATIONS, COST, WAIT),
-)
+    session = Row("", "--session NAME", "",
+        "the session's name; with --task or --dive it is made if needed", optional(words))
+    task = Row("", "--task TEXT", "",
+        "what to do; - reads it from standard input", optional(words))
+    dive = Row("", "--dive TEXT", "",
+        "what to look into first; alone: research only", optional(words))
+    config = Row("", "--config FILE", "",
+        "the project's .samocode, or its folder; else the nearest upwards", optional(path))
+    claude_path = Row("CLAUDE_PATH", "", "claude",
+        "the Claude CLI: a name on PATH, or a path", line)
+    model = Row("CLAUDE_MODEL", "--model MODEL", "opus",
+        "the model, as claude --model takes it", name)
+    timeout = Row("CLAUDE_TIMEOUT", "--timeout S", "1800",
+        "seconds that one iteration may take", seconds)
+    permission_mode = Row("CLAUDE_PERMISSION_MODE", "", "bypassPermissions",
+        f"what the child may do unasked: {', '.join(MODES)}", one_of(*MODES))
+    claude_args = Row("CLAUDE_ARGS", "", "",
+        "more flags for claude, quoted as in a shell", claude_flags)
+    max_iterations = Row("SAMOCODE_MAX_ITERATIONS", "--max-iterations N", "100",
+        "iterations that one run may spawn; the flag takes 0: only make or show the session", count)
+    max_cost = Row("SAMOCODE_MAX_COST", "--max-cost USD", "",
+        "USD that a session may cost at list prices", optional(dollars))
+    max_wait = Row("SAMOCODE_MAX_WAIT", "", "21600",
+        "seconds to wait for an outage or a usage limit to end", seconds)
+    payer = Row("SAMOCODE_PAYER", "", "",
+        "key: accept an API key that claude finds in a settings.json", optional(one_of("key")))
+    on_wait = Row("", "--on-wait pause/exit", "pause",
+        "at a question: wait for the answer, or exit with code 4", one_of("pause", "exit"))
+    yes = Row("", "--yes", "",
+        "take suggested answers and approve plans, for this run", bool)
+    telegram_token = Row("TELEGRAM_BOT_TOKEN", "", "",
+        "Telegram messages: the bot's token", optional(bot_token))
+    telegram_chat = Row("TELEGRAM_CHAT_ID", "", "",
+        "Telegram messages: the chat's number", optional(chat))
+    telegram_url = Row("TELEGRAM_API_URL", "", "https://api.telegram.org",
+        "Telegram messages: where the Bot API answers", url)
+    demo = Row("", "--demo", "",
+        "play a whole session with a stand-in: no key, no network", bool)
+    check_signal = Row("", "--check-signal DIR", "",
+        "the Stop hook: check the signal in DIR", optional(path))
 
-REPO = Key("MAIN_REPO", "", "Main git repository path", _line)
-WORKTREES = Key("WORKTREES", "", "Where git worktrees are created", _line)
-SESSIONS = Key("SESSIONS", "", "Where session folders are stored", _line)
-BASE = Key("BASE_BRANCH", "", "Branch that sessions start from", _optional(_line))
-SETUP = Key("SETUP", "", "Command that runs once in a new worktree", _optional(_script))
-VERIFY = Key("VERIFY", "", "Command that must succeed before done", _optional(_script))
-PROJECT_KEYS: tuple[Key[object], ...] = (REPO, WORKTREES, SESSIONS, BASE, SETUP, VERIFY)
+
+class ProjectTable(Table):
+    """The settings of a project: from its .samocode."""
+
+    main_repo = Row("MAIN_REPO", "", "", "the git repository, or a folder in it; required", path)
+    worktrees = Row("WORKTREES", "", "", "where worktrees are made; required", path)
+    sessions = Row("SESSIONS", "", "", "where session folders are made; required", path)
+    base_branch = Row("BASE_BRANCH", "", "",
+        "the branch that sessions start from; else origin's default, main, master, the current one",
+        optional(name))
+    setup = Row("SETUP", "", "",
+        "a command that runs once in every new worktree (install packages, copy .env)",
+        optional(script))
+    verify = Row("VERIFY", "", "",
+        "a command that must succeed before a session is done; if not, the next iteration is told",
+        optional(script))

@@ -1,14 +1,13 @@
 """Timeouts and poll intervals in one place, so that tests can run the same loop faster."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Timeouts:
+class Timeouts(NamedTuple):
     """Timeouts and poll intervals, in seconds."""
 
-    tick: float = 0.1
-    """Between two looks at a running child."""
+    tick: float = 0.5
+    """Between two looks at what a running child says; its end is noticed at once."""
     poll: float = 0.5
     """Between two looks at `_qa.md` while a human is awaited."""
     settle: float = 1.0
@@ -21,8 +20,10 @@ class Timeouts:
     """Between SIGTERM and SIGKILL."""
     backoff_first: float = 30.0
     backoff_most: float = 600.0
-    """The pause after a transient failure doubles from the first to the most."""
-    limit_slack: float = 30.0
-    """Added to the moment a usage limit resets: clocks differ."""
+    """The pause after a transient failure doubles from the first to the most. After a crash it is
+    once the first, then twice."""
+    limit_slack: float = 60.0
+    """Up to this is added to the moment a usage limit resets: sessions that share an account must
+    not all start at once."""
     quiet: float = 300.0
     """A child that shows nothing for this long is mentioned as still running."""

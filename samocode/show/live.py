@@ -7,15 +7,16 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TextIO
+from typing import Any, TextIO, final
 
-from samocode.child.stream import Event, RunResult, content
+from samocode.child.command import TESTED
+from samocode.child.stream import Event, Init, RunResult, content
 from samocode.decide.facts import Decision
+from samocode.decide.money import cost
 from samocode.record.state import SessionState
 from samocode.record.untrusted import mapping
-from samocode.show.text import clip, printable, span
+from samocode.show.text import clip, money, printable, span
 
 TOOL_INPUTS = (
     "command",
@@ -30,18 +31,21 @@ TOOL_INPUTS = (
 )
 
 
-@dataclass
+@final
 class View:
-    """Prints to `out`; a reader that went away (a closed pipe) never stops the loop."""
+    """Prints to `out`; a reader that went away (a closed pipe) never stops the loop.
 
-    out: TextIO = field(default_factory=lambda: sys.stdout)
-    quiet: float = 300.0
-    """Seconds without a line after which the child is mentioned as still running."""
-    known: tuple[str, ...] = ()
-    """Folders that are not repeated in every line: the session's and the code's."""
-    clock: Callable[[], float] = time.monotonic
-    _began: float = 0.0
-    _spoke: float = 0.0
+    `quiet`: seconds without a line after which the child is mentioned as still running; `known`:
+    folders that are not repeated in every line, the session's and the code's.
+    """
+
+    def __init__(
+        self, out: TextIO | None = None, quiet: float = 300.0, known: tuple[str, ...] = (),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:  # fmt: skip
+        self.out, self.quiet, self.known, self.clock = out or sys.stdout, quiet, known, clock
+        self._began = self._spoke = 0.0
+        self._init: Init | None = None
 
     def say(self, text: str = "") -> None:
         """Print lines, whatever characters are in them."""
@@ -60,11 +64,8 @@ class View:
     def iteration(self, state: SessionState, limit: float) -> None:
         """The heading of an iteration."""
         self._began = self.clock()
-        cost = f", {state.cost_usd:.2f} USD so far" if state.cost_usd else ""
-        self.say(
-            f"\n== {state.iteration + 1} {state.phase} ({datetime.now():%H:%M}, limit "
-            f"{span(limit)}{cost})"
-        )
+        head = f"{state.iteration + 1} {state.phase} ({datetime.now():%H:%M}, limit {span(limit)}"
+        self.say(f"\n== {head}, {money(state)})")
 
     def event(self, event: Event | None) -> None:
         """A line for what the child does; None asks for a sign of life when it has been quiet."""
@@ -72,6 +73,9 @@ class View:
             if self.clock() - self._spoke > self.quiet:
                 self.say(f"   ... still running, {span(self.clock() - self._began)}")
             return
+        if (init := Init.of(event)) and init != self._init:
+            self._init = init
+            self.say("   " + introduced(init))
         for line in describe(event):
             for folder in self.known:
                 line = line.replace(f"{folder}/", "")
@@ -79,13 +83,29 @@ class View:
 
     def ended(self, decision: Decision, run: RunResult) -> None:
         """How an iteration ended."""
-        money = f", {run.cost_usd:.2f} USD" if run.cost_usd else ""
+        spent = cost(run)
+        price = "cost unknown" if spent is None else f"{spent:.2f} USD"
         onward = f" -> {decision.next}" if _goes_on(decision) else ""
-        self.say(f"-- {decision.outcome}{onward} ({span(run.seconds)}{money})")
+        outcome = decision.outcome.replace("_", " ")
+        self.say(f"-- {outcome}{onward} ({span(run.seconds)}, {price})")
         if run.left_over:
             self.say(f"   ended what it left running: {', '.join(run.left_over)}")
         if decision.note.strip() and decision.outcome != "continue":
             self.say("   " + decision.note.strip().replace("\n", "\n   "))
+
+
+def introduced(init: Init) -> str:
+    """What claude says of itself, in a line."""
+    other = f" (tested with {TESTED})" if init.version not in ("", TESTED) else ""
+    source = init.key_source
+    payer = "a login or cloud account, if there is one" if source == "none" else source
+    facts = (
+        f"model {init.model}" if init.model else "",
+        f"permission mode {init.mode}" if init.mode else "",
+        f"sandbox {'on' if init.sandbox else 'off'}",
+        f"paid by {payer}" if payer else "",
+    )
+    return f"claude {init.version}".strip() + f"{other}: " + ", ".join(filter(None, facts))
 
 
 def _goes_on(decision: Decision) -> bool:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from samocode import __version__
 from samocode.decide.facts import Pause
+from samocode.decide.money import used_up
 from samocode.record.exits import ExitCode, Stop
 from samocode.session import Session
-from samocode.settings.flags import Options, resume_command
+from samocode.settings.flags import resume_command
 from samocode.settings.load import Settings
 from samocode.settings.timeouts import Timeouts
 from samocode.show import status
@@ -20,13 +21,11 @@ LAST_WORDS = 90.0  # seconds that the end waits for its message to be sent
 HURRIED_WORDS = 5.0  # the same when a supervisor wants the loop gone
 
 
-@dataclass(frozen=True)
-class Notifier:
+class Notifier(NamedTuple):
     """Speaks for one run of one session."""
 
     session: Session
     settings: Settings
-    options: Options
     view: View
 
     def hello(self) -> None:
@@ -34,12 +33,12 @@ class Notifier:
         settings = self.settings
         self.view.say(
             f"samocode {__version__}: session {self.session.name}, model {settings.model}, "
-            f"permission mode {settings.permission_mode}, paid by {settings.payer}"
+            f"permission mode {settings.permission_mode}, paid by {settings.paid_by}"
         )
 
     def questions(self, terminal: bool) -> None:
         """A wait at the gate begins: show the open questions and where to answer."""
-        if self.options.on_wait == "exit":
+        if self.settings.on_wait == "exit":
             return  # the stop that follows says it all
         text = status.questions_text(self.session)
         self.view.say(f"\n{text}\n\n{status.how_to_answer(self.session, terminal)}")
@@ -70,12 +69,9 @@ class Notifier:
 
     def command(self) -> str:
         """The command that goes on from here."""
-        state, cap = self.session.state, self.settings.max_cost
-        ended = (
-            state.last is not None and state.last.outcome == "budget"
-        )  # a fraction of a cent left
-        reached = cap is not None and (state.cost_usd >= cap or ended)
-        return resume_command(self.options, self.settings.project.file, self.session.name, reached)
+        cap = self.settings.max_cost
+        reached = cap is not None and used_up(self.session.state, cap)
+        return resume_command(self.settings, self.session.name, reached)
 
     def notify(self, text: str) -> threading.Thread:
         """Send it by Telegram where that is set up, beside the loop: a server that never answers
@@ -94,9 +90,7 @@ class Notifier:
             self.view.say(f"   {trouble}")
 
 
-def notifier(
-    session: Session, settings: Settings, options: Options, timeouts: Timeouts
-) -> Notifier:
+def notifier(session: Session, settings: Settings, timeouts: Timeouts) -> Notifier:
     """The Notifier of a run, with a view that shortens the session's paths."""
     view = View(quiet=timeouts.quiet, known=(str(session.folder), str(session.cwd)))
-    return Notifier(session, settings, options, view)
+    return Notifier(session, settings, view)

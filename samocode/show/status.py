@@ -15,7 +15,7 @@ from samocode.record.state import SessionState
 from samocode.record.words import few
 from samocode.session import Session
 from samocode.settings.flags import RAISED
-from samocode.show.text import clip, span
+from samocode.show.text import clip, money, span
 
 TITLES: Mapping[int, str] = {
     ExitCode.DONE: "done",
@@ -47,8 +47,8 @@ def status(session: Session, command: str) -> str:
     state, running = session.state, is_running(session.folder)
     lines = _facts(session, "a loop runs it now" if running else "no loop runs it")
     if state.last:
-        last = state.last
-        lines.append(f"Last:      iteration {last.n} {last.phase}: {last.outcome}")
+        last, outcome = state.last, state.last.outcome.replace("_", " ")
+        lines.append(f"Last:      iteration {last.n} {last.phase}: {outcome}")
     if state.stopped:
         code, why = state.stopped
         lines.append(f"Stopped:   {clip(why) or TITLES.get(code, '')} (exit code {code})")
@@ -72,7 +72,7 @@ def _facts(session: Session, running: str) -> list[str]:
         *(f"Task:      {clip(text)}" for text in asked[-1:]),
         f"Worktree:  {worktree or 'none (research)'}",
         f"Phase:     {phase} (round {state.round}; {running})",
-        f"So far:    {state.iterations} iterations, {state.cost_usd:.2f} USD",
+        f"So far:    {state.iterations} iterations, {money(state)}",
         f"Plan:      {plan}",
         f"Notebook:  {session.folder / OVERVIEW}",
         f"Logs:      {size} in {LOGS}/; delete .jsonl and .stderr as you like",
@@ -83,14 +83,16 @@ def stop_text(session: Session, stop: Stop, command: str) -> str:
     """The words of a stop, on the screen and by Telegram: what happened, what it cost, how to go
     on."""
     state, code = session.state, stop.code
-    cost = f"{state.cost_usd:.2f} USD" if state.cost_usd else "no cost reported"
     lines = [f"samocode {session.name}: {TITLES[code]}", stop.why.strip(), ""]
     if code == ExitCode.WAITING:
         lines[2:] = ["", questions_text(session), "", how_to_answer(session, terminal=False)]
     if code == ExitCode.DONE:
         lines += left_out(session) + done_lines(session)
+    if changed := session.changed_meanwhile():
+        lines += [f"In {session.main_repo} changed meanwhile: {few(changed)}", ""]
     lines.append(
-        f"{state.iterations} iteration{'s' * (state.iterations != 1)}, {cost}, {_elapsed(state)}."
+        f"{state.iterations} iteration{'s' * (state.iterations != 1)}, {money(state)}, "
+        f"{_elapsed(state)}."
     )
     lines.append(f"Session: {session.folder} (logs: {_size(session.folder / LOGS)})")
     if code in (ExitCode.BLOCKED, ExitCode.FAILED) and state.last:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from samocode.record.state import SessionState
+
 WIDTH = 110  # columns of a live line
 
 
@@ -9,6 +11,16 @@ def clip(text: str) -> str:
     """One line of at most WIDTH columns."""
     text = " ".join(text.split())
     return text if len(text) <= WIDTH else text[: WIDTH - 3] + "..."
+
+
+def money(state: SessionState) -> str:
+    """What a session cost: known to be spent, held back, unknown; nothing unknown is shown as 0."""
+    spent, held, unknown = state.cost_usd, state.held_usd, state.unpriced
+    parts = [f"{spent:.2f} USD spent"] if spent else []
+    parts += [f"{held:.2f} USD held back for runs without a reported cost"] if held else []
+    runs = f"{unknown} run{'s' * (unknown != 1)}"
+    parts += [f"cost of {runs} unknown"] if unknown else []
+    return ", ".join(parts) or "nothing spent"
 
 
 def printable(text: str) -> str:

@@ -4,8 +4,7 @@ import re
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from samocode.settings.load import Telegram
 
@@ -23,8 +22,7 @@ REMEDIES = {
 }
 
 
-@dataclass(frozen=True)
-class Reply:
+class Reply(NamedTuple):
     """How a try ended. status 0: no answer."""
 
     status: int

@@ -29,17 +29,16 @@ def main() -> int:
     from samocode.lock import locked
     from samocode.session import open_session
     from samocode.settings.flags import parse
-    from samocode.settings.load import load
+    from samocode.settings.load import Settings
     from samocode.settings.timeouts import Timeouts
 
-    options = parse(sys.argv[1:])
-    settings = load(options, dict(os.environ), None, Path.cwd())
-    project, texts = settings.project, {"task": str(options.task)}
-    folder, _ = sessions.find_or_create(project, str(options.session), texts, settings.environ)
+    settings = Settings(parse(sys.argv[1:]), dict(os.environ), None, Path.cwd())
+    project, texts = settings.project, {"task": str(settings.task)}
+    folder, _ = sessions.find_or_create(project, str(settings.session), texts, settings.environ)
     with locked(folder):
         session = open_session(project.main_repo, folder, settings.environ)
         silent: Any = Silent()
-        return Loop(session, settings, options, Timeouts(), silent).run(texts)
+        return Loop(session, settings, Timeouts(), silent).run(texts)
 
 
 if __name__ == "__main__":

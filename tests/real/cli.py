@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-VERSION = "2.1.330"
+VERSION = "2.1.332"
 PACKAGE = "@anthropic-ai/claude-code"
 CACHE = Path(__file__).parents[2] / ".cache"
 FROM_OUTSIDE = ("NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")

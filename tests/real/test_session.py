@@ -137,8 +137,10 @@ def check_history(project: RealProject, requests: list[Request]) -> None:
 
 
 def check_requests(requests: list[Request]) -> None:
-    """System prompt and first message never change; the workflow is in it word for word."""
-    fixed = {json.dumps([request["system"], request["messages"][0]]) for request in requests}
+    """What a request begins with never changes, whatever phase and approval the walls follow: all
+    of it comes from the prompt cache. The workflow is in it word for word."""
+    parts = ("tools", "system", "model")
+    fixed = {json.dumps([*(r[p] for p in parts), r["messages"][0]]) for r in requests}
     assert len(fixed) == 1
     assert (ROOT / "workflow.md").read_text() in prompt_of(requests[0])
 

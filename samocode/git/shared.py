@@ -1,0 +1,142 @@
+"""What a worktree shares with the user's checkout: configuration, branches, tags, hooks."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+from typing import NamedTuple, final
+
+from samocode.git import gitdir
+from samocode.git.repository import Repository
+from samocode.record import files
+from samocode.record.exits import UserError
+
+REFS = ("refs/heads", "refs/tags", "refs/notes", "refs/replace")
+"""Fetch, stash and other tools write the rest for themselves."""
+FIELDS = "--format=%(refname)%00%(objectname)%00%(*objectname)%00%(worktreepath)"
+BRANCH, TAG = "branch ", "tag "
+BY_ITSELF = (
+    "branch.", "core.repositoryformatversion", "extensions.", "gui.", "lfs.", "maintenance.",
+    "submodule.",
+)  # fmt: skip
+"""Settings that git writes by itself: for a new branch, a worktree, `submodule init`, a download.
+"""
+LOGIN = re.compile(r"//[^/@]*@")
+"""In `url.https://TOKEN@example.org/.insteadof`: names are shown and sent."""
+SWITCH = re.compile(r"> (\d+) [-+]\d+\tcheckout: moving from (\S+) to (\S+)$", re.M)
+"""In the reflog of a HEAD: when, from which branch, to which."""
+
+
+class Look(NamedTuple):
+    """What was there at one moment."""
+
+    since: int
+    """Epoch seconds, as in a reflog."""
+    fetched: int
+    """When the last fetch ended, by any worktree's FETCH_HEAD."""
+    held: frozenset[str]
+    """The branches that are checked out in another worktree: people and sessions work there."""
+    seen: dict[str, list[str]]
+    """Name as people read it (`user.email`, `tag v1`, `hooks/pre-commit`) -> what it holds."""
+
+
+@final
+class Shared:
+    """A look at the start of a run, compared with later ones. It is not on record: between two
+    runs the user works, and every difference is theirs."""
+
+    def __init__(self, repository: Repository, tree: Path) -> None:
+        self.repository = repository
+        self.tree = tree
+        self.start = self._look()
+
+    def changed(self) -> list[str]:
+        """The names of what differs now. Not among them: what moves when somebody works in another
+        worktree, fetches, or runs a session. Empty when git cannot say."""
+        before, now = self.start, self._look()
+        if before is None or now is None:
+            return []
+        names = [
+            name
+            for name in dict.fromkeys([*now.seen, *before.seen])
+            if before.seen.get(name) != now.seen.get(name)
+        ]
+        usual = before.held | now.held | self._switched(before.since) | self._fetched(names)
+        if before.fetched != now.fetched:
+            usual |= self._tags_of_remotes({n: now.seen[n][-1] for n in names if n in now.seen})
+        return [name for name in names if name not in usual]
+
+    def warnings(self) -> list[str]:
+        """What works differently in the worktree than in the user's checkout."""
+        found: list[str] = []
+        hooks = self.start.seen.get("core.hookspath", [""])[-1] if self.start else ""
+        if not hooks.startswith(("/", "~")) and not (self.tree / hooks).is_dir():
+            found.append(
+                f"core.hooksPath is {hooks}, and the worktree has no such folder: commits there "
+                "run none of your hooks. Let SETUP make it."
+            )
+        if (self.tree / ".gitmodules").is_file():
+            found.append(
+                "the repository has submodules: SETUP must fill them (git submodule update "
+                "--init). Commits in them are in this worktree only until they are pushed."
+            )
+        return found
+
+    def _look(self) -> Look | None:
+        common, since = self.repository.common, int(time.time())
+        try:
+            config = self.repository.call("config", "--local", "--list", "-z")
+            refs = self.repository.call("for-each-ref", FIELDS, *REFS)
+            fetches = [*common.glob("FETCH_HEAD"), *common.glob("worktrees/*/FETCH_HEAD")]
+            fetched = max((path.stat().st_mtime_ns for path in fetches), default=0)
+            hooks = _hooks(common / "hooks")
+        except (OSError, UserError):
+            return None
+        if config is None or refs is None:
+            return None
+        seen: dict[str, list[str]] = {}
+        for key, _, value in (entry.partition("\n") for entry in config.split("\0")):
+            if key and not key.startswith(BY_ITSELF):
+                seen.setdefault(LOGIN.sub("//", key), []).append(value)
+        held: set[str] = set()
+        for ref, target, peeled, at in (r.split("\0") for r in refs.split("\n") if "\0" in r):
+            name = ref.replace("refs/heads/", BRANCH, 1).replace("refs/tags/", TAG, 1)
+            if not ref.startswith("refs/heads/samocode/"):
+                seen[name] = [target, peeled or target]
+            if at and Path(at).resolve() != self.tree.resolve():
+                held.add(name)
+        return Look(since, fetched, frozenset(held), seen | hooks)
+
+    def _switched(self, since: int) -> set[str]:
+        """The branches that another worktree was switched to or from."""
+        common, own = self.repository.common, gitdir.of(self.tree).resolve()
+        places = [place for place in (common, *common.glob("worktrees/*")) if place != own]
+        logs = [files.read_any(place / "logs/HEAD").decode(errors="replace") for place in places]
+        found = [switch for log in logs for switch in SWITCH.findall(log)]
+        return {BRANCH + name for when, *names in found if int(when) >= since for name in names}
+
+    def _fetched(self, names: list[str]) -> set[str]:
+        """The branches that a fetch moved last: `git fetch origin main:main`."""
+        heads = self.repository.common / "logs/refs/heads"
+        logs = {n: files.read_any(heads / n.removeprefix(BRANCH)) for n in names if BRANCH in n}
+        return {n for n, log in logs.items() if b"\tfetch " in b"".join(log.splitlines()[-1:])}
+
+    def _tags_of_remotes(self, targets: dict[str, str]) -> set[str]:
+        """The tags that a fetch may have brought: a branch of a remote has their commit."""
+        tags = {name: target for name, target in targets.items() if name.startswith(TAG)}
+        own = self.repository.call("rev-list", "--no-walk", *tags.values(), "--not", "--remotes")
+        return {name for name, target in tags.items() if own is not None and target not in own}
+
+
+def _hooks(folder: Path) -> dict[str, list[str]]:
+    """Every hook that is not one of git's samples: who may run it, where it lies, its text."""
+    return {
+        f"hooks/{path.name}": [
+            str(path.lstat().st_mode & 0o111),
+            str(path.resolve()),
+            files.read_any(path.resolve()).decode("latin-1"),
+        ]
+        for path in sorted(folder.glob("*"))
+        if path.suffix != ".sample"
+    }

@@ -1,0 +1,79 @@
+"""Who pays and what is allowed, as the real CLI says at its start, through the whole loop."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from tests.api import Hang, Reply, ScriptedApi, SessionScript
+from tests.real.cli import as_subscriber
+from tests.real.sessions import RealProject, signal
+
+pytestmark = pytest.mark.real
+
+Login = Callable[[Mapping[str, str]], dict[str, str]]
+KEY = {"env": {"ANTHROPIC_API_KEY": "sk-from-settings"}}
+HELPER = {"apiKeyHelper": "echo sk-from-helper"}
+NO_BYPASS = {"permissions": {"disableBypassPermissionsMode": "disable"}}
+LOGIN = "a login or cloud account, if there is one"
+DONE = signal("done", summary="s")
+
+
+def as_gateway(env: Mapping[str, str]) -> dict[str, str]:
+    """The token of a gateway in place of the API key."""
+    without = {name: value for name, value in env.items() if name != "ANTHROPIC_API_KEY"}
+    return without | {"ANTHROPIC_AUTH_TOKEN": "gateway"}
+
+
+def run(project: RealProject, login: Login, settings: dict[str, Any], reply: Reply) -> str:
+    """What the loop prints in one iteration; `settings` are the user's for claude."""
+    home = project.folder / "home/.claude"
+    home.mkdir(parents=True)
+    (home / "settings.json").write_text(json.dumps(settings))
+    project.login = login
+    with ScriptedApi(SessionScript({1: [reply]}, project.iteration)) as api:
+        project.api = api.url
+        return project.run(task="t").stdout
+
+
+@pytest.mark.parametrize(
+    ("login", "settings", "outcome", "remedy"),
+    [
+        (as_subscriber, KEY, "payer", "apiKeySource ANTHROPIC_API_KEY"),
+        (as_gateway, HELPER, "payer", "apiKeySource apiKeyHelper"),
+        (dict, NO_BYPASS, "mode", "permissionMode default"),
+    ],
+)
+def test_what_nobody_announced_blocks_at_once(
+    project: RealProject, login: Login, settings: dict[str, Any], outcome: str, remedy: str
+) -> None:
+    """Ended before the API says a word, at no cost, with the remedy."""
+    printed = run(project, login, settings, Hang())
+    assert project.outcomes() == [outcome], printed
+    assert project.history("iteration")[0]["cost_usd"] == 0
+    assert project.history("stop")[0]["exit"] == 3
+    assert remedy in printed and "To go on" in printed
+    assert project.marked() == []
+
+
+@pytest.mark.parametrize(
+    ("login", "settings", "payer", "said"),
+    [
+        (dict, {}, "", "paid by ANTHROPIC_API_KEY"),
+        (as_subscriber, {}, "", f"paid by {LOGIN}"),
+        (as_gateway, {}, "", f"paid by {LOGIN}"),
+        (as_subscriber, KEY, "key", "paid by ANTHROPIC_API_KEY"),
+        (as_subscriber, HELPER, "key", "paid by apiKeyHelper"),
+    ],
+)
+def test_what_was_announced_goes_on(
+    project: RealProject, login: Login, settings: dict[str, Any], payer: str, said: str
+) -> None:
+    """It is shown in one line, and on record."""
+    project.extra = {"SAMOCODE_PAYER": payer}
+    printed = run(project, login, settings, DONE)
+    assert project.outcomes() == ["done"], printed
+    assert printed.count("permission mode bypassPermissions, sandbox off, " + said) == 1
+    init = project.history("iteration")[0]["init"]
+    assert init["mode"] == "bypassPermissions" and init["model"] and init["version"]

@@ -1,0 +1,95 @@
+"""The walls of a session, through the whole loop with the real CLI."""
+
+import json
+
+import pytest
+
+from tests.api import Request, ScriptedApi, SessionScript, Text, Tool, Turns, tool_results
+from tests.conftest import git
+from tests.harness import wait_for
+from tests.real.sessions import (
+    PLAN,
+    QUESTIONS,
+    TESTS,
+    RealProject,
+    artifact,
+    ask_for_approval,
+    session_of,
+    signal,
+)
+from tests.replies import bash, write
+from tests.script import Answer
+
+pytestmark = pytest.mark.real
+
+BUILD = f"mkdir build && touch build/a && {TESTS} 2>&1 | tee build/log && git restore ."
+COMMIT = bash("git commit --quiet --allow-empty -m More")
+PUSH = bash("git push origin HEAD")
+
+
+def on_qa(act: str) -> Answer:
+    """A shell command on `_qa.md`, named by its path."""
+    return lambda request: bash(act.format(session_of(request) / "_qa.md"))
+
+
+def edit(request: Request) -> Tool:
+    """The Edit tool on `_qa.md`."""
+    page = str(session_of(request) / "_qa.md")
+    return Tool("Edit", {"file_path": page, "old_string": "Answer:", "new_string": "Answer: A"})
+
+
+REFUSED: list[Answer | Tool] = [
+    edit,
+    on_qa("echo x > {}"),
+    on_qa("echo x | tee -a {}"),
+    lambda request: write(session_of(request) / "_inbox/1.json", "{}"),
+    PUSH,
+    bash("echo >> a.py; git stash"),
+    COMMIT,
+]
+STORY: Turns = {
+    1: [
+        Tool("Read", {"file_path": "a.py"}),
+        bash(BUILD),
+        signal("waiting", wait="qa_answers", questions=QUESTIONS[:1], phase="planning"),
+    ],
+    2: [*REFUSED, artifact("plan-triple", PLAN), ask_for_approval],
+    3: [COMMIT, PUSH, Text("All done!"), signal("continue", phase="done")],
+    4: [signal("done", summary="s")],
+}
+
+
+@pytest.mark.parametrize("mode", ["bypassPermissions", "acceptEdits"])
+def test_the_walls_of_a_session(project: RealProject, mode: str) -> None:
+    """A dive builds and tests unhindered. Loop's files, push and stash are refused with words, a
+    commit until the plan is approved. Stop hook, signal and prompt cache work as without walls, and
+    the user's `disableAllHooks` does not silence the Stop hook."""
+    allowed = {"CLAUDE_ARGS": "--allowedTools Bash"} if mode == "acceptEdits" else {}
+    project.extra = {"CLAUDE_PERMISSION_MODE": mode} | allowed
+    home = project.folder / "home/.claude"
+    home.mkdir(parents=True)
+    (home / "settings.json").write_text('{"disableAllHooks": true}')
+    bare = project.folder / "remote.git"
+    git("init", "--quiet", "--bare", str(bare), cwd=project.folder)
+    git("remote", "add", "origin", str(bare), cwd=project.repo)
+    with ScriptedApi(SessionScript(STORY, project.iteration)) as api:
+        project.api = api.url
+        loop = project.start(task="t")
+        wait_for(lambda: project.history("asked"), 60)
+        project.answer(1, "B")
+        wait_for(lambda: len(project.history("asked")) == 2, 60)
+        project.answer(2, "yes")
+        printed = loop.communicate(timeout=60)[0]
+    assert (loop.returncode, project.outcomes()[-1]) == (0, "done"), printed
+    dive, attack, work, _ = project.history("iteration")
+    assert "denied" not in dive and (project.worktree / "build/log").exists()
+    assert attack["denied"] == ["Edit", "Bash", "Bash", "Write", "Bash", "Bash", "Bash"]
+    (last,) = [r for r in api.requests if len(tool_results(r)) == len(REFUSED)]
+    assert all("denied" in words for words in tool_results(last))
+    assert [line["text"] for line in project.history("answer")] == ["B", "yes"]
+    assert work["denied"] == ["Bash"]
+    assert git("log", "--format=%s", "main..", cwd=project.worktree) == "More"
+    assert git("for-each-ref", cwd=bare) == "" == git("stash", "list", cwd=project.repo)
+    assert any("No _signal.json" in json.dumps(r["messages"][-1]) for r in api.requests)
+    fixed = {json.dumps([r["system"], r["tools"], r["messages"][0]]) for r in api.requests}
+    assert len(fixed) == 1, "the walls, and their change, are no part of a request"

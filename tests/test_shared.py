@@ -1,0 +1,127 @@
+"""The repository that sessions share with their user: what is seen, and what is nobody's news."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from samocode.git import worktree as worktrees
+from samocode.git.repository import Repository
+from samocode.git.shared import Shared
+from samocode.record.state import Worktree
+from tests.conftest import git
+
+COMMIT = "echo x >> a.py; git commit -qam more"
+
+
+@pytest.fixture
+def shared(tmp_path: Path, repo: Path) -> Shared:
+    """A look at a clone with branches, tags and hooks, and a session's worktree in it."""
+    git("clone", "-q", "--bare", str(repo), str(tmp_path / "origin.git"), cwd=tmp_path)
+    git("remote", "add", "origin", str(tmp_path / "origin.git"), cwd=repo)
+    git("fetch", "-q", cwd=repo)
+    for name in ("feature", "spare", "dev"):
+        git("branch", name, cwd=repo)
+    git("tag", "old", cwd=repo)
+    git("push", "-q", "origin", "dev", cwd=repo)
+    git("worktree", "add", "-q", "-b", "early", "../early", cwd=repo)
+    with (repo / ".git/logs/HEAD").open("a") as log:
+        log.write(
+            f"{'0' * 40} {'0' * 40} T <t@t> 1600000000 +0000\tcheckout: moving from x to spare\n"
+        )
+    (repo / ".git/hooks").mkdir(exist_ok=True)
+    (repo / ".git/hooks/pre-push").write_text("#!/bin/sh\n")
+    found = Repository.find(repo, os.environ)
+    assert found
+    tree = Worktree(tmp_path / "w" / "s", "samocode/s", "main")
+    worktrees.ensure(found, tree)
+    return Shared(found, tree.path)
+
+
+def sh(shared: Shared, script: str, cwd: Path) -> None:
+    """Run a script with GIT, ORIGIN and REPO in its environment."""
+    environ = {
+        **os.environ, "GIT": str(shared.repository.common), "REPO": str(shared.repository.top),
+        "ORIGIN": str(shared.repository.top.parent / "origin.git"),
+    }  # fmt: skip
+    done = subprocess.run(
+        ["sh", "-ec", script], cwd=cwd, env=environ, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+FOUND = {
+    "git config user.email x@example.invalid": ["user.email"],
+    "git remote set-url origin /nowhere": ["remote.origin.url"],
+    "git config --add remote.origin.fetch +refs/x/*:refs/x/*": ["remote.origin.fetch"],
+    "git config url.https://a:SECRET@example.invalid/.insteadOf x": [
+        "url.https://example.invalid/.insteadof",
+    ],
+    "git tag -am words v1; git tag -d old": ["tag v1", "tag old"],
+    f"{COMMIT}; git tag -f old; git branch -f spare; git branch new": [
+        "branch new", "branch spare", "tag old",
+    ],
+    f"git fetch -q; {COMMIT}; git tag v1": ["tag v1"],
+    "git branch -D spare": ["branch spare"],
+    f"git switch -q spare; {COMMIT}; git switch -q samocode/s": ["branch spare"],
+    "git update-ref refs/heads/dev $(git commit-tree -m x HEAD^{tree})": ["branch dev"],
+    "git notes add -m x": ["refs/notes/commits"],
+    "echo exit 1 >> $GIT/hooks/pre-push": ["hooks/pre-push"],
+    "chmod +x $GIT/hooks/pre-push": ["hooks/pre-push"],
+    "ln -s /bin/true $GIT/hooks/pre-commit; rm $GIT/hooks/pre-push": [
+        "hooks/pre-commit", "hooks/pre-push",
+    ],
+    "git config user.email x; git tag v1; echo > $GIT/hooks/pre-commit": [
+        "user.email", "tag v1", "hooks/pre-commit",
+    ],
+}  # fmt: skip
+"""What a child does in its worktree, and what is said of it."""
+
+
+@pytest.mark.parametrize("script", FOUND)
+def test_what_a_child_does_to_others_is_seen(shared: Shared, script: str) -> None:
+    assert shared.changed() == []
+    sh(shared, script, shared.tree)
+    assert shared.changed() == FOUND[script]
+
+
+THEIRS = "rm -rf ../c; git clone -q $ORIGIN ../c; cd ../c; git commit -q --allow-empty -m theirs; "
+SIDE_BY_SIDE = (
+    COMMIT,
+    f"git switch -q feature; {COMMIT}",
+    f"{COMMIT}; git rebase -q main; git switch -q main",
+    f"git switch -qc topic; {COMMIT}; git switch -q main; git merge -q topic; git branch -d topic",
+    "git switch -q feature; git branch -m feature done; git switch -q main",
+    f"git worktree add -q ../other spare; cd ../other; {COMMIT}",
+    f"cd ../early; {COMMIT}; cd $REPO; git worktree remove ../early",
+    "git push -q -u origin main; git config branch.main.description words",
+    f"{THEIRS} git tag v2; git push -q origin HEAD v2; cd $REPO; git fetch -q",
+    "git merge -q origin/main; git fetch -q",
+    f"{THEIRS} git tag v3 HEAD^; git push -q origin v3; cd $REPO; git fetch -q; git fetch -q",
+    f"{THEIRS} git push -q origin HEAD:dev; cd $REPO; git fetch -q origin dev:dev",
+    "echo x >> a.py; git stash -q; git stash pop -q; echo y >> a.py; git stash -q",
+    "git branch samocode/t; git worktree add -q ../t samocode/t; cd ../t; " + COMMIT,
+    "git sparse-checkout set --cone .; git sparse-checkout disable",
+    "git -c protocol.file.allow=always submodule --quiet add $ORIGIN lib; git submodule init",
+    "git bisect start; git bisect bad; git bisect reset",
+    "git maintenance run --task=prefetch --task=commit-graph; git config maintenance.auto false",
+    "git gc -q --prune=now; git pack-refs --all --prune; echo > $GIT/hooks/x.sample",
+)
+"""A person's night, one thing after the other; other sessions and tools are in it."""
+
+
+def test_what_others_do_is_no_news(shared: Shared) -> None:
+    for script in SIDE_BY_SIDE:
+        sh(shared, script, shared.repository.top)
+        assert (script, shared.changed()) == (script, [])
+    sh(shared, f"{COMMIT}; git branch -f gone; git tag v1", shared.tree)
+    assert shared.changed() == ["branch gone", "tag v1"], "and nothing of it hides a child"
+
+
+def test_a_repository_that_git_cannot_read_is_no_news(shared: Shared) -> None:
+    """A stop has more to say than that."""
+    shared.repository.top.rename(shared.repository.top.with_name("moved"))
+    assert shared.changed() == []
