@@ -16,7 +16,6 @@ from samocode import sessions, task
 from samocode.gate import approval
 from samocode.gate.answers import Answers
 from samocode.pages.answers import Added
-from samocode.pages.qa_file import QaFile
 from samocode.pages.questions import Block, page
 from samocode.record.state import APPROVE, CHANGE, Answer
 from samocode.session import Session, open_session
@@ -67,7 +66,7 @@ def answer(session: Session, text: str) -> list[str]:
 
 def record(session: Session, number: int, text: str) -> None:
     """The gate takes an answer: what it was taken as is decided there, once."""
-    answers = Answers(session, QaFile(session.folder, session.history, print), print)
+    answers = Answers(session, print)
     assert answers.take(session.state.asked[number], Added(text), "file")
 
 
@@ -250,8 +249,8 @@ def test_a_yes_is_recorded_as_one(session: Session, text: str) -> None:
     approval.ask(session)
     record(session, 1, text)
     assert recorded(session) == {
-        "event": "answer", "id": 1, "text": text, "by": "file", "decision": True,
-        "took": ["approve"],
+        "event": "answer", "id": 1, "text": text, "by": "file", "took": ["approve"],
+        "decision": True,
     }  # fmt: skip
     assert session.state.answers == {1: Answer(text, APPROVE, "file")}
     assert session.state.approves_now
@@ -262,8 +261,8 @@ def test_a_change_request_is_recorded_as_one(session: Session, text: str) -> Non
     approval.ask(session)
     record(session, 1, text)
     assert recorded(session) == {
-        "event": "answer", "id": 1, "text": text, "by": "file", "decision": True,
-        "took": ["change"],
+        "event": "answer", "id": 1, "text": text, "by": "file", "took": ["change"],
+        "decision": True,
         "next": "planning",
         "notes": [f"The human did not approve the plan plan.md and wants this change: {text}"],
     }  # fmt: skip

@@ -665,7 +665,8 @@ def test_what_a_person_adds_to_the_task_is_a_note(project: Project) -> None:
 
 def test_a_note_to_a_running_loop_reaches_its_next_child(project: Project) -> None:
     project.script(
-        "write('up'); time.sleep(1.5); signal('continue')",
+        "write('up')\nwhile not list(SESSION.glob('_inbox/*.json')): time.sleep(0.05)\n"
+        "signal('continue')",
         "write('seen', (SESSION / '_task.md').read_text()); signal('continue')",
         DONE,
     )

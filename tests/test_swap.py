@@ -216,7 +216,7 @@ def test_a_page_that_somebody_is_at_work_on_is_left_alone_until_it_is_whole(tmp_
     for number in (1, 2):
         history.append("asked", id=number, kind="qa", title=f"Q{number}?", why="so", suggested="x")
     session, said = Session(tmp_path, tmp_path, None, history), list[str]()
-    answers = Answers(session, QaFile(tmp_path, history, said.append), said.append)
+    answers = Answers(session, said.append)
     answers.collect()
     assert answers.print()
     page = tmp_path / "_qa.md"

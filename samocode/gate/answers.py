@@ -21,8 +21,8 @@ MAX_ANSWER = 1 << 18  # characters
 class Answers:
     """Records each answer, with all that it means."""
 
-    def __init__(self, session: Session, page: QaFile, say: Callable[[str], None]) -> None:
-        self.page = page
+    def __init__(self, session: Session, say: Callable[[str], None]) -> None:
+        self.page = QaFile(session.folder, session.history, say)
         self.say = say
         self._session = session
         self._unfinished: bytes | None = None  # a page with words that are no answer yet

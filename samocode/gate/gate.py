@@ -3,7 +3,6 @@ somewhere else. The next child learns of an answer by the `notes` of its history
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Protocol, final
 
@@ -96,14 +95,14 @@ class Gate:
         """Wait a moment for a line at the terminal; without one, only wait."""
         if self._terminal is None or not announced or not self._session.state.open:
             times = self._timeouts
-            time.sleep(times.poll if announced else min(times.poll, times.settle))
+            self._shutdown.wait(times.poll if announced else min(times.poll, times.settle))
             return
         question = self._session.state.open[0]
         line = self._terminal.ask(question.id, _hint(question))
         if line is None:
             return
         while not (self._file.settled(self._timeouts.settle) or self._shutdown.requested):
-            time.sleep(min(self._timeouts.poll, self._timeouts.settle))
+            self._shutdown.wait(min(self._timeouts.poll, self._timeouts.settle))
         self._answers.collect()  # saved first counts first
         if self._answers.take_line(question, line):
             self._terminal.forget()  # the rest of a paste answers no question not shown yet
