@@ -86,7 +86,10 @@ def test_a_note_to_a_running_loop_starts_nothing_anew(project: Project) -> None:
 
 def test_a_refusal_by_a_hook_reaches_the_person(project: Project) -> None:
     """A UserPromptSubmit hook: success, no answer, the reason in the result."""
-    project.script(default="RESULT.update(result='Not allowed by Example Corp.')")
+    words = (
+        "Blocked by hook: Not allowed by Example Corp.\\n\\n\\nOriginal prompt: # One" + "x" * 3000
+    )
+    project.script(default=f"RESULT.update(result='{words}')")
     ended = project.run(task="t")
     assert ended.returncode == 3 and "Not allowed by Example Corp." in ended.stdout
-    assert "No _signal.json" not in ended.stdout
+    assert "No _signal.json" not in ended.stdout and "Original prompt" not in ended.stdout

@@ -11,6 +11,7 @@ from samocode.record.untrusted import items, mapping, number, parse
 MAX_LINE_BYTES = 8 << 20  # a longer line (a tool's result) decides nothing
 END, CHUNK = 1 << 20, 1 << 18  # bytes of a log
 AUTH_STATUSES = (401, 403)
+PROMPT_AGAIN = "\n\nOriginal prompt: "  # then all of it, after a refusal by a hook (2.1.332)
 Event = Mapping[str, Any]
 
 
@@ -141,7 +142,7 @@ class RunResult(NamedTuple):
         is_error = event.get("is_error") is True
         denials = [mapping(d).get("tool_name") for d in items(event.get("permission_denials"))]
         subtype, turns = event.get("subtype"), event.get("num_turns")
-        text = event.get("result")  # the only words of a run that a hook refused
+        text = str(event.get("result") or "").partition(PROMPT_AGAIN)[0].strip()
         error = self.error or ("unknown" if event.get("terminal_reason") == "api_error" else None)
         return self._replace(
             finished=True,
@@ -154,7 +155,7 @@ class RunResult(NamedTuple):
             tokens=_tokens(event),
             turns=turns if isinstance(turns, int) else 0,
             denials=tuple(str(name) for name in denials if name),
-            text=(text.strip()[-2000:] if isinstance(text, str) else "") or self.text,
+            text=text[:2000] or self.text,
         )
 
 

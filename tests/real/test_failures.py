@@ -203,3 +203,19 @@ def test_extra_usage_goes_on(project: RealProject) -> None:
     assert (ended.returncode, project.outcomes()) == (0, ["continue", "done"]), ended.stdout
     log = next((project.session / "_logs").glob("001-*.jsonl")).read_text()
     assert '"isUsingOverage":true' in log
+
+
+def test_a_refusal_by_a_hook_is_what_the_person_reads(project: RealProject) -> None:
+    """A UserPromptSubmit hook: success, no request, and its reason in the result."""
+    hook = {"type": "command", "command": "echo 'Not allowed by Example Corp.' >&2; exit 2"}
+    home = project.folder / "home/.claude"
+    home.mkdir(parents=True)
+    settings = {"hooks": {"UserPromptSubmit": [{"hooks": [hook]}]}}
+    (home / "settings.json").write_text(json.dumps(settings))
+    with ScriptedApi([DONE]) as api:
+        project.api = api.url
+        ended = project.run(task="t")
+        assert api.requests == []
+    assert (ended.returncode, project.outcomes()) == (3, ["no_signal"] * 3), ended.stdout
+    assert "Not allowed by Example Corp." in ended.stdout
+    assert "No _signal.json" not in ended.stdout and "One iteration of" not in ended.stdout
