@@ -10,15 +10,16 @@ from samocode.settings.clone import need_python
 
 need_python()  # before the imports below, which need what it looks for
 
-from samocode.settings.clone import ENV_FILE, at_terminal, environment, open_streams
-from samocode.settings.flags import parse, words
+from samocode.settings.clone import ENV_FILE, environment, open_streams
 
-if __name__ == "__main__":  # --help, wrong usage and the Stop hook need none of the imports below
-    FLAGS = parse(sys.argv[1:])
-    if "--check-signal" in FLAGS:
+if __name__ == "__main__":  # the Stop hook, --help and wrong usage need none of the imports below
+    if len(sys.argv) == 3 and sys.argv[1] == "--check-signal":
         from samocode.decide.hook import check_signal
 
-        sys.exit(check_signal(Path(FLAGS["--check-signal"]), environment()))
+        sys.exit(check_signal(Path(sys.argv[2]), environment()))
+    from samocode.settings.flags import parse
+
+    parse(sys.argv[1:])
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, final
@@ -35,6 +36,7 @@ from samocode.lock import locked
 from samocode.prepare import prepare
 from samocode.record.exits import ExitCode, Stop, UserError, known_trouble
 from samocode.session import Session, open_session
+from samocode.settings.flags import parse, words
 from samocode.settings.load import Settings, here
 from samocode.settings.timeouts import Timeouts
 from samocode.task import Texts
@@ -102,11 +104,6 @@ class Loop:
     ) -> None:
         self.session, self.settings = session, settings
         self.notifier, self.view = notifier, notifier.view
-        terminal = None
-        if at_terminal():
-            from samocode.terminal.typed import TypedAnswers
-
-            terminal = TypedAnswers(sys.stdin.fileno(), self.view.prompt, timeouts.poll)
         self.limits = Limits(settings.max_iterations, settings.max_cost, settings.max_wait)
         self.shutdown = shutdown = Shutdown()
         answers = Answers(session, self.view.say)
@@ -114,7 +111,8 @@ class Loop:
         self.iterations = Iterations(session, answers, settings, *places)
         self.gate = Gate(
             session, answers, shutdown, timeouts, notifier.questions,
-            may_wait=settings.on_wait == "pause", yes=settings.yes, terminal=terminal,
+            may_wait=settings.on_wait == "pause", yes=settings.yes,
+            terminal=notifier.terminal(timeouts.poll),
         )  # fmt: skip
 
     def run(self, texts: Texts) -> int:

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
-PYTHON = [sys.executable, "-B"]
+PYTHON = [sys.executable]
 MAIN = [*PYTHON, str(ROOT / "main.py")]
 MB = 1 << 20
 
@@ -74,6 +74,7 @@ class Place:
             path.mkdir(parents=True)
         self.environ = {
             "PATH": os.environ["PATH"],
+            "PYTHONPYCACHEPREFIX": str(folder / "pyc"),
             "HOME": str(home),
             "CLAUDE_CONFIG_DIR": str(home / ".claude"),
             "CLAUDE_PATH": str(stub),
@@ -97,6 +98,11 @@ class Place:
             subprocess.run(
                 ["git", "status", "--short"], cwd=self.repo, env=self.environ, check=True
             )
+
+        subprocess.run(
+            [*MAIN, "--version"], env=self.environ, check=True, stdout=subprocess.DEVNULL
+        )
+        self.run("warm", 1)  # the compiled modules are there from now on
 
     def session(self, name: str) -> Path:
         """The folder of a session that was made."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import shutil
@@ -83,7 +82,9 @@ def nearest(sessions: Path, name: str) -> str:
     short = {
         (m[1] if (m := DATED.fullmatch(n)) else n): shown for n, shown in sorted(known.items())
     }
-    near = difflib.get_close_matches(name, [*short, *known], n=3, cutoff=0.5)
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, [*short, *known], n=3, cutoff=0.5)
     return f" Near: {', '.join(dict.fromkeys((short | known)[n] for n in near))}." if near else ""
 
 

@@ -250,6 +250,7 @@ def test_a_yes_is_recorded_as_one(session: Session, text: str) -> None:
     record(session, 1, text)
     assert recorded(session) == {
         "event": "answer", "id": 1, "text": text, "by": "file", "took": ["approve"],
+        "decision": True,
     }  # fmt: skip
     assert session.state.answers == {1: Answer(text, APPROVE, "file")}
     assert session.state.approves_now
@@ -261,6 +262,7 @@ def test_a_change_request_is_recorded_as_one(session: Session, text: str) -> Non
     record(session, 1, text)
     assert recorded(session) == {
         "event": "answer", "id": 1, "text": text, "by": "file", "took": ["change"],
+        "decision": True,
         "next": "planning",
         "notes": [f"The human did not approve the plan plan.md and wants this change: {text}"],
     }  # fmt: skip
@@ -274,7 +276,7 @@ def test_an_answer_is_recorded_with_what_the_child_is_told(session: Session, kin
     session.history.append(
         "iteration", n=2, phase="planning", outcome="waiting", next="planning", asked=[asked]
     )
-    line = {"event": "answer", "id": 1, "by": "file"}
+    line = {"event": "answer", "id": 1, "by": "file", "decision": True}
     record(session, 1, "yes")
     told = ["Q1 is answered in _qa.md."]
     assert recorded(session) == line | {"text": "yes", "notes": told}

@@ -51,7 +51,7 @@ def test_the_whole_demo_without_a_terminal(clone: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert list(home.iterdir()) == []
     (demo,) = (clone / ".demo").iterdir()
-    (session,) = (demo / "sessions").iterdir()
+    (session,) = (demo / "sessions").glob("[!.]*")
     assert json.loads((session / "_history.jsonl").read_text().splitlines()[-1])["exit"] == 0
     git("merge", "-q", f"samocode/{session.name}", cwd=demo / "repo")
     tests = [sys.executable, "-m", "unittest"]

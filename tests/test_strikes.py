@@ -73,13 +73,15 @@ def test_an_answer_of_a_person_starts_counting_anew(project: Project, person: bo
 
 def test_a_note_to_a_running_loop_starts_nothing_anew(project: Project) -> None:
     """A child ran meanwhile: nobody knows who sent it."""
-    sent = "while not [*SESSION.glob('_inbox/*.json')]: time.sleep(0.05)\n"
+    sent = "while not Path(os.environ['FAKE_STEPS'], 'sent').exists(): time.sleep(0.05)\n"
     project.script(IDLE, sent + IDLE, default=IDLE)
     loop = project.start(task="t")
     wait_for(lambda: (project.steps / "argv-2.json").exists())
     assert project.run(task="more").returncode == 0
+    (project.steps / "sent").touch()
     assert "nothing behind" in end(loop, 0)
     assert project.outcomes() == ["continue", "continue", "stalled"]
+    assert not list(project.session.glob("*.kept-*")), "printed before the third child"
 
 
 def test_a_refusal_by_a_hook_reaches_the_person(project: Project) -> None:

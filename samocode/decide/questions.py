@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from typing import Any, NamedTuple, cast
 
-from samocode.pages.meaning import PLACEHOLDERS
 from samocode.pages.questions import LETTERS
-from samocode.pages.tokens import words
+from samocode.pages.tokens import PLACEHOLDERS, words
 from samocode.record.untrusted import items, mapping
+from samocode.record.words import nearest
 
 MOST, MOST_OPTIONS = 8, len(LETTERS)
 LINE, WHY = 200, 600  # characters
@@ -70,8 +69,7 @@ def _problems(one: object, waits_for: str) -> Iterator[str]:
     found = mapping(cast("object", one))
     for key in found:
         if key not in KEYS:
-            near = get_close_matches(str(key).lower(), KEYS, 1)
-            yield f"{_short(key)} is not a key{f'; nearest: {near[0]}' if near else ''}."
+            yield f"{_short(key)} is not a key{nearest(str(key).lower(), KEYS)}."
     for key, most in (("title", LINE), ("why", WHY), ("suggested", LINE), ("because", LINE)):
         value = found.get(key)
         needed = key in ("title", "why") or (key == "suggested" and waits_for == "qa_answers")

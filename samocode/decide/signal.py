@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +13,7 @@ from samocode.decide.questions import NewQuestion
 from samocode.pages.names import SIGNAL
 from samocode.record import files, untrusted
 from samocode.record.untrusted import mapping
-from samocode.record.words import few
+from samocode.record.words import few, nearest
 
 MAX_SIGNAL_BYTES = 64 * 1024
 PHASES = (
@@ -126,8 +125,7 @@ def _form_problems(found: Mapping[str, Any]) -> Iterator[str]:
         return
     for key in found:
         if key not in (*TEXTS, "questions"):
-            near = get_close_matches(str(key).lower(), (*TEXTS, "questions"), 1)
-            yield f"{_short(key)} is not a key{f'; nearest: {near[0]}' if near else ''}."
+            yield f"{_short(key)} is not a key{nearest(str(key).lower(), (*TEXTS, 'questions'))}."
     for key in TEXTS:
         value = found.get(key)
         if value is not None and not isinstance(value, str):

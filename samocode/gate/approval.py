@@ -3,7 +3,6 @@ phase goes back."""
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import re
 
@@ -111,8 +110,10 @@ def _digest(plan: str) -> str:
 
 def _difference(old: str, new: str) -> str:
     """The lines in which two plans differ, a dozen at most; empty when only ticks and notes do."""
+    from difflib import unified_diff
+
     before, after = essence(old).splitlines(), essence(new).splitlines()
-    diff = difflib.unified_diff(before, after, lineterm="", n=0)
+    diff = unified_diff(before, after, lineterm="", n=0)
     lines = [line for line in diff if not line.startswith(("---", "+++", "@@"))]
     more = f"\n({len(lines) - MAX_DIFF_LINES} more lines)" if len(lines) > MAX_DIFF_LINES else ""
     return "\n".join(lines[:MAX_DIFF_LINES]) + more

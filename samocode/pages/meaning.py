@@ -6,10 +6,9 @@ import re
 
 from samocode.pages.answers import Added
 from samocode.pages.questions import LETTERS, options
-from samocode.pages.tokens import COMMENT, meant, words
+from samocode.pages.tokens import COMMENT, PLACEHOLDERS, meant, words
 from samocode.record.state import APPROVE, CHANGE, Question
 
-PLACEHOLDERS = frozenset({"tbd", "todo", "pending"})
 YES = frozenset({"a", "y", "yes", "ok", "okay", "approve", "approved", "lgtm", "a) approve"})
 AROUND = "\"'\u2018\u2019\u201a\u201c\u201d\u201e*_`\u00ab\u00bb \t\r\n"
 OPEN_ENDS = ",;:-\u2013\u2014"

@@ -3,11 +3,11 @@ change the marks of lists, emphasis, headings, code and quotes: none of that cou
 
 from __future__ import annotations
 
-import html
 import re
 from collections import Counter
 from unicodedata import category
 
+PLACEHOLDERS = frozenset({"tbd", "todo", "pending"})
 COMMENT = re.compile(r"<!--(?:(?!<!--|-->).)*-->", re.S)
 STRUCK = re.compile(r"(?<!~)~~(?![~\s])[^~]+(?<!\s)~~(?!~)")
 LIST_NUMBER = re.compile(r"(^[ \t>]*)?(?<!\S)(\d{1,9})\\?[.)](?=\s|$)", re.M)
@@ -22,7 +22,9 @@ TOKEN = re.compile(  # beyond ASCII all but typographic marks: letters, what com
 
 def tokens(text: str) -> list[str]:
     """Words, and the symbols that no formatter changes; list numbers only at the beginning."""
-    text = AUTOLINK.sub(r"\1", RULE_LINE.sub("", html.unescape(text.strip())))
+    from html import unescape  # its table takes long to import, and a signal asks rarely
+
+    text = AUTOLINK.sub(r"\1", RULE_LINE.sub("", unescape(text.strip())))
     text = LIST_NUMBER.sub(lambda found: "" if found.start(2) else found[0], text)
     return TOKEN.findall(LINE_MARK.sub("", text))
 

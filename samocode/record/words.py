@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 MOST_NAMES = 10
 
@@ -11,6 +11,14 @@ def few(names: Sequence[str]) -> str:
     """The first ten of these names, and how many more there are."""
     more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
     return ", ".join(names[:MOST_NAMES]) + more
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """` (nearest: NAME)`, of the known names; empty when none is near."""
+    from difflib import get_close_matches  # takes long to import, and is rarely needed
+
+    near = get_close_matches(name, list(known), 1)
+    return f" (nearest: {near[0]})" if near else ""
 
 
 def clean(text: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Generic, NamedTuple, Self, TypeVar, overload
 
+from samocode.record.words import nearest
 from samocode.settings.clone import RUN_TAG
 
 T_co = TypeVar("T_co", covariant=True)
@@ -134,10 +135,7 @@ def expanded(path: Path, base: Path, environ: Mapping[str, str]) -> Path:
 
 
 def _unknown(name: str, known: Mapping[str, object]) -> str:
-    from difflib import get_close_matches
-
-    near = get_close_matches(name.upper(), known, 1)
-    return f"{name!r:.60} is not a known key{f' (nearest: {near[0]})' if near else ''}"
+    return f"{name!r:.60} is not a known key{nearest(name.upper(), known)}"
 
 
 def _parsed(text: str, path: Path, problems: list[str]) -> Mapping[str, str | None]:

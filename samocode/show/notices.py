@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from typing import NamedTuple
@@ -9,8 +10,10 @@ from typing import NamedTuple
 from samocode import __version__
 from samocode.decide.facts import Pause
 from samocode.decide.money import used_up
+from samocode.gate.gate import Terminal
 from samocode.record.exits import ExitCode, Stop
 from samocode.session import Session
+from samocode.settings.clone import at_terminal
 from samocode.settings.flags import resume_command
 from samocode.settings.load import Settings
 from samocode.settings.timeouts import Timeouts
@@ -35,6 +38,14 @@ class Notifier(NamedTuple):
             f"samocode {__version__}: session {self.session.name}, model {settings.model}, "
             f"permission mode {settings.permission_mode}, paid by {settings.paid_by}"
         )
+
+    def terminal(self, poll: float) -> Terminal | None:
+        """Where a person can type answers, None when nobody can; looked at every `poll` seconds."""
+        if not at_terminal():
+            return None
+        from samocode.terminal.typed import TypedAnswers
+
+        return TypedAnswers(sys.stdin.fileno(), self.view.prompt, poll)
 
     def questions(self, terminal: bool) -> None:
         """A wait at the gate begins: show the open questions and where to answer."""

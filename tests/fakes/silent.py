@@ -14,6 +14,9 @@ class Silent:
         """Itself."""
         return self
 
+    def terminal(self, poll: float) -> None:
+        """Nobody can type here."""
+
     def __getattr__(self, name: str) -> Any:
         """A method of any name: calling it does nothing."""
         return self

@@ -1,0 +1,105 @@
+"""A start that git refuses leaves nothing, and the next one goes on."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.outer.speech import wait_for
+from tests.outer.stage import DONE, Stage, git
+
+
+def left(stage: Stage) -> list[Path]:
+    """What a start made, locks aside."""
+    folders = (stage.folder / "sessions", stage.folder / "worktrees")
+    return [p for folder in folders for p in folder.glob("*") if p.name != ".locks"]
+
+
+def filtered(stage: Stage, **program: str) -> None:
+    """Commit a file that goes through a filter, which every checkout needs from now on."""
+    (stage.repo / ".gitattributes").write_text("*.bin filter=big\n")
+    (stage.repo / "f.bin").write_text("data\n")
+    git("config", "filter.big.clean", "cat", cwd=stage.repo)
+    git("config", "filter.big.required", "true", cwd=stage.repo)
+    git("add", ".", cwd=stage.repo)
+    git("-c", "user.name=T", "-c", "user.email=t@t", "commit", "-qm", "big", cwd=stage.repo)
+    for key, value in program.items():
+        git("config", f"filter.big.{key}", value, cwd=stage.repo)
+
+
+def lfs(stage: Stage) -> list[str]:
+    filtered(stage, process="git-lfs filter-process")
+    return ["git-lfs: not found", "fatal: "]
+
+
+def crypt(stage: Stage) -> list[str]:
+    filtered(stage, smudge="git-crypt smudge")
+    return ["git-crypt: not found", "f.bin: smudge filter big failed"]
+
+
+def stale_lock(stage: Stage) -> list[str]:
+    """A killed git was making this branch; today, or it is midnight."""
+    folder = stage.repo / ".git/refs/heads/samocode"
+    folder.mkdir()
+    for days in (0, 1):
+        day = datetime.now().astimezone() + timedelta(days)
+        (folder / f"{day:%y-%m-%d}-work.lock").touch()
+    return [f"Unable to create '{folder}/", "remove the file manually to continue"]
+
+
+def killed(stage: Stage) -> list[str]:
+    """git itself is killed while it fills the worktree, and tidies nothing up."""
+    filtered(stage, smudge="kill -9 $(cut -d' ' -f4 /proc/$PPID/stat); false")
+    return ["git worktree add failed"]
+
+
+def branch(stage: Stage) -> list[str]:
+    git("branch", "samocode", cwd=stage.repo)
+    return [f"git -C {stage.repo} branch -m samocode"]
+
+
+@pytest.mark.parametrize("trouble", [lfs, crypt, killed, stale_lock, branch])
+def test_a_start_that_git_refuses(stage: Stage, trouble: Callable[[Stage], list[str]]) -> None:
+    """Exit code 2, all that git said, and nothing of the session stays."""
+    words = trouble(stage)
+    ended = stage.begin()
+    assert ended.code == 2 and [w for w in words if w not in ended.out] == [], ended.out
+    assert left(stage) == [] and git("branch", "--list", "samocode/*", cwd=stage.repo) == ""
+    assert git("worktree", "list", cwd=stage.repo).count("\n") == 0
+
+
+def test_the_remedy_is_enough(stage: Stage) -> None:
+    """With the filter's program there, the same command begins the session."""
+    lfs(stage)
+    stage.script(DONE)
+    assert stage.begin().code == 2
+    git("config", "--unset", "filter.big.process", cwd=stage.repo)
+    git("config", "filter.big.smudge", "cat", cwd=stage.repo)
+    assert stage.begin().code == 0 and stage.outcomes == ["done"]
+
+
+def test_a_session_on_record_outlives_a_refused_start(stage: Stage) -> None:
+    """Only what the start itself made goes."""
+    stage.script("signal()", DONE)
+    assert stage.begin("--max-iterations", "1").code == 5
+    git("worktree", "remove", str(stage.worktree), cwd=stage.repo)
+    lfs(stage)
+    git("update-ref", f"refs/heads/{stage.branch}", "main", cwd=stage.repo)
+    assert stage.run().code == 2 and stage.outcomes == ["continue"]
+    git("config", "--unset", "filter.big.process", cwd=stage.repo)
+    git("config", "filter.big.smudge", "cat", cwd=stage.repo)
+    assert stage.run().code == 0
+
+
+def test_killed_while_git_makes_the_worktree(stage: Stage) -> None:
+    """The next start goes on with what is there."""
+    filtered(stage, smudge=f"touch {stage.folder}/up; sleep 2; cat")
+    stage.script(DONE)
+    loop = stage.start()
+    wait_for((stage.folder / "up").exists)
+    assert loop.send(signal.SIGKILL).wait().code == -signal.SIGKILL
+    assert stage.run().code == 0 and (stage.worktree / "f.bin").read_text() == "data\n"
