@@ -55,11 +55,7 @@ class Answers:
     def after_child(self) -> None:
         """Record what was found on the page after a child ran. Whose words these are, nobody knows:
         they are printed as "Not taken yet", and the question is open."""
-        state = self._session.state
-        if not state.asked:
-            self.page.clear()
-            return
-        reading = self.page.read()
+        reading, state = self.page.read(), self._session.state
         for number, added in reading.added.items():
             if len(added.text) > MAX_ANSWER:
                 self._keep(f"a text for Q{number} is too long")

@@ -101,9 +101,11 @@ class Gate:
         line = self._terminal.ask(question.id, _hint(question))
         if line is None:
             return
-        while not (self._file.settled(self._timeouts.settle) or self._shutdown.requested):
-            self._shutdown.wait(min(self._timeouts.poll, self._timeouts.settle))
-        self._answers.collect()  # saved first counts first
+        while self._file.changed() and not self._shutdown.requested:  # saved first counts first
+            if self._file.settled(self._timeouts.settle):
+                self._answers.collect()
+            else:
+                self._shutdown.wait(min(self._timeouts.poll, self._timeouts.settle))
         if self._answers.take_line(question, line):
             self._terminal.forget()  # the rest of a paste answers no question not shown yet
 

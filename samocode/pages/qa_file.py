@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import final
@@ -29,13 +28,14 @@ class QaFile:
 
     def read(self) -> Reading:
         """What it says beyond its print; nothing when it was not touched since the last time."""
-        asked = tuple(self._history.state.asked)
         if not self.file.changed():
             return Reading({}, {}, (), "")
         text = self.file.read()
         if text is None:
-            return Reading({}, {}, asked, "")
+            return Reading({}, {}, tuple(self._history.state.asked), "")
         current, printed = self._print_of(text)
+        if current is None:
+            self.file.put_aside(f"   {QA} was written before anything was asked")
         if current is None or text == printed:
             return Reading({}, {}, (), "")
         self.untaken = frozenset(b.question.id for b in current.blocks if b.found)
@@ -51,11 +51,6 @@ class QaFile:
             return False
         self._last = wanted
         return True
-
-    def clear(self) -> None:
-        """Keep beside what is in the place of a page that was never printed."""
-        if os.path.lexists(self.file.path):
-            self.file.put_aside(f"   {QA} was written before anything was asked")
 
     def _print_of(self, text: str) -> tuple[Page | None, str]:
         """The print that a page was made from, and its text; the last one when it names none."""
