@@ -25,6 +25,7 @@ BLOCKING = {
 }  # fmt: skip
 """What time does not mend, by the class of an API failure or why the loop ended the run: (outcome,
 remedy)."""
+BLOCKING["auth"] = BLOCKING["authentication_failed"]  # ended by the loop
 SETUP = {
     "tls_untrusted_ca", "tls_cert_signature_failure", "gateway_content_type",
     "gateway_signin_required", "gateway_session_expired", "provider_credentials",
@@ -53,8 +54,6 @@ PERMANENT_STATUSES = frozenset(range(400, 500)) - {408, 409, 429}
 def error_class(run: RunResult) -> str | None:
     """What ended the run: a key of BLOCKING or TOO_MUCH, else a class that may pass; None when the
     API did not fail."""
-    if run.ended == "auth":
-        return "authentication_failed"
     if run.ended in BLOCKING:
         return run.ended
     if run.api_error in TOO_MUCH:

@@ -17,7 +17,7 @@ MAX_STRIKES = 3  # timeouts, crashes, missing and invalid signals, in a row
 MAX_CUT_OFF = 2  # runs in a row that their budget ended
 MAX_IDLE = 3  # `continue` in a row that changed nothing
 MAX_ENTERED = 6  # times that one phase is entered
-MAX_VERIFY_FAILURES = 3
+MAX_VERIFY = 3
 
 
 def decide(facts: IterationFacts, state: SessionState, limits: Limits, times: Timeouts) -> Decision:
@@ -65,9 +65,8 @@ def cap(state: SessionState, limits: Limits) -> Stop | None:
 def verify_failed(state: SessionState, failure: str) -> Decision:
     """What `done` comes to when VERIFY fails; `failure` is the end of its output."""
     note = f"VERIFY failed after done was signalled. Its last lines:\n{failure}"
-    often = f"VERIFY failed {MAX_VERIFY_FAILURES} times. Its last lines:\n{failure}"
-    last = state.verify_failures + 1 >= MAX_VERIFY_FAILURES
-    stop = Stop(ExitCode.BLOCKED, often) if last else None
+    often = f"VERIFY failed {MAX_VERIFY} times. Its last lines:\n{failure}"
+    stop = Stop(ExitCode.BLOCKED, often) if state.verify_failures + 1 >= MAX_VERIFY else None
     return Decision("verify_failed", "implementation", stop, note, notes=(note,))
 
 
