@@ -257,7 +257,7 @@ def test_killed_between_fork_and_exec(project: Project) -> None:
 def swap_lines() -> dict[str, int]:
     """The lines of `swap` that do something."""
     text, first = inspect.getsourcelines(swap.swap)
-    body = next(n for n, line in enumerate(text) if "aside, temporary =" in line)
+    body = next(n for n, line in enumerate(text) if "recover(path)" in line)
     return {line.strip(): first + n for n, line in enumerate(text) if n > body and "(" in line}
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from samocode.decide import questions
@@ -355,6 +355,7 @@ def test_no_mark(instead: str) -> None:
     st.sampled_from(["- [x] {}", "- {} ✓", "- **{}**", "{} <--", "x {}"]),
     layouts,
 )
+@settings(suppress_health_check=[HealthCheck.filter_too_much])  # many pages have no such question
 def test_a_marked_option_of_any_question(
     data: st.DataObject, one: Page, mark: str, layout: Callable[[str], str]
 ) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import tempfile
 import time
 import uuid
 from collections.abc import Callable, Generator
@@ -41,9 +40,7 @@ def run(
         return RunResult(stderr=f"{settings.claude} is gone or not executable")
     session_id = str(uuid.uuid4())
     began = time.monotonic()
-    with _open_logs(job.log) as (log, stderr, stdin):
-        stdin.write(prompt(job.session))
-        stdin.seek(0)
+    with _open_logs(job.log) as (log, stderr), _piped(prompt(job.session)) as stdin:
         words = command(settings, job, session_id)
         environ = environment(settings.environ, job.top)
         try:
@@ -81,14 +78,20 @@ def recover(log: Path) -> RunResult:
 
 
 @contextmanager
-def _open_logs(log: Path) -> Generator[tuple[IO[bytes], IO[bytes], IO[bytes]]]:
-    """(stdout, stderr, stdin): two files that were never there before, and an unnamed one."""
-    with (
-        _created(log) as out,
-        _created(log.with_suffix(".stderr")) as err,
-        tempfile.TemporaryFile(dir=log.parent) as stdin,
-    ):
-        yield out, err, stdin
+def _open_logs(log: Path) -> Generator[tuple[IO[bytes], IO[bytes]]]:
+    """(stdout, stderr): two files that were never there before."""
+    with _created(log) as out, _created(log.with_suffix(".stderr")) as err:
+        yield out, err
+
+
+@contextmanager
+def _piped(data: bytes) -> Generator[IO[bytes]]:
+    """What reads `data`: some KB, which a pipe holds. A file would need a disk with room."""
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb") as file:
+        with os.fdopen(writing, "wb") as pipe:
+            pipe.write(data)
+        yield file
 
 
 def _created(path: Path) -> IO[bytes]:

@@ -22,6 +22,7 @@ class EditedFile:
     ) -> None:  # fmt: skip
         """`printed` gives the print that a text was made from; `most` is in bytes."""
         self.path = path
+        recover(path)  # a kill in the middle of a print
         self._printed, self._say, self._most = printed, say, most
         self.data: bytes | None = None
         """It, as it was read or printed last."""
