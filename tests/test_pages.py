@@ -460,16 +460,32 @@ def test_the_corpus_is_there() -> None:
     assert len(CORPUS) == 18, "python -m tests.make_corpus"
 
 
-ANSWER, ABOVE, UNLABELLED = "fits\n\nAnswer:{}\n", "fits\n\n{}\nAnswer:\n", "fits\n\n{}\n"
+ONE = made(LOGIN._replace(because="it fits"), NAME)
 REPEATED = [
-    "<!--", "<!-- a -->\n", "-->", "#", "## Q1\n", "## Q2 x\n", "## Q2: Name?\n", "Answer: x\n",
-    "## Q1: Which login method?\nAnswer:\n", "```\n", "~~", "a ", "1. x\n", "\n", "> ", "[x]",
-    "- A) JWT\n", "✓ ", "**", "[a]: b\n", "|-",
+    "<!--", "<!-- a -->\n", "## Q2 x\n", "## Q2: Name?\n", "Answer: x\n", "w{}\n", "1. x\n", "\n",
+    "> ", "[x]", "- A) JWT\n", "✓ ", "**", "~~", "[a]: b\n",
+    "## Q1: Which login method?\nAnswer: {}\n",
 ]  # fmt: skip
 
 
-def seconds(one: Page, text: str) -> float:
-    """Time to read a page, the best of two."""
+def printed_thrice(text: str) -> Page:
+    """As an answer, not taken yet, and answered before."""
+    return made(answers={1: text}, found={2: text}, before={3: text})
+
+
+FORMS: dict[str, Callable[[str], tuple[Page, str]]] = {
+    "below": lambda text: (ONE, ONE.text.replace("fits\n\nAnswer:", f"fits\n\nAnswer:{text}")),
+    "above": lambda text: (ONE, ONE.text.replace("fits\n\n", f"fits\n\n{text}\n")),
+    "no label": lambda text: (ONE, ONE.text.replace("fits\n\nAnswer:", f"fits\n\n{text}")),
+    "first": lambda text: (ONE, text + ONE.text.partition("## Q2")[0]),
+    "printed": lambda text: (one := printed_thrice(text), one.text.replace("Why", "Why so")),
+    "removed": lambda text: (one := printed_thrice(text), one.text.replace("Answer:", "")),
+}
+
+
+def seconds(form: str, piece: str, size: int) -> float:
+    """Time to read such a page, the best of two."""
+    one, text = FORMS[form]("".join(piece.format(n) for n in range(size // len(piece))) + "y")
     taken = list[float]()
     for _ in range(2):
         began = time.process_time()
@@ -478,34 +494,11 @@ def seconds(one: Page, text: str) -> float:
     return min(taken)
 
 
-def assert_linear(make: Callable[[int], tuple[Page, str]], size: int) -> None:
-    """Twice the page takes twice the time, give or take: read at a size that can be measured."""
-    while (first := seconds(*make(size))) < 0.02 and size < 1 << 20:
-        size *= 2
-    assert seconds(*make(2 * size)) < 3.5 * first + 0.02, (size, first)
-
-
-@pytest.mark.parametrize("form", [ANSWER, ABOVE, UNLABELLED, "{}\n"], ids=lambda f: repr(f[:9]))
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("piece", REPEATED, ids=repr)
 def test_reading_takes_linear_time(form: str, piece: str) -> None:
-    one = made(LOGIN._replace(because="it fits"), NAME)
-
-    def grown(size: int) -> tuple[Page, str]:
-        more = form.format(piece * (size // len(piece)) + "y")
-        whole = one.text if "fits" in form else one.text.partition("## Q2")[0]
-        return one, whole.replace("fits\n\nAnswer:\n", more) if "fits" in form else more + whole
-
-    assert_linear(grown, 2000)
-
-
-@pytest.mark.parametrize("piece", ["w ", "w{}\n", "- A) JWT\n", "## Q2: Name?\nAnswer: {}\n"])
-@pytest.mark.parametrize("edit", ["Why", "Why so", "Answer:", "copies"])
-def test_reading_a_huge_print_takes_linear_time(piece: str, edit: str) -> None:
-    def grown(size: int) -> tuple[Page, str]:
-        text = "".join(piece.format(n) for n in range(size // len(piece)))
-        one = made(answers={1: text}, found={2: text}, before={3: text})
-        if edit == "copies":
-            return one, one.text + f"\n{one.blocks[0].heading}\nAnswer: x\n" * (size // 50)
-        return one, one.text.replace(edit.split()[0], edit[4:])
-
-    assert_linear(grown, 2000)
+    """Twice the page takes twice the time, give or take: read at a size that can be measured."""
+    size = 2000
+    while (first := seconds(form, piece, size)) < 0.02 and size < 1 << 20:
+        size *= 2
+    assert seconds(form, piece, 2 * size) < 3.5 * first + 0.02, (size, first)
