@@ -152,7 +152,7 @@ def ratio(name: str, ours: Spent, reference: Spent, unit: str = "ms") -> str:
 def iterations(place: Place, rounds: int) -> tuple[Spent, Spent]:
     """(an iteration of the loop, one of the shell loop): the difference of two lengths."""
     few, many = 10, 110
-    ours, plain = [], []
+    ours, plain = list[Spent](), list[Spent]()
     for number in range(rounds):
         first = place.run(f"few{number}", few)
         ours.append((place.run(f"many{number}", many) - first).each(many - few))
@@ -162,7 +162,7 @@ def iterations(place: Place, rounds: int) -> tuple[Spent, Spent]:
 
 def bare(place: Place, rounds: int, words: list[str], ok: int) -> tuple[Spent, Spent]:
     """(a short program, `python -c pass`), interleaved."""
-    ours, plain = [], []
+    ours, plain = list[Spent](), list[Spent]()
     for _ in range(rounds * 3):
         ours.append(measure(words, place.repo, place.environ, ok=ok))
         plain.append(measure([*PYTHON, "-c", "pass"], place.repo, place.environ))
@@ -186,7 +186,7 @@ def row_plain(make: Callable[..., Place], rounds: int) -> Rows:
 
 def row_start(make: Callable[..., Place], rounds: int) -> Rows:
     """From the start of a new session to its first child."""
-    place, found, plain = make(), [], []
+    place, found, plain = make(), list[Spent](), list[Spent]()
     stamp = place.folder / "stamp"
     for number in range(rounds):
         began = time.monotonic()
@@ -253,7 +253,7 @@ def row_flood(make: Callable[..., Place], rounds: int) -> Rows:
     place, out = make(git=False), Path()
     out = place.folder / "out"
     bytes_ = {"BENCH_BYTES": str(900 * MB)}
-    ours, plain = [], []
+    ours, plain = list[Spent](), list[Spent]()
     for number in range(max(1, rounds // 2)):
         ours.append(place.run(f"f{number}", 1, BENCH_BYTES=bytes_["BENCH_BYTES"]))
         words = [str(place.stub), "--add-dir", str(place.folder)]
@@ -273,7 +273,7 @@ def row_flood(make: Callable[..., Place], rounds: int) -> Rows:
 
 def row_large(make: Callable[..., Place], rounds: int) -> Rows:
     """A repository of 50,000 tracked files."""
-    place, ours, plain = make(files=50_000), [], []
+    place, ours, plain = make(files=50_000), list[Spent](), list[Spent]()
     place.run("large", 2)
     worktree = next((place.folder / "worktrees").iterdir())
     for _ in range(rounds):
@@ -283,7 +283,7 @@ def row_large(make: Callable[..., Place], rounds: int) -> Rows:
     yield ratio("iteration, 50,000 files / one git status", median(ours), median(plain))
 
 
-def row_waiting(make: Callable[..., Place], rounds: int) -> Rows:
+def row_waiting(make: Callable[..., Place], _rounds: int) -> Rows:
     """A gate that waits, and an answer that is saved."""
     place = make(git=False)
     ask, stamp = place.folder / "ask", place.folder / "stamp"
@@ -312,7 +312,7 @@ def _ticks(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def row_many(make: Callable[..., Place], rounds: int) -> Rows:
+def row_many(make: Callable[..., Place], _rounds: int) -> Rows:
     """20 sessions at once, 10 iterations each."""
     place, count = make(), 20
     for number in range(count):

@@ -406,7 +406,7 @@ CHANGES = (
 
 
 @pytest.mark.parametrize("script", CHANGES)
-def test_each_kind_of_change_is_seen(repo: Path, tree: Worktree, script: str) -> None:
+def test_each_kind_of_change_is_seen(tree: Worktree, script: str) -> None:
     before = look(tree.path, os.environ)
     sh(script)(tree.path)
     assert look(tree.path, os.environ).changes_since(before) == ("a.py",)
@@ -456,7 +456,7 @@ def test_what_git_is_in_the_middle_of(repo: Path, tree: Worktree, script: str) -
     assert gitdir.unfinished(repo) == ()
 
 
-def test_a_worktree_that_git_cannot_read(repo: Path, tree: Worktree) -> None:
+def test_a_worktree_that_git_cannot_read(tree: Worktree) -> None:
     shutil.rmtree(tree.path)
     with pytest.raises(UserError, match=r"cannot read the worktree .*: git -C '.*/w x' status"):
         look(tree.path.with_name("w x"), os.environ)

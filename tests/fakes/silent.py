@@ -14,7 +14,7 @@ class Silent:
         """Itself."""
         return self
 
-    def terminal(self, poll: float) -> None:
+    def terminal(self, _poll: float) -> None:
         """Nobody can type here."""
 
     def __getattr__(self, name: str) -> Any:
