@@ -13,7 +13,7 @@ class Timeouts(NamedTuple):
     settle: float = 1.0
     """`_qa.md` counts once it has been unchanged for this long: editors save in pieces."""
     init_grace: float = 60.0
-    """Without an init event by then the start has failed."""
+    """Without any event by then the start has failed."""
     result_grace: float = 15.0
     """After its result the CLI has this long to be gone."""
     term_grace: float = 5.0
