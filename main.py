@@ -29,6 +29,7 @@ from samocode.child.processes import become_reaper
 from samocode.child.shutdown import Shutdown
 from samocode.decide import policy
 from samocode.decide.facts import Limits, Pause
+from samocode.decide.hook import check_signal
 from samocode.gate.answers import Answers
 from samocode.gate.gate import Gate
 from samocode.iteration import Iterations
@@ -53,6 +54,8 @@ def main(
     open_streams()
     try:
         flags = parse(sys.argv[1:] if argv is None else argv)
+        if "--check-signal" in flags:
+            return check_signal(Path(flags["--check-signal"]), environment())
         if "--demo" in flags:
             from samocode import demo
 
@@ -105,12 +108,11 @@ class Loop:
         self.session, self.settings = session, settings
         self.notifier, self.view = notifier, notifier.view
         self.limits = Limits(settings.max_iterations, settings.max_cost, settings.max_wait)
-        self.shutdown = shutdown = Shutdown()
-        answers = Answers(session, self.view.say)
-        places = (self.limits, shutdown, timeouts, self.view.say)
+        self.shutdown, answers = Shutdown(), Answers(session, self.view.say)
+        places = (self.limits, self.shutdown, timeouts, self.view.say)
         self.iterations = Iterations(session, answers, settings, *places)
         self.gate = Gate(
-            session, answers, shutdown, timeouts, notifier.questions,
+            session, answers, self.shutdown, timeouts, notifier.questions,
             may_wait=settings.on_wait == "pause", yes=settings.yes,
             terminal=notifier.terminal(timeouts.poll),
         )  # fmt: skip

@@ -207,6 +207,7 @@ def test_a_variable_for_the_users_python_changes_nothing(place: Place, variable:
     for argv, code, says in (
         (["--version"], 0, f"samocode {__version__}"),
         (["--check-signal", "."], 1, f"{place.folder} is no session."),
+        (["--check-signal=."], 1, f"{place.folder} is no session."),
         (["--session", "a"], 2, "samocode: There is no session 'a'. To begin it, add --task"),
     ):
         done = subprocess.run(
