@@ -53,9 +53,9 @@ class Session:
         self.top = tree.path if tree else None
         """Where the worktree begins, None without git."""
 
-    def status(self, refresh: bool = False) -> WorktreeStatus | None:
+    def status(self) -> WorktreeStatus | None:
         """The state of the session's code, None without git."""
-        return self.checkout.status(refresh) if self.checkout else None
+        return self.checkout.status() if self.checkout else None
 
     def changed_meanwhile(self) -> list[str]:
         """What differs in the repository since this run began, by name: see Shared."""

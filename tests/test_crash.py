@@ -19,7 +19,7 @@ WEAK = (
     "samocode/record/files.py:remove",
     "samocode/session.py:begin",
     "samocode/pages/iteration.py:write",
-    "samocode/child/run.py:_created",
+    "samocode/record/files.py:created",
     "samocode/child/processes.py:before_exec",
     "samocode/child/processes.py:spawn",
     "samocode/child/processes.py:end_tree",

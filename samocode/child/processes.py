@@ -21,6 +21,7 @@ from typing import IO
 
 from samocode.child import process_table
 from samocode.child.process_table import Process
+from samocode.record import files
 from samocode.settings.clone import RUN_TAG
 
 TERM_GRACE = 5.0  # seconds between SIGTERM and SIGKILL
@@ -138,8 +139,7 @@ def run_shell(
 ) -> int | None:  # fmt: skip
     """Run the user's SETUP or VERIFY by /bin/sh, output into `log`; its exit code, None at the
     limit or a stop. `wait` sleeps, for less when a child ends."""
-    fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(fd, "wb") as out:
+    with files.created(log) as out:
         shell, null = ["/bin/sh", "-c", command], subprocess.DEVNULL
         main = spawn(shell, cwd, environ, tag, null, out, subprocess.STDOUT)
         until = time.monotonic() + limit

@@ -16,6 +16,7 @@ from samocode.child import processes
 from samocode.child.command import Job, command, environment, not_as_announced, prompt
 from samocode.child.shutdown import Shutdown
 from samocode.child.stream import EndReason, Event, Init, Reader, RunResult
+from samocode.record import files
 from samocode.settings.load import Settings
 from samocode.settings.timeouts import Timeouts
 
@@ -80,7 +81,7 @@ def recover(log: Path) -> RunResult:
 @contextmanager
 def _open_logs(log: Path) -> Generator[tuple[IO[bytes], IO[bytes]]]:
     """(stdout, stderr): two files that were never there before."""
-    with _created(log) as out, _created(log.with_suffix(".stderr")) as err:
+    with files.created(log) as out, files.created(log.with_suffix(".stderr")) as err:
         yield out, err
 
 
@@ -94,19 +95,8 @@ def _piped(data: bytes) -> Generator[IO[bytes]]:
         yield file
 
 
-def _created(path: Path) -> IO[bytes]:
-    return os.fdopen(
-        os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb"
-    )
-
-
 def _tail(path: Path) -> str:
-    """The end of a file, for people."""
-    if not path.is_file():
-        return ""
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - TAIL_BYTES))
-        return file.read().decode("utf-8", "replace").strip()
+    return files.end(path, TAIL_BYTES).strip() if path.is_file() else ""
 
 
 @final

@@ -15,14 +15,14 @@ def signal_context(
 ) -> SignalContext:
     """The context of a signal in a session: `status` is the worktree's (None without git)."""
     tree = state.worktree
-    strayed = tree and status and state.approved and status.branch != tree.branch
+    branch = status.branch if status and tree and state.approved else ""
     return SignalContext(
         folder=folder,
         phase=state.phase,
         approved=state.approved is not None,
         git=tree is not None,
         uncommitted=uncommitted(state, status),
-        strayed=status.branch if strayed and status else "",
+        strayed=branch if tree and branch != tree.branch else "",
     )
 
 

@@ -8,10 +8,10 @@ import errno
 import os
 import stat
 from pathlib import Path
+from typing import BinaryIO
 
 MAX_BYTES = 1 << 20  # of a text the loop reads whole; people and children write far less
 MAX_END = 1 << 16  # of a command's output: it goes into the record, and one line may be all of it
-
 
 Stamp = tuple[int, ...]
 
@@ -64,11 +64,22 @@ def stamp(path: Path) -> Stamp | None:
     return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
+def end(path: Path, most: int) -> str:
+    """The end of a file of any size, for people: `most` bytes."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - most))
+        return file.read(most).decode("utf-8", "replace")
+
+
+def created(path: Path) -> BinaryIO:
+    """A new log, only for the user; FileExistsError when something has its name."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    return os.fdopen(os.open(path, flags, 0o600), "wb")
+
+
 def last_lines(path: Path, count: int) -> list[str]:
     """The end of a log of any size: at most `count` lines, of at most MAX_END bytes."""
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - MAX_END))
-        return file.read(MAX_END).decode("utf-8", "replace").splitlines()[-count:]
+    return end(path, MAX_END).splitlines()[-count:]
 
 
 def read_text(path: Path, limit: int = MAX_BYTES) -> str | None:
