@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.harness import Project
 from tests.machine import bare, installed, machine
 
-__all__ = ["bare", "git", "installed", "machine", "own_home", "repo"]
+__all__ = ["bare", "git", "installed", "machine", "own_home", "project", "repo"]
 
 # A shell that starts the tests with `&` has them ignore Ctrl-C, and so would every loop they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -76,3 +77,9 @@ def repo(tmp_path: Path) -> Path:
     git("add", ".", cwd=folder)
     git("commit", "--quiet", "--message=Start", cwd=folder)
     return folder
+
+
+@pytest.fixture
+def project(tmp_path: Path, repo: Path) -> Project:
+    """A project around the small repository, driven as a person would."""
+    return Project(tmp_path, repo)

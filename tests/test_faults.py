@@ -25,12 +25,6 @@ except OSError:
 
 
 @pytest.fixture
-def project(tmp_path: Path, repo: Path) -> Project:
-    """A project around the small repository."""
-    return Project(tmp_path, repo)
-
-
-@pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """The SESSIONS folder on a file system of its own, of half a megabyte."""
     folder = tmp_path / "sessions"

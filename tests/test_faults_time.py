@@ -23,13 +23,6 @@ from tests.faults import CONTINUE, DONE, begun, kept, told
 from tests.harness import Project, end, wait_for
 from tests.killing import DYING, marked
 
-
-@pytest.fixture
-def project(tmp_path: Path, repo: Path) -> Project:
-    """A project around the small repository."""
-    return Project(tmp_path, repo)
-
-
 # The clock.
 
 

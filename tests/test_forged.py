@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from tests.harness import Project, end, wait_for
 
 ASK = "ask(); signal('waiting', **{'for': 'qa_answers'})"
 DONE = "signal('done', summary='s')"
-
-
-@pytest.fixture
-def project(tmp_path: Path, repo: Path) -> Project:
-    """A project around the small repository."""
-    return Project(tmp_path, repo)
 
 
 def test_an_answer_forged_by_a_child_that_removes_its_log(project: Project) -> None:

@@ -10,7 +10,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -24,12 +23,6 @@ signal("waiting", **{"for": "qa_answers"})
 """
 ASK = "ask('Which?'); signal('waiting', **{'for': 'qa_answers'})"
 DONE = "signal('done', summary='s')"
-
-
-@pytest.fixture
-def project(tmp_path: Path, repo: Path) -> Project:
-    """A project around the small repository."""
-    return Project(tmp_path, repo)
 
 
 LOGIN = "import os, sys; os.login_tty(0); os.execvp(sys.argv[1], sys.argv[1:])"

@@ -26,12 +26,6 @@ assert "Which?" in QA and "mine," in QA and " of it" in QA, QA[:500]
 MINE = "mine,\nall <!-- really --> of it"
 
 
-@pytest.fixture
-def project(tmp_path: Path, repo: Path) -> Project:
-    """A project around the small repository."""
-    return Project(tmp_path, repo)
-
-
 def calm(ended: subprocess.CompletedProcess[str]) -> str:
     """What the loop said; it may be no traceback and hold nothing that drives a terminal."""
     text = ended.stdout + ended.stderr

@@ -6,7 +6,6 @@ The table names a test for every one; the rest of this file holds those that sta
 from __future__ import annotations
 
 import ast
-from pathlib import Path
 
 import pytest
 
@@ -151,11 +150,6 @@ LESSONS: dict[int, tuple[str, tuple[str, ...]]] = {
 }
 
 DONE = "signal('done', summary='s')"
-
-
-@pytest.fixture
-def project(tmp_path: Path, repo: Path) -> Project:
-    return Project(tmp_path, repo)
 
 
 @pytest.mark.parametrize("number", range(1, 31))

@@ -21,12 +21,6 @@ DONE = "signal('done', summary='It works.')"
 TO_DONE = "signal('continue', phase='done')"
 
 
-@pytest.fixture
-def project(tmp_path: Path, repo: Path) -> Project:
-    """A project around the small repository."""
-    return Project(tmp_path, repo)
-
-
 def test_a_whole_session_with_both_gates(project: Project) -> None:
     """Dive, questions, plan, implementation, testing, quality, summary: exit 0 and a branch to
     merge."""

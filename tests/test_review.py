@@ -17,11 +17,6 @@ DONE = "signal('done', summary='s')"
 ASK = "ask(); signal('waiting', **{'for': 'qa_answers'})"
 
 
-@pytest.fixture
-def project(tmp_path: Path, repo: Path) -> Project:
-    return Project(tmp_path, repo)
-
-
 def test_an_approval_taken_back_leaves_the_commits(project: Project) -> None:
     """What was built while the plan was approved stays; the next child is not blamed for it."""
     project.script(

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import signal
 import time
-from pathlib import Path
 
 import pytest
 
@@ -20,12 +19,6 @@ TOLD = "signal('blocked', reason=repr(ITERATION['notes']))"
 ASK_TWO = "ask('Which?'); ask('Where?'); signal('waiting', **{'for': 'qa_answers'})"
 ASK = "ask('Which?'); signal('waiting', **{'for': 'qa_answers'})"
 DONE = "signal('done', summary='s')"
-
-
-@pytest.fixture
-def project(tmp_path: Path, repo: Path) -> Project:
-    """A project around the small repository."""
-    return Project(tmp_path, repo)
 
 
 def answer(project: Project, number: int, text: str) -> None:

@@ -542,12 +542,6 @@ def test_each_log_is_a_new_file(session: Session) -> None:
 # --max-iterations 0, as the commands call it
 
 
-@pytest.fixture
-def project(tmp_path: Path, repo: Path) -> Project:
-    """For tests of the whole program."""
-    return Project(tmp_path, repo)
-
-
 def test_show_only_makes_the_session_and_says_where_it_stands(project: Project) -> None:
     made = project.run("--max-iterations", "0", task="t")
     assert made.returncode == 0, made.stderr

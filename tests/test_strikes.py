@@ -3,8 +3,6 @@ own words."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from tests.harness import Project, end, wait_for
@@ -12,11 +10,6 @@ from tests.harness import Project, end, wait_for
 CRASH = "NO_INIT = 1; print('segfault,\\nsorry', file=sys.stderr); sys.exit(1)"
 IDLE = "signal('continue')"
 DONE = "signal('done', summary='s')"
-
-
-@pytest.fixture
-def project(tmp_path: Path, repo: Path) -> Project:
-    return Project(tmp_path, repo)
 
 
 def test_three_strikes_of_any_kind(project: Project) -> None:
