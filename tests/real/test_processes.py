@@ -55,19 +55,23 @@ class Stubborn:
         forks = f"({shlex.quote(sys.executable)} -c {shlex.quote(FORKS)} {self.mark} &); "
         return bash(f"{orphans}{forks}{deaf} {last}")
 
-    def alive(self) -> list[psutil.Process]:
-        """Those that live."""
-        found: list[psutil.Process] = []
+    def alive(self) -> list[tuple[str, psutil.Process]]:
+        """Those that live, each with its name: one that forks may be gone before it is asked."""
+        found: list[tuple[str, psutil.Process]] = []
         for process in psutil.process_iter():
             with suppress(psutil.Error):
                 dead = process.status() == psutil.STATUS_ZOMBIE
                 if not dead and self.mark in " ".join(process.cmdline()):
-                    found.append(process)
+                    found.append((process.name(), process))
         return found
+
+    def names(self) -> list[str]:
+        """The names of those that live."""
+        return [name for name, _ in self.alive()]
 
     def all_there(self, hidden: bool = HIDES) -> bool:
         """Whether all have started."""
-        names = [process.name() for process in self.alive()]
+        names = self.names()
         return names.count("sleep") == 2 + hidden and "tail" in names
 
 
@@ -76,7 +80,7 @@ def stubborn() -> Generator[Stubborn]:
     """Processes of this test alone; it leaves none of them."""
     made = Stubborn(f"4000.{time.time_ns() % 10**12}")
     yield made
-    for process in made.alive():
+    for _, process in made.alive():
         with suppress(psutil.Error):
             process.kill()
 
@@ -189,7 +193,7 @@ def test_a_killed_loop_takes_its_child_along(project: RealProject, stubborn: Stu
         child = claude_of(loop, project)
         loop.kill()
         wait_for(lambda: not child.is_running(), 5)
-        wait_for(lambda: "tail" not in [process.name() for process in stubborn.alive()], 5)
+        wait_for(lambda: "tail" not in stubborn.names(), 5)
         ended = project.run()
     assert ended.returncode == 3, ended.stdout + ended.stderr
     assert gone(project, stubborn)
