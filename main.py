@@ -12,6 +12,8 @@ need_python()  # before the imports below, which need what it looks for
 
 from samocode.settings.clone import ENV_FILE, environment, open_streams
 
+given = dict[str, str]()
+"""The flags of this command line."""
 if __name__ == "__main__":  # the Stop hook, --help and wrong usage need none of the imports below
     if len(sys.argv) == 3 and sys.argv[1] == "--check-signal":
         from samocode.decide.hook import check_signal
@@ -19,12 +21,13 @@ if __name__ == "__main__":  # the Stop hook, --help and wrong usage need none of
         sys.exit(check_signal(Path(sys.argv[2]), environment()))
     from samocode.settings.flags import parse
 
-    parse(sys.argv[1:])
+    given = parse(sys.argv[1:])
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, final
 
 from samocode import sessions, task
+from samocode.child.command import prompt
 from samocode.child.processes import become_reaper
 from samocode.child.shutdown import Shutdown
 from samocode.decide import policy
@@ -37,7 +40,7 @@ from samocode.lock import locked
 from samocode.prepare import prepare
 from samocode.record.exits import ExitCode, Stop, UserError, known_trouble
 from samocode.session import Session, open_session
-from samocode.settings.flags import parse, words
+from samocode.settings.flags import words
 from samocode.settings.load import Settings, here
 from samocode.settings.timeouts import Timeouts
 from samocode.task import Texts
@@ -46,21 +49,17 @@ if TYPE_CHECKING:  # the leaves: the loop is handed them, and runs without
     from samocode.show.notices import Notifier
 
 
-def main(
-    argv: Sequence[str] | None = None, timeouts: Timeouts | None = None,
-    env_file: Path | None = ENV_FILE,
-) -> int:  # fmt: skip
+def main(flags: Mapping[str, str], timeouts: Timeouts, env_file: Path | None = ENV_FILE) -> int:
     """Run once; the exit code. Known trouble is a sentence on stderr, a bug its traceback."""
     open_streams()
     try:
-        flags = parse(sys.argv[1:] if argv is None else argv)
         if "--check-signal" in flags:
             return check_signal(Path(flags["--check-signal"]), environment())
         if "--demo" in flags:
             from samocode import demo
 
-            return demo.play(run, timeouts or Timeouts())
-        return run(Settings(flags, environment(), env_file, here()), timeouts or Timeouts())
+            return demo.play(run, timeouts)
+        return run(Settings(flags, environment(), env_file, here()), timeouts)
     except (UserError, OSError) as error:
         trouble = known_trouble(error)
         if trouble is None:
@@ -109,7 +108,7 @@ class Loop:
         self.notifier, self.view = notifier, notifier.view
         self.limits = Limits(settings.max_iterations, settings.max_cost, settings.max_wait)
         self.shutdown, answers = Shutdown(), Answers(session, self.view.say)
-        places = (self.limits, self.shutdown, timeouts, self.view.say)
+        places = (prompt(session.folder), self.limits, self.shutdown, timeouts, self.view.say)
         self.iterations = Iterations(session, answers, settings, *places)
         self.gate = Gate(
             session, answers, self.shutdown, timeouts, notifier.questions,
@@ -177,4 +176,4 @@ class Loop:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(given, Timeouts()))

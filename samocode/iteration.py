@@ -27,6 +27,7 @@ class Iterations(NamedTuple):
     session: Session
     answers: Answers
     settings: Settings
+    prompt: bytes
     limits: Limits
     shutdown: Shutdown
     timeouts: Timeouts
@@ -37,15 +38,15 @@ class Iterations(NamedTuple):
         for line in self.session.restore():
             self.say(line)
         job, before = self.session.begin(self.settings.timeout, self.limits)
-        run = claude.run(self.settings, job, self.shutdown, self.timeouts, show)
+        run = claude.run(self.settings, self.prompt, job, self.shutdown, self.timeouts, show)
         return self._conclude(run, before), run
 
-    def recover(self, setup_began: bool) -> Decision | None:
+    def recover(self) -> Decision | None:
         """Where a killed loop left an iteration or SETUP without its end: end what still runs of
         it. Conclude the iteration; None without one."""
         session = self.session
         pending = session.state.pending
-        if pending is None and not setup_began:
+        if pending is None and not session.state.setting_up:
             return None
         left = processes.end_orphans(session.folder, self.timeouts.term_grace)
         if pending is None:

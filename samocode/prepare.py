@@ -21,8 +21,7 @@ def prepare(iterations: Iterations, texts: Texts) -> Stop | None:
     """Make the session ready to spawn; a Stop when the iteration of a killed loop ended in one and
     the human gave no new words. UserError when the worktree cannot be had or SETUP fails."""
     session, say = iterations.session, iterations.say
-    began = any(session.logs.glob("setup*.log"))  # with its record, it is never run again
-    recovered = iterations.recover(began and not session.state.set_up)
+    recovered = iterations.recover()
     new = task.new(session, texts)
     task.take(session, texts, say)
     if recovered and recovered.stop and not new:

@@ -28,6 +28,7 @@ def set_up(session: Session, settings: Settings, shutdown: Shutdown, say: Say) -
         return
     say(f"SETUP: {command}")
     log = session.new_log("setup")
+    session.history.append("setup", log=log.name)
     code = _run(command, session, settings, log, lambda: shutdown.requested, shutdown.wait)
     session.history.append("setup", exit=code)
     if changed := session.changed_meanwhile():

@@ -659,14 +659,14 @@ def test_what_a_person_adds_to_the_task_is_a_note(project: Project) -> None:
 
 def test_a_note_to_a_running_loop_reaches_its_next_child(project: Project) -> None:
     project.script(
-        "write('up')\nwhile not list(SESSION.glob('_inbox/*.json')): time.sleep(0.05)\n"
-        "signal('continue')",
+        "write('up')\nwhile not (SESSION / 'sent').exists(): time.sleep(0.05)\nsignal('continue')",
         "write('seen', (SESSION / '_task.md').read_text()); signal('continue')",
         DONE,
     )
     loop = project.start(task="the words")
     wait_for(lambda: list((project.folder / "sessions").glob("*/up")))
     assert "runs: the note is read" in project.run(task="and make it blue").stdout
+    (project.session / "sent").touch()
     printed = loop.communicate(timeout=30)[0]
     assert "and make it blue" in (project.session / "seen").read_text()
     assert "_task.md was changed" not in printed

@@ -30,8 +30,9 @@ BUGGY = """
 import sys
 sys.path.insert(0, {root!r})
 from main import main
+from samocode.settings.flags import parse
 from samocode.settings.timeouts import Timeouts
-sys.exit(main(sys.argv[1:], Timeouts(tick="no number"), env_file=None))
+sys.exit(main(parse(sys.argv[1:]), Timeouts(tick="no number"), env_file=None))
 """
 
 

@@ -64,8 +64,8 @@ class Job(NamedTuple):
 
 
 def prompt(session: Path) -> bytes:
-    """workflow.md and two lines that are the same in every iteration: that is what makes the prompt
-    cache hit."""
+    """workflow.md and two lines: the same text in every iteration, so that the prompt cache hits.
+    Read it once a start: a `git pull` of this clone must not change it in the middle of a run."""
     folders = f"Session folder: {session}\nCommands folder: {COMMANDS}"
     tail = f"\n{folders} (lost this text? read {WORKFLOW})\n"
     return WORKFLOW.read_bytes() + tail.encode("utf-8", "surrogateescape")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, final
 
 from samocode.child import processes
-from samocode.child.command import Job, command, environment, not_as_announced, prompt
+from samocode.child.command import Job, command, environment, not_as_announced
 from samocode.child.shutdown import Shutdown
 from samocode.child.stream import EndReason, Event, Init, Reader, RunResult
 from samocode.record import files
@@ -30,6 +30,7 @@ MAX_LEFT_OVER = 50  # names in the history; a tree that forks while it ends has 
 
 def run(
     settings: Settings,
+    prompt: bytes,
     job: Job,
     shutdown: Shutdown,
     timeouts: Timeouts,
@@ -41,7 +42,7 @@ def run(
         return RunResult(stderr=f"{settings.claude} is gone or not executable")
     session_id = str(uuid.uuid4())
     began = time.monotonic()
-    with _open_logs(job.log) as (log, stderr), _piped(prompt(job.session)) as stdin:
+    with _open_logs(job.log) as (log, stderr), _piped(prompt) as stdin:
         words = command(settings, job, session_id)
         environ = environment(settings.environ, job.top)
         try:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from samocode import __version__
 from samocode.decide import signal as signals
 from samocode.decide.context import changed_code, signal_context
 from samocode.git.status import look
@@ -37,6 +38,8 @@ def problems_of(folder: Path, environ: Mapping[str, str]) -> tuple[str, ...]:
     if not (folder / HISTORY).is_file():
         raise UserError(f"{folder} is no session.")
     state = History(folder / HISTORY).load(repair=False).state
+    if state.program != __version__:  # a `git pull` while the loop runs: its rules are others
+        return ()
     status = look(state.worktree.path, environ) if state.worktree else None
     problems = signals.read(signal_context(folder, state, status)).problems
     if changed := changed_code(state, status, environ):

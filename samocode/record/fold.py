@@ -64,11 +64,11 @@ def _task(state: SessionState, line: Line) -> None:
 def _start(state: SessionState, line: Line) -> None:
     if line.get("made") or state.as_made is None:
         state.as_made = _status(line)
-    state.spawned, state.stopped = 0, None
+    state.spawned, state.stopped, state.program = 0, None, line.get("version", "")
 
 
 def _setup(state: SessionState, line: Line) -> None:
-    state.set_up = line.get("exit") == 0
+    state.setting_up, state.set_up = "log" in line, line.get("exit") == 0
 
 
 def _begin(state: SessionState, line: Line) -> None:

@@ -106,6 +106,10 @@ class SessionState:
     worktree: Worktree | None = None
     version: int = 0
     """Version of the history's form, from its `session` line."""
+    program: str = ""
+    """Version of the Samocode that runs the session, from its last start."""
+    setting_up: bool = False
+    """SETUP began and has no end on record."""
     set_up: bool = False
     round: int = 1
     iteration: int = 0

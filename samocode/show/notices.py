@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from samocode import __version__
@@ -30,6 +32,8 @@ class Notifier(NamedTuple):
     session: Session
     settings: Settings
     view: View
+    send: Callable[[str], str | None] | None = None
+    """Sends a text by Telegram and returns what went wrong; None where that is not set up."""
 
     def hello(self) -> None:
         """The first line of a run: model, permission mode, who pays."""
@@ -92,16 +96,16 @@ class Notifier(NamedTuple):
         return sending
 
     def _send(self, text: str) -> None:
-        if self.settings.telegram is None:
-            return
-        from samocode.telegram import send  # a leaf: only where it is set up
-
-        trouble = send.send(self.settings.telegram, text, read_on=str(self.session.folder))
-        if trouble:
+        if self.send and (trouble := self.send(text)):
             self.view.say(f"   {trouble}")
 
 
 def notifier(session: Session, settings: Settings, timeouts: Timeouts) -> Notifier:
     """The Notifier of a run, with a view that shortens the session's paths."""
     view = View(quiet=timeouts.quiet, known=(str(session.folder), str(session.cwd)))
-    return Notifier(session, settings, view)
+    if settings.telegram is None:
+        return Notifier(session, settings, view)
+    from samocode.telegram.send import send  # a leaf: only where it is set up
+
+    by_telegram = partial(send, settings.telegram, read_on=str(session.folder))
+    return Notifier(session, settings, view, by_telegram)

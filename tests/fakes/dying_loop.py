@@ -14,6 +14,7 @@ from typing import Any, final
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from main import main
+from samocode.settings.flags import parse
 from tests.fakes.loop import FAST
 
 ROOT = str(Path(__file__).resolve().parents[2])
@@ -63,7 +64,7 @@ if __name__ == "__main__":
     lines = Lines(os.environ.get("DIE_BEFORE", "none:0:0"))
     sys.settrace(lines)
     try:
-        code = main(sys.argv[1:], FAST, env_file=None)
+        code = main(parse(sys.argv[1:]), FAST, env_file=None)
     finally:
         sys.settrace(None)
         if "LINES_RAN" in os.environ:

@@ -7,6 +7,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from main import main
+from samocode.settings.flags import parse
 from samocode.settings.timeouts import Timeouts
 
 FAST = Timeouts(
@@ -22,4 +23,4 @@ FAST = Timeouts(
 )
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:], FAST, env_file=None))
+    sys.exit(main(parse(sys.argv[1:]), FAST, env_file=None))

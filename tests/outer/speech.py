@@ -173,13 +173,14 @@ def fast_loop(argv: Sequence[str]) -> int:
     """main.py with a clock that fits a test."""
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
     from main import main
+    from samocode.settings.flags import parse
     from samocode.settings.timeouts import Timeouts
 
     fast = Timeouts(
         tick=0.02, poll=0.05, settle=0.2, init_grace=30, term_grace=0.5,
         result_grace=1, backoff_first=0.05, backoff_most=0.2, limit_slack=0.1,
     )  # fmt: skip
-    return main(argv, fast)
+    return main(parse(argv), fast)
 
 
 if __name__ == "__main__":

@@ -84,6 +84,7 @@ class Stage:
     folder: Path
     extra: dict[str, str] = field(default_factory=dict[str, str])
     name: str = "work"
+    main: Path = MAIN
     fast: bool = False
     """Whether every run has a clock that fits a test."""
     loops: list[Loop] = field(default_factory=list[Loop])
@@ -170,7 +171,7 @@ class Stage:
 
     def command(self, *args: str, fast: bool = False) -> list[str]:
         """The command line of a run of the session."""
-        program = [str(HERE / "speech.py"), "loop"] if fast or self.fast else [str(MAIN)]
+        program = [str(HERE / "speech.py"), "loop"] if fast or self.fast else [str(self.main)]
         session = ["--config", str(self.config), "--session", self.name]
         return [sys.executable, *program, *session, *args]
 

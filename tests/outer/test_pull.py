@@ -1,0 +1,67 @@
+"""A `git pull` in the clone while its loop runs: the night goes on as it began."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+from tests.outer import speech
+from tests.outer.stage import DONE, MAIN, TO_DONE, TO_PLANNING, Stage
+from tests.telegram_api import CHAT, TOKEN, TelegramApi
+
+OF_THE_CLONE = ("main.py", "workflow.md", "samocode", "commands")
+
+
+def clone(stage: Stage) -> Path:
+    """A clone of its own, whose main.py the stage runs from now on."""
+    copy = stage.folder / "clone"
+    copy.mkdir()
+    for name in OF_THE_CLONE:
+        source = MAIN.parent / name
+        if source.is_dir():
+            shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy2(source, copy / name)
+    stage.main = copy / "main.py"
+    return copy
+
+
+def test_a_pull_changes_nothing_of_a_loop_that_runs(stage: Stage) -> None:
+    """Every module and workflow.md are others from the first child on: both gates, VERIFY, Telegram
+    and the last words work as before, and every child gets the same prompt."""
+    copy = clone(stage)
+    stage.configure(VERIFY="true")
+    pull = (
+        "from pathlib import Path\n"
+        f"for path in Path({str(copy)!r}).rglob('*.py'): path.write_text('raise SystemExit(99)')\n"
+        f"Path({str(copy / 'workflow.md')!r}).write_text('other words')\n"
+    )
+    ask = "ask('Which?')"
+    commit = "commit('a.py', 'two\\n'); "
+    stage.script(
+        pull + ask, "usage_limit(1)", TO_PLANNING, "plan()", "raw(b'')", commit + TO_DONE, DONE
+    )
+    with TelegramApi() as phone:
+        stage.extra |= {"TELEGRAM_BOT_TOKEN": TOKEN, "TELEGRAM_CHAT_ID": CHAT}
+        stage.extra["TELEGRAM_API_URL"] = phone.url
+        loop = stage.start()
+        speech.answer(stage.session_soon(), 1, "A")
+        speech.approve(stage.session)
+        ended = loop.wait()
+        texts = " ".join(message["text"] for message in phone.messages)
+    assert ended.code == 0, ended.out
+    assert len({stage.child(n)["prompt"] for n in range(1, 8)}) == 1
+    assert "Which?" in texts and "It works." in texts
+
+
+def test_the_hook_of_another_version_lets_the_child_end(stage: Stage) -> None:
+    """It may have other rules than the loop that judges: the loop alone decides."""
+    copy = clone(stage)
+    package = copy / "samocode" / "__init__.py"
+    pull = f"open({str(package)!r}, 'a').write('\\n__version__ = \"99\"\\n')\n"
+    stage.script("raw(b''); hook()", f"{pull}raw(b''); hook()")
+    assert stage.begin("--max-iterations", "2").code == 5
+    seen = [json.loads(line) for line in (stage.steps / "hook.jsonl").read_text().splitlines()]
+    assert [run["exit"] for run in seen] == [2, 0]
+    assert stage.outcomes == ["bad_signal", "bad_signal"]
