@@ -285,7 +285,7 @@ def test_children_from_before_the_program_are_left_alone(tmp_path: Path) -> None
 
 @linux
 def test_the_child_ends_with_a_killed_loop(tmp_path: Path) -> None:
-    """Killed in any way, the loop takes its main process along (PR_SET_PDEATHSIG)."""
+    """Killed in any way, the loop takes its main process along."""
     script = "main = start('sleep', '300'); print(main.pid, flush=True); time.sleep(300)"
     (tmp_path / "s").mkdir()
     loop = subprocess.Popen(

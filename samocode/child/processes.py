@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
+import functools
 import math
 import os
 import signal
@@ -27,7 +29,7 @@ from samocode.settings.clone import RUN_TAG
 TERM_GRACE = 5.0  # seconds between SIGTERM and SIGKILL
 KILL_SECONDS = 10.0  # for a tree that forks while it is killed
 LOOKS, LOOKS_FOR_ORPHANS = 2, 15  # one look can miss a process whose parent ends, or that forks
-_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+_PR_SET_CHILD_SUBREAPER = 36
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 _reaper = False
 _inherited: set[int] = set()
@@ -49,20 +51,30 @@ def spawn(
 ) -> subprocess.Popen[bytes]:  # fmt: skip
     """Start a command in a process session of its own, tagged, and told to end (SIGTERM) should the
     loop be killed."""
-    parent = os.getpid()
-
-    def before_exec() -> None:
-        # The loop's own handler is still here and would swallow the SIGTERM of its death.
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        if _libc:
-            _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-            if os.getppid() != parent:  # the loop died before the line above
-                os._exit(1)
-
-    return subprocess.Popen(
+    leash = _leash()
+    main = subprocess.Popen(
         command, cwd=cwd, env={**environ, RUN_TAG: str(tag)}, stdin=stdin, stdout=stdout,
-        stderr=stderr, start_new_session=True, preexec_fn=before_exec,
+        stderr=stderr, start_new_session=True, pass_fds=leash,
     )  # fmt: skip
+    for end in leash:
+        fcntl.fcntl(end, fcntl.F_SETOWN, main.pid)
+    return main
+
+
+@functools.cache
+def _leash() -> Sequence[int]:
+    """The end of a pipe for each child to hold; the loop alone holds the other one. When the loop
+    dies, the kernel sends SIGTERM to the pipe's owner (Linux).
+
+    PR_SET_PDEATHSIG needs code between fork and exec, which must not run beside threads and costs
+    more than the rest of an iteration.
+    """
+    if sys.platform != "linux":
+        return ()
+    end, _ = os.pipe()
+    fcntl.fcntl(end, fcntl.F_SETSIG, signal.SIGTERM)
+    fcntl.fcntl(end, fcntl.F_SETFL, fcntl.fcntl(end, fcntl.F_GETFL) | os.O_ASYNC)
+    return (end,)
 
 
 def reap(main: subprocess.Popen[bytes] | None = None) -> bool:
