@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from tests.crashing import GONE_WITHIN, Telling, Violation, holds
 from tests.harness import Project
-from tests.killing import BEFORE_EXEC, DYING, HOWS, PATIENCE, Death, How, wait
+from tests.killing import DYING, HOWS, PATIENCE, Death, How, wait
 
 ENDS = {0: "done", 3: "blocked: the story wants a note"}
 
@@ -150,14 +150,13 @@ def place(top: Path, name: str, seed: object) -> Telling:
 
 
 def lines_of(top: Path) -> list[str]:
-    """Every line of the product that a session runs when nobody kills it, and the moment between
-    fork and exec."""
+    """Every line of the product that a session runs when nobody kills it."""
     telling = place(top, "undisturbed", "undisturbed")
     ran = top / "lines-ran"
     os.environ["LINES_RAN"] = str(ran)
     telling.project.extra = {"LINES_RAN": str(ran)}
     tell(telling, Death((), random.Random(0), []), 0, Tally("undisturbed"))  # noqa: S311
-    return [*sorted(set(ran.read_text().split())), *[BEFORE_EXEC] * 10]
+    return sorted(set(ran.read_text().split()))
 
 
 def rows(how: How, kills: int, seed: int, top: Path, lines: list[str]) -> Iterator[Tally]:

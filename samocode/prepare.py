@@ -43,9 +43,10 @@ def prepare(iterations: Iterations, texts: Texts) -> Stop | None:
     for warning in session.shared.warnings() if session.shared else ():
         say(f"warning: {warning}")
     decided = session.state.stopped is not None and session.state.stopped[0] in DECISIONS
+    code = session.status() if made or session.state.as_made is None else None
     session.history.append(
         "start", pid=os.getpid(), version=__version__, model=settings.model,
-        made=made is not None or None, decision=decided or None, **code_of(session.status()),
+        made=made is not None or None, decision=decided or None, **code_of(code),
     )  # fmt: skip
     return None
 

@@ -77,12 +77,7 @@ class Session:
     @property
     def logs(self) -> Path:
         """The folder of logs and approved plans; made again when a child removed it."""
-        path = self.folder / LOGS
-        if not files.is_folder(path):
-            if os.path.lexists(path):
-                files.set_aside(path)
-            path.mkdir(mode=0o700)
-        return path
+        return files.folder(self.folder / LOGS)
 
     def new_log(self, stem: str, suffix: str = ".log") -> Path:
         """A name in the logs folder that is not taken: no log is ever overwritten."""

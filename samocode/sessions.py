@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from samocode.git import worktree as worktrees
+from samocode.git.branches import Branches
 from samocode.git.repository import Repository
 from samocode.lock import is_held
 from samocode.pages import overview
@@ -132,17 +133,20 @@ def _new_worktree(project: Project, name: str, environ: Mapping[str, str]) -> Wo
     repository = Repository.find(project.main_repo, environ)
     if repository is None:
         return None
-    repository.check()
-    base = repository.base(project.base_branch)
+    repository.check_identity()
+    branches = Branches.read(repository)
+    base = branches.base(project.base_branch)
     path = project.worktrees.resolve() / name
-    tree = Worktree(path, f"samocode/{name}", base, repository.commit(base))
+    tree = Worktree(path, f"samocode/{name}", base, branches.commit(base))
+    if tree.commit is None:
+        raise repository.no_commit()
     place = repository.prefix.rstrip("/")
-    if place and repository.call("cat-file", "-e", f"{repository.full(base)}:{place}") is None:
+    if place and repository.call("cat-file", "-e", f"{branches.full(base)}:{place}") is None:
         raise UserError(
             f"{place} is not in {base}, where the session would start: commit that folder there, "
             "or set MAIN_REPO to the repository's top."
         )
-    worktrees.check_free(repository, tree)
+    worktrees.check_free(branches, tree)
     return tree
 
 

@@ -72,11 +72,7 @@ def make(session: Session, texts: Texts, say: Say) -> None:
 
 def send(folder: Path, text: str) -> None:
     """Leave a note for the loop that runs this session: one file in its `_inbox/`."""
-    inbox = folder / INBOX
-    if not files.is_folder(inbox):
-        if os.path.lexists(inbox):
-            files.set_aside(inbox)
-        inbox.mkdir(mode=0o700)
+    inbox = files.folder(folder / INBOX)
     now = local_now().isoformat(timespec="seconds")
     note = json.dumps({"t": now, "kind": "task", "text": text})
     files.write(inbox / f"{time.time_ns()}-{os.getpid()}.json", note + "\n")

@@ -35,7 +35,7 @@ LEAVES = {"terminal", "telegram", "show", "demo"}
 DOORS = {
     "subprocess": {"git", "child", "demo"},
     "requests": {"telegram"},
-    "fcntl": {"lock"},
+    "fcntl": {"lock", "child"},
     "ctypes": {"child"},
     "termios": {"terminal"},
     "argparse": {"settings", "demo"},  # the stand-in reads the flags that claude would

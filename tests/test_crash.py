@@ -20,7 +20,6 @@ WEAK = (
     "samocode/session.py:begin",
     "samocode/pages/iteration.py:write",
     "samocode/record/files.py:created",
-    "samocode/child/processes.py:before_exec",
     "samocode/child/processes.py:spawn",
     "samocode/child/processes.py:end_tree",
     "samocode/session.py:put_back",

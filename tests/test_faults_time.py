@@ -11,11 +11,13 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from samocode.child import processes
 from samocode.pages import swap
 from samocode.pages.edited import EditedFile
 from tests.conftest import git
@@ -238,20 +240,27 @@ def run_until(project: Project, place: str, *args: str) -> subprocess.CompletedP
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only there a child ends with its loop")
-def test_killed_between_fork_and_exec(project: Project) -> None:
-    """The child that was being started ends too, though it still had the loop's handlers."""
+def test_killed_before_the_kernel_knows_whose_child_it_is(project: Project) -> None:
+    """The child that was just started ends too: it never got a prompt."""
     project.script("time.sleep(60)")
-    killed = run_until(project, "samocode/child/processes.py:before_exec:1", "--task", "t")
+    (place,) = (n for line, n in lines_of(processes.spawn).items() if "F_SETOWN" in line)
+    killed = run_until(project, f"samocode/child/processes.py:{place}:1", "--task", "t")
     assert killed.returncode == -signal.SIGKILL
     wait_for(lambda: not list(marked(project.folder)), 5)
     assert not list(project.steps.glob("argv-1.json"))
 
 
+def lines_of(function: Callable[..., object]) -> dict[str, int]:
+    """The lines of a function, with their numbers."""
+    text, first = inspect.getsourcelines(function)
+    return {line.strip(): first + n for n, line in enumerate(text)}
+
+
 def swap_lines() -> dict[str, int]:
     """The lines of `swap` that do something."""
-    text, first = inspect.getsourcelines(swap.swap)
-    body = next(n for n, line in enumerate(text) if "recover(path)" in line)
-    return {line.strip(): first + n for n, line in enumerate(text) if n > body and "(" in line}
+    lines = lines_of(swap.swap)
+    first = lines["aside = _aside(path)"]
+    return {line: n for line, n in lines.items() if n >= first and "(" in line}
 
 
 @pytest.mark.parametrize("page", ["_task.md", "_qa.md"])

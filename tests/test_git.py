@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from samocode.decide.context import changed_code, signal_context
 from samocode.git import gitdir
 from samocode.git import worktree as worktrees
+from samocode.git.branches import Branches, story
 from samocode.git.checkout import Checkout
 from samocode.git.repository import Repository
 from samocode.git.shared import Shared
@@ -33,6 +34,16 @@ def at(folder: Path, **environ: str) -> Repository:
     found = Repository.find(folder, {**os.environ, **environ})
     assert found is not None
     return found
+
+
+def branches(folder: Path) -> Branches:
+    """Its branches now."""
+    return Branches.read(at(folder))
+
+
+def start(folder: Path) -> str | None:
+    """The commit that a session would start from."""
+    return branches(folder).commit(branches(folder).base(None))
 
 
 def sh_ok(command: str) -> None:
@@ -98,21 +109,21 @@ def test_base(repo: Path, commands: list[str], wanted: str | None, base: str) ->
     git("checkout", "-q", "main", cwd=repo)
     for command in commands:
         git(*(hashes.get(word, word) for word in command.split()), cwd=repo)
-    assert at(repo).base(wanted) == hashes.get(base, base)
+    assert branches(repo).base(wanted) == hashes.get(base, base)
 
 
 def test_an_unknown_base_branch(repo: Path) -> None:
     with pytest.raises(UserError, match=r"BASE_BRANCH nope is no branch of .*\.samocode"):
-        at(repo).base("nope")
+        branches(repo).base("nope")
 
 
 def test_a_tag_of_the_same_name_is_not_the_base(tmp_path: Path, repo: Path) -> None:
     git("tag", "main", cwd=repo)
     tip = commit(repo)
-    tree = Worktree(tmp_path / "w", "samocode/s", at(repo).base(None))
+    tree = Worktree(tmp_path / "w", "samocode/s", branches(repo).base(None))
     worktrees.ensure(at(repo), tree)
     assert git("rev-parse", "HEAD", cwd=tree.path) == tip
-    assert at(repo).story(tree) == ("", "")
+    assert story(at(repo), tree) == ("", "")
 
 
 def test_find(tmp_path: Path, repo: Path) -> None:
@@ -172,14 +183,14 @@ def test_core_bare_by_mistake(repo: Path) -> None:
     with pytest.raises(UserError, match=r"core\.bare set by mistake") as said:
         at(repo)
     sh_ok(str(said.value).partition("Run: ")[2])
-    at(repo).check()
+    assert start(repo)
 
 
 def test_a_worktree_below_its_git_folder(repo: Path) -> None:
     """core.worktree may put it there."""
     (repo / "below").mkdir()
     git("config", "core.worktree", "../below", cwd=repo)
-    at(repo / "below").check()
+    assert start(repo / "below")
 
 
 def test_git_is_gone_for_a_moment(tmp_path: Path, repo: Path) -> None:
@@ -196,16 +207,17 @@ def test_no_commit_and_no_identity(tmp_path: Path, repo: Path) -> None:
         git("init", "-q", cwd=new)
         if name == "two words":
             (new / "a.py").touch()
-        with pytest.raises(UserError, match="has no commit yet") as said:
-            at(new).check()
-        sh_ok(str(said.value).partition("Run: ")[2])
-        at(new).check()
+        assert start(new) is None
+        said = str(at(new).no_commit())
+        assert "has no commit yet" in said
+        sh_ok(said.partition("Run: ")[2])
+        assert start(new)
         assert git("ls-files", "-o", cwd=new) == "", "what was there is in the first commit"
     nobody = tmp_path / "nobody"
     nobody.write_text("[user]\n\tuseConfigOnly = true\n")
     with pytest.raises(UserError, match=r"git config --global user\.name"):
-        at(repo, GIT_CONFIG_GLOBAL=str(nobody)).check()
-    at(repo).check()
+        at(repo, GIT_CONFIG_GLOBAL=str(nobody)).check_identity()
+    at(repo).check_identity()
 
 
 def test_the_environment_of_a_git_hook_leads_nowhere(tmp_path: Path, repo: Path) -> None:
@@ -219,7 +231,7 @@ def test_the_environment_of_a_git_hook_leads_nowhere(tmp_path: Path, repo: Path)
         GIT_OBJECT_DIRECTORY=str(other), GIT_COMMON_DIR=str(other), GIT_NAMESPACE="n",
     )  # fmt: skip
     assert found.top == repo
-    worktrees.ensure(found, Worktree(tmp_path / "w", "samocode/s", found.base(None)))
+    worktrees.ensure(found, Worktree(tmp_path / "w", "samocode/s", Branches.read(found).base(None)))
     assert git("status", "--porcelain", cwd=tmp_path / "w") == ""
     assert list(other.iterdir()) == [other / ".git"]
 
@@ -251,7 +263,7 @@ def test_taken(tmp_path: Path, repo: Path, tree: Worktree) -> None:
     with pytest.raises(UserError, match=f"checked out in {tree.path}"):
         worktrees.ensure(at(repo), elsewhere)
     with pytest.raises(UserError, match="exists already"):
-        worktrees.check_free(at(repo), elsewhere)
+        worktrees.check_free(branches(repo), elsewhere)
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").touch()
     for name in ("folder", "file"):
@@ -260,9 +272,9 @@ def test_taken(tmp_path: Path, repo: Path, tree: Worktree) -> None:
         with pytest.raises(UserError, match="move it away"):
             worktrees.ensure(at(repo), taken)
         with pytest.raises(UserError, match="taken already"):
-            worktrees.check_free(at(repo), taken)
-        assert path.exists() and not at(repo).exists(taken.branch)
-    worktrees.check_free(at(repo), Worktree(tmp_path / "free", "samocode/free", "main"))
+            worktrees.check_free(branches(repo), taken)
+        assert path.exists() and not branches(repo).has(taken.branch)
+    worktrees.check_free(branches(repo), Worktree(tmp_path / "free", "samocode/free", "main"))
 
 
 @pytest.mark.parametrize("gone", [False, True])
@@ -274,15 +286,15 @@ def test_starting_over(tmp_path: Path, repo: Path, gone: bool) -> None:
     if gone:
         shutil.rmtree(tree.path)
     with pytest.raises(UserError, match="remove it with the commits on it: ") as said:
-        worktrees.check_free(at(repo), tree)
+        worktrees.check_free(branches(repo), tree)
     sh_ok(str(said.value).partition(" on it: ")[2])
-    worktrees.check_free(at(repo), tree)
+    worktrees.check_free(branches(repo), tree)
 
 
 def test_a_base_that_is_gone(tmp_path: Path, repo: Path) -> None:
     with pytest.raises(UserError, match=r"^[^\[\]]*nope[^\[\]]*$"):
         worktrees.ensure(at(repo), Worktree(tmp_path / "w", "samocode/x", "nope"))
-    assert not (tmp_path / "w").exists() and not at(repo).exists("samocode/x")
+    assert not (tmp_path / "w").exists() and not branches(repo).has("samocode/x")
 
 
 HOOKS = ("post-checkout", "reference-transaction", "post-index-change", "pre-commit")
@@ -315,10 +327,10 @@ def test_ignores(tmp_path: Path, repo: Path) -> None:
 
 
 def test_story(repo: Path, tree: Worktree) -> None:
-    assert at(repo).story(tree) == ("", "")
+    assert story(at(repo), tree) == ("", "")
     commit(tree.path, "b.py")
     commit(repo, "unrelated.py")
-    commits, stat = at(repo).story(tree)
+    commits, stat = story(at(repo), tree)
     assert commits.endswith("change b.py") and "\n" not in commits
     assert "b.py | 1 +" in stat and "unrelated" not in stat
 
@@ -330,7 +342,7 @@ def test_story_of_a_base_that_was_renamed(repo: Path, tree: Worktree) -> None:
     commit(tree.path, "b.py")
     git("branch", "-m", "main", "trunk", cwd=repo)
     for known in (tree, recorded):
-        commits, stat = at(repo).story(known)
+        commits, stat = story(at(repo), known)
         git("merge", "-q", tree.branch, cwd=repo)
         assert commits.endswith("change b.py") and "\n" not in commits and "b.py | 1 +" in stat
 
@@ -569,13 +581,13 @@ def ask_all(repo: Path, session: Session) -> None:
     found, checkout = at(repo), session.checkout
     assert checkout is not None
     tree, state = checkout.worktree, session.state
-    found.check()
-    found.base(None)
+    found.check_identity()
+    Branches.read(found).base(None)
     found.ignores(tree.path)
     for call in (
         session.ensure_worktree, session.status,
         lambda: signal_context(session.folder, state, session.status()),
-        lambda: changed_code(state, session.status(), os.environ), lambda: found.story(tree),
+        lambda: changed_code(state, session.status(), os.environ), lambda: story(found, tree),
         Shared(found, tree.path).changed, Shared(found, tree.path).warnings,
     ):  # fmt: skip
         try:

@@ -42,13 +42,15 @@ def run(
         return RunResult(stderr=f"{settings.claude} is gone or not executable")
     session_id = str(uuid.uuid4())
     began = time.monotonic()
-    with _open_logs(job.log) as (log, stderr), _piped(prompt) as stdin:
+    with _open_logs(job.log) as (log, stderr), _pipe() as (stdin, given):
         words = command(settings, job, session_id)
         environ = environment(settings.environ, job.top)
         try:
             main = processes.spawn(words, job.cwd, environ, job.session, stdin, log, stderr)
         except OSError as error:  # no program of this machine, or its interpreter is gone
             return RunResult(stderr=f"{settings.claude} cannot be run: {error}")
+        given.write(prompt)  # now: a child whose loop was killed in the spawn gets none, and ends
+        given.close()
         with job.log.open("rb") as tail:
             refuses = partial(not_as_announced, settings)
             watch = Watch(main, (tail, stderr), timeouts, show, job.limit, refuses)
@@ -87,13 +89,12 @@ def _open_logs(log: Path) -> Generator[tuple[IO[bytes], IO[bytes]]]:
 
 
 @contextmanager
-def _piped(data: bytes) -> Generator[IO[bytes]]:
-    """What reads `data`: some KB, which a pipe holds. A file would need a disk with room."""
+def _pipe() -> Generator[tuple[IO[bytes], IO[bytes]]]:
+    """(the end to read, the end to write) of what holds some KB. A file would need a disk with
+    room."""
     reading, writing = os.pipe()
-    with os.fdopen(reading, "rb") as file:
-        with os.fdopen(writing, "wb") as pipe:
-            pipe.write(data)
-        yield file
+    with os.fdopen(reading, "rb") as out, os.fdopen(writing, "wb") as into:
+        yield out, into
 
 
 def _tail(path: Path) -> str:

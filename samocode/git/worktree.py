@@ -6,6 +6,7 @@ import shlex
 import time
 from pathlib import Path
 
+from samocode.git.branches import REMOTE, Branches
 from samocode.git.command import TIMEOUT, typed
 from samocode.git.repository import Repository
 from samocode.record.exits import UserError
@@ -25,15 +26,16 @@ def ensure(repository: Repository, worktree: Worktree) -> str | None:
         raise UserError(
             f"{at} is there and is no worktree of {repository.top}: move it away and run again."
         )
-    if taken := _holder(repository, worktree.branch):
+    branches = Branches.read(repository)
+    if (taken := branches.holders.get(worktree.branch)) and taken.is_dir():
         raise UserError(
             f"Branch {worktree.branch} is checked out in {taken}: switch that to another branch."
         )
     add = ("worktree", "add", "-f", str(at), worktree.branch)
-    if repository.exists(worktree.branch):
+    if branches.has(worktree.branch):
         _call(repository, *add)
         return f"worktree {at} made again from branch {worktree.branch}"
-    _call(repository, "branch", "--no-track", worktree.branch, repository.full(worktree.base))
+    _call(repository, "branch", "--no-track", worktree.branch, branches.full(worktree.base))
     try:
         _call(repository, *add)
     except UserError:  # a filter without its program, a full disk: nothing stays half made
@@ -43,19 +45,20 @@ def ensure(repository: Repository, worktree: Worktree) -> str | None:
     return f"worktree {at} on new branch {worktree.branch}, from {worktree.base}"
 
 
-def check_free(repository: Repository, worktree: Worktree) -> None:
+def check_free(branches: Branches, worktree: Worktree) -> None:
     """UserError when a new session's path or branch is somebody else's already."""
-    if repository.exists("samocode"):  # git keeps a branch as a file, and this one as a folder
+    repository = branches.repository
+    if branches.has("samocode"):  # git keeps a branch as a file, and this one as a folder
         raise UserError(
             f"A branch named samocode leaves no room for {worktree.branch}. Rename it: "
             f"{typed(repository.top)} branch -m samocode other-name"
         )
-    if repository.exists(worktree.branch):
+    if branches.has(worktree.branch):
         raise UserError(
             f"Branch {worktree.branch} exists already: choose another --session name, or remove "
-            f"it with the commits on it: {_remove(repository, worktree.branch)}"
+            f"it with the commits on it: {_remove(branches, worktree.branch)}"
         )
-    if worktree.path.exists() or worktree.path.resolve() in _registered(repository):
+    if worktree.path.exists() or worktree.path.resolve() in branches.holders.values():
         raise UserError(
             f"{worktree.path} is taken already: choose another --session name, or move it away."
         )
@@ -64,28 +67,24 @@ def check_free(repository: Repository, worktree: Worktree) -> None:
 def merge(repository: Repository, worktree: Worktree) -> str:
     """The command that merges a session's branch into its base, wherever that is checked out; into
     what MAIN_REPO has when the base is no branch (any more)."""
-    base, full, top = worktree.base, repository.full(worktree.base), typed(repository.top)
-    if full.startswith("refs/remotes/"):
+    branches = Branches.read(repository)
+    base, full, top = worktree.base, branches.full(worktree.base), typed(repository.top)
+    if full.startswith(REMOTE):
         base = base.partition("/")[2]
     merging = f"merge {shlex.quote(worktree.branch)}"
-    here = (repository.call("symbolic-ref", "-q", "--short", "HEAD") or "").strip() == base
-    if not here and (elsewhere := _holder(repository, base)):
+    here = repository.current() == base
+    elsewhere = branches.holders.get(base)
+    if not here and elsewhere and elsewhere.is_dir():
         return f"{typed(elsewhere)} {merging}"
     is_branch = full != worktree.base
     return (f"{top} switch {shlex.quote(base)} && " if is_branch else "") + f"{top} {merging}"
 
 
-def _remove(repository: Repository, branch: str) -> str:
+def _remove(branches: Branches, branch: str) -> str:
     """The command that removes a branch and its worktree, which may be gone already."""
-    git, at = typed(repository.top), _holder(repository, branch)
-    worktree = f"remove {shlex.quote(str(at))}" if at else "prune"
+    git, at = typed(branches.repository.top), branches.holders.get(branch)
+    worktree = f"remove {shlex.quote(str(at))}" if at and at.is_dir() else "prune"
     return f"{git} worktree {worktree} && {git} branch -D {shlex.quote(branch)}"
-
-
-def _holder(repository: Repository, branch: str) -> Path | None:
-    """The worktree that has this branch checked out."""
-    found = _registered(repository).items()
-    return next((at for at, name in found if name == branch and at.is_dir()), None)
 
 
 def _call(repository: Repository, *args: str) -> str:
@@ -125,9 +124,3 @@ def _listed(repository: Repository) -> dict[Path, dict[str, str]]:
         if "worktree" in lines:
             found[Path(lines["worktree"]).resolve()] = lines
     return found
-
-
-def _registered(repository: Repository) -> dict[Path, str]:
-    """Path -> branch ("" when detached) of every worktree git knows."""
-    listed = _listed(repository).items()
-    return {at: of.get("branch", "").removeprefix("refs/heads/") for at, of in listed}

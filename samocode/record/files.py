@@ -180,6 +180,15 @@ def is_folder(path: Path) -> bool:
         return False
 
 
+def folder(path: Path) -> Path:
+    """The folder at `path`, made (only for the user) where there is none; anything else that has
+    its name is set aside."""
+    if os.path.lexists(path) and not is_folder(path):
+        set_aside(path)
+    path.mkdir(mode=0o700, exist_ok=True)  # two programs may make it at once
+    return path
+
+
 def remove(path: Path) -> None:
     """Make the name free again: unlink a file, link or fifo; a directory is set aside, never
     emptied."""

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from samocode.git import worktree as worktrees
+from samocode.git.branches import story
 from samocode.lock import is_running
 from samocode.pages.names import LOGS, OVERVIEW, QA
 from samocode.pages.questions import page
@@ -122,7 +123,7 @@ def done_lines(session: Session) -> list[str]:
     if session.checkout is None:
         return [f"Research only; the documents are in {session.folder}", ""]
     repository, tree = session.checkout
-    commits, stat = repository.story(tree)
+    commits, stat = story(repository, tree)
     if not commits:
         return [f"No commits on {tree.branch}; the documents are in {session.folder}", ""]
     return [

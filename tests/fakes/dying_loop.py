@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import time
 from pathlib import Path
 from types import FrameType
 from typing import Any, final
@@ -24,13 +23,11 @@ PRODUCT = (f"{ROOT}/samocode/", f"{ROOT}/main.py")
 @final
 class Lines:
     """A trace function. DIE_BEFORE is FILE:LINE:HIT: the loop ends by SIGKILL when it is about to
-    run that line for the HIT-th time; FILE:FUNCTION:HIT: when that function is about to return.
-    In the loop itself, or in a forked child of it that runs the loop's code until its exec."""
+    run that line for the HIT-th time; FILE:FUNCTION:HIT: when that function is about to return."""
 
     def __init__(self, target: str) -> None:
         name, place, hit = target.rsplit(":", 2)
         self.at, self.hit = (f"{ROOT}/{name}", place), int(hit)
-        self.loop = os.getpid()
         self.ran: set[tuple[str, int]] = set()
 
     def __call__(self, frame: FrameType, event: str, _arg: Any) -> Any:
@@ -44,14 +41,8 @@ class Lines:
             if (frame.f_code.co_filename, place) == self.at:
                 self.hit -= 1
                 if self.hit == 0:
-                    self.die()
+                    os.kill(os.getpid(), signal.SIGKILL)
         return self
-
-    def die(self) -> None:
-        """End the loop; a forked child that stands in for it lives on to see what comes."""
-        os.kill(self.loop, signal.SIGKILL)
-        if os.getpid() != self.loop:
-            time.sleep(0.05)  # the kernel tells us of the loop's end
 
     def write(self, path: Path) -> None:
         """Add what was run to the list of earlier runs."""

@@ -72,9 +72,10 @@ def test_a_night_of_sessions_side_by_side(stage: Stage) -> None:
     git("clone", "-q", "--bare", str(stage.repo), f"{stage.folder}/origin.git", cwd=stage.folder)
     git("remote", "add", "origin", f"{stage.folder}/origin.git", cwd=stage.repo)
     night = [Stage(stage.folder / f"s{n}", name=f"s{n}") for n in range(3)]
+    setup = "until git config branch.main.rebase true; do sleep 0.1; done"  # one at a time
     build = "commit('b.py', str(NUMBER)); up(); time.sleep(1); "
     for one in night:
-        one.configure(MAIN_REPO=str(stage.repo), SETUP="git config branch.main.rebase true")
+        one.configure(MAIN_REPO=str(stage.repo), SETUP=setup)
         one.script("signal(phase='planning')", "plan()", build + TO_DONE, DONE)
     loops = [one.start("--yes") for one in night]
     for one in night:

@@ -1,0 +1,83 @@
+"""The branches of a repository, read by one git command."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from samocode.git.repository import Repository
+from samocode.record.exits import UserError
+from samocode.record.state import Worktree
+
+LOCAL, REMOTE = "refs/heads/", "refs/remotes/"
+FIELDS = "--format=%(refname)%00%(objectname)%00%(symref)%00%(worktreepath)"
+
+
+class Branches(NamedTuple):
+    """What was there at one moment."""
+
+    repository: Repository
+    commits: Mapping[str, str]
+    """Full name -> commit, of every local and remote branch."""
+    holders: Mapping[str, Path]
+    """Local branch -> the worktree where it is checked out."""
+    default: str | None
+    """The branch that origin/HEAD stands for."""
+
+    @classmethod
+    def read(cls, repository: Repository) -> Branches:
+        """The branches now; none when git cannot say."""
+        said = repository.call("for-each-ref", FIELDS, LOCAL, REMOTE) or ""
+        rows = [row.split("\0") for row in said.split("\n") if row]
+        held = {name.removeprefix(LOCAL): Path(at) for name, _, _, at in rows if at}
+        default = next((to for name, _, to, _ in rows if name == f"{REMOTE}origin/HEAD"), None)
+        commits = {name: commit for name, commit, _, _ in rows}
+        return cls(repository, commits, held, default and default.removeprefix(f"{REMOTE}origin/"))
+
+    def has(self, branch: str) -> bool:
+        """Whether a local branch of this name is there."""
+        return LOCAL + branch in self.commits
+
+    def full(self, name: str) -> str:
+        """A branch by its full name, so that no tag is taken for it; anything else as it is."""
+        return next((p + name for p in (LOCAL, REMOTE) if p + name in self.commits), name)
+
+    def commit(self, name: str) -> str | None:
+        """The hash of the commit that a branch or a hash names, None when there is none."""
+        return self.commits.get(self.full(name)) or self.repository.commit(name)
+
+    def base(self, wanted: str | None) -> str:
+        """The branch to start from: BASE_BRANCH, origin's default, main, master, current."""
+        if wanted and not self._copies(wanted):
+            raise UserError(
+                f"BASE_BRANCH {wanted} is no branch of {self.repository.top}: correct or remove it "
+                "in .samocode."
+            )
+        names = [wanted, self.default, "main", "master"]
+        copies = next((found for n in names if n and (found := self._copies(n))), None)
+        return self._newer(copies) if copies else self.repository.current()
+
+    def _copies(self, name: str) -> list[str]:
+        """The local and the origin copy of a branch, those that exist; else the branch of a remote
+        that has this very name (`origin/main`)."""
+        refs = {name: LOCAL + name, f"origin/{name}": f"{REMOTE}origin/{name}"}
+        found = [short for short, ref in refs.items() if ref in self.commits]
+        return found or [name] * (REMOTE + name in self.commits)
+
+    def _newer(self, copies: list[str]) -> str:
+        """Of two copies the one that contains the other; diverged: the local one."""
+        commits = [self.commits[self.full(copy)] for copy in copies]
+        older = len(set(commits)) == 2 and self.repository.contains(*commits)
+        return copies[1] if older else copies[0]
+
+
+def story(repository: Repository, worktree: Worktree) -> tuple[str, str]:
+    """(commits since the base, diff --stat against it), as git prints them; for people. A base that
+    was renamed or deleted meanwhile is the commit that it was."""
+    branches = Branches.read(repository)
+    base = branches.commit(worktree.base) or worktree.commit or "HEAD"
+    branch = branches.full(worktree.branch)
+    commits = repository.call("log", "--oneline", "--no-decorate", f"{base}..{branch}") or ""
+    stat = repository.call("diff", "--stat", f"{base}...{branch}") or ""
+    return commits.rstrip(), stat.rstrip()
