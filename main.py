@@ -12,8 +12,7 @@ need_python()  # before the imports below, which need what it looks for
 
 from samocode.settings.clone import ENV_FILE, environment, open_streams
 
-given = dict[str, str]()
-"""The flags of this command line."""
+given = dict[str, str]()  # the flags of this command line
 if __name__ == "__main__":  # the Stop hook, --help and wrong usage need none of the imports below
     if len(sys.argv) == 3 and sys.argv[1] == "--check-signal":
         from samocode.decide.hook import check_signal
@@ -35,6 +34,7 @@ from samocode.decide.facts import Limits, Pause
 from samocode.decide.hook import check_signal
 from samocode.gate.answers import Answers
 from samocode.gate.gate import Gate
+from samocode.git.repository import Repository
 from samocode.iteration import Iterations
 from samocode.lock import locked
 from samocode.prepare import prepare
@@ -76,18 +76,19 @@ def run(settings: Settings, timeouts: Timeouts) -> int:
     from samocode.show.notices import notifier
 
     texts = words(settings)
-    project, environ = settings.project, settings.environ
-    folder, made = sessions.find_or_create(project, settings.session or "", texts, environ)
+    project, name = settings.project, settings.session or ""
+    repository = Repository.find(project.main_repo, settings.environ)
+    folder, made = sessions.find_or_create(project, name, texts, repository)
     show_only = settings.max_iterations == 0
     if show_only and not made and not texts:
-        session = open_session(project.main_repo, folder, environ, repair=False)
+        session = open_session(project.main_repo, folder, repository, repair=False)
         notifier(session, settings, timeouts).show_status()
         return ExitCode.DONE
     if texts and sessions.hand_over(folder, texts):
         print(f"{folder.name} runs: the note is read before its next iteration.")
         return ExitCode.DONE
     with locked(folder), sessions.all_or_nothing(folder, made):
-        session = open_session(project.main_repo, folder, environ)
+        session = open_session(project.main_repo, folder, repository)
         notices = notifier(session, settings, timeouts)
         if not show_only:
             return Loop(session, settings, timeouts, notices).run(texts)

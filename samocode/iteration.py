@@ -74,7 +74,7 @@ class Iterations(NamedTuple):
         tampered = session.put_back(before.page if before else None, self.say)
         found = facts.read(
             session.folder, session.state, session.checkout, run,
-            before.fingerprint if before else None, tampered, self.shutdown.requested,
+            before.mark if before else None, tampered, self.shutdown.requested,
         )  # fmt: skip
         decided = policy.decide(found, session.state, self.limits, self.timeouts)
         decision = verify.confirm(decided, session, self.settings, self.shutdown, self.say)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import socket
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -31,7 +30,7 @@ def locked(folder: Path) -> Generator[None]:
         if not _take(fd):
             raise UserError(f"Session {folder.name} is running already: {holder(folder)}.")
         since = local_now().isoformat(timespec="seconds")
-        held = {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
+        held = {"pid": os.getpid(), "host": os.uname().nodename, "since": since}
         os.ftruncate(fd, 0)
         os.pwrite(fd, json.dumps(held).encode() + b"\n", 0)
         yield

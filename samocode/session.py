@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, final
 
@@ -16,8 +16,9 @@ from samocode.decide.signal import Signal
 from samocode.git.checkout import Checkout
 from samocode.git.repository import Repository
 from samocode.git.shared import Shared
-from samocode.pages import compare, overview, task
 from samocode.pages import iteration as iteration_page
+from samocode.pages import overview, task
+from samocode.pages.compare import Mark, mark
 from samocode.pages.names import HISTORY, ITERATION, LOGS, SIGNAL, TASK
 from samocode.record import files
 from samocode.record.exits import Stop, UserError
@@ -26,9 +27,9 @@ from samocode.record.state import WorktreeStatus
 
 
 class Before(NamedTuple):
-    """What an iteration began with: a fingerprint of its session and code, and its page."""
+    """What an iteration began with: the moment, and its page."""
 
-    fingerprint: str
+    mark: Mark
     page: str
 
 
@@ -93,7 +94,6 @@ class Session:
         files.remove(self.folder / SIGNAL)
         state, now = self.state, local_now()
         number, status = state.iteration + 1, self.status()
-        mark = compare.fingerprint(self.folder, self.top, status)
         log = self.new_log(f"{number:03d}-{now:%m-%d-%H%M}-{state.phase}", ".jsonl")
         budget = money.budget(state, limits.max_cost)
         page = iteration_page.page(state, now, timeout, budget, status.head if status else None)
@@ -102,7 +102,7 @@ class Session:
             "begin", n=number, phase=state.phase, log=log.name, budget_usd=budget,
             timeout=timeout, **code_of(status),
         )  # fmt: skip
-        before = Before(mark, page)
+        before = Before(mark(self.folder / ITERATION, status), page)
         approved = state.approved is not None
         return Job(self.folder, self.cwd, log, timeout, budget, self.top, approved), before
 
@@ -189,9 +189,10 @@ def code_of(status: WorktreeStatus | None) -> dict[str, object]:
 
 
 def open_session(
-    main_repo: Path, folder: Path, environ: Mapping[str, str], repair: bool = True
+    main_repo: Path, folder: Path, repository: Repository | None, repair: bool = True
 ) -> Session:
-    """An existing session's folder as a Session; `repair` only while holding the lock."""
+    """An existing session's folder as a Session. `repository` is the one around MAIN_REPO;
+    `repair` only while holding the lock."""
     history = History(folder / HISTORY).load(repair)
     if history.state.started is None:
         raise UserError(
@@ -199,7 +200,6 @@ def open_session(
             "begin a new session."
         )
     tree = history.state.worktree
-    repository = Repository.find(main_repo, environ) if tree else None
     if repository is None or tree is None:
         return Session(folder, main_repo, None, history)
     remedy = "choose another --session name, or give each project its own SESSIONS."

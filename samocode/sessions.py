@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -61,7 +61,7 @@ def find(sessions: Path, name: str) -> Path | None:
 
 
 def find_or_create(
-    project: Project, name: str, texts: Texts, environ: Mapping[str, str]
+    project: Project, name: str, texts: Texts, repository: Repository | None
 ) -> tuple[Path, bool]:
     """(the session's folder, whether it was made now). Without texts a session that does not exist
     is a UserError with the names that come near."""
@@ -71,7 +71,7 @@ def find_or_create(
     if not texts:
         near = nearest(project.sessions, name)
         raise UserError(f"There is no session {name!r}.{near} To begin it, add --task or --dive.")
-    return create(project, name, texts, environ), True
+    return create(project, name, texts, repository), True
 
 
 def nearest(sessions: Path, name: str) -> str:
@@ -89,12 +89,12 @@ def nearest(sessions: Path, name: str) -> str:
     return f" Near: {', '.join(dict.fromkeys((short | known)[n] for n in near))}." if near else ""
 
 
-def create(project: Project, name: str, texts: Texts, environ: Mapping[str, str]) -> Path:
+def create(project: Project, name: str, texts: Texts, repository: Repository | None) -> Path:
     """A new session's folder with the human's words in it. All or nothing: it is renamed into
     place."""
     now = local_now()
     folder = project.sessions / f"{now:%y-%m-%d}-{name}"
-    tree = _new_worktree(project, folder.name, environ)
+    tree = _new_worktree(project, folder.name, repository) if repository else None
     project.sessions.mkdir(exist_ok=True)
     making = Path(tempfile.mkdtemp(prefix=f".new-{folder.name}-", dir=project.sessions))
     try:
@@ -129,10 +129,7 @@ def _fill(making: Path, name: str, texts: Texts, tree: Worktree | None) -> None:
     overview.create(making, name)
 
 
-def _new_worktree(project: Project, name: str, environ: Mapping[str, str]) -> Worktree | None:
-    repository = Repository.find(project.main_repo, environ)
-    if repository is None:
-        return None
+def _new_worktree(project: Project, name: str, repository: Repository) -> Worktree:
     repository.check_identity()
     branches = Branches.read(repository)
     base = branches.base(project.base_branch)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from samocode.git.repository import Repository
 from tests.harness import Project
 from tests.machine import bare, installed, machine
 
@@ -59,6 +60,11 @@ def git(*args: str, cwd: Path) -> str:
     done = subprocess.run(["git", *args], cwd=cwd, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"git {' '.join(args)}: {done.stderr}"
     return done.stdout.strip()
+
+
+def around(folder: Path) -> Repository | None:
+    """The repository around a folder, as main.py finds it."""
+    return Repository.find(folder, os.environ)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import time
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from samocode.pages.answers import Added
 from samocode.pages.questions import Block, page
 from samocode.record.state import APPROVE, CHANGE, Answer
 from samocode.session import Session, open_session
+from tests.conftest import around
 from tests.place import project_of
 from tests.test_files import spoil
 
@@ -40,8 +40,8 @@ none yet
 @pytest.fixture
 def session(repo: Path) -> Session:
     """A session in planning whose child signalled plan_approval for plan.md."""
-    folder = sessions.create(project_of(repo), "work", {"task": "t"}, os.environ)
-    found = open_session(repo, folder, os.environ)
+    folder = sessions.create(project_of(repo), "work", {"task": "t"}, around(repo))
+    found = open_session(repo, folder, around(repo))
     found.ensure_worktree()
     wait(found)
     return found

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,6 +18,7 @@ import pytest
 from samocode import lock, sessions, task
 from samocode.decide.context import changed_code, signal_context
 from samocode.decide.facts import Limits
+from samocode.git.repository import Repository
 from samocode.pages import compare, overview
 from samocode.pages.qa_file import QaFile
 from samocode.record import files
@@ -26,7 +28,7 @@ from samocode.record.state import Begun
 from samocode.session import Session, open_session
 from samocode.settings.project import Project as Settings
 from samocode.task import Texts
-from tests.conftest import git
+from tests.conftest import around, git
 from tests.harness import ROOT, Project, end, wait_for
 from tests.place import changed, project_of
 from tests.test_files import spoil
@@ -41,8 +43,8 @@ def place(repo: Path) -> Settings:
 @pytest.fixture
 def session(place: Settings) -> Session:
     """A new session, open."""
-    folder = sessions.create(place, "work", {"task": "the täsk"}, os.environ)
-    return open_session(place.main_repo, folder, os.environ)
+    folder = sessions.create(place, "work", {"task": "the täsk"}, around(place.main_repo))
+    return open_session(place.main_repo, folder, around(place.main_repo))
 
 
 def make(folder: Path, whole: bool = True) -> Path:
@@ -148,7 +150,7 @@ def test_create_is_all_or_nothing(
     else:
         place = changed(place, base_branch="nope")
     with pytest.raises(UserError) as raised:
-        sessions.create(place, "work", {"task": "t"}, environ)
+        sessions.create(place, "work", {"task": "t"}, Repository.find(place.main_repo, environ))
     assert raised.value.exit_code == 2
     assert list(place.sessions.iterdir()) == []
     assert git("worktree", "list", cwd=repo).count("\n") == 0
@@ -160,11 +162,11 @@ def test_a_folder_that_is_committed_after_all(place: Settings) -> None:
     sub.main_repo.mkdir()
     (sub.main_repo / "b.py").touch()
     with pytest.raises(UserError, match="sub dir is not in main, where"):
-        sessions.create(sub, "work", {"task": "t"}, os.environ)
+        sessions.create(sub, "work", {"task": "t"}, around(sub.main_repo))
     git("add", ".", cwd=place.main_repo)
     git("commit", "-qm", "sub", cwd=place.main_repo)
-    folder = sessions.create(sub, "work", {"task": "t"}, os.environ)
-    found = open_session(sub.main_repo, folder, os.environ)
+    folder = sessions.create(sub, "work", {"task": "t"}, around(sub.main_repo))
+    found = open_session(sub.main_repo, folder, around(sub.main_repo))
     found.ensure_worktree()
     assert (found.cwd / "b.py").is_file()
 
@@ -172,16 +174,16 @@ def test_a_folder_that_is_committed_after_all(place: Settings) -> None:
 def test_a_failed_create_leaves_no_session(place: Settings) -> None:
     """Killed or failed before the rename: the next start finds nothing and makes it anew."""
     with pytest.raises(AttributeError):
-        sessions.create(place, "work", cast("Any", {"task": 7}), os.environ)
+        sessions.create(place, "work", cast("Any", {"task": 7}), around(place.main_repo))
     assert sessions.find(place.sessions, "work") is None
-    assert sessions.create(place, "work", {"task": "t"}, os.environ).is_dir()
+    assert sessions.create(place, "work", {"task": "t"}, around(place.main_repo)).is_dir()
 
 
 def test_without_git_it_is_research(tmp_path: Path, place: Settings) -> None:
     (tmp_path / "plain").mkdir()
     place = changed(place, main_repo=tmp_path / "plain")
-    folder = sessions.create(place, "r", {"dive": "d"}, os.environ)
-    found = open_session(place.main_repo, folder, os.environ)
+    folder = sessions.create(place, "r", {"dive": "d"}, around(place.main_repo))
+    found = open_session(place.main_repo, folder, around(place.main_repo))
     assert (found.state.worktree, found.checkout, found.status()) == (None, None, None)
     assert changed_code(found.state, None, os.environ) == ()
     assert found.ensure_worktree() is None and found.cwd == tmp_path / "plain"
@@ -192,9 +194,9 @@ def test_the_record_wins_over_changed_settings(
     tmp_path: Path, place: Settings, session: Session
 ) -> None:
     elsewhere = changed(place, worktrees=tmp_path / "elsewhere", base_branch="nope")
-    found = sessions.find_or_create(elsewhere, "work", {"task": "the täsk"}, os.environ)
+    found = sessions.find_or_create(elsewhere, "work", {"task": "the täsk"}, None)
     assert found == (session.folder, False)
-    again = open_session(elsewhere.main_repo, session.folder, os.environ)
+    again = open_session(elsewhere.main_repo, session.folder, around(elsewhere.main_repo))
     assert again.state.worktree == session.state.worktree
     assert "on new branch" in (again.ensure_worktree() or "")
 
@@ -202,7 +204,7 @@ def test_the_record_wins_over_changed_settings(
 def test_a_repository_that_is_gone(tmp_path: Path, session: Session) -> None:
     (tmp_path / "plain").mkdir()
     with pytest.raises(UserError, match="is in none now"):
-        open_session(tmp_path / "plain", session.folder, os.environ).ensure_worktree()
+        open_session(tmp_path / "plain", session.folder, None).ensure_worktree()
 
 
 # Lock
@@ -269,7 +271,7 @@ def test_every_text_on_record_stands_in_the_task_file(session: Session) -> None:
     whole = file.read_bytes()
     assert whole.startswith(before) and b"a second\ntask" in whole[len(before) :]
     file.write_bytes(before)
-    again = open_session(session.main_repo, session.folder, os.environ)
+    again = open_session(session.main_repo, session.folder, around(session.main_repo))
     take(again, {})
     assert file.read_bytes() == whole
     file.unlink()
@@ -366,10 +368,16 @@ def worked(session: Session, outcome: str = "continue", **more: object) -> None:
 # What a child must not change
 
 
-def seen_now(session: Session) -> str:
-    """What a look at the session gives."""
-    assert session.checkout
-    return compare.fingerprint(session.folder, session.top, session.status())
+def began(session: Session) -> compare.Mark:
+    """An iteration begins: its page is printed."""
+    time.sleep(0.01)  # clocks of file systems tick
+    (session.folder / "_iteration.json").write_text("x")
+    return compare.mark(session.folder / "_iteration.json", session.status())
+
+
+def moved(session: Session, before: compare.Mark) -> bool:
+    """Whether anything was done since."""
+    return compare.progress(session.folder, session.top, before, session.status())
 
 
 @pytest.mark.parametrize("name", ["_history.jsonl", "_task.md", "_iteration.json"])
@@ -399,7 +407,7 @@ def test_what_is_progress(session: Session) -> None:
     """Artifacts and code are; the notebook, the signal and the loop's own files, `_qa.md` among
     them, are not."""
     session.ensure_worktree()
-    seen = {seen_now(session)}
+    before = began(session)
     for name in (
         "_overview.md",
         "_signal.json",
@@ -408,17 +416,23 @@ def test_what_is_progress(session: Session) -> None:
         "_logs/001.jsonl",
     ):
         (session.folder / name).write_text("x")
-        assert {seen_now(session)} == seen, name
+        assert not moved(session, before), name
     changes = [
         session.folder / "dive.md", session.cwd / "a.py", session.cwd / "new.txt",
-        session.folder / "odd \udcff name",
+        session.folder / "odd \udcff name", session.folder / "deep" / "deeper" / "x",
     ]  # fmt: skip
     for path in changes:
-        path.write_text("changed")
-        assert seen_now(session) not in seen, path.name
-        seen.add(seen_now(session))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for words in ("new", "old"):
+            before = began(session)
+            assert not moved(session, before)
+            path.write_text(words)
+            assert moved(session, before), path.name
+    before = began(session)
     git("commit", "-qam", "x", cwd=session.cwd)
-    assert seen_now(session) not in seen
+    assert moved(session, before)
+    (session.folder / "deep").chmod(0)
+    assert not moved(session, began(session))
 
 
 @pytest.mark.parametrize("kind", ["link", "fifo", "folder", "1 GB", "no UTF-8", "missing"])
@@ -478,7 +492,7 @@ def test_pending_iteration(session: Session, data: str | None) -> None:
     """The record alone says it, whatever stands in the page that a child can write to."""
 
     def pending() -> tuple[Begun | None, Begun | None]:
-        again = open_session(session.main_repo, session.folder, os.environ)
+        again = open_session(session.main_repo, session.folder, around(session.main_repo))
         return session.state.pending, again.state.pending
 
     if data is not None:
@@ -521,7 +535,7 @@ def test_begin(session: Session) -> None:
     page = json.loads(before.page)
     assert (page["iteration"], page["phase"], page["head"]) == (1, "investigation", status.head)
     assert not session.history.restore(), "the line of the begin is in our copy"
-    assert before.fingerprint == seen_now(session)
+    assert before.mark.code == status and not moved(session, before.mark)
 
 
 def test_each_log_is_a_new_file(session: Session) -> None:
@@ -658,6 +672,6 @@ def test_a_session_without_its_commit_on_record_goes_on(session: Session) -> Non
     line = json.loads(first)
     assert line.pop("commit") == git("rev-parse", "main", cwd=session.main_repo)
     history.write_text(json.dumps(line) + "\n" + "".join(more))
-    again = open_session(session.main_repo, session.folder, os.environ)
+    again = open_session(session.main_repo, session.folder, around(session.main_repo))
     assert again.state.worktree and again.state.worktree.commit is None
     assert "on new branch" in (again.ensure_worktree() or "")

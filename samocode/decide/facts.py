@@ -12,6 +12,7 @@ from samocode.decide.context import changed_code, signal_context
 from samocode.decide.signal import SignalCheck
 from samocode.git.checkout import Checkout
 from samocode.pages import compare
+from samocode.pages.compare import Mark
 from samocode.record.exits import Stop
 from samocode.record.state import SessionState
 from samocode.record.words import few
@@ -68,17 +69,16 @@ def read(
     state: SessionState,
     checkout: Checkout | None,
     run: RunResult,
-    before: str | None,
+    before: Mark | None,
     tampered: bool,
     stopping: bool,
 ) -> IterationFacts:
-    """Look at everything once: git, the signal, the files. `before` is the fingerprint at the
-    begin, None for the iteration of a killed loop."""
+    """Look at everything once: git, the signal, the files. `before` is None for the
+    iteration of a killed loop."""
     first = state.iteration == 0  # the index of a new worktree is refreshed once
     status = checkout.status(refresh=first) if checkout else None
     context = signal_context(folder, state, status)
     tree = checkout.worktree.path if checkout else None
-    left = compare.fingerprint(folder, tree, status) if before else ""
     return IterationFacts(
         run=run,
         check=signals.read(context),
@@ -89,7 +89,7 @@ def read(
         tampered=tampered,
         uncommitted=context.uncommitted,
         untracked=status.untracked if status else (),
-        progress=before is None or left != before,
+        progress=before is None or compare.progress(folder, tree, before, status),
         stopping=stopping,
     )
 

@@ -3,7 +3,6 @@ phase goes back."""
 
 from __future__ import annotations
 
-import hashlib
 import re
 
 from samocode.decide.signal import NEEDS_APPROVAL
@@ -105,6 +104,8 @@ def _changed(session: Session, plan: str, copy: str) -> str | None:
 
 
 def _digest(plan: str) -> str:
+    import hashlib  # slow to import, and rarely needed
+
     return hashlib.sha256(essence(plan).encode("utf-8", "surrogateescape")).hexdigest()
 
 

@@ -3,9 +3,12 @@ another repository."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
+import signal
 import subprocess
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -54,7 +57,7 @@ def git(
     if not cwd.is_dir():
         return subprocess.CompletedProcess(args, 128, "", f"{cwd} is no directory")
     try:
-        return subprocess.run(
+        process = subprocess.Popen(
             ["git", "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", *args],
             cwd=cwd,
             env={
@@ -63,16 +66,36 @@ def git(
                 "GIT_TERMINAL_PROMPT": "0",
                 "LC_ALL": "C",
             },
-            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
             errors="surrogateescape",
-            stdin=subprocess.DEVNULL,
             start_new_session=True,  # a terminal's Ctrl-C is the loop's to answer, not git's
-            timeout=TIMEOUT,
-            check=False,
         )
-    except subprocess.TimeoutExpired:
-        return subprocess.CompletedProcess(args, 124, "", f"git gave no answer in {TIMEOUT} s")
     except OSError as error:  # not installed; or an update takes it away for a moment
         gone = f"git cannot be run ({error}): install it, or correct PATH, then go on."
         raise UserError(gone, exit_code=ExitCode.FAILED) from error
+    return subprocess.CompletedProcess(args, *_ended(process))
+
+
+def _ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    """(exit code, stdout, stderr). A timeout given to `communicate` would sleep before it looks
+    at the exit code: half of what a short command takes."""
+    late = threading.Event()
+
+    def kill() -> None:
+        late.set()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # a filter of git's too: it holds the pipes
+
+    timer = threading.Timer(TIMEOUT, kill)
+    timer.start()
+    try:
+        with process:
+            out, err = process.communicate()
+    finally:
+        timer.cancel()
+    if late.is_set():
+        return 124, "", f"git gave no answer in {TIMEOUT} s"
+    return process.returncode, out, err

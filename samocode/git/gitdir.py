@@ -23,6 +23,16 @@ def of(worktree: Path) -> Path:
     return worktree / (named.removeprefix("gitdir: ").rstrip("\n") or ".git")
 
 
+def known(common: Path, worktree: Path) -> Path | None:
+    """The same as the repository says it, whose folder for all worktrees is `common`: None when it
+    has none at this (resolved) path, whatever lies there."""
+    for folder in common.glob("worktrees/*"):
+        named = files.read_any(folder / "gitdir").decode(errors="surrogateescape").rstrip("\n")
+        if named and (folder / named).resolve() == worktree / ".git":
+            return folder
+    return None
+
+
 def unfinished(worktree: Path) -> tuple[str, ...]:
     """What git is in the middle of in a worktree. Its result is in no commit yet, even where no
     file differs."""

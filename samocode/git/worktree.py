@@ -6,9 +6,11 @@ import shlex
 import time
 from pathlib import Path
 
+from samocode.git import gitdir
 from samocode.git.branches import REMOTE, Branches
 from samocode.git.command import TIMEOUT, typed
 from samocode.git.repository import Repository
+from samocode.record import files
 from samocode.record.exits import UserError
 from samocode.record.state import Worktree
 
@@ -20,7 +22,7 @@ def ensure(repository: Repository, worktree: Worktree) -> str | None:
     """Make the worktree usable; None when it was, else what was done. UserError when something is
     in the way."""
     at = worktree.path.resolve()
-    if at in _when_made(repository, at) and at.is_dir():
+    if _is_made(repository, at) and at.is_dir():
         return None
     if at.exists():
         raise UserError(
@@ -87,14 +89,14 @@ def _remove(branches: Branches, branch: str) -> str:
     return f"{git} worktree {worktree} && {git} branch -D {shlex.quote(branch)}"
 
 
-def _call(repository: Repository, *args: str) -> str:
-    """One git command's stdout, tried again where it met another worktree half made. UserError with
-    all that git said: the file to remove, the filter that is missing."""
+def _call(repository: Repository, *args: str) -> None:
+    """One git command, tried again where it met another worktree half made. UserError with all that
+    git said: the file to remove, the filter that is missing."""
     tries = iter(WAITS)
     while True:
         answer = repository.run(*args)
         if answer.returncode == 0:
-            return answer.stdout
+            return
         said = answer.stderr.strip() or "it did not say why"
         wait = next(tries, None) if any(word in said for word in HALF_MADE) else None
         if wait is None:
@@ -103,24 +105,13 @@ def _call(repository: Repository, *args: str) -> str:
         time.sleep(wait)
 
 
-def _when_made(repository: Repository, at: Path) -> dict[Path, dict[str, str]]:
-    """The worktrees that git knows, once it has finished the one at `at`: a loop killed in
-    `git worktree add` leaves git at work, or cleaning up."""
+def _is_made(repository: Repository, at: Path) -> bool:
+    """Whether git knows a worktree at this path, once it has finished it: a loop killed in `git
+    worktree add` leaves git at work, or cleaning up."""
     for _ in range(TIMEOUT):
-        listed = _listed(repository)
-        if "initializing" not in listed.get(at, {}).get("locked", ""):
-            return listed
+        own = gitdir.known(repository.common, at)
+        if own is None or b"initializing" not in files.read_any(own / "locked"):
+            return own is not None
         time.sleep(1)
     remove = f"{typed(repository.top)} worktree remove -f -f {shlex.quote(str(at))}"
     raise UserError(f"{at} was never finished. Run: {remove} and start again.")
-
-
-def _listed(repository: Repository) -> dict[Path, dict[str, str]]:
-    """What `git worktree list` says of each worktree (-z would need git 2.36)."""
-    found: dict[Path, dict[str, str]] = {}
-    for block in _call(repository, "worktree", "list", "--porcelain").split("\n\n"):
-        entries = [line.partition(" ") for line in block.splitlines()]
-        lines = {key: value for key, _, value in entries}
-        if "worktree" in lines:
-            found[Path(lines["worktree"]).resolve()] = lines
-    return found

@@ -1,11 +1,11 @@
-"""Whether a child got anywhere: what a session and its worktree held before and after."""
+"""Whether a child got anywhere: what changed in its session and worktree since it began."""
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Set
 from pathlib import Path
+from typing import NamedTuple
 
 from samocode.pages.names import HISTORY, INBOX, ITERATION, LOGS, OVERVIEW, QA, SIGNAL, TASK
 from samocode.record import files
@@ -17,23 +17,46 @@ progress."""
 MAX_DEPTH = 20  # folders below the session folder that count as progress; a child may nest for ever
 
 
-def fingerprint(folder: Path, tree: Path | None, status: WorktreeStatus | None) -> str:
-    """A hash of HEAD, tracked changes, and the stat of the worktree's untracked files and of the
-    artifacts: equal before and after means that nothing was done."""
-    found = [tree / name for name in status.untracked] if tree and status else []
-    found += _artifacts(folder)
-    parts = sorted(f"{path} {files.stamp(path)}" for path in found)
-    parts.append(repr(status))
-    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
+class Mark(NamedTuple):
+    """The moment at which an iteration began."""
+
+    code: WorktreeStatus | None
+    """None without git."""
+    clock: int
+    """Nanoseconds by the clock of the session folder's file system."""
 
 
-def _artifacts(folder: Path) -> Iterator[Path]:
-    """What stands in the session folder besides what changes anyway, a few folders deep."""
-    for top, names, found in os.walk(folder):
-        here = Path(top)
-        if here == folder:
-            names[:] = [name for name in names if name not in NO_PROGRESS]
-            found = [name for name in found if name not in NO_PROGRESS]
-        if len(here.relative_to(folder).parts) >= MAX_DEPTH:
-            names.clear()
-        yield from (here / name for name in (*names, *found))
+def mark(page: Path, status: WorktreeStatus | None) -> Mark:
+    """The moment at which `page` was printed."""
+    return Mark(status, page.lstat().st_ctime_ns)
+
+
+def progress(folder: Path, tree: Path | None, before: Mark, now: WorktreeStatus | None) -> bool:
+    """Whether anything was done since: HEAD, a tracked change, an untracked file of the worktree,
+    or anything in the session folder besides what changes anyway."""
+    if now != before.code:
+        return True
+    untracked = now.untracked if tree and now else ()
+    files_changed = any(_is_newer(f"{tree}/{name}", before.clock) for name in untracked)
+    return files_changed or _folder_changed(str(folder), before.clock, NO_PROGRESS, MAX_DEPTH)
+
+
+def _folder_changed(folder: str, clock: int, less: Set[str], depth: int) -> bool:
+    """The newest names first: what a child leaves has the time in its name, and of a thousand
+    artifacts one is looked at."""
+    try:
+        names = sorted(set(os.listdir(folder)) - less, reverse=True)  # noqa: PTH208 - names
+    except OSError:  # a child took the right to read it away
+        return False
+    paths = [f"{folder}/{name}" for name in names]
+    if any(_is_newer(path, clock) for path in paths):
+        return True
+    folders = [path for path in paths if depth and files.is_folder(path)]
+    return any(_folder_changed(path, clock, frozenset(), depth - 1) for path in folders)
+
+
+def _is_newer(path: str, clock: int) -> bool:
+    try:
+        return os.lstat(path).st_ctime_ns >= clock
+    except OSError:  # gone meanwhile
+        return False

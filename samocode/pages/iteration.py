@@ -36,4 +36,4 @@ def page(
 
 def write(folder: Path, text: str) -> None:
     """Put the page into the session folder."""
-    files.write(folder / ITERATION, text)
+    files.write(folder / ITERATION, text, durable=False)

@@ -55,10 +55,10 @@ def read_any(path: Path, limit: int = 1 << 30) -> bytes:
         return b""
 
 
-def stamp(path: Path) -> Stamp | None:
+def stamp(path: Path | str) -> Stamp | None:
     """What a stat says of a file's content, None without a file. No program can set the ctime."""
     try:
-        found = path.lstat()
+        found = os.lstat(path)
     except OSError:
         return None
     return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
@@ -89,14 +89,15 @@ def read_text(path: Path, limit: int = MAX_BYTES) -> str | None:
     return None if data is None else data.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
 
 
-def write(path: Path, text: str) -> None:
-    """Replace the whole file, or leave it as it was: temporary file, fsync, rename."""
-    write_bytes(path, text.encode("utf-8", "surrogateescape"))
+def write(path: Path, text: str, durable: bool = True) -> None:
+    """Replace the whole file, or leave it as it was: temporary file, fsync (unless it can be made
+    again), rename."""
+    write_bytes(path, text.encode("utf-8", "surrogateescape"), durable)
 
 
-def write_bytes(path: Path, data: bytes) -> None:
+def write_bytes(path: Path, data: bytes, durable: bool = True) -> None:
     """`write`, for bytes."""
-    temporary = create(path, data)
+    temporary = create(path, data, durable=durable)
     try:
         temporary.replace(path)
     except IsADirectoryError:
@@ -104,9 +105,9 @@ def write_bytes(path: Path, data: bytes) -> None:
         temporary.replace(path)
 
 
-def create(path: Path, data: bytes, like: Path | None = None) -> Path:
-    """A temporary file with all of `data`, on disk, to take the place of `path`; with the mode and
-    owner of `like`."""
+def create(path: Path, data: bytes, like: Path | None = None, durable: bool = True) -> Path:
+    """A temporary file with all of `data`, on disk when `durable`, to take the place of `path`;
+    with the mode and owner of `like`."""
     temporary = path.with_name(path.name + ".loop.tmp")
     remove(temporary)
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -118,7 +119,8 @@ def create(path: Path, data: bytes, like: Path | None = None) -> Path:
                 found = like.lstat()
                 os.fchmod(fd, found.st_mode & 0o777)
                 os.fchown(fd, found.st_uid, found.st_gid)
-        os.fsync(fd)
+        if durable:
+            os.fsync(fd)
     return temporary
 
 
@@ -172,10 +174,10 @@ def free_name(path: Path) -> Path:
     return kept
 
 
-def is_folder(path: Path) -> bool:
+def is_folder(path: Path | str) -> bool:
     """Whether a folder is there, and no link to one. A link to anything never raises."""
     try:
-        return stat.S_ISDIR(path.lstat().st_mode)
+        return stat.S_ISDIR(os.lstat(path).st_mode)
     except OSError:
         return False
 
@@ -183,9 +185,10 @@ def is_folder(path: Path) -> bool:
 def folder(path: Path) -> Path:
     """The folder at `path`, made (only for the user) where there is none; anything else that has
     its name is set aside."""
-    if os.path.lexists(path) and not is_folder(path):
-        set_aside(path)
-    path.mkdir(mode=0o700, exist_ok=True)  # two programs may make it at once
+    if not is_folder(path):
+        if os.path.lexists(path):
+            set_aside(path)
+        path.mkdir(mode=0o700, exist_ok=True)  # two programs may make it at once
     return path
 
 

@@ -29,6 +29,7 @@ def main() -> int:
     """Play main.run, with Silent for the leaves; the exit code."""
     from main import Loop
     from samocode import sessions
+    from samocode.git.repository import Repository
     from samocode.lock import locked
     from samocode.session import open_session
     from samocode.settings.flags import parse
@@ -37,9 +38,10 @@ def main() -> int:
 
     settings = Settings(parse(sys.argv[1:]), dict(os.environ), None, Path.cwd())
     project, texts = settings.project, {"task": str(settings.task)}
-    folder, _ = sessions.find_or_create(project, str(settings.session), texts, settings.environ)
+    repository = Repository.find(project.main_repo, settings.environ)
+    folder, _ = sessions.find_or_create(project, str(settings.session), texts, repository)
     with locked(folder):
-        session = open_session(project.main_repo, folder, settings.environ)
+        session = open_session(project.main_repo, folder, repository)
         silent: Any = Silent()
         return Loop(session, settings, Timeouts(), silent).run(texts)
 
