@@ -329,21 +329,20 @@ def row_waiting(make: Callable[..., Place], _rounds: int) -> Rows:
         while not list((place.folder / "sessions").glob("*-w/_qa.md")):
             time.sleep(0.1)
         time.sleep(3)
-        before, began, span = _ticks(loop.pid), time.monotonic(), 20
+        before, began, span = _on_cpu(loop.pid), time.monotonic(), 20
         time.sleep(span)
-        share = (_ticks(loop.pid) - before) / (time.monotonic() - began)
+        share = (_on_cpu(loop.pid) - before) / (time.monotonic() - began)
         page = place.session("w") / "_qa.md"
         page.write_text(page.read_text().rstrip() + " A\n")
         saved = time.monotonic()
         loop.wait(timeout=60)
     spawned = int(stamp.read_text().split()[-1]) / 1e9
-    yield f"{'waiting at a gate':44} {share * 100:.2f} % of a core"
+    yield f"{'waiting at a gate':44} {share * 100:.3f} % of a core"
     yield f"{'answer saved to next child (1 s to settle)':44} {spawned - saved:.2f} s"
 
 
-def _ticks(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def _on_cpu(pid: int) -> float:
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
 
 
 def row_many(make: Callable[..., Place], _rounds: int) -> Rows:

@@ -45,10 +45,12 @@ int main(int count, char **words)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    const char *session = NULL, *stamp = getenv("BENCH_STAMP"), *bytes = getenv("BENCH_BYTES");
+    const char *session = NULL, *mode = "", *stamp = getenv("BENCH_STAMP"), *bytes = getenv("BENCH_BYTES");
     for (int i = 1; i + 1 < count; i++)
         if (!strcmp(words[i], "--add-dir"))
             session = words[i + 1];
+        else if (!strcmp(words[i], "--permission-mode"))
+            mode = words[i + 1];
     if (!session)
         return 9;
     if (stamp) {
@@ -56,13 +58,16 @@ int main(int count, char **words)
         snprintf(text, sizeof text, "%lld\n", now.tv_sec * 1000000000LL + now.tv_nsec);
         put("", stamp, "a", text);
     }
-    puts("{\"type\":\"system\",\"subtype\":\"init\",\"session_id\":\"s\",\"model\":\"m\","
-         "\"apiKeySource\":\"none\",\"permissionMode\":\"bypassPermissions\"}");
+    printf("{\"type\":\"system\",\"subtype\":\"init\",\"session_id\":\"s\",\"model\":\"m\","
+           "\"apiKeySource\":\"none\",\"permissionMode\":\"%s\"}\n", mode);
     if (bytes)
         fill(atol(bytes), getenv("BENCH_ONE_LINE") != NULL);
     puts("{\"type\":\"result\",\"subtype\":\"success\",\"is_error\":false,\"result\":\"done\","
          "\"total_cost_usd\":0.01,\"num_turns\":1}");
-    put(session, "01-01-00:00-dive-bench.md", "a", "x");
+    char artifact[64];
+    time_t today = time(NULL);
+    strftime(artifact, sizeof artifact, "%m-%d-%H:%M-dive-bench.md", localtime(&today));
+    put(session, artifact, "a", "x");
     char signal[4096], ready[4096];
     snprintf(signal, sizeof signal, "%s/_signal.json.tmp", session);
     snprintf(ready, sizeof ready, "%s/_signal.json", session);

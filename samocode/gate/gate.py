@@ -15,6 +15,8 @@ from samocode.record.state import Question
 from samocode.session import Session
 from samocode.settings.timeouts import Timeouts
 
+UNSETTLED = 20  # looks at a page in the time that a save takes to settle
+
 
 class Terminal(Protocol):
     """A place where a person can type an answer (samocode/terminal)."""
@@ -72,7 +74,10 @@ class Gate:
                 announced |= now
             if settled and not self._may_wait:
                 return Stop(ExitCode.WAITING)
-            self._listen(bool(announced))
+            if settled:
+                self._listen(bool(announced))
+            else:
+                self._shutdown.wait(self._timeouts.settle / UNSETTLED)
 
     def _update(self) -> bool:
         """Record what the pages say, then let approvals follow, until nothing more changes. False
@@ -94,8 +99,7 @@ class Gate:
     def _listen(self, announced: bool) -> None:
         """Wait a moment for a line at the terminal; without one, only wait."""
         if self._terminal is None or not announced or not self._session.state.open:
-            times = self._timeouts
-            self._shutdown.wait(times.poll if announced else min(times.poll, times.settle))
+            self._shutdown.wait(self._timeouts.poll)
             return
         question = self._session.state.open[0]
         line = self._terminal.ask(question.id, _hint(question))
@@ -105,7 +109,7 @@ class Gate:
             if self._file.settled(self._timeouts.settle):
                 self._answers.collect()
             else:
-                self._shutdown.wait(min(self._timeouts.poll, self._timeouts.settle))
+                self._shutdown.wait(self._timeouts.settle / UNSETTLED)
         if self._answers.take_line(question, line):
             self._terminal.forget()  # the rest of a paste answers no question not shown yet
 

@@ -25,6 +25,7 @@ class QaFile:
         """Questions whose "Not taken yet" was shown by the print that was read last."""
         self._history = history
         self._last: Page | None = None  # the last print
+        self._shown: tuple[int, bytes | None] = (0, None)  # the history's lines, and their print
 
     def read(self) -> Reading:
         """What it says beyond its print; nothing when it was not touched since the last time."""
@@ -44,12 +45,15 @@ class QaFile:
     def print(self) -> bool:
         """Print the page of the present state where it differs from what is there; False when a
         person saved meanwhile."""
-        wanted = page(self._history.state)
+        state = self._history.state
+        if (state.lines, self.file.data) == self._shown:
+            return True
+        wanted = page(state)
         if wanted and self._last and wanted.blocks == self._last.blocks:
             wanted = self._last
         if wanted and not self.file.print(wanted.text):
             return False
-        self._last = wanted
+        self._last, self._shown = wanted, (state.lines, self.file.data)
         return True
 
     def _print_of(self, text: str) -> tuple[Page | None, str]:

@@ -20,11 +20,10 @@ class Unreadable(Exception):
     """The path holds something that is no plain file of a sane size; the message says what."""
 
 
-def read(path: Path, limit: int = MAX_BYTES) -> bytes | None:
-    """The bytes of a regular file, None when there is none.
+def opened(path: Path, limit: int = MAX_BYTES) -> BinaryIO | None:
+    """A regular file of at most `limit` bytes, open to be read; None when there is none.
 
-    Never follows a link, never blocks on a fifo, never reads more than `limit` bytes: a child may
-    put anything there.
+    Never follows a link, never blocks on a fifo: a child may put anything there.
     """
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -43,8 +42,17 @@ def read(path: Path, limit: int = MAX_BYTES) -> bytes | None:
             f"larger than {limit // 1024} KB" if stat.S_ISREG(status.st_mode) else "no plain file"
         )
         raise Unreadable(f"{path.name} is {what}")
-    with os.fdopen(fd, "rb") as file:
-        return file.read(min(limit, status.st_size + 1))  # a large limit is not allocated
+    return os.fdopen(fd, "rb")
+
+
+def read(path: Path, limit: int = MAX_BYTES) -> bytes | None:
+    """The bytes of a regular file (see `opened`), None when there is none."""
+    file = opened(path, limit)
+    if file is None:
+        return None
+    with file:
+        size = os.fstat(file.fileno()).st_size
+        return file.read(min(limit, size + 1))  # it may grow; a large limit is not allocated
 
 
 def read_any(path: Path, limit: int = 1 << 30) -> bytes:
@@ -124,13 +132,16 @@ def create(path: Path, data: bytes, like: Path | None = None, durable: bool = Tr
     return temporary
 
 
-def unnamed(data: bytes) -> int:
-    """A descriptor of a temporary file without a name, with `data` in it, at its end."""
+def unnamed_copy(path: Path, limit: int) -> int:
+    """A descriptor of a temporary file without a name, with what `path` holds, at its end."""
     import tempfile  # slow to import, and the Stop hook has no need of it
 
     fd, name = tempfile.mkstemp()
     Path(name).unlink()
-    os.write(fd, data)
+    if file := opened(path, limit):
+        with file:
+            while data := file.read(1 << 20):
+                os.write(fd, data)
     return fd
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import final
 
@@ -40,25 +41,25 @@ class History:
     def load(self, repair: bool = True) -> History:
         """Read it all. A torn last line (a killed write) is kept beside when `repair`, else
         skipped. UserError when it cannot be read, is damaged, or is of another version."""
+        self.state, number, last = SessionState(), 0, b""
         try:
-            data = files.read(self.path, MAX_HISTORY_BYTES) or b""
+            for number, line in enumerate(self._lines(), 1):
+                if not line.endswith(b"\n"):
+                    last = line
+                    break
+                self._fold(line, number)
         except files.Unreadable as error:
             raise UserError(
                 f"{self.path.parent}: {error}: put the history back to go on."
             ) from error
-        whole, _, last = data.rpartition(b"\n")
-        self.state = SessionState()
-        lines = whole.split(b"\n") if whole else []
-        for number, line in enumerate(lines, 1):
-            self._fold(line, number)
         if last:
-            self._end(whole, last, len(lines) + 1, repair)
+            self._end(last, number, repair)
         if self.state.started and self.state.version != VERSION:
             raise UserError(
                 f"{self.path.parent} was made by another version of Samocode: begin a new session."
             )
         if repair:
-            self._copy = files.unnamed(files.read(self.path, MAX_HISTORY_BYTES) or b"")
+            self._copy = files.unnamed_copy(self.path, MAX_HISTORY_BYTES)
             weakref.finalize(self, os.close, self._copy)
             self._mark = files.stamp(self.path)
         return self
@@ -76,22 +77,28 @@ class History:
         self._mark = files.stamp(self.path)
         return changed
 
-    def _end(self, whole: bytes, last: bytes, number: int, repair: bool) -> None:
+    def _lines(self) -> Iterator[bytes]:
+        """The lines of the file, one at a time: it may be long."""
+        if file := files.opened(self.path, MAX_HISTORY_BYTES):
+            with file:
+                yield from file
+
+    def _end(self, last: bytes, number: int, repair: bool) -> None:
         """A last line without its newline: complete (an editor saved it so), or torn."""
         try:
             self._fold(last, number)
         except UserError:
             if repair:
                 files.append(self.path.with_name(FILE + ".torn"), last + b"\n")
-                files.write_bytes(self.path, whole + b"\n" if whole else b"")
+                os.truncate(self.path, self.path.stat().st_size - len(last))
             return
         if repair:
             files.append(self.path, b"\n")
 
     def at(self, number: int) -> SessionState:
         """The state after the first so many lines: what a page of that number shows."""
-        state, data = SessionState(), files.read(self.path, MAX_HISTORY_BYTES) or b""
-        for line in data.split(b"\n")[:number]:
+        state = SessionState()
+        for line in islice(self._lines(), number):
             fold(state, mapping(parse(line)))
         return state
 

@@ -8,7 +8,7 @@ class Timeouts(NamedTuple):
 
     tick: float = 0.5
     """Between two looks at what a running child says; its end is noticed at once."""
-    poll: float = 0.5
+    poll: float = 0.4
     """Between two looks at `_qa.md` while a human is awaited."""
     settle: float = 1.0
     """`_qa.md` counts once it has been unchanged for this long: editors save in pieces."""

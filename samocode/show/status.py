@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -137,7 +139,9 @@ def done_lines(session: Session) -> list[str]:
 
 
 def _size(folder: Path) -> str:
-    size = sum(file.lstat().st_size for file in folder.glob("*")) if folder.is_dir() else 0
+    size = 0
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:  # maybe ten thousand
+        size = sum(entry.stat(follow_symlinks=False).st_size for entry in entries)
     return f"{size / 1e6:.1f} MB"
 
 
