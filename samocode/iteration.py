@@ -69,8 +69,8 @@ class Iterations(NamedTuple):
         """None when VERIFY was interrupted: nothing is recorded, so that the next start reads the
         signal again. `before` is None after a kill."""
         session = self.session
-        if not session.cwd.is_dir() and (made := session.ensure_worktree()):
-            self.say(f"   the working directory was gone: {made}")
+        if session.top and not session.top.is_dir() and (made := session.ensure_worktree()):
+            self.say(f"   the worktree was gone: {made}")
         tampered = session.put_back(before.page if before else None, self.say)
         found = facts.read(
             session.folder, session.state, session.checkout, run,

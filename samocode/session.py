@@ -202,12 +202,5 @@ def open_session(
     tree = history.state.worktree
     if repository is None or tree is None:
         return Session(folder, main_repo, None, history)
-    remedy = "choose another --session name, or give each project its own SESSIONS."
-    if tree.commit and repository.commit(tree.commit) is None:
-        commit = f"its commit {tree.commit[:9]} is not in {repository.top}"
-        raise UserError(f"{folder} is a session of another repository ({commit}): {remedy}")
-    if other := repository.other_holder(tree.path):
-        holder = f"{tree.path} belongs to {other}"
-        raise UserError(f"{folder} is a session of another clone ({holder}): {remedy}")
     shared = Shared(repository, tree.path) if repair else None
     return Session(folder, main_repo, Checkout(repository, tree), history, shared)

@@ -67,6 +67,7 @@ def find_or_create(
     is a UserError with the names that come near."""
     folder = find(project.sessions, name)
     if folder:
+        _check_project(folder, project, repository)
         return folder, False
     if not texts:
         near = nearest(project.sessions, name)
@@ -98,13 +99,38 @@ def create(project: Project, name: str, texts: Texts, repository: Repository | N
     project.sessions.mkdir(exist_ok=True)
     making = Path(tempfile.mkdtemp(prefix=f".new-{folder.name}-", dir=project.sessions))
     try:
-        _fill(making, folder.name, texts, tree)
+        _fill(making, folder.name, texts, tree, _place(project, repository))
         making.rename(folder)
     except OSError:
         shutil.rmtree(making, ignore_errors=True)
         if not (folder / HISTORY).is_file():  # else another start was faster: the lock decides
             raise
     return folder
+
+
+def _check_project(folder: Path, project: Project, repository: Repository | None) -> None:
+    """UserError when the session belongs to another repository, or another folder of this one."""
+    try:
+        state = History(folder / HISTORY).at(1)
+    except (files.Unreadable, KeyError, TypeError, ValueError):
+        return  # a damaged history says so when it is opened
+    tree, whose = state.worktree, ""
+    if repository and tree and (at := repository.other_holder(tree.path)):
+        whose = f"clone ({tree.path} belongs to {at})"
+    elif repository and tree and tree.commit and repository.commit(tree.commit) is None:
+        whose = f"repository (its commit {tree.commit[:9]} is not in {repository.top})"
+    elif state.place not in (None, _place(project, repository)):
+        whose = f"folder ({state.place})"
+    if whose:
+        raise UserError(
+            f"{folder} is a session of another {whose}: choose another --session name, or give "
+            "each project its own SESSIONS."
+        )
+
+
+def _place(project: Project, repository: Repository | None) -> str:
+    """The folder that a session belongs to: in its repository, or without one its path."""
+    return repository.prefix or "." if repository else str(project.main_repo)
 
 
 @contextmanager
@@ -118,11 +144,11 @@ def all_or_nothing(folder: Path, made: bool) -> Generator[None]:
         raise
 
 
-def _fill(making: Path, name: str, texts: Texts, tree: Worktree | None) -> None:
+def _fill(making: Path, name: str, texts: Texts, tree: Worktree | None, place: str) -> None:
     (making / LOGS).mkdir(mode=0o700)
     history = History(making / HISTORY)
-    place = {**tree._asdict(), "path": str(tree.path)} if tree else {}
-    history.append("session", v=VERSION, name=name, **place)
+    worktree = {**tree._asdict(), "path": str(tree.path)} if tree else {}
+    history.append("session", v=VERSION, name=name, place=place, **worktree)
     for kind, text in texts.items():
         add(history, kind, text)
     files.write(making / TASK, task_page.text(name, history.state))

@@ -54,14 +54,18 @@ def confirm(
     if decision.outcome != "done" or not command or not session.state.approved:
         return decision
     say(f"VERIFY: {command}")
-    number = session.state.iteration + 1
+    number, before = session.state.iteration + 1, session.status()
     log = session.new_log(f"{number:03d}-verify")
     code = _run(command, session, settings, log, lambda: shutdown.now, shutdown.wait)
     if shutdown.now:
         return None
-    if code == 0:
+    after = session.status()
+    changed = after.changes_since(before) if before and after else ()
+    if code == 0 and not changed:
         return decision
     how = f"exit code {code}" if code is not None else "ended at the time limit"
+    if changed:  # it passed on a tree that is not the branch
+        how += f", and it changed {few(changed)}: commit what it makes, so that it changes nothing"
     lines = files.last_lines(log, VERIFY_LINES)
     failure = "\n".join([*lines, f"({command}: {how})"])
     return policy.verify_failed(session.state, failure)
@@ -76,6 +80,7 @@ def _run(
     wait: Callable[[float], None],
 ) -> int | None:
     environ = environment(settings.environ, session.top)
+    cwd = session.cwd if session.cwd.is_dir() else session.top or session.main_repo
     return processes.run_shell(
-        command, session.cwd, environ, session.folder, log, settings.timeout, stopped, wait
+        command, cwd, environ, session.folder, log, settings.timeout, stopped, wait
     )

@@ -194,9 +194,10 @@ def test_the_record_wins_over_changed_settings(
     tmp_path: Path, place: Settings, session: Session
 ) -> None:
     elsewhere = changed(place, worktrees=tmp_path / "elsewhere", base_branch="nope")
-    found = sessions.find_or_create(elsewhere, "work", {"task": "the täsk"}, None)
+    repository = around(elsewhere.main_repo)
+    found = sessions.find_or_create(elsewhere, "work", {"task": "the täsk"}, repository)
     assert found == (session.folder, False)
-    again = open_session(elsewhere.main_repo, session.folder, around(elsewhere.main_repo))
+    again = open_session(elsewhere.main_repo, session.folder, repository)
     assert again.state.worktree == session.state.worktree
     assert "on new branch" in (again.ensure_worktree() or "")
 

@@ -95,6 +95,11 @@ def reap(main: subprocess.Popen[bytes] | None = None) -> bool:
     return True
 
 
+def has_children(pid: int) -> bool:
+    """Whether a process has living children."""
+    return any(process.parent == pid for process in process_table.read())
+
+
 def end_tree(
     tag: Path, main: subprocess.Popen[bytes], grace: float = TERM_GRACE
 ) -> tuple[Process, ...]:

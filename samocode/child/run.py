@@ -149,6 +149,13 @@ class Watch:
             processes.reap(self._main)  # adopted orphans must not pile up as zombies
             shutdown.wait(self._timeouts.tick if self.reader.result.started else FIRST_TICK)
 
+    def _hangs(self, silent: float) -> bool:
+        """Whether the CLI has been silent for too long after its result, with no hook running."""
+        times = self._timeouts
+        if silent <= times.result_grace:
+            return False
+        return silent > times.hook_grace or not processes.has_children(self._main.pid)
+
     def _reason(self, shutdown: Shutdown) -> EndReason | None:
         now, result = time.monotonic(), self.reader.result
         if shutdown.now:
@@ -157,7 +164,7 @@ class Watch:
             return "timeout"
         if not self._heard and now - self._start > self._timeouts.init_grace:
             return "no_init"
-        if result.finished and now - self._heard > self._timeouts.result_grace:
+        if result.finished and self._hangs(now - self._heard):
             return "after_result"
         if sum(os.fstat(file.fileno()).st_size for file in self._outputs) > MAX_OUTPUT:
             return "flood"

@@ -66,7 +66,7 @@ class Shutdown:
             self.now = self.requested
             if not self.now:  # a plain write: print is not safe in a signal handler
                 with contextlib.suppress(OSError):
-                    os.write(2, b"\nStopping after this iteration; Ctrl-C again: now.\n")
+                    os.write(2, b"\nStopping once no iteration runs; Ctrl-C again: now.\n")
         else:
             self.now = True
             self.code = ExitCode.TERMINATED

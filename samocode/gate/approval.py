@@ -10,7 +10,7 @@ from samocode.pages.names import LOGS
 from samocode.record import files
 from samocode.session import Session
 
-TICK = re.compile(r"^([ \t]*[-*] \[)[xX ](\])", re.M)
+TICK = re.compile(r"^([ \t]*(?:[-*+]|\d+[.)])[ \t]+\[)[xX ](\])", re.M)
 NOTES = re.compile(r"^## Notes\b.*?(?=^## |\Z)", re.M | re.S)
 MAX_DIFF_LINES = 12
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from samocode.git import status
 from samocode.git import worktree as worktrees
 from samocode.git.repository import Repository
-from samocode.record.exits import UserError
+from samocode.record.exits import ExitCode, UserError
 from samocode.record.state import Worktree, WorktreeStatus
 
 
@@ -28,12 +28,22 @@ class Checkout(NamedTuple):
         repository, path = self.repository, self.worktree.path
         return status.look(path, repository.environ, repository.top, refresh)
 
+    def ignored(self) -> tuple[str, ...]:
+        """The files and whole folders that git ignores in the worktree."""
+        said = self.repository.call(
+            "status", "--porcelain", "-z", "--ignored", cwd=self.worktree.path
+        )
+        entries = (said or "").split("\0")
+        return tuple(entry[3:] for entry in entries if entry.startswith("!! "))
+
     def ensure(self) -> str | None:
         """Make the worktree usable; what was done, None when nothing had to be."""
         done = worktrees.ensure(self.repository, self.worktree)
         if not self.cwd.is_dir():
             raise UserError(
-                f"{self.repository.prefix} is not in branch {self.worktree.branch}: commit that "
-                "folder to the base branch, or set MAIN_REPO to the repository's top."
+                f"{self.repository.prefix} is gone from {self.worktree.path}: the session's own "
+                "work renamed or removed it. Put it back there, or begin a new session with "
+                f"MAIN_REPO set to its new place and BASE_BRANCH={self.worktree.branch}.",
+                exit_code=ExitCode.BLOCKED,
             )
         return done

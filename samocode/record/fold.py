@@ -50,6 +50,7 @@ def _session(state: SessionState, line: Line) -> None:
     where = line.get("branch")
     tree = Worktree(Path(line["path"]), where, line["base"], line.get("commit")) if where else None
     state.worktree, state.started, state.version = tree, line.get("t"), line.get("v", 1)
+    state.place = line.get("place")
 
 
 def _task(state: SessionState, line: Line) -> None:

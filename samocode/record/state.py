@@ -104,6 +104,8 @@ class SessionState:
     lines: int = 0
     """Lines of the history, this state's own number."""
     worktree: Worktree | None = None
+    place: str | None = None
+    """The folder that the session belongs to: below the repository's top, or without git a path."""
     version: int = 0
     """Version of the history's form, from its `session` line."""
     program: str = ""

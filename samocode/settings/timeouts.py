@@ -16,6 +16,8 @@ class Timeouts(NamedTuple):
     """Without any event by then the start has failed."""
     result_grace: float = 15.0
     """After its result the CLI has this long to be gone."""
+    hook_grace: float = 600.0
+    """The same while a process of its own runs: a SessionEnd hook may take this long."""
     term_grace: float = 5.0
     """Between SIGTERM and SIGKILL."""
     backoff_first: float = 30.0

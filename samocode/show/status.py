@@ -68,6 +68,7 @@ def _facts(session: Session, running: str) -> list[str]:
     worktree = f"{tree.path} (branch {tree.branch}, from {tree.base})" if tree else ""
     asked = [text for _, kind, text in state.texts if kind != "note"]
     phase = "done" if state.done is not None else state.phase
+    phase += " (the summary is still to come)" if state.done is None and phase == "done" else ""
     plan = f"{state.approved.plan} (approved)" if state.approved else "none approved"
     size = _size(session.folder / LOGS)
     return [
@@ -115,8 +116,11 @@ def to_go_on(command: str, blocked: bool) -> str:
 
 def left_out(session: Session) -> list[str]:
     """The files that a merge of the branch does not bring: forgotten, or made by the tests."""
-    status = session.status()
+    status, state = session.status(), session.state
     names = status.untracked if status else ()
+    made = state.as_made.head if state.as_made and state.approved else None
+    if session.checkout and status and status.head == made:  # maybe all work is in ignored files
+        names += session.checkout.ignored()
     return [f"Not in any commit: {few(names)}", ""] if names else []
 
 

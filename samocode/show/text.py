@@ -30,7 +30,8 @@ def printable(text: str) -> str:
 
 
 def span(seconds: float) -> str:
-    """A length of time as people say it: 40s, 12m, 3h05m."""
+    """A length of time as people say it: 40s, 12m, 3h05m; 0s when the clock was set back."""
+    seconds = max(seconds, 0)
     if seconds < 60:
         return f"{seconds:.0f}s"
     minutes = int(seconds // 60)
