@@ -51,8 +51,7 @@ class Shared:
         self.start = self._look()
 
     def changed(self) -> list[str]:
-        """Name what changed, except by other worktrees, fetches and sessions. Empty if git
-        fails."""
+        """Name what changed, except by other worktrees and fetches. Empty if git fails."""
         before, now = self.start, self._look()
         if before is None or now is None:
             return []
