@@ -45,7 +45,7 @@ from samocode.settings.load import Settings, here
 from samocode.settings.timeouts import Timeouts
 from samocode.task import Texts
 
-if TYPE_CHECKING:  # optional parts, imported when used
+if TYPE_CHECKING:  # the optional packages are imported when used
     from samocode.show.notices import Notifier
 
 
@@ -118,7 +118,7 @@ class Loop:
         )  # fmt: skip
 
     def run(self, texts: Texts) -> int:
-        """Run until a Stop, which is also made of every exception. Return its exit code."""
+        """Run until a Stop and return its exit code. An error becomes a Stop, too."""
         self.shutdown.install()
         become_reaper()
         self.notifier.hello()

@@ -1,5 +1,5 @@
 """The lock of a session: one loop at a time. The lock file is in SESSIONS/.locks, out of a child's
-reach, and is never removed. The kernel releases the lock when its process ends."""
+reach, and is never removed. The kernel releases the lock when the process ends."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def locked(folder: Path) -> Generator[None]:
 
 
 def is_held(folder: Path) -> bool:
-    """Whether a loop holds the lock and keeps it."""
+    """Whether a loop holds the lock, after several tries."""
     with _opened(folder) as fd:
         return not _take(fd)
 

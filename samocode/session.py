@@ -49,7 +49,7 @@ class Session:
         self.shared = shared
         self.state = history.state
         self.cwd = checkout.cwd if checkout else main_repo
-        """The child's working directory: MAIN_REPO or its place in the worktree."""
+        """The child's working directory: MAIN_REPO, or that folder in the worktree."""
         tree = history.state.worktree
         self.top = tree.path if tree else None
         """The root of the worktree, None without git."""
@@ -191,7 +191,7 @@ def code_of(status: WorktreeStatus | None) -> dict[str, object]:
 def open_session(
     main_repo: Path, folder: Path, repository: Repository | None, repair: bool = True
 ) -> Session:
-    """Open an existing session in `repository`, MAIN_REPO's. `repair` requires the lock."""
+    """Open an existing session. `repository` is MAIN_REPO's. `repair` requires the lock."""
     history = History(folder / HISTORY).load(repair)
     if history.state.started is None:
         raise UserError(

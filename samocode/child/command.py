@@ -37,7 +37,7 @@ NESTED_RUN = (
     "CLAUDE_EFFORT",
     "AI_AGENT",
 )
-"""Removed: a claude started by another claude refuses to run, or hangs for half an hour."""
+"""Not passed on: a claude started by another claude refuses to run or hangs for half an hour."""
 FIXED = {
     "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS": "1",  # their results are lost when -p ends
     "CLAUDE_CODE_DISABLE_AUTO_MEMORY": "1",  # with the next: keeps requests identical
@@ -107,7 +107,7 @@ def not_as_announced(settings: Settings, init: Init | None) -> EndReason | None:
         return None
     if init.key_source in KEYS and not settings.key_may_pay:
         return "payer"
-    # Newer CLI versions call the mode `default` `manual`.
+    # Newer CLI versions report the mode `default` as `manual`.
     mode = "default" if init.mode == "manual" else init.mode
     return "mode" if mode and mode != settings.permission_mode else None
 

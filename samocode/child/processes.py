@@ -125,7 +125,7 @@ def _end(entry: str, looks: float, left: Callable[[], bool], grace: float) -> tu
 
 
 def _tree(entry: str) -> Iterator[Process]:
-    """Yield the processes tagged with `entry`, or else our children, and all descendants."""
+    """Yield the processes tagged with `entry` (if empty: our children) and their descendants."""
     me, members, others = os.getpid(), set[int](), list[Process]()
     for process in process_table.read(entry):
         if process.pid == me:

@@ -19,12 +19,12 @@ from samocode.record import files
 from samocode.settings.load import Settings
 from samocode.settings.timeouts import Timeouts
 
-# After so many 401 or 403, the login is wrong. The CLI would retry for three minutes.
+# After so many 401 or 403 responses, end the run. The CLI would retry for three minutes.
 AUTH_RETRIES = 3
 MAX_OUTPUT = 1 << 30  # bytes; the longest runs write some ten MB
 FIRST_TICK = 0.02  # seconds between reads until init; a request follows 0.1 s later
 TAIL_BYTES = 4000
-MAX_LEFT_OVER = 50  # names kept in the history; a tree that forks while it ends has thousands
+MAX_LEFT_OVER = 50  # names for the history; a tree that keeps forking has thousands
 
 
 def run(
@@ -47,7 +47,7 @@ def run(
             main = processes.spawn(words, job.cwd, environ, job.session, stdin, log, stderr)
         except OSError as error:  # not a program for this machine, or no interpreter
             return RunResult(stderr=f"{settings.claude} cannot be run: {error}")
-        given.write(prompt)  # after the spawn: a child without a prompt exits
+        given.write(prompt)  # last, so that the child of a killed loop exits
         given.close()
         with job.log.open("rb") as tail:
             refuses = partial(not_as_announced, settings)
@@ -131,7 +131,7 @@ class Watch:
         self._show(event)
 
     def until_end(self, shutdown: Shutdown) -> EndReason:
-        """Wait until the run is over, or a reason to end it appears. Return which."""
+        """Wait until the child exits or must be ended. Return the reason."""
         while True:
             gone = self._main.poll() is not None
             self.read_on()
@@ -143,7 +143,7 @@ class Watch:
             if reason := self._reason(shutdown):
                 return reason
             self._show(None)
-            processes.reap(self._main)  # adopted orphans would stay zombies
+            processes.reap(self._main)  # else adopted orphans stay zombies
             shutdown.wait(self._timeouts.tick if self.reader.result.started else FIRST_TICK)
 
     def _reason(self, shutdown: Shutdown) -> EndReason | None:

@@ -106,7 +106,7 @@ class RunResult(NamedTuple):
         if kind == "rate_limit_event":
             info = mapping(event.get("rate_limit_info"))
             return self._replace(
-                # Usage beyond the plan that its owner allows and pays for is no limit.
+                # Paid usage beyond the plan, if the owner allows it, does not count as a limit.
                 limit_rejected=info.get("status") == "rejected"
                 and info.get("isUsingOverage") is not True,
                 limit_resets_at=number(info.get("resetsAt")),
@@ -178,7 +178,7 @@ class Reader:
                 self._skip_line()
 
     def feed(self, data: bytes) -> list[Event]:
-        """Parse more data and return the completed events. Lines that are no event are skipped."""
+        """Parse more data and return the completed events. Other lines are skipped."""
         head, *lines = data.split(b"\n")
         self._line += head
         if lines:
@@ -204,7 +204,7 @@ def content(event: Event) -> list[Mapping[str, Any]]:
 
 
 def _tokens(event: Event) -> int:
-    """Sum the tokens of all models. `usage` lacks subagents, and the last call over budget."""
+    """Sum the tokens of all models. `usage` omits subagents and a last call over budget."""
     counts = ("inputTokens", "outputTokens", "cacheReadInputTokens", "cacheCreationInputTokens")
     models = mapping(event.get("modelUsage")).values()
     return int(sum(number(mapping(model).get(count)) or 0 for model in models for count in counts))

@@ -116,7 +116,7 @@ class Decision(NamedTuple):
     plan: str | None = None
     """The plan that needs approval."""
     notes: tuple[str, ...] = ()
-    """For the next children, until one signals validly."""
+    """For the next children, until one ends with a valid signal."""
 
     def then(self, follows: Stop | Pause | None) -> Decision:
         """Return the same decision with a stop or a pause."""

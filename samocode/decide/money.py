@@ -6,12 +6,12 @@ from samocode.child.stream import RunResult
 from samocode.record.state import SessionState
 
 LEAST = 0.01  # share of the cap; with less left, no child is started
-SMALLEST = 0.0001  # the CLI gets four decimals, and a budget of 0 would be none
+SMALLEST = 0.0001  # the CLI gets the budget with four decimals
 
 
 def budget(state: SessionState, cap: float | None) -> float | None:
-    """Return the budget of the next child: half of the rest, at least 1.5 times the highest cost of
-    a run so far, at most the rest. None without a cap."""
+    """Return the budget of the next child: half of what is left, or 1.5 times
+    the highest cost of a run if that is more, but at most what is left. None without a cap."""
     if cap is None:
         return None
     left = _left(state, cap)

@@ -55,7 +55,7 @@ def essence(plan: str) -> str:
 
 
 def plan_text(session: Session, plan: str) -> str | None:
-    """Return a plan's text, or None if it is no regular file."""
+    """Return a plan's text, or None if it is not a regular file."""
     try:
         return files.read_text(session.folder / plan)
     except files.Unreadable:

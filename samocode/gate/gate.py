@@ -15,7 +15,7 @@ from samocode.record.state import Question
 from samocode.session import Session
 from samocode.settings.timeouts import Timeouts
 
-UNSETTLED = 20  # checks during the time in which a saved page settles
+UNSETTLED = 20  # checks per settle time of a page
 
 
 class Terminal(Protocol):
@@ -104,7 +104,7 @@ class Gate:
         line = self._terminal.ask(question.id, _hint(question))
         if line is None:
             return
-        while self._file.changed() and not self._shutdown.requested:  # saved first counts
+        while self._file.changed() and not self._shutdown.requested:  # a saved answer counts first
             if self._file.settled(self._timeouts.settle):
                 self._answers.collect()
             else:

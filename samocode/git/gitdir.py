@@ -17,7 +17,7 @@ UNFINISHED = {
 
 
 def of(worktree: Path) -> Path:
-    """Return the folder with HEAD, index and reflog: `.git`, or the folder that this file names."""
+    """Return the folder with HEAD, index and reflog: `.git`, or the folder that it names."""
     named = files.read_any(worktree / ".git").decode(errors="surrogateescape")
     return worktree / (named.removeprefix("gitdir: ").rstrip("\n") or ".git")
 
@@ -33,7 +33,7 @@ def known(common: Path, worktree: Path) -> Path | None:
 
 
 def unfinished(worktree: Path) -> tuple[str, ...]:
-    """Name the unfinished merge, rebase, revert or cherry-pick, if any. It may change no file."""
+    """Name the merge, rebase, revert or cherry-pick in progress. It may have changed no file."""
     own = of(worktree)
     found = [what for name, what in UNFINISHED.items() if (own / name).exists()]
     return tuple(f"{what} in progress" for what in found[:1])

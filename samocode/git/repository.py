@@ -33,7 +33,7 @@ class Repository:
         try:
             places = ("--show-toplevel", "--show-prefix", "--git-common-dir")
             answer = git(folder, environ, "rev-parse", *places)
-        except UserError:  # without git, a folder without .git can still be researched
+        except UserError:  # git is missing, but without a .git it is not needed
             answer = None
         if answer is not None and answer.returncode == 0:
             top, prefix, common, *_ = answer.stdout.split("\n")

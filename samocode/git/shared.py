@@ -66,7 +66,7 @@ class Shared:
         return [name for name in names if name not in usual]
 
     def warnings(self) -> list[str]:
-        """Warn about what does not work in the worktree as in the user's checkout."""
+        """Return warnings about hooks and submodules that do not work in the worktree."""
         found: list[str] = []
         hooks = self.start.seen.get("core.hookspath", [""])[-1] if self.start else ""
         if not hooks.startswith(("/", "~")) and not (self.tree / hooks).is_dir():

@@ -50,7 +50,7 @@ def ensure(repository: Repository, worktree: Worktree) -> str | None:
 def check_free(branches: Branches, worktree: Worktree) -> None:
     """Raise UserError if a new session's path or branch already exists."""
     repository = branches.repository
-    if branches.has("samocode"):  # git stores branches as files, and this would have to be a folder
+    if branches.has("samocode"):  # git stores a branch as a file, and this must be a folder
         raise UserError(
             f"A branch named samocode leaves no room for {worktree.branch}. Rename it: "
             f"{typed(repository.top)} branch -m samocode other-name"
@@ -68,7 +68,7 @@ def check_free(branches: Branches, worktree: Worktree) -> None:
 
 def merge(repository: Repository, worktree: Worktree) -> str:
     """Return the command that merges the session's branch into its base, where that is checked out.
-    If the base is no branch, merge into MAIN_REPO's current branch."""
+    If the base is not a branch, merge into MAIN_REPO's current branch."""
     branches = Branches.read(repository)
     base, full, top = worktree.base, branches.full(worktree.base), typed(repository.top)
     if full.startswith(REMOTE):

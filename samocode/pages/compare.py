@@ -12,7 +12,7 @@ from samocode.record import files
 from samocode.record.state import WorktreeStatus
 
 NO_PROGRESS = frozenset({TASK, OVERVIEW, QA, ITERATION, LOGS, SIGNAL, HISTORY, INBOX})
-"""Files that the loop, or a child in every iteration, writes. Changes to them are no progress."""
+"""Files that the loop or every child writes. Changes to them do not count as progress."""
 MAX_DEPTH = 20  # of the folder search; a child may nest folders without limit
 
 
@@ -40,7 +40,7 @@ def progress(folder: Path, tree: Path | None, before: Mark, now: WorktreeStatus 
 
 
 def _folder_changed(folder: str, clock: int, less: Set[str], depth: int) -> bool:
-    """Newest names first: names start with a time, so one of a thousand artifacts is examined."""
+    """Whether anything is newer than `clock`. New names sort last, so few need to be examined."""
     try:
         names = sorted(set(os.listdir(folder)) - less, reverse=True)  # noqa: PTH208 - names only
     except OSError:  # a child may have made it unreadable

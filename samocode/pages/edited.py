@@ -14,7 +14,7 @@ from samocode.record.words import clean
 
 @final
 class EditedFile:
-    """One such file. Checking it costs one stat; it is read only if that changed."""
+    """Such a file. A check costs one stat, and the file is read only if that changed."""
 
     def __init__(
         self, path: Path, printed: Callable[[str], str], say: Callable[[str], None],

@@ -16,7 +16,7 @@ LETTER_LIST = re.compile(r"[A-Z](?:\s*[,&+/]\s*[A-Z])*[.)]?", re.I)
 
 
 def nothing_yet(text: str) -> bool:
-    """Whether a text is no answer: punctuation, a comment, struck through or a placeholder."""
+    """Whether a text is not an answer: punctuation, comment, struck through, placeholder."""
     said = words(meant(text))
     return not said or (len(said) == 1 and said[0] in PLACEHOLDERS)
 
@@ -27,7 +27,7 @@ def is_yes(text: str) -> bool:
 
 
 def unfinished(question: Question, text: str) -> bool:
-    """Whether a yes to a plan ends within a sentence ("yes,"): an editor may save it so."""
+    """Whether a yes to a plan is cut off ("yes,"), as by an editor that saves while one types."""
     text = COMMENT.sub("", text).strip(AROUND)
     return question.kind == "approval" and text[-1:] in OPEN_ENDS and is_yes(text.rstrip(OPEN_ENDS))
 

@@ -17,7 +17,7 @@ LETTERS = "ABCDEF"
 
 
 class Block(NamedTuple):
-    """A printed question: the text above `Answer:`, and the answer below it."""
+    """A printed question: the text above `Answer:`, and the answer after it."""
 
     question: Question
     heading: str

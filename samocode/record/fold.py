@@ -151,12 +151,12 @@ def _answer(state: SessionState, line: Line) -> None:
 
 
 def _found(state: SessionState, line: Line) -> None:
-    """Text found after a child ran. The question is open until a person confirms or replaces it."""
+    """Record text found after a child ran. A person must confirm or replace it."""
     state.found[_number(state, line)] = str(line["text"])
 
 
 def _struck(state: SessionState, line: Line) -> None:
-    """A person removed an answer, so the question is open again."""
+    """Reopen a question whose answer a person removed."""
     number = _number(state, line)
     if answer := state.answers.pop(number, None):
         state.before[number] = answer.text

@@ -22,7 +22,7 @@ class Worktree(NamedTuple):
 
 
 class WorktreeStatus(NamedTuple):
-    """HEAD, and content hashes of changed tracked files. The other fields are not compared."""
+    """The status of a worktree. `dirty` holds a content hash of every changed tracked file."""
 
     head: str
     dirty: Mapping[str, str] = MappingProxyType({})
@@ -30,7 +30,7 @@ class WorktreeStatus(NamedTuple):
     untracked: tuple[str, ...] = ()
 
     def changes_since(self, before: WorktreeStatus) -> tuple[str, ...]:
-        """Return what differs from `before`, HEAD or file names. Empty if nothing does."""
+        """Return what differs from `before` in HEAD or tracked files. Empty if nothing does."""
         moved = (
             (f"HEAD ({before.head[:9]} -> {self.head[:9]})",) if self.head != before.head else ()
         )

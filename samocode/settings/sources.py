@@ -157,7 +157,7 @@ def _parsed(text: str, path: Path, problems: list[str]) -> Mapping[str, str | No
 
 def _is_cut(row: Row[object], written: str, value: str) -> bool:
     """Whether ` #` cut off text that could be part of the value. In `CLAUDE_TIMEOUT=60 # a minute`
-    it can only be a comment, since the whole is no number."""
+    it can only be a comment, because the whole text is not a number."""
     if written == value or re.sub(r"\s+#.*", "", written) != value:
         return False
     try:

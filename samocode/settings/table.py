@@ -25,7 +25,7 @@ OWN_FLAGS = {
 
 
 def matching(pattern: str, meaning: str, secret: bool = False) -> Callable[[str], str]:
-    """Accept text that matches. The error shows the text unless it is `secret`."""
+    """Return a parser for matching text. Its error shows the text unless it is `secret`."""
 
     def read(text: str) -> str:
         if not re.fullmatch(pattern, text, re.ASCII):
@@ -36,7 +36,7 @@ def matching(pattern: str, meaning: str, secret: bool = False) -> Callable[[str]
 
 
 def number(most: int, meaning: str) -> Callable[[str], float]:
-    """Accept a positive number in plain digits. float() alone would accept nan, inf and 1_000."""
+    """Return a parser for positive numbers in plain digits. float() accepts nan, inf and 1_000."""
 
     def read(text: str) -> float:
         value = float(text) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text) else 0.0
@@ -52,7 +52,7 @@ def one_of(*choices: str) -> Callable[[str], str]:
 
 
 def optional(read: Callable[[str], T]) -> Callable[[str], T | None]:
-    """Accept empty text as None."""
+    """Return a parser that reads empty text as None."""
     return lambda text: read(text) if text else None
 
 
@@ -81,7 +81,7 @@ def path(text: str) -> Path:
 
 
 def claude_flags(text: str) -> tuple[str, ...]:
-    """Flags for claude. The loop's own flags are refused, because the later flag wins."""
+    """Parse flags for claude. The loop's own flags are refused, because the last one wins."""
     import shlex
 
     if not text:

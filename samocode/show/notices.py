@@ -33,7 +33,7 @@ class Notifier(NamedTuple):
     settings: Settings
     view: View
     send: Callable[[str], str | None] | None = None
-    """Sends a Telegram message; returns an error or None. None if Telegram is not set up."""
+    """Sends a Telegram message and returns an error or None. Itself None without Telegram."""
 
     def hello(self) -> None:
         """Print the first line of a run: model, permission mode, who pays."""

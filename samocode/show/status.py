@@ -137,7 +137,7 @@ def done_lines(session: Session) -> list[str]:
 
 def _size(folder: Path) -> str:
     size = 0
-    with contextlib.suppress(OSError), os.scandir(folder) as entries:  # may be ten thousand files
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:  # up to ten thousand files
         size = sum(entry.stat(follow_symlinks=False).st_size for entry in entries)
     return f"{size / 1e6:.1f} MB"
 

@@ -24,7 +24,7 @@ def money(state: SessionState) -> str:
 
 
 def printable(text: str) -> str:
-    """Replace control characters, which could change the terminal."""
+    """Replace control characters, which could control the terminal."""
     clean = "".join(c if c in "\n\t" or c.isprintable() else "?" for c in text)
     return clean.encode("utf-8", "replace").decode("utf-8")
 

@@ -76,7 +76,7 @@ def _pasted(terminal: int) -> bytes:
 
 
 def _in_foreground(terminal: int) -> bool:
-    """Whether this process may read. In the background, SIGTTIN would stop the whole loop."""
+    """Whether the loop may read. In the background, SIGTTIN would stop it."""
     try:
         return os.tcgetpgrp(terminal) == os.getpgrp()
     except OSError:
