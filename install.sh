@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Sets Samocode up: .venv in this folder, and a link for every command in Claude's commands folder.
-# It never overwrites anything. bash 3.2 (macOS) is enough. tests/run reads it for find_python.
+# Create .venv in this folder, and link every command into Claude's commands folder.
+# Never overwrites other files. Works with bash 3.2 (macOS). tests/run sources it for find_python.
 set -euo pipefail
-unset CDPATH # with it, cd may go elsewhere and say so
+unset CDPATH # with it, cd may go to another folder
 
 usage() {
     cat <<'END'
@@ -20,7 +20,7 @@ say() { printf '%s\n' "$*"; }
 warn() { printf '%s\n' "$*" >&2; }
 die() { warn "$*"; exit 1; }
 
-# The file behind any number of symbolic links. (macOS before 12.3 has no readlink -f.)
+# Resolve symbolic links. (macOS before 12.3 has no readlink -f.)
 real_file() {
     local file=$1 target
     while [ -L "$file" ]; do
@@ -35,13 +35,13 @@ real_file() {
 
 python_is_fit() { "$1" -c "import sys; $2; sys.exit(sys.version_info < (3, 11))" </dev/null >/dev/null 2>&1; }
 
-# Every python on PATH, also the second of a name: a pyenv shim that fails may hide one that works.
+# Print every python on PATH. A broken pyenv shim may hide a working one of the same name.
 pythons() {
     local name
     for name in python3 python3.14 python3.13 python3.12 python3.11; do type -aP "$name" || true; done
 }
 
-# Print a python that is 3.11 or newer and can make a venv. Otherwise say what is missing, return 1.
+# Print a Python 3.11 or newer that can create a venv. Otherwise report what is missing and return 1.
 find_python() {
     local python lacking=""
     while IFS= read -r python; do
@@ -56,7 +56,7 @@ find_python() {
     return 1
 }
 
-# .venv/.samocode marks a .venv that this script made; it holds the checksum of the requirements in it.
+# .venv/.samocode marks a .venv created by this script. It contains the checksum of requirements.txt.
 venv_works() { [ -x "$venv/bin/python" ] && python_is_fit "$venv/bin/python" "import pip"; }
 
 make_venv() {
@@ -80,7 +80,7 @@ install_requirements() {
         return
     fi
     say "Installing requirements.txt into .venv"
-    # --no-cache-dir: nothing is left outside this folder. PIP_USER=0: in a venv, "user = true" fails.
+    # --no-cache-dir: write nothing outside this folder. PIP_USER=0: "user = true" fails in a venv.
     if PIP_USER=0 "$venv/bin/python" -m pip install --quiet --no-cache-dir --disable-pip-version-check \
         -r "$clone/requirements.txt" >"$log" 2>&1; then
         rm -f "$log"
@@ -94,7 +94,7 @@ install_requirements() {
     die "pip could not install requirements.txt: see its words above."
 }
 
-# What this script made outside .venv, for --uninstall: folders it made, and folders it put links in.
+# Record created folders, and folders with links, for --uninstall.
 remember() {
     mkdir -p "$clone/.cache"
     grep -Fqxs -- "$1" "$made" || printf '%s\n' "$1" >>"$made"
@@ -108,7 +108,7 @@ make_folder() {
     remember "folder $1"
 }
 
-# Link one command. Returns 1, having said why, when something else has its name.
+# Link one command. If something else has its name, report it and return 1.
 link() {
     local source=$1 name=$2
     if [ "$name" -ef "$source" ]; then return; fi
@@ -124,7 +124,7 @@ link() {
     ln -s "$source" "$name"
 }
 
-# Whether link $1 is this clone's; or was, where the clone lay before it was moved, and leads nowhere.
+# Whether link $1 points to this clone, or is a dead link to the clone's former location.
 is_own() {
     local target place
     target=$(readlink "$1")
@@ -133,7 +133,7 @@ is_own() {
     [ "$place" = "$clone" ] || { [ ! -e "$1" ] && grep -Fqxs -- "clone $place" "$made"; }
 }
 
-# Remove this script's links from folder $1; with "stale", only those whose command is gone.
+# Remove this script's links from folder $1; with "stale", only the dead ones.
 remove_links() {
     local name
     for name in "$1"/*.md; do
@@ -205,7 +205,7 @@ uninstall() {
     local line
     remove_links "$folder"
     if [ -f "$made" ]; then
-        # Newest first, so that a folder comes before the one around it.
+        # Newest first, so that a folder is removed before its parent.
         sed -n '1!G;h;$p' "$made" | while IFS= read -r line; do
             case $line in
                 "links "*) remove_links "${line#links }" ;;

@@ -1,19 +1,19 @@
 #!/usr/bin/env python3
-"""Samocode: run the Claude CLI, once per iteration, until a session is done or needs its human."""
+"""Run the Claude CLI in a loop, one process per iteration, until a session is done or blocked."""
 
 import sys
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).resolve().parent)]  # PYTHONSAFEPATH leaves it out
+sys.path[:0] = [str(Path(__file__).resolve().parent)]  # PYTHONSAFEPATH omits the script's folder
 
 from samocode.settings.clone import need_python
 
-need_python()  # before the imports below, which need what it looks for
+need_python()  # before the imports below: they need Python 3.11 and the packages
 
 from samocode.settings.clone import ENV_FILE, environment, open_streams
 
-given = dict[str, str]()  # the flags of this command line
-if __name__ == "__main__":  # the Stop hook, --help and wrong usage need none of the imports below
+given = dict[str, str]()
+if __name__ == "__main__":  # the Stop hook and --help exit before the slow imports
     if len(sys.argv) == 3 and sys.argv[1] == "--check-signal":
         from samocode.decide.hook import check_signal
 
@@ -45,12 +45,12 @@ from samocode.settings.load import Settings, here
 from samocode.settings.timeouts import Timeouts
 from samocode.task import Texts
 
-if TYPE_CHECKING:  # the leaves: the loop is handed them, and runs without
+if TYPE_CHECKING:  # the optional packages are imported when used
     from samocode.show.notices import Notifier
 
 
 def main(flags: Mapping[str, str], timeouts: Timeouts, env_file: Path | None = ENV_FILE) -> int:
-    """Run once; the exit code. Known trouble is a sentence on stderr, a bug its traceback."""
+    """Run the program and return its exit code. A known error is one line on stderr."""
     open_streams()
     try:
         if "--check-signal" in flags:
@@ -67,12 +67,12 @@ def main(flags: Mapping[str, str], timeouts: Timeouts, env_file: Path | None = E
         for problem in error.problems if isinstance(error, UserError) else (trouble.why,):
             print(f"samocode: {problem}", file=sys.stderr)
         return trouble.code
-    except KeyboardInterrupt:  # before the loop took over the signals: nothing has begun
+    except KeyboardInterrupt:  # the loop has not installed its signal handlers yet
         return ExitCode.INTERRUPTED
 
 
 def run(settings: Settings, timeouts: Timeouts) -> int:
-    """Find or make the session, then run it or (--max-iterations 0) only show it."""
+    """Find or create the session and run it. With --max-iterations 0 only show its status."""
     from samocode.show.notices import notifier
 
     texts = words(settings)
@@ -92,7 +92,7 @@ def run(settings: Settings, timeouts: Timeouts) -> int:
         notices = notifier(session, settings, timeouts)
         if not show_only:
             return Loop(session, settings, timeouts, notices).run(texts)
-        Shutdown().install()  # a Ctrl-C would kill git and leave the worktree half made
+        Shutdown().install()  # Ctrl-C would kill git in the middle of `worktree add`
         task.make(session, texts, notices.view.say)
     notices.show_status()
     return ExitCode.DONE
@@ -100,7 +100,7 @@ def run(settings: Settings, timeouts: Timeouts) -> int:
 
 @final
 class Loop:
-    """One run of one session, from its lock to a Stop."""
+    """One run of a session: iterations until a Stop."""
 
     def __init__(
         self, session: Session, settings: Settings, timeouts: Timeouts, notifier: "Notifier"
@@ -118,7 +118,7 @@ class Loop:
         )  # fmt: skip
 
     def run(self, texts: Texts) -> int:
-        """Every way out of a run becomes a Stop here; the exit code."""
+        """Run until a Stop and return its exit code. An error becomes a Stop, too."""
         self.shutdown.install()
         become_reaper()
         self.notifier.hello()
@@ -137,27 +137,27 @@ class Loop:
             if trouble is None:
                 self.finish(Stop(ExitCode.FAILED, f"a bug in samocode, please report: {error!r}"))
                 raise
-            if trouble.code == ExitCode.USAGE and not ready:  # nothing began: no stop to record
+            if trouble.code == ExitCode.USAGE and not ready:  # nothing has started
                 raise
             usage = trouble.code == ExitCode.USAGE
             stop = trouble._replace(code=ExitCode.BLOCKED) if usage else trouble
         return self.finish(stop)
 
     def finish(self, stop: Stop) -> int:
-        """Record, print and notify a Stop, once; its exit code."""
+        """Record and print a Stop, send it by Telegram, and return its exit code."""
         self.session.record_stop(stop)
         self.notifier.tell(stop)
         return stop.code
 
     def until_stop(self) -> Stop:
-        """Iterations, until the human, a cap or an iteration stops the loop."""
+        """Run iterations until the gate, a cap or an iteration stops the loop."""
         while True:
             stop = self.gate.wait() or policy.cap(self.session.state, self.limits) or self.step()
             if stop:
                 return stop
 
     def step(self) -> Stop | None:
-        """One iteration, shown, and the pause that it asks for."""
+        """Run one iteration, print it, and wait if its decision asks for a pause."""
         self.view.iteration(self.session.state, self.settings.timeout)
         decision, run = self.iterations.run_next(self.view.event)
         if decision is None:
@@ -168,7 +168,7 @@ class Loop:
         return decision.stop
 
     def wait_for_api(self, pause: Pause) -> None:
-        """Sit out a back-off or a usage limit, unless the human stops the loop."""
+        """Wait for a back-off or a usage limit to end. A stop request ends the wait."""
         seconds = pause.length(self.limits.max_wait)
         if seconds > 0:
             self.session.record_pause(pause, seconds)

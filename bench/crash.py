@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Kill the loop with SIGKILL at random moments of a session of some thirty iterations, start it
-again each time, and hold it to its promises.
+"""Kill the loop with SIGKILL at random moments of a session of some thirty iterations, restart it
+each time, and check that nothing is lost.
 
-    python bench/crash.py --kills 300 --seed 7            all ways to choose the moment, in turn
+    python bench/crash.py --kills 300 --seed 7            every way to choose the moment, in turn
     python bench/crash.py --kills 100 --how line          before a random line of the loop's code
 
-Ends with 1, the seed and the folder at the first promise that did not hold.
+At the first failed check it prints the seed and the folder, and exits with code 1.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ class Tally:
     recovered: int = 0
     answers: int = 0
     longest: float = 0.0
-    """Seconds that a child outlived its loop."""
+    """Seconds that a child outlived its loop, at most."""
     seconds: float = 0.0
     places: set[str] = field(default_factory=set[str])
-    """Where it died, in the way that knows: line."""
+    """Source lines at which the loop was killed (--how line)."""
 
 
 def tell(telling: Telling, death: Death, kills: int, tally: Tally) -> None:
-    """One session to its end, with at most so many kills. Violation when a promise did not hold."""
+    """Run one session to its end, with at most `kills` kills. Violation if a check fails."""
     began, last = time.monotonic(), tally.kills + kills
     telling.human.start()
     try:
@@ -70,7 +70,7 @@ def tell(telling: Telling, death: Death, kills: int, tally: Tally) -> None:
 
 
 def live_once(telling: Telling, death: Death | None, tally: Tally) -> bool:
-    """One start of the loop, and its end; whether the session needs another."""
+    """Start the loop once and wait for its end. Return whether the session needs another start."""
     loop = started(telling, death.environ() if death else {}, DYING)
     try:
         if death:
@@ -97,7 +97,7 @@ def live_once(telling: Telling, death: Death | None, tally: Tally) -> bool:
 
 
 def started(telling: Telling, environ: Mapping[str, str], loop: Path) -> subprocess.Popen[bytes]:
-    """The loop as a process of its own, its output kept for the post-mortem."""
+    """Start the loop as a process and keep its output."""
     command = telling.project.command("--task", telling.text())
     command[1] = str(loop)
     with (telling.project.folder / "output.txt").open("ab") as out:
@@ -112,7 +112,7 @@ def started(telling: Telling, environ: Mapping[str, str], loop: Path) -> subproc
 
 
 def child_gone(project: Project) -> float:
-    """Seconds until no child holds the lock that each holds for life."""
+    """Return the seconds until no child holds the lock that each child holds while it lives."""
     began = time.monotonic()
     with (project.steps / "one-child").open("a") as file:
         while True:
@@ -127,7 +127,7 @@ def child_gone(project: Project) -> float:
 
 
 def isolate(top: Path) -> None:
-    """A HOME of our own, and no variable that leads to Claude, Telegram or git."""
+    """Set a new HOME, and remove variables of Claude, Telegram and git."""
     foreign = ("CLAUDE", "ANTHROPIC", "AI_AGENT", "TELEGRAM_", "SAMOCODE_", "GIT_", "XDG_")
     for name in [name for name in os.environ if name.startswith(foreign)]:
         del os.environ[name]
@@ -135,12 +135,12 @@ def isolate(top: Path) -> None:
     (top / "gitconfig").write_text("[user]\nname = Test\nemail = test@example.invalid\n")
     os.environ |= {"HOME": str(top / "home"), "GIT_CONFIG_GLOBAL": str(top / "gitconfig")}
     os.environ["GIT_CONFIG_NOSYSTEM"] = "1"
-    # The children's `env python3`: a pyenv in its place takes 0.1 s more for each.
+    # For the children's `env python3`: a pyenv shim would add 0.1 s to each.
     os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 
 
 def place(top: Path, name: str, seed: object) -> Telling:
-    """A new project with a small repository."""
+    """Create a project with a small repository."""
     folder, repo = top / name, top / name / "repo"
     repo.mkdir(parents=True)
     (repo / "a.py").write_text("print(1)\n")
@@ -150,7 +150,7 @@ def place(top: Path, name: str, seed: object) -> Telling:
 
 
 def lines_of(top: Path) -> list[str]:
-    """Every line of the product that a session runs when nobody kills it."""
+    """Return every line of Samocode that an undisturbed session runs."""
     telling = place(top, "undisturbed", "undisturbed")
     ran = top / "lines-ran"
     os.environ["LINES_RAN"] = str(ran)
@@ -160,12 +160,12 @@ def lines_of(top: Path) -> list[str]:
 
 
 def rows(how: How, kills: int, seed: int, top: Path, lines: list[str]) -> Iterator[Tally]:
-    """Sessions killed in one way until the kills are used up; the tally after each."""
+    """Run sessions until all kills are used. Yield the tally after each session."""
     tally = Tally(how)
     while tally.kills < kills:
         name = f"{seed}-{how}-{tally.sessions}"
         telling = place(top, name, name)
-        death = Death((how,), random.Random(name), lines)  # noqa: S311 - a dice, no secret
+        death = Death((how,), random.Random(name), lines)  # noqa: S311 - not for cryptography
         try:
             tell(telling, death, kills - tally.kills, tally)
         except Violation as broken:
@@ -176,7 +176,7 @@ def rows(how: How, kills: int, seed: int, top: Path, lines: list[str]) -> Iterat
 
 
 def main() -> int:
-    """The run, its table, its seed."""
+    """Run the kills and print the table and the seed."""
     raw = argparse.RawTextHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     parser.add_argument("--kills", type=int, default=300)
@@ -189,7 +189,7 @@ def main() -> int:
     isolate(top)
     try:
         lines = lines_of(top) if "line" in hows else []
-        random.Random(options.seed).shuffle(lines)  # noqa: S311 - a dice, no secret
+        random.Random(options.seed).shuffle(lines)  # noqa: S311 - not for cryptography
         for how in hows:
             share = -(-options.kills // len(hows))
             for tally in rows(how, share, options.seed, top, list(lines)):
@@ -203,7 +203,7 @@ def main() -> int:
 
 
 def show(tally: Tally, lines: int) -> None:
-    """The tally so far, in one line."""
+    """Print the tally in one line."""
     where = f", at {len(tally.places)} of {lines} lines" if tally.how == "line" else ""
     print(
         f"{tally.how:6} {tally.kills:4} kills{where}, {tally.sessions} sessions finished, "

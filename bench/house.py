@@ -1,8 +1,8 @@
-"""Measure the shape of the code: its size, what imports what, how often the demo crosses modules.
+"""Measure the code: its size, its imports, and the calls between modules during the demo.
 
-A room is a folder below samocode/, or a file in no such folder. Calls from one module to another:
-`calls` has all, also those of polling: it grows with time. Stable are `pairs`, the different
-(function, function it calls), and `switches`, the different (line that calls, function it calls).
+A room is a folder in samocode/, or a module outside these folders. `calls` counts every call from
+one module to another. It includes polling and so depends on time. `pairs` counts distinct (calling
+function, called function), `switches` distinct (calling line, called function): both are stable.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from types import FrameType
 from typing import NamedTuple
 
 LEAVES = "terminal telegram show demo settings"
-FLAT_LEAVES = "view messenger keys values project config cli clone timing"  # of the house of old
+FLAT_LEAVES = "view messenger keys values project config cli clone timing"  # of the former layout
 FOREIGN = ("CLAUDE", "ANTHROPIC", "AI_AGENT", "TELEGRAM", "SAMOCODE", "GIT_", "XDG_")
-CHILD = {"-p", "--output-format"}  # what only the child's command line has
+CHILD = {"-p", "--output-format"}  # only the child's command line has these
 Graph = dict[str, set[str]]
 Calls = Counter[tuple[str, str, int, str, str]]
-"""How often: the calling module, its function and line, the called module, its function."""
+"""Number of calls: calling module, function and line; called module and function."""
 
 
 class Module(NamedTuple):
-    """One file; its lines as `wc -l` counts."""
+    """One source file. Lines are counted as by `wc -l`."""
 
     name: str
     room: str
@@ -45,7 +45,7 @@ class Module(NamedTuple):
 
 
 def modules(tree: Path) -> dict[str, Module]:
-    """All modules by dotted name, less the little project that the demo works on."""
+    """Return all modules by dotted name, without the demo's project."""
     found: dict[str, Module] = {}
     for path in (tree / "main.py", *sorted((tree / "samocode").rglob("*.py"))):
         parts, text = path.relative_to(tree).parts, path.read_bytes()
@@ -58,7 +58,7 @@ def modules(tree: Path) -> dict[str, Module]:
 
 
 def imports(module: Module, house: Mapping[str, Module]) -> tuple[set[str], set[str]]:
-    """The modules that one imports, in functions too; those only for TYPE_CHECKING."""
+    """Return the modules that a module imports, and those it imports only for TYPE_CHECKING."""
     tests = [node for node in module.nodes if isinstance(node, ast.If)]
     blocks = [ast.walk(node) for node in tests if "TYPE_CHECKING" in ast.unparse(node.test)]
     unreal, found = {node for block in blocks for node in block}, (set[str](), set[str]())
@@ -73,7 +73,7 @@ def imports(module: Module, house: Mapping[str, Module]) -> tuple[set[str], set[
 
 
 def ways_down(graph: Graph) -> dict[str, tuple[frozenset[str], ...]]:
-    """The longest way down from each node; a cycle is one step of it."""
+    """Return the longest import path from each node. A cycle counts as one step."""
     reach = {node: {node, *below} for node, below in graph.items()}
     for via in graph:
         for below in reach.values():
@@ -87,7 +87,7 @@ def ways_down(graph: Graph) -> dict[str, tuple[frozenset[str], ...]]:
 
 
 def tower(graph: Graph) -> tuple[int, int, str, str]:
-    """Its edges, its floors, its cycles, the longest way down."""
+    """Return the number of edges and of floors, the cycles, and the longest path."""
     ways = ways_down(graph).values()
     cycles = {" = ".join(sorted(way[0])) for way in ways if len(way[0]) > 1} or {"none"}
     way = " > ".join("=".join(sorted(step)) for step in max(ways, key=len))
@@ -95,7 +95,7 @@ def tower(graph: Graph) -> tuple[int, int, str, str]:
 
 
 def size(part: Iterable[Module]) -> Sequence[object]:
-    """Lines, files, the longest of them, the longest function, how many are too long."""
+    """Return lines, files, longest file, longest function, and how many exceed the limits."""
     files = sorted((module.lines, module.name) for module in part)
     nodes = [(module.name, node) for module in part for node in module.nodes]
     found = [(a, n) for a, n in nodes if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
@@ -106,7 +106,7 @@ def size(part: Iterable[Module]) -> Sequence[object]:
 
 
 def table(title: str, *rows: Sequence[object]) -> None:
-    """Rows below each other, numbers to the right."""
+    """Print aligned rows."""
     widths = [max(len(str(cell)) for cell in column) for column in zip(*rows, strict=True)]
     print(f"\n{title}")
     for row in rows:
@@ -115,7 +115,7 @@ def table(title: str, *rows: Sequence[object]) -> None:
 
 
 def show(house: Mapping[str, Module]) -> None:
-    """The size of all, of the core and of the files in no room; the rooms; what imports what."""
+    """Print the size of the code, the rooms, and the imports."""
     core = [module for module in house.values() if module.core]
     flat = [module for module in house.values() if module.path.parent.name == "samocode"]
     ends = ("longest file", "longest function", "functions > 40", "files > 250")
@@ -139,7 +139,7 @@ def show(house: Mapping[str, Module]) -> None:
 
 
 def record(tree: Path, out: Path) -> None:
-    """Play a tree's demo, its calls counted into a file; a lambda is the function around it."""
+    """Play the demo of a tree and count its calls. A lambda counts as its enclosing function."""
     house = {str(module.path): name for name, module in modules(tree).items()}
     iterations = [Calls()]
 
@@ -151,7 +151,7 @@ def record(tree: Path, out: Path) -> None:
             iterations.append(Calls())
         if code.co_filename not in house or code.co_name == "<module>":
             return
-        while caller and caller.f_code.co_filename not in house:  # through the standard library
+        while caller and caller.f_code.co_filename not in house:  # skip the standard library
             caller = caller.f_back
         if caller and caller.f_code.co_filename != code.co_filename:
             names = [c.co_qualname.split(".<locals>.<")[0] for c in (caller.f_code, code)]
@@ -169,7 +169,7 @@ def record(tree: Path, out: Path) -> None:
 
 
 def play(tree: Path) -> list[Calls]:
-    """The calls of the demo, by a copy: before the first child, then from each to the next."""
+    """Count the calls of the demo in a copy of the tree: before the first child, then per child."""
     with tempfile.TemporaryDirectory(prefix="samocode-house-") as folder:
         top = Path(folder).resolve()
         copy, out = top / "tree", top / "calls.json"
@@ -187,7 +187,7 @@ def play(tree: Path) -> list[Calls]:
 
 
 def show_demo(house: Mapping[str, Module], iterations: Sequence[Calls]) -> None:
-    """The crossings of each iteration, and their median; the last goes on to the farewell."""
+    """Print the calls between modules per iteration, and their median."""
     rows: list[list[int]] = []
     for number, calls in enumerate(iterations):
         far = sum(house[call[0]].room != house[call[3]].room for call in calls)
@@ -201,11 +201,11 @@ def show_demo(house: Mapping[str, Module], iterations: Sequence[Calls]) -> None:
 
 
 def main() -> None:
-    """The tables."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("tree", nargs="?", type=Path, default=Path(__file__).parent.parent)
     parser.add_argument("--demo", action="store_true", help="count the calls of the demo, too")
-    parser.add_argument("--record", type=Path, help=argparse.SUPPRESS)  # how --demo calls itself
+    parser.add_argument("--record", type=Path, help=argparse.SUPPRESS)  # used by --demo
     options = parser.parse_args()
     tree: Path = options.tree.resolve()
     if options.record:

@@ -1,11 +1,12 @@
-"""How much of a cost cap goes into iterations that their budget cuts off: the rule of the house
-(half of what is left, at least 1.5 times the dearest run), beside two simpler ones.
+"""Compare budget rules: how much of a cost cap is lost in iterations that their budget cuts off?
+
+Samocode gives an iteration half of what is left, at least 1.5 times the highest cost so far.
 
     python bench/money.py
-    python bench/money.py --endless 0.05      one iteration in twenty never ends by itself
+    python bench/money.py --endless 0.05      one iteration in twenty is endless
 
-A simulation: an iteration costs a lognormal amount (median 1 USD, sigma 0.6), or its budget when
-that is less; then it is cut off, and its money is lost. A session ends by the loop's own caps.
+In this simulation an iteration needs a lognormal amount (median 1 USD, sigma 0.6). If its budget
+is less, it is cut off and the budget is lost. A session ends at the loop's own caps.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from samocode.decide import money
 from samocode.decide.policy import MAX_CUT_OFF
 from samocode.record.state import SessionState
 
-MEDIAN, SIGMA = 1.0, 0.6  # USD; of its logarithm
+MEDIAN, SIGMA = 1.0, 0.6  # USD; sigma of the logarithm
 Rule = Callable[[SessionState, float], float | None]
 RULES: dict[str, Rule] = {
     "all that is left": lambda state, cap: cap - state.cost_usd,
@@ -35,16 +36,16 @@ RULES: dict[str, Rule] = {
 
 
 class Spent(NamedTuple):
-    """Where the money of one session went."""
+    """What became of the money of one session."""
 
     lost: float
     """USD of iterations that were cut off."""
     finished: int
-    """Iterations that were not."""
+    """Number of other iterations."""
 
 
 def play(rule: Rule, seed: int, cap: float, endless: float) -> Spent:
-    """One session, until its money is used up or two iterations in a row were cut off."""
+    """Play one session until its money is used up or two iterations in a row are cut off."""
     dice, state, lost, finished = random.Random(seed), SessionState(), 0.0, 0  # noqa: S311
     while not money.used_up(state, cap) and state.cut_off < MAX_CUT_OFF:
         need = dice.lognormvariate(math.log(MEDIAN), SIGMA)
@@ -59,7 +60,7 @@ def play(rule: Rule, seed: int, cap: float, endless: float) -> Spent:
 
 
 def main() -> None:
-    """A line for each rule."""
+    """Print one line per rule."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
     parser.add_argument("--seeds", type=int, default=400, metavar="N", help="1 to N (400)")
     parser.add_argument("--cap", type=float, default=5.0, metavar="USD", help="(5)")

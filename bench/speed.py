@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""What the loop costs, as ratios against a reference that runs in between, on the same machine.
+"""Measure the loop, as ratios to a reference that runs alternately on the same machine.
 
     python bench/speed.py                     every row (about ten minutes on an idle machine)
     python bench/speed.py --only hook,help    some rows
-    python bench/speed.py --rounds 7          more rounds; the best counts
+    python bench/speed.py --rounds 7          more rounds; the minimum counts
 
-The child is bench/stub.c, compiled here. CPU is user and system time of a program and all that it
-waited for. The reference of an iteration is the plainest shell loop that does the same.
+The child is bench/stub.c, compiled here. CPU is the user and system time of a program and its
+children. The reference for an iteration is the simplest shell loop that does the same.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ MB = 1 << 20
 
 
 class Spent(NamedTuple):
-    """What one program took: seconds of wall clock and CPU, and the most memory in MB."""
+    """Use of one program: wall clock and CPU time in seconds, and peak memory in MB."""
 
     wall: float
     cpu: float
@@ -44,14 +44,14 @@ class Spent(NamedTuple):
         return Spent(self.wall - other.wall, self.cpu - other.cpu, self.memory)
 
     def each(self, count: int) -> Spent:
-        """The share of one of `count`."""
+        """Divide the times by `count`."""
         return Spent(self.wall / count, self.cpu / count, self.memory)
 
 
 def measure(
     words: list[str], cwd: Path, environ: Mapping[str, str], out: Path | None = None, ok: int = 0
 ) -> Spent:
-    """Run a program to its end; it must exit with `ok`."""
+    """Run a program to its end. It must exit with `ok`."""
     began = time.monotonic()
     with (out or Path(os.devnull)).open("wb") as file, tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(words, cwd=cwd, env=environ, stdout=file, stderr=errors)
@@ -65,7 +65,7 @@ def measure(
 
 
 class Place:
-    """A folder with a project, its stub, and an environment of its own."""
+    """A folder with a project, a stub for claude, and a separate environment."""
 
     def __init__(self, folder: Path, stub: Path, files: int = 200, git: bool = True) -> None:
         self.folder, self.repo, self.stub, self.git = folder, folder / "repo", stub, git
@@ -102,28 +102,28 @@ class Place:
         subprocess.run(
             [*MAIN, "--version"], env=self.environ, check=True, stdout=subprocess.DEVNULL
         )
-        self.run("warm", 1)  # the compiled modules are there from now on
+        self.run("warm", 1)  # compiles the modules
 
     def session(self, name: str) -> Path:
-        """The folder of a session that was made."""
+        """Return the folder of a session."""
         (found,) = (self.folder / "sessions").glob(f"*-{name}")
         return found
 
     def session_tree(self, name: str) -> Path:
-        """The worktree of a session that was made."""
+        """Return the worktree of a session."""
         return self.folder / "worktrees" / self.session(name).name
 
     def run(
         self, name: str, iterations: int, ok: int = 5, task: str = "t", **environ: str
     ) -> Spent:
-        """So many iterations of a session, which is made if it is new."""
+        """Run iterations of a session, which is created if it is new."""
         words = [*MAIN, "--session", name, "--max-iterations", str(iterations), "--on-wait", "exit"]
         new = not list((self.folder / "sessions").glob(f"*-{name}"))
         words += ["--task", task] if new else []
         return measure(words, self.repo, {**self.environ, **environ}, ok=ok)
 
     def shell(self, iterations: int, git: bool) -> Spent:
-        """The plainest loop that does the same."""
+        """Run the simplest shell loop that does the same."""
         session = self.folder / "plain"
         session.mkdir(exist_ok=True)
         look = "git status --porcelain >/dev/null;" if git else ""
@@ -139,12 +139,12 @@ done"""
 
 
 def best(found: list[Spent]) -> Spent:
-    """The least of each column: on a shared machine the others hold what the neighbours took."""
+    """Return the minimum of each column. Larger values include the load of other programs."""
     return Spent(*(min(column) for column in zip(*found, strict=True)))
 
 
 def ratio(name: str, ours: Spent, reference: Spent, unit: str = "ms") -> str:
-    """One row of the table."""
+    """Format one row of the table."""
     scale = 1000 if unit == "ms" else 1
     cpu, wall = ours.cpu / max(reference.cpu, 1e-9), ours.wall / max(reference.wall, 1e-9)
     return (
@@ -154,7 +154,8 @@ def ratio(name: str, ours: Spent, reference: Spent, unit: str = "ms") -> str:
 
 
 def iterations(place: Place, rounds: int) -> tuple[Spent, Spent]:
-    """(an iteration of the loop, one of the shell loop): the difference of two lengths."""
+    """Return the costs of one iteration, of the loop and of the shell loop. Each is the difference
+    between a long and a short run."""
     few, many = 10, 60
     rows: list[list[Spent]] = [[], [], [], []]
     for number in range(3 * rounds):
@@ -168,7 +169,7 @@ def iterations(place: Place, rounds: int) -> tuple[Spent, Spent]:
 
 
 def bare(place: Place, rounds: int, words: list[str], ok: int) -> tuple[Spent, Spent]:
-    """(a short program, `python -c pass`), interleaved."""
+    """Measure a short program and `python -c pass` alternately."""
     ours, plain = list[Spent](), list[Spent]()
     for _ in range(rounds * 3):
         ours.append(measure(words, place.repo, place.environ, ok=ok))
@@ -177,7 +178,7 @@ def bare(place: Place, rounds: int, words: list[str], ok: int) -> tuple[Spent, S
 
 
 def two_fsyncs(folder: Path, rounds: int) -> Spent:
-    """What it takes to make two lines of the history durable, over writing them."""
+    """Return the cost of two fsyncs, as an iteration needs for its history lines."""
     count, found = 100, list[Spent]()
     for _ in range(2 * rounds):
         for durable in (True, False):
@@ -196,7 +197,7 @@ Rows = Iterator[str]
 
 
 def rows_of(name: str, place: Place, rounds: int) -> Rows:
-    """An iteration beside the shell loop's, and its two fsyncs apart."""
+    """Compare an iteration without its two fsyncs with the shell loop."""
     ours, plain = iterations(place, rounds)
     synced = two_fsyncs(place.folder, rounds)
     yield ratio(name, ours - synced, plain)
@@ -228,7 +229,7 @@ def row_start(make: Callable[..., Place], rounds: int) -> Rows:
 
 
 def row_hook(make: Callable[..., Place], rounds: int) -> Rows:
-    """The Stop hook, on a session of 100 iterations."""
+    """The Stop hook, in a session of 100 iterations."""
     place = make()
     place.run("hook", 100)
     words = [*MAIN, "--check-signal", str(place.session("hook"))]
@@ -241,7 +242,7 @@ def row_help(make: Callable[..., Place], rounds: int) -> Rows:
 
 
 def row_growth(make: Callable[..., Place], rounds: int) -> Rows:
-    """Late iterations of one start beside early ones; many artifacts beside few."""
+    """A late iteration compared with an early one, and many artifacts with few."""
     place = make(git=False)
     stamp = place.folder / "stamp"
     spent = place.run("long", 10_100, BENCH_STAMP=str(stamp), SAMOCODE_MAX_ITERATIONS="20000")
@@ -265,7 +266,7 @@ def row_growth(make: Callable[..., Place], rounds: int) -> Rows:
 
 
 def row_history(make: Callable[..., Place], rounds: int) -> Rows:
-    """A history of 100,000 lines is opened."""
+    """Open a history of 100,000 lines."""
     place = make(git=False)
     place.run("h", 3)
     history = place.session("h") / "_history.jsonl"
@@ -318,7 +319,7 @@ def row_large(make: Callable[..., Place], rounds: int) -> Rows:
 
 
 def row_waiting(make: Callable[..., Place], _rounds: int) -> Rows:
-    """A gate that waits, and an answer that is saved."""
+    """Waiting at a gate, and the time from an answer to the next child."""
     place = make(git=False)
     ask, stamp = place.folder / "ask", place.folder / "stamp"
     ask.touch()
@@ -346,7 +347,7 @@ def _on_cpu(pid: int) -> float:
 
 
 def row_many(make: Callable[..., Place], _rounds: int) -> Rows:
-    """20 sessions at once, 10 iterations each."""
+    """20 sessions in parallel, 10 iterations each."""
     place, count = make(), 20
     for number in range(count):
         place.run(f"m{number}", 1)

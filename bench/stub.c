@@ -1,6 +1,6 @@
-/* The smallest child: what bench/speed.py measures is then the loop. It prints an init event, as much
-   as BENCH_BYTES asks for (lines of 1 KB, or one line), a result event, adds to an artifact, signals.
-   BENCH_STAMP: a file that gets the monotonic clock at its start, in nanoseconds. */
+/* A minimal child, so that bench/speed.py measures the loop. It prints an init event, BENCH_BYTES of
+   output (in lines of 1 KB, or with BENCH_ONE_LINE in one line) and a result event, appends to an
+   artifact and signals. It appends its start time to the file BENCH_STAMP (CLOCK_MONOTONIC, ns). */
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,7 +71,7 @@ int main(int count, char **words)
     char signal[4096], ready[4096];
     snprintf(signal, sizeof signal, "%s/_signal.json.tmp", session);
     snprintf(ready, sizeof ready, "%s/_signal.json", session);
-    const char *ask = getenv("BENCH_ASK"); /* a file that is there: ask, once */
+    const char *ask = getenv("BENCH_ASK"); /* if this file exists, remove it and ask */
     int asks = ask && !unlink(ask);
     put(session, "_signal.json.tmp", "w", asks ? ASK : "{\"status\": \"continue\"}");
     return rename(signal, ready) ? 9 : 0;

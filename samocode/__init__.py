@@ -1,3 +1,3 @@
-"""Samocode: a thin loop that runs the Claude CLI, once per iteration, until a session is done."""
+"""Run the Claude CLI in a loop, one process per iteration, until a session is done."""
 
 __version__ = "0.2.0"

@@ -1,4 +1,4 @@
-"""One iteration of a session: begin it, run the child, read the facts, decide, verify, record."""
+"""One iteration: start it, run the child, collect facts, decide, verify, record."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Iterations(NamedTuple):
     say: Callable[[str], None]
 
     def run_next(self, show: Callable[[Event | None], None]) -> tuple[Decision | None, RunResult]:
-        """Start a child and see it through; `show` gets its events as they come."""
+        """Run one iteration. `show` gets the child's events."""
         for line in self.session.restore():
             self.say(line)
         job, before = self.session.begin(self.settings.timeout, self.limits)
@@ -42,8 +42,8 @@ class Iterations(NamedTuple):
         return self._conclude(run, before), run
 
     def recover(self) -> Decision | None:
-        """Where a killed loop left an iteration or SETUP without its end: end what still runs of
-        it. Conclude the iteration; None without one."""
+        """Finish the iteration that a killed loop left, if any. Processes that the killed loop left
+        running, SETUP's too, are ended first."""
         session = self.session
         pending = session.state.pending
         if pending is None and not session.state.setting_up:
@@ -53,7 +53,7 @@ class Iterations(NamedTuple):
             return None
         log = session.logs / Path(pending.log).name
         if not (os.path.lexists(log) or os.path.lexists(session.folder / SIGNAL)):
-            # killed before the child was started (or the child removed both): it begins again
+            # killed before the child started, or the child removed both: start again
             session.put_back(None, self.say)
             self.answers.after_child()
             self.answers.page.print()
@@ -66,8 +66,8 @@ class Iterations(NamedTuple):
         return decision
 
     def _conclude(self, run: RunResult, before: Before | None) -> Decision | None:
-        """None when VERIFY was interrupted: nothing is recorded, so that the next start reads the
-        signal again. `before` is None after a kill."""
+        """Decide and record. `before` is None after a kill. Returns None if VERIFY was interrupted:
+        the next start reads the signal again."""
         session = self.session
         if session.top and not session.top.is_dir() and (made := session.ensure_worktree()):
             self.say(f"   the worktree was gone: {made}")
@@ -80,7 +80,7 @@ class Iterations(NamedTuple):
         decision = verify.confirm(decided, session, self.settings, self.shutdown, self.say)
         if decision:
             self.answers.after_child()
-            self.answers.page.print()  # before new questions: a page may name no later print
+            self.answers.page.print()  # before new questions: no page may name a later print
             session.record(found, decision)
             self.answers.page.print()
         return decision

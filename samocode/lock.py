@@ -1,8 +1,5 @@
-"""The lock of a session: one loop at a time.
-
-It is a file in SESSIONS/.locks, out of a child's way, and is never removed. The kernel holds the
-lock and drops it with its process.
-"""
+"""The lock of a session: one loop at a time. The lock file is in SESSIONS/.locks, out of a child's
+reach, and is never removed. The kernel releases the lock when the process ends."""
 
 from __future__ import annotations
 
@@ -20,12 +17,12 @@ from samocode.record.history import local_now
 from samocode.record.untrusted import mapping, parse
 
 LOCKS = ".locks"
-TRIES, PAUSE = 3, 0.1  # somebody who only looks holds the lock for an instant
+TRIES, PAUSE = 3, 0.1  # `is_held` and `is_running` hold the lock for an instant
 
 
 @contextmanager
 def locked(folder: Path) -> Generator[None]:
-    """Hold the session. UserError when another loop does."""
+    """Hold the lock. UserError if another loop holds it."""
     with _opened(folder) as fd:
         if not _take(fd):
             raise UserError(f"Session {folder.name} is running already: {holder(folder)}.")
@@ -37,13 +34,13 @@ def locked(folder: Path) -> Generator[None]:
 
 
 def is_held(folder: Path) -> bool:
-    """Whether a loop holds the session and goes on holding it."""
+    """Whether a loop holds the lock, after several tries."""
     with _opened(folder) as fd:
         return not _take(fd)
 
 
 def is_running(folder: Path) -> bool:
-    """Whether a loop holds the session now; a look that holds nobody up."""
+    """Whether a loop holds the lock now. Takes only a shared lock, for an instant."""
     if not _place(folder).exists():
         return False
     with _opened(folder) as fd:
@@ -55,7 +52,7 @@ def is_running(folder: Path) -> bool:
 
 
 def holder(folder: Path) -> str:
-    """Who holds the session, for people."""
+    """Describe the process that holds the lock."""
     found = mapping(parse(files.read_any(_place(folder))))
     if not found:
         return f"{_place(folder)} does not say by whom"
@@ -70,7 +67,7 @@ def _place(folder: Path) -> Path:
 def _opened(folder: Path) -> Generator[int]:
     place = _place(folder)
     place.parent.mkdir(mode=0o700, exist_ok=True)
-    # opened for writing: network file systems lock only such files
+    # O_RDWR: network file systems lock only files opened for writing
     fd = os.open(place, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         yield fd

@@ -1,5 +1,4 @@
-"""What comes before the first iteration of a run: the leftovers of a killed one, the human's words,
-the worktree, SETUP, the warnings, and the start on record."""
+"""Prepare a run: recovery, the user's texts, the worktree, SETUP, warnings, the `start` line."""
 
 from __future__ import annotations
 
@@ -14,12 +13,12 @@ from samocode.task import Texts
 from samocode.verify import set_up
 
 DECISIONS = (ExitCode.BLOCKED, ExitCode.LIMIT, ExitCode.INTERRUPTED)
-"""After these stops a person decided to start again; after others a supervisor may have."""
+"""Stops after which only a person restarts. After others, a supervisor may."""
 
 
 def prepare(iterations: Iterations, texts: Texts) -> Stop | None:
-    """Make the session ready to spawn; a Stop when the iteration of a killed loop ended in one and
-    the human gave no new words. UserError when the worktree cannot be had or SETUP fails."""
+    """Prepare the session for its first spawn. UserError if the worktree or SETUP fails. Returns a
+    Stop if a recovered iteration ended in one and the user wrote nothing new."""
     session, say = iterations.session, iterations.say
     recovered = iterations.recover()
     new = task.new(session, texts)
@@ -52,7 +51,7 @@ def prepare(iterations: Iterations, texts: Texts) -> Stop | None:
 
 
 def _uncommitted(session: Session, settings: Settings) -> int:
-    """How many files of MAIN_REPO are changed or not tracked; Samocode's own there aside."""
+    """Count the changed and untracked files of MAIN_REPO, without Samocode's own."""
     if session.checkout is None:
         return 0
     repository, project = session.checkout.repository, settings.project
@@ -64,8 +63,7 @@ def _uncommitted(session: Session, settings: Settings) -> int:
 
 
 def _visible_folders(session: Session, settings: Settings) -> list[str]:
-    """SESSIONS or WORKTREES inside the repository and not ignored would show up in the user's git
-    status."""
+    """Warn about SESSIONS or WORKTREES in the repository that git does not ignore."""
     if session.checkout is None:
         return []
     repository = session.checkout.repository

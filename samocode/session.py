@@ -1,4 +1,4 @@
-"""One session: its folder, its history, its checkout; how an iteration begins and is recorded."""
+"""A session: its folder, history and checkout; how iterations start and are recorded."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from samocode.record.state import WorktreeStatus
 
 
 class Before(NamedTuple):
-    """What an iteration began with: the moment, and its page."""
+    """The state before an iteration, and its `_iteration.json`."""
 
     mark: Mark
     page: str
@@ -35,35 +35,35 @@ class Before(NamedTuple):
 
 @final
 class Session:
-    """An open session. `checkout` is None when MAIN_REPO is in no git repository: research only."""
+    """An open session. `checkout` is None without a git repository: research only."""
 
     def __init__(
         self, folder: Path, main_repo: Path, checkout: Checkout | None, history: History,
         shared: Shared | None = None,
     ) -> None:  # fmt: skip
         self.folder = folder
-        self.name = folder.name  # also of worktree and branch
+        self.name = folder.name  # also the name of the worktree and the end of the branch name
         self.main_repo = main_repo
         self.checkout = checkout
         self.history = history
         self.shared = shared
         self.state = history.state
         self.cwd = checkout.cwd if checkout else main_repo
-        """Where the child works: MAIN_REPO's place in the worktree, or MAIN_REPO itself."""
+        """The child's working directory: MAIN_REPO, or that folder in the worktree."""
         tree = history.state.worktree
         self.top = tree.path if tree else None
-        """Where the worktree begins, None without git."""
+        """The root of the worktree, None without git."""
 
     def status(self) -> WorktreeStatus | None:
-        """The state of the session's code, None without git."""
+        """Return the worktree's status, None without git."""
         return self.checkout.status() if self.checkout else None
 
     def changed_meanwhile(self) -> list[str]:
-        """What differs in the repository since this run began, by name: see Shared."""
+        """Name what changed in the shared repository since the run started (see Shared)."""
         return self.shared.changed() if self.shared else []
 
     def ensure_worktree(self) -> str | None:
-        """Make the worktree usable; what was done, None when nothing had to be."""
+        """Create the worktree if needed. Return what was done, or None."""
         if self.state.worktree and self.checkout is None:
             raise UserError(
                 f"{self.name} began in a git repository and {self.main_repo} is in none now."
@@ -71,17 +71,17 @@ class Session:
         return self.checkout.ensure() if self.checkout else None
 
     def restore(self) -> list[str]:
-        """Put back a working directory or a notebook that is gone; what was done."""
+        """Restore a missing working directory or notebook. Return what was done."""
         made = None if self.cwd.is_dir() else self.ensure_worktree()
         return [done for done in (made, overview.restore(self.folder)) if done]
 
     @property
     def logs(self) -> Path:
-        """The folder of logs and approved plans; made again when a child removed it."""
+        """The folder of logs and plan copies, created if missing."""
         return files.folder(self.folder / LOGS)
 
     def new_log(self, stem: str, suffix: str = ".log") -> Path:
-        """A name in the logs folder that is not taken: no log is ever overwritten."""
+        """Return a free name in the logs folder."""
         path, extra = self.logs / f"{stem}{suffix}", 1
         while os.path.lexists(path) or os.path.lexists(path.with_suffix(".stderr")):
             extra += 1
@@ -89,8 +89,8 @@ class Session:
         return path
 
     def begin(self, timeout: float, limits: Limits) -> tuple[Job, Before]:
-        """Begin the next iteration on record and print its page; what to run, and what to compare
-        with afterwards. The old signal goes first: killed anywhere, nothing old looks fresh."""
+        """Record the start of the next iteration and print its page. The old signal is removed
+        first, so that after a kill it is not taken for a new one."""
         files.remove(self.folder / SIGNAL)
         state, now = self.state, local_now()
         number, status = state.iteration + 1, self.status()
@@ -107,7 +107,7 @@ class Session:
         return Job(self.folder, self.cwd, log, timeout, budget, self.top, approved), before
 
     def record(self, facts: IterationFacts, decision: Decision) -> None:
-        """Put the end of the pending iteration on record."""
+        """Record the end of the pending iteration."""
         run, signal, pending = facts.run, facts.check.signal, self.state.pending
         if pending is None:
             raise RuntimeError("only an iteration that began can be recorded")
@@ -144,7 +144,7 @@ class Session:
         )
 
     def _asked(self, signal: Signal) -> list[dict[str, object]] | None:
-        """What the child asks, numbered, as its line holds it: a kill records all of it or none."""
+        """Number the child's questions. One line holds them all, so a kill cannot split them."""
         kind = "action" if signal.waits_for == "human_action" else "qa"
         first = max(self.state.asked, default=0) + 1
         asked: list[dict[str, object]] = [
@@ -154,19 +154,19 @@ class Session:
         return asked or None
 
     def record_pause(self, pause: Pause, seconds: float) -> None:
-        """A wait for the API begins."""
+        """Record the start of a wait for the API."""
         until = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(time.time() + seconds))
         self.history.append("limit", why=pause.why, until=until, seconds=round(seconds, 1))
 
     def record_stop(self, stop: Stop) -> None:
-        """Record how a run ended. A full disk, or a folder that is gone, silences nobody."""
+        """Record how the run ended. A full disk or a missing folder is ignored."""
         with contextlib.suppress(OSError):
             self.history.append("stop", exit=int(stop.code), why=stop.why)
 
     def put_back(self, page: str | None, say: Callable[[str], None]) -> bool:
-        """After a child: print again what it changed of the loop's files, the changed ones kept
-        beside. Whether the history was among them; `page` is what `_iteration.json` was, None when
-        nobody remembers."""
+        """Restore the files of the loop that a child changed, and keep the changed versions. `page`
+        is the printed `_iteration.json`, None after a kill. Returns whether the history had been
+        changed."""
         self.folder.mkdir(mode=0o700, exist_ok=True)
         tampered = self.history.restore()
         pages = {TASK: task.text(self.name, self.state), ITERATION: page}
@@ -184,15 +184,14 @@ class Session:
 
 
 def code_of(status: WorktreeStatus | None) -> dict[str, object]:
-    """How a history line says what the code is: nothing without git."""
+    """Return the fields of a history line that describe the worktree."""
     return {"head": status.head, "dirty": dict(status.dirty)} if status else {}
 
 
 def open_session(
     main_repo: Path, folder: Path, repository: Repository | None, repair: bool = True
 ) -> Session:
-    """An existing session's folder as a Session. `repository` is the one around MAIN_REPO;
-    `repair` only while holding the lock."""
+    """Open an existing session. `repository` is MAIN_REPO's. `repair` requires the lock."""
     history = History(folder / HISTORY).load(repair)
     if history.state.started is None:
         raise UserError(

@@ -1,4 +1,4 @@
-"""The SESSIONS folder: find a session, make it, hand it a note."""
+"""The SESSIONS folder: find, create and send notes to sessions."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ARCHIVE = "_archive"
 
 
 def check_name(name: str) -> None:
-    """UserError unless the name can name a folder and a git branch."""
+    """Raise UserError unless the name is valid for a folder and a git branch."""
     if not NAME.fullmatch(name) or ".." in name or name.endswith((".", ".lock")):
         raise UserError(
             f"--session {name!r}: use up to 64 letters, digits, '.', '_' and '-', beginning with a "
@@ -40,7 +40,7 @@ def check_name(name: str) -> None:
 
 
 def find(sessions: Path, name: str) -> Path | None:
-    """The folder of exactly this name, else the newest YY-MM-DD-NAME (ignoring case), else None."""
+    """Find the folder of this name, else the newest YY-MM-DD-NAME, ignoring case."""
     check_name(name)
     exact = sessions / name
     if not exact.is_dir():
@@ -63,8 +63,8 @@ def find(sessions: Path, name: str) -> Path | None:
 def find_or_create(
     project: Project, name: str, texts: Texts, repository: Repository | None
 ) -> tuple[Path, bool]:
-    """(the session's folder, whether it was made now). Without texts a session that does not exist
-    is a UserError with the names that come near."""
+    """Return the session's folder and whether it was created. UserError, with similar names, if it
+    does not exist and `texts` is empty."""
     folder = find(project.sessions, name)
     if folder:
         _check_project(folder, project, repository)
@@ -76,7 +76,7 @@ def find_or_create(
 
 
 def nearest(sessions: Path, name: str) -> str:
-    """A sentence with the names that come near, archived ones too; empty when there is none."""
+    """Return a sentence with similar session names, archived ones too, or an empty string."""
     archive = sessions / ARCHIVE
     known = {d.name: d.name for d in _folders(sessions)} | {
         d.name: f"{ARCHIVE}/{d.name}" for d in _folders(archive)
@@ -91,8 +91,7 @@ def nearest(sessions: Path, name: str) -> str:
 
 
 def create(project: Project, name: str, texts: Texts, repository: Repository | None) -> Path:
-    """A new session's folder with the human's words in it. All or nothing: it is renamed into
-    place."""
+    """Create a session's folder. It is filled under another name and then renamed."""
     now = local_now()
     folder = project.sessions / f"{now:%y-%m-%d}-{name}"
     tree = _new_worktree(project, folder.name, repository) if repository else None
@@ -103,7 +102,7 @@ def create(project: Project, name: str, texts: Texts, repository: Repository | N
         making.rename(folder)
     except OSError:
         shutil.rmtree(making, ignore_errors=True)
-        if not (folder / HISTORY).is_file():  # else another start was faster: the lock decides
+        if not (folder / HISTORY).is_file():  # else another start was faster, and the lock decides
             raise
     return folder
 
@@ -135,7 +134,7 @@ def _place(project: Project, repository: Repository | None) -> str:
 
 @contextmanager
 def all_or_nothing(folder: Path, made: bool) -> Generator[None]:
-    """Remove a session that was `made` by this start when the start is refused (exit code 2)."""
+    """Remove a session created by this start if the start fails with a usage error."""
     try:
         yield
     except UserError as refused:
@@ -174,8 +173,8 @@ def _new_worktree(project: Project, name: str, repository: Repository) -> Worktr
 
 
 def hand_over(folder: Path, texts: Texts) -> bool:
-    """Send the human's words to the loop that holds the session. False when none does, or it ended
-    meanwhile: its next holder reads them."""
+    """Send the texts as a note to a running loop. Return False if no loop runs, or it ended
+    meanwhile: then the next one reads the note."""
     if not is_held(folder):
         return False
     if "dive" in texts:

@@ -1,4 +1,4 @@
-"""The human's words: taken into the record from the command line and from `_task.md`."""
+"""Record what the user writes, on the command line, in `_task.md` or as a note."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from samocode.record.untrusted import mapping, parse
 from samocode.session import Session
 
 Texts = Mapping[str, str]
-"""The human's words of one start, by kind: dive, task."""
+"""The texts of one start, by kind: dive, task."""
 Say = Callable[[str], None]
-MAX_NOTE = 1 << 16  # bytes of a note's file
+MAX_NOTE = 1 << 16  # bytes
 
 
 def add(history: History, kind: str, text: str, inbox: str | None = None) -> None:
-    """Record the human's words: at first, as a note to an unfinished session, or as a new round of
-    one that is done. A note sent while a loop ran is no decision: a child may have run, too."""
+    """Record a text: the first one, a note to an unfinished session, or a new round. A note from
+    `_inbox` does not reset the counters, because a child may have written it."""
     state, opens, note = history.state, None, None
     if state.done is not None:
         opens, note = state.round + 1, "The human opened a new round: read the end of _task.md."
@@ -40,12 +40,12 @@ def add(history: History, kind: str, text: str, inbox: str | None = None) -> Non
 
 
 def new(session: Session, texts: Texts) -> Texts:
-    """Those of the human's words that are not on record, word for word."""
+    """Return the texts that are not recorded yet."""
     return {k: text for k, text in texts.items() if not _known(session.state, k, text)}
 
 
 def take(session: Session, texts: Texts, say: Say) -> None:
-    """Record the human's new words of this start, and print them; say which are not new."""
+    """Record the new texts and print `_task.md`. Report texts that are not new."""
     take_inbox(session, say)
     page = page_file(session, say)
     untouched = not more(page.read() or "", printed(session), by_word=False)
@@ -55,12 +55,12 @@ def take(session: Session, texts: Texts, say: Say) -> None:
         say(f"The words of {' and '.join(known)} are in {TASK} already: not added again.")
     for kind, text in fresh.items():
         add(session.history, "note" if running else kind, text)
-    if untouched:  # else the gate takes what a person added, once it is whole, and prints
+    if untouched:  # else the gate records what a person added, once it settles
         page.print(printed(session))
 
 
 def make(session: Session, texts: Texts, say: Say) -> None:
-    """Everything but a run: the words and the worktree."""
+    """Record the texts and create the worktree, without a run."""
     if texts and session.state.pending:
         raise UserError(
             "The last run was killed in the middle of an iteration. Run once without --task, "
@@ -71,7 +71,7 @@ def make(session: Session, texts: Texts, say: Say) -> None:
 
 
 def send(folder: Path, text: str) -> None:
-    """Leave a note for the loop that runs this session: one file in its `_inbox/`."""
+    """Leave a note for the running loop: one file in `_inbox/`."""
     inbox = files.folder(folder / INBOX)
     now = local_now().isoformat(timespec="seconds")
     note = json.dumps({"t": now, "kind": "task", "text": text})
@@ -79,8 +79,7 @@ def send(folder: Path, text: str) -> None:
 
 
 def take_inbox(session: Session, say: Say) -> None:
-    """Record the notes that were sent, each once, and remove their files. They came while a child
-    may have run, and are no decision of a person at the loop."""
+    """Record the notes in `_inbox/`, each once, and remove their files."""
     inbox = session.folder / INBOX
     for path in sorted(inbox.glob("*.json")) if files.is_folder(inbox) else ():
         found = mapping(parse(files.read_any(path, MAX_NOTE)))
@@ -97,17 +96,15 @@ def take_inbox(session: Session, say: Say) -> None:
 
 
 def page_file(session: Session, say: Say) -> EditedFile:
-    """`_task.md` of a session."""
     return EditedFile(session.folder / TASK, lambda _: printed(session), say)
 
 
 def printed(session: Session) -> str:
-    """Its text."""
     return task.text(session.name, session.state)
 
 
 def collect(session: Session, page: EditedFile, say: Say) -> None:
-    """Take what a person added to `_task.md`, while no child ran, as a note; print it again."""
+    """Record text that a person added to `_task.md` as a note, and print the page again."""
     text = page.read() if page.changed() else None
     if note := more(text or "", printed(session), by_word=False):
         add(session.history, "note", note)
@@ -116,8 +113,7 @@ def collect(session: Session, page: EditedFile, say: Say) -> None:
 
 
 def _known(state: SessionState, kind: str, text: str) -> bool:
-    """Whether the words are on record: an old command was given again. A note after "blocked" is a
-    decision, and may be the same as the last one."""
+    """Whether the text is recorded. The same note again after a "blocked" stop counts as new."""
     kinds = {known for _, known, old in state.texts if old.strip() == text.strip()}
     if kinds == {"note"} and state.stopped and state.stopped[0] == ExitCode.BLOCKED:
         return False

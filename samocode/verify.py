@@ -1,4 +1,4 @@
-"""The user's own commands: SETUP in a new worktree, VERIFY before `done` counts."""
+"""Run SETUP in a new worktree, and VERIFY before `done` is accepted."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from samocode.record.words import few
 from samocode.session import Session
 from samocode.settings.load import Settings
 
-SETUP_LINES = 20  # of a failed SETUP's output, shown
+SETUP_LINES = 20  # of a failed SETUP's output, shown to the user
 VERIFY_LINES = 50  # of a failed VERIFY's output, for the next child
 Say = Callable[[str], None]
 
 
 def set_up(session: Session, settings: Settings, shutdown: Shutdown, say: Say) -> None:
-    """Run SETUP and record how it ended. UserError (blocked) when it failed."""
+    """Run SETUP and record its exit code. UserError (blocked) if it fails."""
     command = settings.project.setup
     if not command or session.checkout is None:
         return
@@ -48,8 +48,7 @@ def set_up(session: Session, settings: Settings, shutdown: Shutdown, say: Say) -
 def confirm(
     decision: Decision, session: Session, settings: Settings, shutdown: Shutdown, say: Say
 ) -> Decision | None:
-    """The decision after VERIFY: a `done` that followed an approved plan counts when it passes.
-    None when the human stopped it."""
+    """Run VERIFY for a `done` with an approved plan. Return the decision, None if interrupted."""
     command = settings.project.verify
     if decision.outcome != "done" or not command or not session.state.approved:
         return decision

@@ -1,1 +1,1 @@
-"""The only door to the Claude CLI: its command, one run of it, and the end of its process tree."""
+"""All use of the Claude CLI: its command line, one run, and the end of its process tree."""

@@ -1,4 +1,4 @@
-"""How the Claude CLI is called: prompt, command line, environment."""
+"""Build the CLI's prompt, command line and environment."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from samocode.settings.clone import CLONE, COMMANDS, WORKFLOW
 from samocode.settings.load import Settings
 
 TESTED = "2.1.332"
-"""The version of the CLI that tests/real runs."""
+"""The CLI version that tests/real runs."""
 TOOLS = "Bash,Edit,Read,Write,Agent,WebFetch,WebSearch"
-"""Built-in tools of the child. The others wait for a person or a later moment, which mislead it in
--p mode, and nearly double the first request (measured: 49,804 -> 26,368 characters). MCP tools
-stay; CLAUDE_ARGS can add some."""
+"""The child's built-in tools. The others need a person or a later turn, which a -p run does not
+have, and nearly double the first request (26,368 to 49,804 characters). CLAUDE_ARGS can add
+some."""
 KEYS = ("ANTHROPIC_API_KEY", "apiKeyHelper")
-"""What init names where an API key pays that no login stored."""
+"""Values of `apiKeySource` in the init event that mean: an API key pays, not a login."""
 NESTED_RUN = (
     "CLAUDECODE",
     "CLAUDE_CODE_ENTRYPOINT",
@@ -37,11 +37,10 @@ NESTED_RUN = (
     "CLAUDE_EFFORT",
     "AI_AGENT",
 )
-"""What a claude inside a claude must not see: it refuses, or stalls for half an
-hour."""
+"""Not passed on: a claude started by another claude refuses to run or hangs for half an hour."""
 FIXED = {
-    "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS": "1",  # promised to the model, lost when -p ends
-    "CLAUDE_CODE_DISABLE_AUTO_MEMORY": "1",  # with the next: the request repeats byte for byte
+    "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS": "1",  # their results are lost when -p ends
+    "CLAUDE_CODE_DISABLE_AUTO_MEMORY": "1",  # with the next: keeps requests identical
     "CLAUDE_CODE_DISABLE_GIT_INSTRUCTIONS": "1",
     "DISABLE_AUTOUPDATER": "1",
     "GIT_TERMINAL_PROMPT": "0",
@@ -50,7 +49,7 @@ FIXED = {
 
 
 class Job(NamedTuple):
-    """What one iteration hands to the CLI; `log` and its `.stderr` are opened exclusively."""
+    """What one iteration passes to the CLI. `log` and its `.stderr` must not exist yet."""
 
     session: Path
     cwd: Path
@@ -58,24 +57,24 @@ class Job(NamedTuple):
     limit: float
     budget: float | None = None
     top: Path | None = None
-    """Where the worktree begins that `cwd` is in."""
+    """The root of the worktree that contains `cwd`."""
     approved: bool = False
-    """A plan is approved: commits are allowed."""
+    """A plan is approved, so commits are allowed."""
 
 
 def prompt(session: Path) -> bytes:
-    """workflow.md and two lines: the same text in every iteration, so that the prompt cache hits.
-    Read it once a start: a `git pull` of this clone must not change it in the middle of a run."""
+    """Return workflow.md plus two lines, identical in every iteration so that the prompt cache
+    hits. Read it once per run: a `git pull` of this clone must not change a running session."""
     folders = f"Session folder: {session}\nCommands folder: {COMMANDS}"
     tail = f"\n{folders} (lost this text? read {WORKFLOW})\n"
     return WORKFLOW.read_bytes() + tail.encode("utf-8", "surrogateescape")
 
 
 def command(settings: Settings, job: Job, session_id: str) -> list[str]:
-    """The command line; CLAUDE_ARGS come last, so that they win."""
+    """Build the command line. CLAUDE_ARGS come last, so they take precedence."""
     hook = shlex.join([sys.executable, str(CLONE / "main.py"), "--check-signal", str(job.session)])
     hooks = {"Stop": [{"hooks": [{"type": "command", "command": hook, "timeout": 60}]}]}
-    # False wins over `disableAllHooks` in the user's settings, which would silence the Stop hook.
+    # False overrides `disableAllHooks` in the user's settings, which would disable the Stop hook.
     given = {"hooks": hooks, "disableAllHooks": False, **walls(job.session, job.approved)}
     budget = ["--max-budget-usd", f"{job.budget:.4f}"] if job.budget is not None else []
     return [
@@ -103,24 +102,24 @@ def command(settings: Settings, job: Job, session_id: str) -> list[str]:
 
 
 def not_as_announced(settings: Settings, init: Init | None) -> EndReason | None:
-    """Why a run that begins so must end before its first request; None when all is as announced."""
+    """Return `payer` or `mode` if it is not the announced one, so that the run must be killed."""
     if init is None:
         return None
     if init.key_source in KEYS and not settings.key_may_pay:
         return "payer"
-    # `manual` is the CLI's new name of `default`.
+    # Newer CLI versions report the mode `default` as `manual`.
     mode = "default" if init.mode == "manual" else init.mode
     return "mode" if mode and mode != settings.permission_mode else None
 
 
 def environment(environ: Mapping[str, str], top: Path | None) -> dict[str, str]:
-    """The user's environment for the child, less what belongs to an outer run, to Telegram or to
-    another repository than that of the worktree at `top`."""
+    """Return the child's environment, without variables of an outer claude, of Telegram, of
+    Samocode and of git. In it, git does not search above `top`."""
     kept = {
         name: value
         for name, value in git.clean(environ).items()
         if name not in NESTED_RUN and not name.startswith(("TELEGRAM_", "SAMOCODE_"))
     }
     if "TMPDIR" in kept and not Path(kept["TMPDIR"]).is_dir():
-        del kept["TMPDIR"]  # it went with the shell that the loop was started from
+        del kept["TMPDIR"]  # it was the temporary folder of a shell that has ended
     return (git.not_above(top, kept) if top else kept) | FIXED

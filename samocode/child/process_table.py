@@ -1,4 +1,4 @@
-"""The system's table of processes: what lives, whose child it is, and whether it carries a tag."""
+"""List the system's processes with their parents, and whether they carry a tag."""
 
 from __future__ import annotations
 
@@ -11,37 +11,37 @@ from typing import NamedTuple
 
 
 class Process(NamedTuple):
-    """A living process. As text it is what a report names."""
+    """A living process. str() gives the text for a report."""
 
     pid: int
     parent: int
     command: str
     tagged: bool = False
-    """The wanted entry is in its environment."""
+    """Whether the searched entry is in its environment."""
 
     def __str__(self) -> str:
         return f"{self.pid} {self.command}"
 
 
 def has_proc() -> bool:
-    """Whether the table is in /proc. Without it (macOS) ps(1) is asked."""
+    """Whether /proc exists. macOS has none and needs ps(1)."""
     return Path("/proc/self/stat").exists()
 
 
 def read(entry: str = "") -> Iterator[Process]:
-    """Every living process; `entry` is the NAME=VALUE to look for in its environment."""
+    """Yield every living process. `entry` is the NAME=VALUE to search for in its environment."""
     return _proc(entry) if has_proc() else _ps(entry)
 
 
 def _proc(entry: str) -> Iterator[Process]:
-    """One at a time, the newest first: a process that forks in a loop lives only for a moment."""
+    """Newest first, read one at a time: a process that forks in a loop lives only briefly."""
     wanted = b"\0" + os.fsencode(entry) + b"\0"
     pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208 - names
     for pid in sorted(pids, reverse=True):
         try:
             head, _, rest = _content(f"/proc/{pid}/stat").decode(errors="replace").rpartition(")")
             environ = _content(f"/proc/{pid}/environ") if entry else b""
-        except OSError:  # gone, or another user's
+        except OSError:  # it has ended, or is another user's
             continue
         state, parent = rest.split()[:2]
         if state not in "ZX":
@@ -50,13 +50,13 @@ def _proc(entry: str) -> Iterator[Process]:
 
 
 def _content(path: str) -> bytes:
-    with open(path, "rb") as file:  # noqa: PTH123 - a Path for each costs more than the look
+    with open(path, "rb") as file:  # noqa: PTH123 - creating a Path costs more than reading
         return file.read()
 
 
 def _ps(entry: str) -> Iterator[Process]:
-    """ps(1) shows arguments and environment as one text (macOS: our own processes' only). The
-    entry ends where the next variable begins, or the text."""
+    """Parse ps(1). It joins arguments and environment in one text, on macOS only for own processes.
+    An entry ends at the next variable or at the end of the line."""
     wanted = re.compile(rf" {re.escape(entry)}(?= [A-Za-z_]\w*=|$)")
     answer = subprocess.run(
         ["ps", "-A", "-E", "-ww", "-o", "pid=,ppid=,state=,command="],

@@ -1,8 +1,8 @@
-"""Start commands, and end the whole tree of processes that they leave.
+"""Start commands, and end the whole process tree that they leave behind.
 
-Linux: the loop is the reaper of its orphans (PR_SET_CHILD_SUBREAPER). Every descendant is its child
-in the end, and the kernel says when none is left. Elsewhere, and for what a killed loop left, there
-is only the run tag in the environment, and who descends from a tagged process.
+On Linux the loop is a subreaper (PR_SET_CHILD_SUBREAPER): every orphan becomes its child, and the
+kernel reports when no child is left. Elsewhere, and after a killed loop, processes are found by the
+run tag in their environment and by descent from a tagged process.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from samocode.record import files
 from samocode.settings.clone import RUN_TAG
 
 TERM_GRACE = 5.0  # seconds between SIGTERM and SIGKILL
-KILL_SECONDS = 10.0  # for a tree that forks while it is killed
-LOOKS, LOOKS_FOR_ORPHANS = 2, 15  # one look can miss a process whose parent ends, or that forks
+KILL_SECONDS = 10.0  # seconds to kill a tree that keeps forking
+LOOKS, LOOKS_FOR_ORPHANS = 2, 15  # scans; one can miss a process that forks or whose parent ends
 _PR_SET_CHILD_SUBREAPER = 36
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 _reaper = False
 _inherited: set[int] = set()
-"""Children from before this program: `main.py > >(tee log)` makes the shell's tee one."""
+"""Children that existed before this program, such as tee in `main.py > >(tee log)`."""
 
 
 def become_reaper() -> None:
-    """Let orphans of our children become ours (Linux). Call once, before the first spawn."""
+    """Adopt orphaned descendants (Linux). Call once, before the first spawn."""
     global _reaper
     if _libc and process_table.has_proc():
         _reaper = _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
@@ -49,8 +49,7 @@ def spawn(
     command: Sequence[str], cwd: Path, environ: Mapping[str, str], tag: Path,
     stdin: IO[bytes] | int, stdout: IO[bytes], stderr: IO[bytes] | int,
 ) -> subprocess.Popen[bytes]:  # fmt: skip
-    """Start a command in a process session of its own, tagged, and told to end (SIGTERM) should the
-    loop be killed."""
+    """Start a command in its own process session, tagged. It gets SIGTERM if the loop is killed."""
     leash = _leash()
     main = subprocess.Popen(
         command, cwd=cwd, env={**environ, RUN_TAG: str(tag)}, stdin=stdin, stdout=stdout,
@@ -63,12 +62,9 @@ def spawn(
 
 @functools.cache
 def _leash() -> Sequence[int]:
-    """The end of a pipe for each child to hold; the loop alone holds the other one. When the loop
-    dies, the kernel sends SIGTERM to the pipe's owner (Linux).
-
-    PR_SET_PDEATHSIG needs code between fork and exec, which must not run beside threads and costs
-    more than the rest of an iteration.
-    """
+    """Return the read end of a pipe, which each child inherits. Only the loop holds the write end.
+    When the loop dies, the kernel sends SIGTERM to the owner of the pipe (Linux). PR_SET_PDEATHSIG
+    would need code between fork and exec, which is unsafe with threads and slow."""
     if sys.platform != "linux":
         return ()
     end, _ = os.pipe()
@@ -78,8 +74,8 @@ def _leash() -> Sequence[int]:
 
 
 def reap(main: subprocess.Popen[bytes] | None = None) -> bool:
-    """Collect the children that ended, each by its pid: waiting for any would steal the exit code
-    of `main`. Whether a child may be left; False is the kernel's word."""
+    """Reap ended children, and return whether any child may be left. Each is waited for by pid,
+    because waiting for any child would take the exit code of `main`."""
     while _reaper:
         try:
             dead = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
@@ -103,7 +99,7 @@ def has_children(pid: int) -> bool:
 def end_tree(
     tag: Path, main: subprocess.Popen[bytes], grace: float = TERM_GRACE
 ) -> tuple[Process, ...]:
-    """End `main` and all that it started; what was still alive besides `main`."""
+    """End `main` and all its descendants. Return the others that were still alive."""
     entry = "" if _reaper else f"{RUN_TAG}={tag}"
     looks = math.inf if _reaper and not _inherited else LOOKS
     found = _end(entry, looks, lambda: reap(main), grace)
@@ -112,13 +108,13 @@ def end_tree(
 
 
 def end_orphans(tag: Path, grace: float = TERM_GRACE) -> tuple[Process, ...]:
-    """End what a killed loop left running; what was still alive."""
+    """End the processes that a killed loop left. Return those that were still alive."""
     return _end(f"{RUN_TAG}={tag}", LOOKS_FOR_ORPHANS, lambda: True, grace)
 
 
 def _end(entry: str, looks: float, left: Callable[[], bool], grace: float) -> tuple[Process, ...]:
-    """SIGTERM, `grace` seconds, SIGKILL, until nothing is left or so many looks in a row showed
-    nothing. All that was seen."""
+    """Send SIGTERM, and SIGKILL after `grace` seconds, until no process is left. That is when
+    `left` returns False, or `looks` scans in a row find nothing. Returns all processes seen."""
     found: dict[int, Process] = {}
     began, empty = time.monotonic(), 0
     while left() and empty < looks and (passed := time.monotonic() - began) < grace + KILL_SECONDS:
@@ -134,8 +130,7 @@ def _end(entry: str, looks: float, left: Callable[[], bool], grace: float) -> tu
 
 
 def _tree(entry: str) -> Iterator[Process]:
-    """The processes that carry `entry`, without one our children, as they are read; then what
-    descends from them."""
+    """Yield the processes tagged with `entry` (if empty: our children) and their descendants."""
     me, members, others = os.getpid(), set[int](), list[Process]()
     for process in process_table.read(entry):
         if process.pid == me:
@@ -154,8 +149,8 @@ def run_shell(
     command: str, cwd: Path, environ: Mapping[str, str], tag: Path, log: Path, limit: float,
     stopped: Callable[[], bool], wait: Callable[[float], None],
 ) -> int | None:  # fmt: skip
-    """Run the user's SETUP or VERIFY by /bin/sh, output into `log`; its exit code, None at the
-    limit or a stop. `wait` sleeps, for less when a child ends."""
+    """Run SETUP or VERIFY with /bin/sh. Return its exit code, None at the limit or a stop. `wait`
+    sleeps at most the given seconds, less if a child ends."""
     with files.created(log) as out:
         shell, null = ["/bin/sh", "-c", command], subprocess.DEVNULL
         main = spawn(shell, cwd, environ, tag, null, out, subprocess.STDOUT)

@@ -1,4 +1,4 @@
-"""One run of the Claude CLI: spawn it, follow it to its end, end everything that it started."""
+"""One run of the Claude CLI: start it, follow its output, end its process tree."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from samocode.record import files
 from samocode.settings.load import Settings
 from samocode.settings.timeouts import Timeouts
 
-# 401 or 403 this often: the login is wrong, and the CLI's own retries would take three minutes.
+# After so many 401 or 403 responses, end the run. The CLI would retry for three minutes.
 AUTH_RETRIES = 3
-MAX_OUTPUT = 1 << 30  # bytes; the longest runs write some ten MB, a flood fills any disk
-FIRST_TICK = 0.02  # seconds: the first request follows init after some 0.1
+MAX_OUTPUT = 1 << 30  # bytes; the longest runs write some ten MB
+FIRST_TICK = 0.02  # seconds between reads until init; a request follows 0.1 s later
 TAIL_BYTES = 4000
-MAX_LEFT_OVER = 50  # names in the history; a tree that forks while it ends has thousands
+MAX_LEFT_OVER = 50  # names for the history; a tree that keeps forking has thousands
 
 
 def run(
@@ -35,9 +35,8 @@ def run(
     timeouts: Timeouts,
     show: Callable[[Event | None], None],
 ) -> RunResult:
-    """Spawn the CLI, watch it to its end, and end everything it started. `show` gets each event,
-    None while silent."""
-    if not os.access(settings.claude, os.X_OK):  # an update at night takes it away for a moment
+    """Run the CLI and then end all it started. `show` gets each event, and None at each tick."""
+    if not os.access(settings.claude, os.X_OK):  # missing for a moment during an update
         return RunResult(stderr=f"{settings.claude} is gone or not executable")
     session_id = _random_uuid()
     began = time.monotonic()
@@ -46,9 +45,9 @@ def run(
         environ = environment(settings.environ, job.top)
         try:
             main = processes.spawn(words, job.cwd, environ, job.session, stdin, log, stderr)
-        except OSError as error:  # no program of this machine, or its interpreter is gone
+        except OSError as error:  # not a program for this machine, or no interpreter
             return RunResult(stderr=f"{settings.claude} cannot be run: {error}")
-        given.write(prompt)  # now: a child whose loop was killed in the spawn gets none, and ends
+        given.write(prompt)  # last, so that the child of a killed loop exits
         given.close()
         with job.log.open("rb") as tail:
             refuses = partial(not_as_announced, settings)
@@ -70,7 +69,7 @@ def run(
 
 def recover(log: Path) -> RunResult:
     """Rebuild an interrupted run from its log. Duration: mtime of the log minus mtime of the stderr
-    file, which is empty as a rule and so as old as the start."""
+    file, which is usually empty."""
     reader, seconds, stderr = Reader(), 0.0, log.with_suffix(".stderr")
     if log.is_file():
         with log.open("rb") as file:
@@ -82,22 +81,21 @@ def recover(log: Path) -> RunResult:
 
 @contextmanager
 def _open_logs(log: Path) -> Generator[tuple[IO[bytes], IO[bytes]]]:
-    """(stdout, stderr): two files that were never there before."""
+    """Open new files for stdout and stderr."""
     with files.created(log) as out, files.created(log.with_suffix(".stderr")) as err:
         yield out, err
 
 
 @contextmanager
 def _pipe() -> Generator[tuple[IO[bytes], IO[bytes]]]:
-    """(the end to read, the end to write) of what holds some KB. A file would need a disk with
-    room."""
+    """Return both ends of a pipe, for the prompt. A file would fail on a full disk."""
     reading, writing = os.pipe()
     with os.fdopen(reading, "rb") as out, os.fdopen(writing, "wb") as into:
         yield out, into
 
 
 def _random_uuid() -> str:
-    """What --session-id takes (RFC 9562, version 4). The module uuid is slow to import."""
+    """Return a random UUID (RFC 9562, version 4). The module uuid is slow to import."""
     digits = os.urandom(16).hex()
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
@@ -108,8 +106,7 @@ def _tail(path: Path) -> str:
 
 @final
 class Watch:
-    """Follows a running child by its log file, the first of its two `outputs`, until something ends
-    it."""
+    """Follows a running child by its log, the first of `outputs`, and decides when to end it."""
 
     def __init__(
         self,
@@ -126,7 +123,7 @@ class Watch:
         self._limit, self._refuses = limit, refuses
 
     def read_on(self) -> None:
-        """Read what the log holds by now and show it."""
+        """Read and show what was added to the log."""
         self.reader.follow(self._outputs[0], self._hear)
 
     def _hear(self, event: Event) -> None:
@@ -134,19 +131,19 @@ class Watch:
         self._show(event)
 
     def until_end(self, shutdown: Shutdown) -> EndReason:
-        """Why the run is over: it ended, or one of the loop's reasons to end it."""
+        """Wait until the child exits or must be ended. Return the reason."""
         while True:
             gone = self._main.poll() is not None
             self.read_on()
             if reason := self._refuses(self.reader.result.init):
-                self._main.kill()  # SIGTERM would let its first request go out (CLI 2.1.332)
+                self._main.kill()  # on SIGTERM it still sends its first request (CLI 2.1.332)
                 return reason
             if gone:
                 return "itself"
             if reason := self._reason(shutdown):
                 return reason
             self._show(None)
-            processes.reap(self._main)  # adopted orphans must not pile up as zombies
+            processes.reap(self._main)  # else adopted orphans stay zombies
             shutdown.wait(self._timeouts.tick if self.reader.result.started else FIRST_TICK)
 
     def _hangs(self, silent: float) -> bool:

@@ -1,4 +1,4 @@
-"""Stop requests that arrive as signals of the operating system."""
+"""Stop requests by signals: SIGINT, SIGTERM, SIGHUP."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from typing import final
 
 from samocode.record.exits import ExitCode, Stop
 
-STEP = 0.5  # seconds between two looks at the clock
+STEP = 0.5  # seconds between checks of the clock
 
 
 @final
 class Shutdown:
-    """Ctrl-C once: after this iteration; twice, SIGTERM or SIGHUP: now. While nothing runs, any of
-    them: at once."""
+    """The first Ctrl-C stops after this iteration; a second one, SIGTERM or SIGHUP at once. If no
+    iteration runs, each of them stops at once."""
 
     def __init__(self) -> None:
         self.requested = False
@@ -30,31 +30,30 @@ class Shutdown:
 
     @property
     def stop(self) -> Stop | None:
-        """The Stop that was asked for, None when none was."""
+        """The requested Stop, if any."""
         if not self.requested:
             return None
         who = "you" if self.code == ExitCode.INTERRUPTED else "a signal"
         return Stop(self.code, f"Stopped by {who}.")
 
     def install(self) -> None:
-        """Take over SIGINT, SIGTERM and SIGHUP of this process. One that was ignored (nohup) stays
-        so."""
+        """Handle SIGINT, SIGTERM and SIGHUP. A signal that was ignored (nohup) stays ignored."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._on_signal)
-                # Python takes its handlers away before it ends: one more Ctrl-C would kill it then.
+                # Python removes its handlers before it exits, so a late Ctrl-C would kill it.
                 atexit.register(signal.signal, number, signal.SIG_IGN)
-        signal.signal(signal.SIGCHLD, _ignore)  # a signal without a handler wakes nobody
+        signal.signal(signal.SIGCHLD, _ignore)  # SIGCHLD wakes `wait` only if it has a handler
         signal.set_wakeup_fd(self._wakes, warn_on_full_buffer=False)
 
     def wait(self, seconds: float) -> None:
-        """Wait until a signal arrives, the end of a child included, or the seconds are over."""
+        """Wait for `seconds`, or less if a signal arrives or a child ends."""
         if select.select([self._woken], [], [], seconds)[0]:
             os.read(self._woken, 1 << 16)
 
     def sleep(self, seconds: float, until: float | None = None) -> None:
-        """Sleep until a stop is asked for, or it is `until` by the wall clock: the monotonic clock
-        stands still while a machine is suspended."""
+        """Sleep until a stop is requested or the time is over. `until` is epoch seconds, because
+        the monotonic clock stops while the machine is suspended."""
         ends = time.monotonic() + seconds
         while not self.requested and (left := ends - time.monotonic()) > 0:
             if until is not None and time.time() >= until:
@@ -64,7 +63,7 @@ class Shutdown:
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         if number == signal.SIGINT:
             self.now = self.requested
-            if not self.now:  # a plain write: print is not safe in a signal handler
+            if not self.now:  # print is not safe in a signal handler
                 with contextlib.suppress(OSError):
                     os.write(2, b"\nStopping once no iteration runs; Ctrl-C again: now.\n")
         else:
@@ -74,4 +73,4 @@ class Shutdown:
 
 
 def _ignore(_number: int, _frame: FrameType | None) -> None:
-    """A handler that does nothing."""
+    """Do nothing."""

@@ -1,4 +1,4 @@
-"""The Claude CLI's stream-json: bytes in, a typed RunResult out (samples: tests/fakes/events)."""
+"""Parse the CLI's stream-json into a RunResult (samples: tests/fakes/events)."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import IO, Any, Literal, NamedTuple, final
 
 from samocode.record.untrusted import items, mapping, number, parse
 
-MAX_LINE_BYTES = 8 << 20  # a longer line (a tool's result) decides nothing
-END, CHUNK = 1 << 20, 1 << 18  # bytes of a log
+MAX_LINE_BYTES = 8 << 20  # a longer line is skipped; only a tool result is so long
+END, CHUNK = 1 << 20, 1 << 18  # bytes
 AUTH_STATUSES = (401, 403)
-PROMPT_AGAIN = "\n\nOriginal prompt: "  # then all of it, after a refusal by a hook (2.1.332)
+PROMPT_AGAIN = "\n\nOriginal prompt: "  # the CLI appends the prompt if a hook refuses it (2.1.332)
 Event = Mapping[str, Any]
 
 
@@ -19,22 +19,22 @@ EndReason = Literal[
     "itself", "timeout", "stopped", "no_init", "payer", "mode", "after_result", "auth", "flood",
     "killed_loop",
 ]  # fmt: skip
-"""Why a run is over: claude ended by itself, or the loop ended it, or was killed itself."""
+"""Why a run is over: claude exited, the loop ended it, or the loop was killed."""
 
 
 class Init(NamedTuple):
-    """What the CLI says of itself before its first request; empty where it says nothing."""
+    """The init event, which comes before the first request. Missing values are empty."""
 
     model: str = ""
     mode: str = ""
     key_source: str = ""
-    """Where an API key comes from. `none` is a login, a cloud account, or nobody."""
+    """Source of the API key. `none` means a login, a cloud account, or no credentials."""
     sandbox: bool = False
     version: str = ""
 
     @classmethod
     def of(cls, event: Event) -> Init | None:
-        """The facts of an init event; None of any other."""
+        """Return the Init for an init event, else None."""
         if (event.get("type"), event.get("subtype")) != ("system", "init"):
             return None
         names = ("model", "permissionMode", "apiKeySource", "claude_code_version")
@@ -43,24 +43,23 @@ class Init(NamedTuple):
 
 
 class RunResult(NamedTuple):
-    """What one run of the CLI came to: first what its events said, then how it ended. Money is the
-    CLI's list-price estimate in USD, moments are epoch seconds."""
+    """The result of one run: what its events said, and how it ended. Costs are the CLI's list-price
+    estimates in USD. Times are epoch seconds."""
 
     init: Init | None = None
     session_id: str = ""
     answered: bool = False
-    """The API gave an answer, which costs."""
+    """The API answered at least once, so the run has a cost."""
     finished: bool = False
-    """A result event came and nothing after it."""
+    """The result event arrived and no other event followed."""
     is_error: bool = False
     subtype: str | None = None
     error: str | None = None
-    """Class of the API failure that ended the run: authentication_failed, billing_error,
-    rate_limit, ..."""
+    """Class of the API error that ended the run: authentication_failed, rate_limit, ..."""
     api_error: str | None = None
-    """The CLI's finer name of it, where it has one: usage_limit_reached, tls_untrusted_ca, ..."""
+    """The CLI's more specific name of it, if any: usage_limit_reached, tls_untrusted_ca, ..."""
     status: int | None = None
-    """HTTP status of that failure."""
+    """HTTP status of that error."""
     limit_rejected: bool = False
     limit_resets_at: float | None = None
     auth_retries: int = 0
@@ -68,26 +67,26 @@ class RunResult(NamedTuple):
     tokens: int = 0
     turns: int = 0
     denials: tuple[str, ...] = ()
-    """Tools that were denied."""
+    """Names of tools that were denied."""
     text: str = ""
-    """The last words, for people; nothing is decided by them."""
+    """The last text, for display only."""
     ended: EndReason = "itself"
     exit_code: int | None = None
-    """None when nobody saw it end (recovery)."""
+    """None if the loop did not see it exit (recovery)."""
     seconds: float = 0.0
     left_over: tuple[str, ...] = ()
     """Processes that the loop had to end."""
     stderr: str = ""
-    """The end of it."""
+    """The last part of it."""
 
     @property
     def started(self) -> bool:
-        """The CLI is up: nothing before that can cost anything."""
+        """Whether the CLI started. Before init, it has no cost."""
         return self.init is not None
 
     @property
     def own_words(self) -> str:
-        """What claude itself said of its end, as a sentence to add: its result, else stderr."""
+        """What claude said about its end, as a sentence to append: its result, else stderr."""
         if self.init and self.ended in ("payer", "mode"):
             source, mode = self.init.key_source, self.init.mode
             name = f"apiKeySource {source}" if self.ended == "payer" else f"permissionMode {mode}"
@@ -96,7 +95,7 @@ class RunResult(NamedTuple):
         return f" Last words: {words}" if words else ""
 
     def after(self, event: Event) -> RunResult:
-        """The result with one more event; unknown and ill-formed events change nothing."""
+        """Return the result updated by an event. Unknown and malformed events change nothing."""
         kind = event.get("type")
         if kind == "system":
             return self._system(event)
@@ -107,7 +106,7 @@ class RunResult(NamedTuple):
         if kind == "rate_limit_event":
             info = mapping(event.get("rate_limit_info"))
             return self._replace(
-                # Beyond the plan, but let through and paid for as its owner set it: no limit.
+                # Paid usage beyond the plan, if the owner allows it, does not count as a limit.
                 limit_rejected=info.get("status") == "rejected"
                 and info.get("isUsingOverage") is not True,
                 limit_resets_at=number(info.get("resetsAt")),
@@ -161,7 +160,7 @@ class RunResult(NamedTuple):
 
 @final
 class Reader:
-    """Cuts a growing log into events; `result` is always up to date."""
+    """Splits a growing log into events and keeps `result` up to date."""
 
     def __init__(self) -> None:
         self.result = RunResult()
@@ -169,8 +168,7 @@ class Reader:
         self._skipping = False
 
     def follow(self, log: IO[bytes], show: Callable[[Event], None]) -> None:
-        """Read what the log holds by now. Of a flood only the beginning and the end are read: what
-        decides is there."""
+        """Read what was added. Of a very long log only the beginning and the end are read."""
         size = os.fstat(log.fileno()).st_size
         while log.tell() < size and (data := log.read(CHUNK)):
             for event in self.feed(data):
@@ -180,7 +178,7 @@ class Reader:
                 self._skip_line()
 
     def feed(self, data: bytes) -> list[Event]:
-        """The events that `data` completes. What is no JSON object with a type is passed over."""
+        """Parse more data and return the completed events. Other lines are skipped."""
         head, *lines = data.split(b"\n")
         self._line += head
         if lines:
@@ -201,13 +199,12 @@ class Reader:
 
 
 def content(event: Event) -> list[Mapping[str, Any]]:
-    """The blocks of an assistant or user event's message."""
+    """Return the content blocks of an assistant or user event."""
     return [mapping(block) for block in items(mapping(event.get("message")).get("content"))]
 
 
 def _tokens(event: Event) -> int:
-    """All tokens of all models: `usage` misses helpers and the last call of a run that its budget
-    ended, `modelUsage` does not (measured)."""
+    """Sum the tokens of all models. `usage` omits subagents and a last call over budget."""
     counts = ("inputTokens", "outputTokens", "cacheReadInputTokens", "cacheCreationInputTokens")
     models = mapping(event.get("modelUsage")).values()
     return int(sum(number(mapping(model).get(count)) or 0 for model in models for count in counts))

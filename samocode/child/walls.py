@@ -1,8 +1,8 @@
-"""What the CLI refuses to a child, as its `permissions.deny` rules.
+"""The `permissions.deny` rules of a child.
 
-Walls stop accidents: the child is told at once, in bypassPermissions too, and pays no token for
-them. A script, `sh -c` or `git -C` gets past, so the loop still compares afterwards. The worktree
-has no wall before approval: one would refuse documented builds (`mkdir build`; CLI 2.1.332).
+They stop accidents at once, also in bypassPermissions, and cost no tokens. A script, `sh -c` or
+`git -C` gets past them, so the loop still checks afterwards. No rule protects the worktree before
+approval: it would deny documented builds (`mkdir build`; CLI 2.1.332).
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from pathlib import Path
 from samocode.pages.names import HISTORY, INBOX, ITERATION, LOGS, QA, TASK
 
 READ_ONLY = (HISTORY, TASK, QA, ITERATION, f"{INBOX}/**", f"{LOGS}/**")
-NEVER = ("git push", "git stash")  # the stash is one for all worktrees: the user's too
+NEVER = ("git push", "git stash")  # all worktrees share one stash
 NOT_YET = ("git commit",)
-"""Until a plan is approved."""
+"""Denied until a plan is approved."""
 
 
 def walls(session: Path, approved: bool) -> dict[str, object]:
-    """The part of the CLI's settings that holds the walls of a session."""
+    """Return the CLI settings with the deny rules."""
     commands = NEVER if approved else NEVER + NOT_YET
     files = [f"Edit(/{session / name})" for name in READ_ONLY]
     return {"permissions": {"deny": [*files, *(f"Bash({words}:*)" for words in commands)]}}

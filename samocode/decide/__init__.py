@@ -1,1 +1,1 @@
-"""What an iteration comes to: the signal, the facts, and the rules."""
+"""Decide how an iteration ended: signal, facts, policy."""

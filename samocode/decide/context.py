@@ -1,4 +1,4 @@
-"""What a signal is judged by: the same for the loop and for the Stop hook."""
+"""The facts that a signal is checked against, for the loop and for the Stop hook."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from samocode.record.state import SessionState, WorktreeStatus
 def signal_context(
     folder: Path, state: SessionState, status: WorktreeStatus | None
 ) -> SignalContext:
-    """The context of a signal in a session: `status` is the worktree's (None without git)."""
+    """Collect the facts for a signal. `status` is the worktree's, None without git."""
     tree = state.worktree
     branch = status.branch if status and tree and state.approved else ""
     return SignalContext(
@@ -27,7 +27,7 @@ def signal_context(
 
 
 def uncommitted(state: SessionState, status: WorktreeStatus | None) -> tuple[str, ...]:
-    """Tracked changes that are the session's: those that the worktree was not made with."""
+    """Return the changed tracked files, except those changed since the worktree was created."""
     if status is None:
         return ()
     as_made = state.as_made or WorktreeStatus("")
@@ -37,7 +37,7 @@ def uncommitted(state: SessionState, status: WorktreeStatus | None) -> tuple[str
 def changed_code(
     state: SessionState, status: WorktreeStatus | None, environ: Mapping[str, str]
 ) -> tuple[str, ...]:
-    """What the running child changed of the code, though no approved plan allows it."""
+    """Return the tracked files that the running child changed before any plan was approved."""
     before = state.pending.code if state.pending else None
     if status is None or before is None or state.approved or state.worktree is None:
         return ()

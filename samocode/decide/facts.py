@@ -1,4 +1,4 @@
-"""The facts of one finished iteration, read once, and the decision that is made of them."""
+"""The facts of a finished iteration, and the Decision made from them."""
 
 from __future__ import annotations
 
@@ -18,13 +18,11 @@ from samocode.record.state import SessionState
 from samocode.record.words import few
 
 HEARD = frozenset({"continue", "waiting", "blocked", "done", "verify_failed", "stalled", "looping"})
-"""Outcomes of a child that read its notes and answered; after any other the next child is told them
-again."""
+"""Outcomes after which the notes count as read. After any other, the next child gets them again."""
 
 
 class Limits(NamedTuple):
-    """The user's caps: spawns a run, USD a session (None: no cap), seconds of waiting for the
-    API."""
+    """Limits set by the user: iterations per run, USD per session, seconds to wait for the API."""
 
     max_iterations: int
     max_cost: float | None
@@ -32,34 +30,34 @@ class Limits(NamedTuple):
 
 
 class IterationFacts(NamedTuple):
-    """All that is known when an iteration is over."""
+    """Everything that the policy needs to know about a finished iteration."""
 
     run: RunResult
     check: SignalCheck
     phase: str
     now: float
-    """Wall clock, epoch seconds: a usage limit's reset is given in these."""
+    """Epoch seconds, like the reset time of a usage limit."""
     head: str | None = None
     changed_code: tuple[str, ...] = ()
-    """Tracked files changed though no plan is approved."""
+    """Tracked files changed before a plan was approved."""
     tampered: bool = False
-    """The child changed the history; it was put back."""
+    """The child changed the history. It was restored."""
     uncommitted: tuple[str, ...] = ()
     untracked: tuple[str, ...] = ()
     progress: bool = True
-    """Something was left behind: a commit, a change, a new file."""
+    """The iteration changed a file or made a commit."""
     stopping: bool = False
-    """The human asked to stop."""
+    """The user asked to stop."""
 
     @property
     def left(self) -> str:
-        """What no commit holds, as a sentence to add."""
+        """Uncommitted and untracked files, as a sentence to append."""
         changed = f" Uncommitted: {few(self.uncommitted)}." if self.uncommitted else ""
         return changed + (f" Untracked: {few(self.untracked)}." if self.untracked else "")
 
     @property
     def denied(self) -> str:
-        """Which tools were denied, as a sentence to add."""
+        """Denied tools, as a sentence to append."""
         names = tuple(dict.fromkeys(self.run.denials))
         return f" Permission was denied for: {few(names)}." if names else ""
 
@@ -73,8 +71,7 @@ def read(
     tampered: bool,
     stopping: bool,
 ) -> IterationFacts:
-    """Look at everything once: git, the signal, the files. `before` is None for the
-    iteration of a killed loop."""
+    """Read git, the signal and the files once. `before` is None if the loop was killed."""
     first = state.iteration == 0  # the index of a new worktree is refreshed once
     status = checkout.status(refresh=first) if checkout else None
     context = signal_context(folder, state, status)
@@ -95,19 +92,19 @@ def read(
 
 
 class Pause(NamedTuple):
-    """A wait for the API before the next spawn: `seconds`, or until a moment of the wall clock."""
+    """A wait for the API: `seconds`, or `until` a time in epoch seconds."""
 
     why: str
     seconds: float = 0.0
     until: float | None = None
 
     def length(self, most: float) -> float:
-        """Seconds from now on; never more than `most` for a moment of the wall clock."""
+        """Return the seconds from now. A wait `until` a time is at most `most` long."""
         return self.seconds if self.until is None else min(self.until - time.time(), most)
 
 
 class Decision(NamedTuple):
-    """How an iteration ended and what follows: the history line says it, the loop does it."""
+    """How an iteration ended and what follows."""
 
     outcome: str
     next: str
@@ -117,21 +114,21 @@ class Decision(NamedTuple):
     """For the next child, with the outcome."""
     pause: Pause | None = None
     plan: str | None = None
-    """The plan to ask approval for."""
+    """The plan that needs approval."""
     notes: tuple[str, ...] = ()
-    """For every child until one of them answers."""
+    """For the next children, until one ends with a valid signal."""
 
     def then(self, follows: Stop | Pause | None) -> Decision:
-        """The same outcome, and then a stop or a pause."""
+        """Return the same decision with a stop or a pause."""
         stop = follows if isinstance(follows, Stop) else self.stop
         return self._replace(stop=stop, pause=follows if isinstance(follows, Pause) else self.pause)
 
     @property
     def why(self) -> str:
-        """The reason, for the human; empty when the loop simply goes on."""
+        """The reason for the user; empty if the loop simply continues."""
         return self.stop.why if self.stop else self.pause.why if self.pause else ""
 
     @property
     def heard(self) -> bool:
-        """The child read the notes it was given: they are not repeated."""
+        """Whether the child read its notes, so that they are not repeated."""
         return self.outcome in HEARD

@@ -1,4 +1,4 @@
-"""Why a run ended without a signal, by what the CLI says of itself: the tables of policy.py."""
+"""Classify why a run ended without a signal, by what the CLI reports."""
 
 from __future__ import annotations
 
@@ -23,8 +23,7 @@ BLOCKING = {
     "invalid_request": ("invalid_request", "The request is refused, and waiting does not help. The "
         "reason may be a spending cap, a request that is too large, or a flag in CLAUDE_ARGS."),
 }  # fmt: skip
-"""What time does not mend, by the class of an API failure or why the loop ended the run: (outcome,
-remedy)."""
+"""Failures that waiting does not fix, by error class or EndReason: (outcome, remedy)."""
 BLOCKING["auth"] = BLOCKING["authentication_failed"]  # ended by the loop
 SETUP = {
     "tls_untrusted_ca", "tls_cert_signature_failure", "gateway_content_type",
@@ -32,8 +31,8 @@ SETUP = {
     "claude_code_version_too_old", "field_not_granted", "model_substitution_disabled",
     "no_allowed_fallback", "model_requires_usage_credits", "long_context_credits_required",
 }  # fmt: skip
-"""Values of `api_error` to which the CLI itself (2.1.332) answers "fix the setup" or "switch the
-model", of those whose class or status may look like an outage."""
+"""Values of `api_error` for which the CLI (2.1.332) says to fix the setup or switch the model,
+though their class or status may look like an outage."""
 _SMALLER = " Its answer or its context was too long: read and write in smaller pieces."
 TOO_MUCH = {
     "error_max_turns": " It reached --max-turns.",
@@ -41,19 +40,18 @@ TOO_MUCH = {
     "message_over_context_limit": _SMALLER,
     "autocompact_thrashing": _SMALLER,
 }
-"""What a run was too long for (subtype, class or `api_error`): a new run can do better, waiting
-does not help. Taken for an outage, it was paid for forty times."""
+"""The run was too long (by subtype, class or `api_error`). A new run may succeed. Once treated as
+an outage, it was retried and paid for forty times."""
 BROKEN = {
     "no_init": "claude did not start within its grace",
     "flood": "claude was ended: it wrote more than a gigabyte of output",
 }
 PERMANENT_STATUSES = frozenset(range(400, 500)) - {408, 409, 429}
-"""Most refused requests, spend limits among them, come with the class `unknown` (measured)."""
+"""Most refused requests, such as spending limits, have the class `unknown` (CLI 2.1.332)."""
 
 
 def error_class(run: RunResult) -> str | None:
-    """What ended the run: a key of BLOCKING or TOO_MUCH, else a class that may pass; None when the
-    API did not fail."""
+    """Return a key of BLOCKING or TOO_MUCH, another error class, or None without an error."""
     if run.ended in BLOCKING:
         return run.ended
     if run.api_error in TOO_MUCH:

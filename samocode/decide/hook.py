@@ -1,5 +1,4 @@
-"""The Stop hook (`main.py --check-signal DIR`): the loop's own check, run while the child can still
-correct what it finds."""
+"""The Stop hook (`main.py --check-signal DIR`): check the signal while the child can correct it."""
 
 from __future__ import annotations
 
@@ -16,13 +15,12 @@ from samocode.record.exits import UserError
 from samocode.record.history import History
 
 MAY_END, SEND_BACK, NOT_CHECKED = 0, 2, 1
-"""A Stop hook's exit codes: the CLI sends the child back with stderr on 2, ends it on the
-others."""
+"""Exit codes of a Stop hook. On 2 the CLI sends stderr to the child and continues it."""
 
 
 def check_signal(folder: Path, environ: Mapping[str, str]) -> int:
-    """MAY_END, or SEND_BACK with one sentence per problem on stderr. Trouble that is not the
-    child's is NOT_CHECKED: it ends, and the loop says so."""
+    """Check the signal and print one sentence per problem on stderr. Return the exit code. Errors
+    that the child cannot fix give NOT_CHECKED: the child ends, and the loop reports them."""
     try:
         problems = problems_of(folder.resolve(), environ)
     except UserError as error:
@@ -34,11 +32,11 @@ def check_signal(folder: Path, environ: Mapping[str, str]) -> int:
 
 
 def problems_of(folder: Path, environ: Mapping[str, str]) -> tuple[str, ...]:
-    """What is wrong with the signal and, before approval, with the code."""
+    """Return the problems with the signal and, before approval, with changed code."""
     if not (folder / HISTORY).is_file():
         raise UserError(f"{folder} is no session.")
     state = History(folder / HISTORY).load(repair=False).state
-    if state.program != __version__:  # a `git pull` while the loop runs: its rules are others
+    if state.program != __version__:  # another version: the clone was updated while the loop runs
         return ()
     status = look(state.worktree.path, environ) if state.worktree else None
     problems = signals.read(signal_context(folder, state, status)).problems

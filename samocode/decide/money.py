@@ -1,17 +1,17 @@
-"""What a child may spend, and what a run cost. All amounts are USD."""
+"""Budgets and costs. All amounts are in USD."""
 
 from __future__ import annotations
 
 from samocode.child.stream import RunResult
 from samocode.record.state import SessionState
 
-LEAST = 0.01  # of the cap: with less left, no child is started
-SMALLEST = 0.0001  # the CLI gets four digits, and none may be a budget of nothing
+LEAST = 0.01  # share of the cap; with less left, no child is started
+SMALLEST = 0.0001  # the CLI gets the budget with four decimals
 
 
 def budget(state: SessionState, cap: float | None) -> float | None:
-    """What the next child may spend: half of what is left, at least 1.5 times the dearest run so
-    far, never more than is left. None without a cap."""
+    """Return the budget of the next child: half of what is left, or 1.5 times
+    the highest cost of a run if that is more, but at most what is left. None without a cap."""
     if cap is None:
         return None
     left = _left(state, cap)
@@ -24,7 +24,7 @@ def used_up(state: SessionState, cap: float) -> bool:
 
 
 def cost(run: RunResult) -> float | None:
-    """What a run cost; None when it did not report that, so that its budget is held back."""
+    """Return the cost of a run. None if it reported none: its budget is then held back."""
     refused = run.ended in ("auth", "payer", "mode") and not run.answered
     return 0.0 if run.cost_usd is None and (refused or not run.started) else run.cost_usd
 

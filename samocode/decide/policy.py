@@ -1,4 +1,4 @@
-"""How an iteration ends and what follows: one pure function over facts."""
+"""Decide how an iteration ended and what follows. Pure functions of facts."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from samocode.record.state import SessionState
 from samocode.record.words import few, sentence
 from samocode.settings.timeouts import Timeouts
 
-# Of the counters in SessionState. A person's decision sets them to their beginning.
-MAX_STRIKES = 3  # timeouts, crashes, missing and invalid signals, in a row
-MAX_CUT_OFF = 2  # runs in a row that their budget ended
-MAX_IDLE = 3  # `continue` in a row that changed nothing
-MAX_ENTERED = 6  # times that one phase is entered
+# Limits of the counters in SessionState. A decision of a person resets them.
+MAX_STRIKES = 3  # timeouts, crashes, missing and invalid signals in a row
+MAX_CUT_OFF = 2  # runs in a row ended by their budget
+MAX_IDLE = 3  # `continue` in a row without any change
+MAX_ENTERED = 6  # entries into one phase
 MAX_VERIFY = 3
 
 
 def decide(facts: IterationFacts, state: SessionState, limits: Limits, times: Timeouts) -> Decision:
-    """The first rule that holds."""
+    """Apply the first rule that matches."""
     run, signal, phase = facts.run, facts.check.signal, facts.phase
     error, waits = error_class(run), _until_reset(facts, limits, times)
     if facts.tampered:
@@ -50,7 +50,7 @@ def decide(facts: IterationFacts, state: SessionState, limits: Limits, times: Ti
 
 
 def cap(state: SessionState, limits: Limits) -> Stop | None:
-    """The caps, looked at before each spawn: a signal counts before a limit."""
+    """Return a Stop at a cap. Checked before each spawn, so a signal is handled first."""
     most = limits.max_cost
     if state.spawned >= limits.max_iterations:
         why = f"{state.spawned} iterations in this run (--max-iterations)."
@@ -63,7 +63,7 @@ def cap(state: SessionState, limits: Limits) -> Stop | None:
 
 
 def verify_failed(state: SessionState, failure: str) -> Decision:
-    """What `done` comes to when VERIFY fails; `failure` is the end of its output."""
+    """Return the decision if VERIFY fails after `done`. `failure` is the end of its output."""
     note = f"VERIFY failed after done was signalled. Its last lines:\n{failure}"
     often = f"VERIFY failed {MAX_VERIFY} times. Its last lines:\n{failure}"
     stop = Stop(ExitCode.BLOCKED, often) if state.verify_failures + 1 >= MAX_VERIFY else None
@@ -104,15 +104,15 @@ def _cut_off(facts: IterationFacts, state: SessionState) -> Decision:
 
 
 def _until_reset(facts: IterationFacts, limits: Limits, times: Timeouts) -> Stop | Pause | None:
-    """What a usage limit asks for; None without one, when the API did not say when it resets, or
-    when that has gone by."""
+    """Return the pause until a usage limit resets, or a Stop if that is too late. None without a
+    limit, or with a reset that is unknown or past."""
     resets = facts.run.limit_resets_at
     if not facts.run.limit_rejected or resets is None or resets <= facts.now:
         return None
     if resets - facts.now > limits.max_wait:
         why = "The usage limit resets later than SAMOCODE_MAX_WAIT allows to wait."
         return Stop(ExitCode.LIMIT, why + facts.run.own_words)
-    jitter = facts.now % 1 * times.limit_slack  # sessions of one account start one by one
+    jitter = facts.now % 1 * times.limit_slack  # sessions of one account must not start together
     return Pause("usage limit reached", until=resets + jitter)
 
 
@@ -120,7 +120,7 @@ def _outage(
     facts: IterationFacts, state: SessionState, limits: Limits, times: Timeouts
 ) -> Decision:
     run, waited = facts.run, state.api_waited
-    delay = min(waited + times.backoff_first, times.backoff_most)  # it doubles
+    delay = min(waited + times.backoff_first, times.backoff_most)  # doubles with each failure
     what = f"the API failed: {run.error}{f' ({run.status})' if run.status else ''}"
     on = Decision("transient", facts.phase, note=f"{what}.{run.own_words}{facts.left}")
     why = f"The API did not answer for longer than SAMOCODE_MAX_WAIT; {what}.{run.own_words}"
@@ -145,7 +145,7 @@ def _strike(facts: IterationFacts, state: SessionState, times: Timeouts) -> Deci
 
 
 def _what_went_wrong(facts: IterationFacts) -> tuple[str, str]:
-    """The outcome of a strike, and its cause in words."""
+    """Return the outcome of a failure and its cause."""
     run, left = facts.run, facts.left + facts.denied
     if run.ended == "timeout":
         return "timeout", f"It was ended at the time limit (CLAUDE_TIMEOUT, --timeout).{left}"
@@ -154,7 +154,7 @@ def _what_went_wrong(facts: IterationFacts) -> tuple[str, str]:
         code = "" if run.exit_code is None else f" (exit code {run.exit_code})"
         return "crash", f"{what}{code}.{run.own_words}{left}"
     what = " ".join(facts.check.problems) + TOO_MUCH.get(error_class(run) or run.subtype or "", "")
-    if run.own_words and not run.answered:  # a hook refused the prompt: only its words help
+    if run.own_words and not run.answered:  # a hook refused the prompt; only its message helps
         what = ""
     outcome = "no_signal" if facts.check.missing else "bad_signal"
     return outcome, f"{what}{run.own_words}{left}".strip()

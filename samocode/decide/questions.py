@@ -1,4 +1,4 @@
-"""The questions of a waiting signal: the one check of their form."""
+"""Check the questions in a `waiting` signal."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ EXAMPLE = {
 
 
 class NewQuestion(NamedTuple):
-    """A question as a child asks it; the loop gives it a number."""
+    """A question as the child wrote it, without a number."""
 
     title: str
     why: str
@@ -35,8 +35,8 @@ class NewQuestion(NamedTuple):
 
 
 def check(value: object, waits_for: str) -> tuple[tuple[NewQuestion, ...], tuple[str, ...]]:
-    """(the questions, ()) or ((), what is wrong, one sentence each). `waits_for` is qa_answers,
-    which needs suggestions, or human_action."""
+    """Return (questions, ()) or ((), problems), one sentence per problem. `waits_for` is
+    `qa_answers`, which requires suggestions, or `human_action`."""
     found = items(value)
     if not found:
         example = dict(EXAMPLE)

@@ -1,5 +1,4 @@
-"""`_signal.json`: what a child may say at its end, and the one check that the loop and the Stop
-hook share."""
+"""Parse and check `_signal.json`, the same for the loop and the Stop hook."""
 
 from __future__ import annotations
 
@@ -33,7 +32,7 @@ TEXTS = ("status", "phase", "for", "plan", "reason", "needs", "summary")
 
 
 class Signal(NamedTuple):
-    """A well-formed signal (README, Signals); absent fields are None."""
+    """A well-formed signal, as described in README. Absent fields are None."""
 
     status: str
     phase: str | None = None
@@ -46,21 +45,20 @@ class Signal(NamedTuple):
 
 
 class SignalContext(NamedTuple):
-    """What a signal is judged by; all of it comes from files and git, none from the child."""
+    """The facts that a signal is checked against. None of them comes from the child."""
 
     folder: Path
     phase: str
     approved: bool = False
     git: bool = True
     uncommitted: tuple[str, ...] = ()
-    """Tracked files with changes that no commit holds."""
+    """Tracked files with uncommitted changes."""
     strayed: str = ""
-    """The branch that is checked out, when it is not the session's."""
+    """The branch that is checked out, if it is not the session's."""
 
 
 class SignalCheck(NamedTuple):
-    """The signal if it is valid, else one sentence per problem; `missing` tells silence from
-    rubbish."""
+    """A valid signal, or one sentence per problem. `missing` means there was no file."""
 
     signal: Signal | None = None
     problems: tuple[str, ...] = ()
@@ -68,8 +66,7 @@ class SignalCheck(NamedTuple):
 
 
 def read(context: SignalContext) -> SignalCheck:
-    """Read and judge the session's signal. Anything but a valid one is a SignalCheck with problems,
-    never a guess."""
+    """Read and check the session's signal. An invalid signal gives problems, never a guess."""
     try:
         data = files.read(context.folder / SIGNAL, MAX_SIGNAL_BYTES)
     except files.Unreadable as error:
@@ -85,7 +82,7 @@ def read(context: SignalContext) -> SignalCheck:
 
 
 def parse(data: bytes) -> tuple[Signal | None, tuple[str, ...]]:
-    """Bytes to a Signal by form alone: (signal, ()) or (None, problems)."""
+    """Parse a signal and check its form: (signal, ()) or (None, problems)."""
     found = mapping(untrusted.parse(data))
     if not found:
         example = '{"status": "continue"}'
@@ -109,7 +106,7 @@ def parse(data: bytes) -> tuple[Signal | None, tuple[str, ...]]:
 
 
 def judge(signal: Signal, context: SignalContext) -> tuple[str, ...]:
-    """One sentence for each reason why this signal cannot stand now; empty when it can."""
+    """Return one sentence per reason why the signal is not allowed now."""
     found = list(_phase_problems(signal, context))
     if signal.waits_for == "plan_approval" and signal.status == "waiting":
         found += _plan_problems(signal, context)

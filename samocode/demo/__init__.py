@@ -1,4 +1,4 @@
-"""The demo: a small real project in the clone's .demo/ folder, and a stand-in for Claude."""
+"""The demo: a small project in the clone's .demo/ folder, and a stand-in for Claude."""
 
 import os
 import shlex
@@ -47,28 +47,28 @@ In your own project: run {install}, then follow its last lines."""
 
 @dataclass(frozen=True)
 class DemoProject:
-    """A prepared demo; all of it lies in `folder`."""
+    """A prepared demo. All of its files are in `folder`."""
 
     folder: Path
     config: Path
     """The project's .samocode."""
     claude: Path
-    """The stand-in: takes the CLI's flags and prompt, prints its events, needs no network."""
+    """The stand-in, an executable with the CLI's interface. It needs no network."""
     environ: Mapping[str, str]
-    """What the stand-in and everything it starts may see: nothing of the user's."""
+    """The environment of the stand-in, without the user's variables."""
     task: str = TASK
     dive: str = DIVE
     session: str = SESSION
 
 
 def play(run: Callable[["Settings", "Timeouts"], int], timeouts: "Timeouts") -> int:
-    """Play the demo with main.py's `run`; its exit code. Without a terminal the loop answers."""
-    # Imported here: the stand-in lives in this package too, and each of its starts would wait.
+    """Play the demo and return its exit code. Without a terminal it answers by --yes."""
+    # Imported here, because each start of the stand-in imports this package.
     from samocode.settings.clone import CLONE, at_terminal
     from samocode.settings.load import Settings
 
     project = prepare(CLONE, datetime.now().astimezone())
-    # auto: bypassPermissions is refused to root. The stand-in asks for no permission anyway.
+    # The mode is auto, because claude refuses bypassPermissions to root.
     environ = {
         **project.environ,
         "CLAUDE_PATH": str(project.claude),
@@ -90,7 +90,7 @@ def play(run: Callable[["Settings", "Timeouts"], int], timeouts: "Timeouts") -> 
 
 
 def prepare(clone: Path, now: datetime) -> DemoProject:
-    """Make `<clone>/.demo/MMDD-HHMMSS/` with a real git project in it. UserError without git."""
+    """Create `<clone>/.demo/MMDD-HHMMSS/` with a git project. UserError without git."""
     git = shutil.which("git")
     if git is None:
         raise UserError("The demo needs git. Install it with your package manager and run again.")
@@ -108,7 +108,7 @@ def prepare(clone: Path, now: datetime) -> DemoProject:
 
 
 def farewell(project: DemoProject) -> str:
-    """Where to look after the demo, and what to run next."""
+    """Return where to look after the demo, and what to run next."""
     sessions = sorted((project.folder / "sessions").glob(f"*-{SESSION}"))
     name = sessions[-1].name if sessions else SESSION
     return FAREWELL.format(
@@ -121,7 +121,7 @@ def farewell(project: DemoProject) -> str:
 
 
 def _new_folder(parent: Path, name: str) -> Path:
-    """A folder that was not there before, also when two demos start in the same second."""
+    """Create a new folder, even if two demos start in the same second."""
     parent.mkdir(exist_ok=True)
     for number in range(1, 100):
         folder = parent / (name if number == 1 else f"{name}-{number}")
@@ -134,14 +134,14 @@ def _new_folder(parent: Path, name: str) -> Path:
 
 
 def _wrapper(file: Path, *command: str) -> Path:
-    """An executable that stands for `command`: a shebang line cannot hold a path with a space."""
+    """Create a wrapper script. A shebang line cannot contain a path with a space."""
     file.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n')
     file.chmod(0o755)
     return file
 
 
 def _repository(folder: Path, environ: Mapping[str, str]) -> None:
-    """The project under git, with an identity and settings of its own: the user's never count."""
+    """Create the project's repository, independent of the user's git settings."""
     shutil.copytree(HERE / "project", folder, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / ".gitignore").write_text("__pycache__/\n")
     for command in (

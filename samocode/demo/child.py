@@ -1,4 +1,4 @@
-"""One iteration of the stand-in: what it knows, and how it ends."""
+"""One iteration of the stand-in."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,38 +15,38 @@ TEST_COMMAND = "python -m unittest"
 
 @dataclass(frozen=True)
 class Child:
-    """One iteration: the stage it acts on, its session folder, and what the loop told it."""
+    """One iteration: its stage, its session folder and its `_iteration.json`."""
 
     stage: Stage
     session: Path
     now: Iteration
 
     def questions(self) -> tuple[Question, ...]:
-        """All questions so far; none when nobody asked yet."""
+        """Read all questions so far."""
         file = self.session / "_qa.md"
         return notebook.questions(self.stage.read(file)) if file.exists() else ()
 
     def choices(self, asked: tuple[Question, ...] | None = None) -> tuple[Choice, ...]:
-        """What the human decided; `asked` when the questions were read already."""
+        """Return what the user decided. `asked` saves reading the questions again."""
         all_asked = self.questions() if asked is None else asked
         return choices((one.number, one.title, one.answer) for one in all_asked)
 
     def leave(self, kind: str, text: str) -> str:
-        """Write an artifact and return its name; one of the same minute stays."""
+        """Write an artifact under a free name and return the name."""
         names = (f"{self.now.stamp}-{kind}-{TOPIC}{more}.md" for more in ("", "-2", "-3", "-4"))
         name = next(name for name in names if not (self.session / name).exists())
         self.stage.write(self.session / name, text)
         return name
 
     def plan(self) -> Path | None:
-        """The approved plan, or else the newest."""
+        """Return the approved plan, else the newest one."""
         approved = self.session / (self.now.approved_plan or "")
         return approved if approved.is_file() else notebook.newest(self.session, "plan")
 
 
 @dataclass(frozen=True)
 class Ending:
-    """How an act ends: the signal, and what the notebook is told."""
+    """How an iteration ends: its signal and its entry in the notebook."""
 
     signal: Mapping[str, object]
     entry: Entry

@@ -1,4 +1,4 @@
-"""What the human can decide in the demo, and what each decision does to the code and its tests."""
+"""The decisions of the demo, and what each changes in the code and its tests."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -33,31 +33,31 @@ class Change:
 
 @dataclass(frozen=True)
 class Option:
-    """One possible answer, and everything that follows from it."""
+    """One possible answer and what follows from it."""
 
     letter: str
     says: str
     requirement: str
     changes: tuple[Change, ...]
     test: str
-    """A test method; it fails without `changes`."""
+    """A test method that fails without `changes`."""
     trial: str
     """An expression that shows the behaviour."""
 
 
 @dataclass(frozen=True)
 class Topic:
-    """One question to the human; the first option is the suggestion."""
+    """One question. Its first option is the suggestion."""
 
     title: str
     why: str
     reason: str
     commit: str
-    """The commit's message."""
+    """The commit message."""
     options: tuple[Option, ...]
 
     def question(self) -> Mapping[str, object]:
-        """The question as a signal asks it."""
+        """Return the question in the form of a signal."""
         return {
             "title": self.title,
             "why": self.why,
@@ -67,7 +67,7 @@ class Topic:
         }
 
     def choose(self, answer: str) -> Option:
-        """The option that the answer names by its letter; the suggestion when it names none."""
+        """Return the option whose letter the answer starts with, else the suggestion."""
         named = re.match(r"\W*([A-Za-z])\b", answer)
         letter = named[1].upper() if named else ""
         return next((one for one in self.options if one.letter == letter), self.options[0])
@@ -75,7 +75,7 @@ class Topic:
 
 @dataclass(frozen=True)
 class Choice:
-    """A question of ours with its answer: the human's words, and the option they were taken as."""
+    """An answered question: the answer's text and the option it means."""
 
     number: int
     topic: Topic
@@ -170,7 +170,7 @@ TOPICS = (TOO_LONG, NO_WORD)
 
 
 def choices(answered: Iterable[tuple[int, str, str]]) -> tuple[Choice, ...]:
-    """Our questions among (number, title, answer), in the order of TOPICS."""
+    """Return the demo's questions among (number, title, answer), in the order of TOPICS."""
     known = {title: (number, answer) for number, title, answer in answered}
     return tuple(
         Choice(

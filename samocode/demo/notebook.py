@@ -1,4 +1,4 @@
-"""The session folder's texts as the stand-in reads and writes them."""
+"""Read and write the texts of a session folder."""
 
 import json
 import re
@@ -12,7 +12,7 @@ SECTIONS = ("Status", "Decisions", "Flow log", "Files")
 
 @dataclass(frozen=True)
 class Iteration:
-    """What `_iteration.json` says."""
+    """The content of `_iteration.json`."""
 
     number: int
     phase: str
@@ -23,7 +23,7 @@ class Iteration:
 
 @dataclass(frozen=True)
 class Question:
-    """One question of `_qa.md` with its answer, "" while it is open."""
+    """A question of `_qa.md`. `answer` is empty while it is open."""
 
     number: int
     title: str
@@ -42,7 +42,6 @@ class Entry:
 
 
 def iteration(text: str) -> Iteration:
-    """Read `_iteration.json`."""
     found = json.loads(text)
     return Iteration(
         number=found["iteration"],
@@ -54,7 +53,7 @@ def iteration(text: str) -> Iteration:
 
 
 def questions(text: str) -> tuple[Question, ...]:
-    """Read `_qa.md` as the loop prints it."""
+    """Parse `_qa.md` as the loop prints it."""
     blocks = re.split(r"^(?=#{2,4} \**Q\d+\b)", text.replace("\r\n", "\n"), flags=re.M)
     heads = [(re.match(r"#{2,4} \**Q(\d+)\b[*:.) ]*(.*)", block), block) for block in blocks]
     return tuple(Question(int(h[1]), h[2].strip(), _answer(block)) for h, block in heads if h)
@@ -66,7 +65,7 @@ def _answer(block: str) -> str:
 
 
 def wishes(asked: Sequence[Question]) -> tuple[str, ...]:
-    """What the human wanted changed, each time a plan was not simply approved."""
+    """Return the changes that the user asked for instead of approving a plan."""
     answers = [
         one.answer for one in asked if one.title.startswith("Approve the plan") and one.answer
     ]
@@ -77,13 +76,13 @@ def wishes(asked: Sequence[Question]) -> tuple[str, ...]:
 
 
 def newest(folder: Path, kind: str) -> Path | None:
-    """The latest artifact of a kind (dive, requirements, plan, ...), None when there is none."""
+    """Return the latest artifact of a kind (dive, requirements, plan, ...), or None."""
     found = sorted(folder.glob(f"[0-9]*-{kind}-*.md"), key=lambda file: file.stat().st_mtime_ns)
     return found[-1] if found else None
 
 
 def overview(text: str, now: Iteration, entry: Entry) -> str:
-    """`_overview.md` with one more entry; what else stands in it stays."""
+    """Add an entry to `_overview.md` and keep the rest."""
     preamble, *parts = re.split(r"^## ", text, flags=re.M)
     sections: dict[str, str] = dict.fromkeys(SECTIONS, "")
     for part in parts:
@@ -102,7 +101,7 @@ def overview(text: str, now: Iteration, entry: Entry) -> str:
 
 
 def open_phase(plan: str) -> tuple[int, str] | None:
-    """Number and name of the first plan phase with an open box, None when all are ticked."""
+    """Return number and name of the first plan phase with an open box, or None."""
     for number, name, body in _phases(plan):
         if "- [ ]" in body:
             return number, name
@@ -110,7 +109,7 @@ def open_phase(plan: str) -> tuple[int, str] | None:
 
 
 def ticked(plan: str, number: int) -> str:
-    """The plan with every box of one phase ticked."""
+    """Tick every box of one phase."""
     for found, _name, body in _phases(plan):
         if found == number:
             return plan.replace(body, body.replace("- [ ]", "- [x]"), 1)

@@ -1,4 +1,4 @@
-"""What the stand-in does, shown as the real CLI shows it: as events. All of it really happens."""
+"""Actions of the stand-in. Each is really done, and reported as an event of the CLI."""
 
 import itertools
 import json
@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any, TextIO
 
 TOOLS = ("Bash", "Edit", "Read", "Write")
-TALK_PAUSE = 0.6  # seconds: long enough for a person to follow
+TALK_PAUSE = 0.6  # seconds, so that a person can follow
 TOOL_PAUSE = 0.25
 COMMAND_LIMIT = 60.0
 
 
 class Failed(Exception):
-    """A command that had to work did not."""
+    """A command or edit that had to succeed failed."""
 
     def __init__(self, command: str, output: str) -> None:
         super().__init__(f"{command} failed: {output.strip()[-500:]}")
@@ -25,18 +25,18 @@ class Failed(Exception):
 
 @dataclass(frozen=True)
 class Call:
-    """What the loop asked for on the command line."""
+    """The command line of the stand-in."""
 
     model: str = "demo"
     permission_mode: str = "default"
     session_id: str = ""
     settings: str = ""
-    """JSON, or the path of a file with JSON; "" for none."""
+    """JSON, or the path of a JSON file, or empty."""
 
 
 @dataclass(frozen=True)
 class Done:
-    """A finished shell command; `output` is both streams in the order they came."""
+    """A finished shell command. `output` combines stdout and stderr."""
 
     command: str
     code: int
@@ -44,17 +44,17 @@ class Done:
 
     @property
     def last_line(self) -> str:
-        """The last line that says something."""
+        """The last line that is not blank."""
         return next((line for line in reversed(self.output.splitlines()) if line.strip()), "")
 
     def proof(self) -> str:
-        """One line for a report: what was run, how it ended."""
+        """Return a line for a report: command, exit code, last line."""
         return f"- `{self.command}`: exit {self.code}, `{self.last_line.strip()}`"
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One run of the stand-in. Events go to `out`, one JSON object a line."""
+    """One run of the stand-in. Events go to `out`, one JSON object per line."""
 
     call: Call
     cwd: Path
@@ -65,7 +65,7 @@ class Stage:
     turns: Iterator[int] = field(default_factory=itertools.count)
 
     def open(self) -> None:
-        """The first event of a run."""
+        """Write the init event."""
         self._event(
             type="system",
             subtype="init",
@@ -77,7 +77,7 @@ class Stage:
         )
 
     def close(self, words: str) -> None:
-        """The last event of a run."""
+        """Write the result event."""
         self._event(
             type="result",
             subtype="success",
@@ -101,23 +101,21 @@ class Stage:
         )
 
     def say(self, text: str) -> None:
-        """Talk, and leave time to read it."""
+        """Write a text event, and pause so that it can be read."""
         self._message("assistant", {"type": "text", "text": text})
         self.sleep(TALK_PAUSE)
 
     def read(self, file: Path) -> str:
-        """The text of a file."""
         text = file.read_text()
         self._tool("Read", {"file_path": str(file)}, text)
         return text
 
     def write(self, file: Path, text: str) -> None:
-        """A whole new text for a file."""
         file.write_text(text)
         self._tool("Write", {"file_path": str(file), "content": text}, f"Wrote {file}")
 
     def edit(self, file: Path, old: str, new: str) -> None:
-        """One exact replacement. Failed when `old` is not there."""
+        """Replace text once. Failed if `old` is not in the file."""
         text = file.read_text()
         if old not in text:
             raise Failed(f"Edit of {file.name}", f"not found: {old}")
@@ -126,7 +124,7 @@ class Stage:
         self._tool("Edit", change, f"Edited {file}")
 
     def bash(self, command: str, why: str) -> Done:
-        """Run a shell command in the working directory and wait for it."""
+        """Run a shell command and wait for it."""
         ended = subprocess.run(
             ["/bin/sh", "-c", command],
             cwd=self.cwd,
@@ -143,7 +141,7 @@ class Stage:
         return Done(command, ended.returncode, ended.stdout)
 
     def must(self, command: str, why: str) -> Done:
-        """`bash`, but Failed when the command does not end with 0."""
+        """Like `bash`, but raise Failed unless the exit code is 0."""
         done = self.bash(command, why)
         if done.code != 0:
             raise Failed(command, done.output)

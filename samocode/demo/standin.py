@@ -1,4 +1,4 @@
-"""The demo's Claude: the real CLI's command line and prompt in, one iteration, its events out."""
+"""The stand-in for the CLI: read command line and prompt, play an iteration, write events."""
 
 import argparse
 import json
@@ -27,7 +27,7 @@ ACTS: Mapping[str, Callable[[Child], Ending]] = {
 
 @dataclass(frozen=True)
 class World:
-    """Everything that comes from outside."""
+    """The outside world, as parameters."""
 
     cwd: Path
     environ: Mapping[str, str]
@@ -37,7 +37,7 @@ class World:
 
 
 def main(argv: Sequence[str], world: World) -> int:
-    """One run, from the command line to the exit code."""
+    """Run once and return the exit code."""
     options = _parser().parse_known_args(argv)[0]
     if options.version:
         print("0 (the stand-in of Samocode's demo)", file=world.stdout)
@@ -70,14 +70,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _session(prompt: str) -> Path | None:
-    """The session folder, from the fixed lines that end the prompt."""
+    """Return the session folder named at the end of the prompt."""
     found = re.findall(r"^Session folder: (.+)$", prompt, flags=re.M)
     return Path(found[-1]) if found else None
 
 
 def _iteration(stage: Stage, session: Path) -> str:
-    """Read the notebook, do the phase's one act, close. Returns the last words."""
-    routine = replace(stage, sleep=_no_pause)  # the same every time: nobody reads along
+    """Play one iteration and return its last text."""
+    routine = replace(stage, sleep=_no_pause)  # routine reads need no pause
     routine.read(session / "_task.md")
     now = notebook.iteration(routine.read(session / "_iteration.json"))
     child = Child(stage, session, now)
@@ -93,11 +93,11 @@ def _iteration(stage: Stage, session: Path) -> str:
 
 
 def _no_pause(_seconds: float) -> None:
-    """Instead of a pause."""
+    """Do not sleep."""
 
 
 def _close(child: Child, ending: Ending) -> None:
-    """The notebook first, the signal as the very last act, never half written."""
+    """Write the notebook, then the signal, atomically."""
     notes = child.session / "_overview.md"
     before = notes.read_text() if notes.exists() else ""
     child.stage.write(notes, notebook.overview(before, child.now, ending.entry))
@@ -108,7 +108,7 @@ def _close(child: Child, ending: Ending) -> None:
 
 
 def _stop_hooks(stage: Stage) -> list[str]:
-    """Run the Stop hooks of --settings as the CLI does; the words of those that end with 2."""
+    """Run the Stop hooks as the CLI does. Return stderr of those that exit with 2."""
     told = json.dumps({"session_id": stage.call.session_id, "cwd": str(stage.cwd)})
     ended = [
         subprocess.run(
@@ -127,7 +127,7 @@ def _stop_hooks(stage: Stage) -> list[str]:
 
 
 def _hook_commands(settings: str) -> list[str]:
-    """The Stop hooks' commands. `settings` is JSON, or the path of a file with JSON, or empty."""
+    """Return the Stop hooks' commands. `settings` is JSON, the path of a JSON file, or empty."""
     if not settings.strip():
         return []
     text = settings if settings.lstrip().startswith("{") else Path(settings).read_text()

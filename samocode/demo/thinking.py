@@ -1,4 +1,4 @@
-"""The phases before approval: look, ask, plan. They change no code."""
+"""The phases before approval: investigation, requirements, planning. They change no code."""
 
 import re
 
@@ -12,7 +12,7 @@ APPROACH = "Approach: a parameter with a default, so that callers that pass none
 
 
 def investigation(child: Child) -> Ending:
-    """Read the project, run its tests, write down what is."""
+    """Read the project, run its tests, and write a dive document."""
     stage = child.stage
     stage.say("I look at what is there before anything is decided.")
     code, tests = (stage.read(stage.cwd / name) for name in (CODE, TESTS))
@@ -47,7 +47,7 @@ def _dive(code: str, tests: str, done: Done) -> str:
 
 
 def requirements(child: Child) -> Ending:
-    """First visit: ask. Later: turn the answers into requirements."""
+    """Ask at the first visit, then turn the answers into requirements."""
     decided = child.choices()
     if not decided:
         return _ask(child)
@@ -73,7 +73,7 @@ def _requirements(decided: tuple[Choice, ...]) -> str:
 
 
 def planning(child: Child) -> Ending:
-    """Write the plan, or a new one as the human wants it. The loop asks for approval."""
+    """Write a plan, or a new one after a change request. The loop asks for approval."""
     asked = child.questions()
     wanted = notebook.wishes(asked)
     if not wanted and notebook.newest(child.session, "plan"):

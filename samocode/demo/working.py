@@ -1,4 +1,4 @@
-"""The phases after approval: build, test, review, sum up. All of it really happens."""
+"""The phases after approval: implementation, testing, quality, done."""
 
 import re
 import shlex
@@ -14,7 +14,7 @@ BASE = "main"
 
 
 def implementation(child: Child) -> Ending:
-    """Exactly one plan phase: test first, then code, then the proof, then a commit."""
+    """Carry out one plan phase: test, code, check, commit."""
     plan = child.plan()
     text = child.stage.read(plan) if plan else ""
     phase = notebook.open_phase(text)
@@ -60,7 +60,7 @@ def _note(child: Child, wish: str) -> Done:
 
 
 def testing(child: Child) -> Ending:
-    """Run everything, and use the feature as its user would. Edits no code."""
+    """Run all tests and use the feature. Changes no code."""
     stage = child.stage
     stage.say("I test the whole, and use it by hand.")
     done = [stage.must(f"{TEST_COMMAND} -v", "All tests")]
@@ -73,7 +73,7 @@ def testing(child: Child) -> Ending:
 
 
 def quality(child: Child) -> Ending:
-    """One review, made of facts that commands show."""
+    """Write a review from the output of commands."""
     stage = child.stage
     stage.say("I review the whole change, and see whether its tests would notice the old code.")
     stat = stage.must(f"git diff --stat {BASE}...HEAD", "What changed")
@@ -99,7 +99,7 @@ def quality(child: Child) -> Ending:
 
 
 def _with_old_code(session: Path) -> str:
-    """Tests of now, code of before, in a scratch folder of the session."""
+    """Return a command that runs the new tests with the old code, in a scratch folder."""
     check = shlex.quote(str(session / "_check"))
     return (
         f"mkdir {check} && git archive HEAD | tar -x -C {check} && "
@@ -108,7 +108,7 @@ def _with_old_code(session: Path) -> str:
 
 
 def done(child: Child) -> Ending:
-    """The summary."""
+    """Write the summary."""
     reached = [one.option.requirement for one in child.choices()]
     reached += [f'README.md says, word for word: "{w}"' for w in notebook.wishes(child.questions())]
     log = child.stage.must(f"git log --oneline {BASE}..HEAD", "The commits")

@@ -1,1 +1,1 @@
-"""The human's part: waits for answers and approvals, and records them."""
+"""Wait for answers and approvals, and record them."""

@@ -1,4 +1,4 @@
-"""Answers on their way into the record: from the page, the terminal, --yes."""
+"""Record answers from `_qa.md`, from the terminal and from --yes."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ MAX_ANSWER = 1 << 18  # characters
 
 @final
 class Answers:
-    """Records each answer, with all that it means."""
+    """Reads, interprets and records answers."""
 
     def __init__(self, session: Session, say: Callable[[str], None]) -> None:
         self.page = QaFile(session.folder, session.history, say)
         self.say = say
         self._session = session
-        self._unfinished: bytes | None = None  # a page with words that are no answer yet
+        self._unfinished: bytes | None = None  # content of a page with an incomplete answer
 
     def collect(self) -> None:
         """Record what a person added to the page while no child ran."""
@@ -36,9 +36,9 @@ class Answers:
             answer, question = state.answers.get(number), state.asked[number]
             said = self._meant(question, added.text)
             if said and said == state.found.get(number) and number not in self.page.untaken:
-                continue  # found after a child ran, and not shown to a human since
+                continue  # found after a child ran, and not yet shown to a person
             if answer and answer.text == said and number not in state.found:
-                continue  # a page that was saved again
+                continue  # the page was saved without a change
             if nothing_yet(added.text) and answer and number not in state.found:
                 self._strike({number: answer.text})
             elif not self.take(question, added, "file") and question in state.open:
@@ -47,14 +47,14 @@ class Answers:
         self._say_rest(reading)
 
     def print(self) -> bool:
-        """Print the page, unless it has words that are no answer yet: somebody may be at work on
-        it. False when a person saved meanwhile."""
+        """Print the page, unless somebody is still writing an answer on it. Return False if a
+        person saved meanwhile."""
         data = self.page.file.data
         return (bool(data) and data == self._unfinished) or self.page.print()
 
     def after_child(self) -> None:
-        """Record what was found on the page after a child ran. Whose words these are, nobody knows:
-        they are printed as "Not taken yet", and the question is open."""
+        """Record what was found on the page after a child ran, as `found`, not as an answer. The
+        child or a person may have written it, so the question is open until a person confirms."""
         reading, state = self.page.read(), self._session.state
         for number, added in reading.added.items():
             if len(added.text) > MAX_ANSWER:
@@ -67,13 +67,13 @@ class Answers:
                 self._keep(f"an earlier text for Q{number} is not taken")
             self._session.history.append("found", id=number, text=added.text)
             self.say(f"   {QA}: text was found for Q{number}; answer `same` to take it.")
-        for number in reading.struck:  # a gate that is shut harms less than a yes taken back
+        for number in reading.struck:  # the child may have removed it; asking again is safer
             self._session.history.append("found", id=number, text="")
             self.say(f"   {QA}: the answer to Q{number} was removed; `before` keeps it.")
         self._say_rest(reading)
 
     def take(self, question: Question, added: Added, by: str) -> bool:
-        """Record an answer; False when it says nothing yet."""
+        """Record an answer. Return False if it is empty, incomplete or too long."""
         number, text = question.id, self._meant(question, added.text)
         if len(added.text) > MAX_ANSWER:
             self._keep(f"the answer to Q{number} is too long; name a file in it")
@@ -87,7 +87,7 @@ class Answers:
         return False
 
     def take_line(self, question: Question, line: str) -> bool:
-        """A line typed for a question; an empty one takes the suggestion."""
+        """Record a line typed for a question. An empty line takes the suggestion."""
         if question not in self._session.state.open:
             self.say(f"   Q{question.id} is answered in {QA} meanwhile: that counts.")
             return False
@@ -97,8 +97,8 @@ class Answers:
         return added is not None and self.take(question, added, "terminal")
 
     def say_yes(self) -> None:
-        """--yes: the suggestion is the answer, a plan is approved. Never for what only a human can
-        do, nor for what a human once answered or a text was found for."""
+        """Answer with the suggestions and approve plans (--yes). Skips actions, questions that a
+        person has answered before, and those with text found after a child."""
         state = self._session.state
         for question in state.open:
             added = Added("approve") if question.kind == "approval" else suggestion(question)
@@ -107,7 +107,7 @@ class Answers:
                 self.take(question, added, "yes")
 
     def _meant(self, question: Question, text: str) -> str | None:
-        """The text that `same` or `before` stands for; None when there is none."""
+        """Replace `same` and `before` by the text they refer to; None if there is no such text."""
         state, number, said = self._session.state, question.id, words(text)
         if said == ["same"]:
             return state.found.get(number) or None
@@ -139,7 +139,7 @@ class Answers:
         self.say(f"Q{number}: {question.title}\n   {how} ({by}): {text.splitlines()[0][:200]}")
 
     def _strike(self, struck: Mapping[int, str]) -> None:
-        """Open the questions again whose answer (the text that was shown) is gone from the page."""
+        """Reopen the questions whose answer was removed from the page."""
         for number, shown in struck.items():
             answer = self._session.state.answers.get(number)
             if answer and answer.text == shown:
@@ -154,12 +154,12 @@ class Answers:
             self._keep("words above the first question belong to none")
 
     def _keep(self, why: str) -> None:
-        """Keep the page beside with what was not taken in from it."""
+        """Save a copy of the page and say why some text was not accepted."""
         self.say(f"   {QA}: {why}; the page is kept as {self.page.file.keep()}.")
 
 
 def suggestion(question: Question) -> Added | None:
-    """The suggested answer, an option by its printed line; None without one."""
+    """Return the suggested answer, or None."""
     letter = question.suggested.upper()
     if len(letter) == 1 and letter in LETTERS[: len(question.options)]:
         return Added(dict(options(question))[letter], (letter,))

@@ -1,5 +1,4 @@
-"""Plan approval: asked by the loop alone, kept as a copy, and gone when the plan's text or the
-phase goes back."""
+"""Plan approval. It ends when the plan's text changes or the session returns to planning."""
 
 from __future__ import annotations
 
@@ -16,8 +15,7 @@ MAX_DIFF_LINES = 12
 
 
 def settle(session: Session) -> list[str]:
-    """Bring the approval up to date with the answers, the phase and the plan's text; what there is
-    to say of it."""
+    """Record an approval, or the end of one. Return the messages for the user."""
     state = session.state
     if state.approves_now:
         return _approve(session)
@@ -35,7 +33,7 @@ def settle(session: Session) -> list[str]:
 
 
 def ask(session: Session) -> None:
-    """Ask for the approval that is due, about the plan's text as it is now: a copy is kept."""
+    """Ask for the approval that is due, and save a copy of the plan."""
     state = session.state
     plan = state.plan_to_ask
     if plan is None:
@@ -51,13 +49,13 @@ def ask(session: Session) -> None:
 
 
 def essence(plan: str) -> str:
-    """The plan's text without what may change after approval: ticks and the Notes section."""
+    """Return the plan without what may change after approval: ticked boxes and Notes."""
     text = NOTES.sub("", TICK.sub(r"\1 \2", plan.replace("\r\n", "\n")))
     return "\n".join(line.rstrip() for line in text.strip().splitlines())
 
 
 def plan_text(session: Session, plan: str) -> str | None:
-    """A plan's text, None when there is no such plain file any more."""
+    """Return a plan's text, or None if it is not a regular file."""
     try:
         return files.read_text(session.folder / plan)
     except files.Unreadable:
@@ -65,8 +63,7 @@ def plan_text(session: Session, plan: str) -> str | None:
 
 
 def _approve(session: Session) -> list[str]:
-    """Approve the plan's text as it is now; what there is to say, a change since it was asked about
-    first."""
+    """Approve the plan as it is now. The messages show changes since it was asked about."""
     state = session.state
     question = state.asked[state.approval_id or 0]
     plan = question.plan or ""
@@ -93,7 +90,7 @@ def _lapse(session: Session, why: str, plan: str | None) -> None:
 
 
 def _changed(session: Session, plan: str, copy: str) -> str | None:
-    """How the plan's text differs from what was approved, in a few lines; None when it does not."""
+    """Describe how the plan differs from the approved one. None if it does not."""
     now = plan_text(session, plan)
     if now is None:
         return f"the plan {plan} is gone; the approved text is {LOGS}/{copy}"
@@ -110,7 +107,7 @@ def _digest(plan: str) -> str:
 
 
 def _difference(old: str, new: str) -> str:
-    """The lines in which two plans differ, a dozen at most; empty when only ticks and notes do."""
+    """Return up to MAX_DIFF_LINES changed lines. Empty if only ticks and notes differ."""
     from difflib import unified_diff
 
     before, after = essence(old).splitlines(), essence(new).splitlines()

@@ -1,5 +1,5 @@
-"""The human's part: questions wait here until each has an answer on record, from the file or from
-somewhere else. The next child learns of an answer by the `notes` of its history line."""
+"""The gate: the loop waits here until every question has a recorded answer. The next child learns
+about answers from the `notes` of their history lines."""
 
 from __future__ import annotations
 
@@ -15,25 +15,24 @@ from samocode.record.state import Question
 from samocode.session import Session
 from samocode.settings.timeouts import Timeouts
 
-UNSETTLED = 20  # looks at a page in the time that a save takes to settle
+UNSETTLED = 20  # checks per settle time of a page
 
 
 class Terminal(Protocol):
-    """A place where a person can type an answer (samocode/terminal)."""
+    """Where a person can type an answer (samocode/terminal)."""
 
     def ask(self, number: int, hint: str) -> str | None:
-        """A line typed for this question; None when none came within a moment."""
+        """Return a line typed for this question, or None after a short wait."""
         ...
 
     def forget(self) -> None:
-        """Drop what was typed so far: it answers nothing that is shown from now on."""
+        """Discard typed input, so that it does not answer a question shown later."""
         ...
 
 
 @final
 class Gate:
-    """Lets the loop pass when no question on record is open. Nothing runs and no token is spent
-    while it waits."""
+    """Waits until no question is open. Nothing runs and nothing is spent meanwhile."""
 
     def __init__(
         self,
@@ -47,8 +46,8 @@ class Gate:
         yes: bool = False,
         terminal: Terminal | None = None,
     ) -> None:
-        """`announce` shows what opened when a wait begins, given whether answers can be typed here.
-        Without `may_wait` the gate stops in place of a wait; with `yes` suggestions are answers."""
+        """`announce` shows the open questions; its argument says whether answers can be typed.
+        Without `may_wait` the gate stops instead of waiting. With `yes` it answers by itself."""
         self._session, self._answers = session, answers
         self._shutdown, self._timeouts = shutdown, timeouts
         self._announce, self._terminal = announce, terminal
@@ -56,7 +55,7 @@ class Gate:
         self._file, self._task = answers.page.file, task.page_file(session, answers.say)
 
     def wait(self) -> Stop | None:
-        """Collect answers, approvals and lapses until nothing is open; or why to stop here."""
+        """Wait until no question is open. Return a Stop if the loop must end here."""
         announced: set[int] = set()
         while True:
             if stop := self._shutdown.stop:
@@ -67,7 +66,7 @@ class Gate:
             if settled and not state.open:
                 return None
             now = {q.id for q in state.open}
-            if settled and now - announced:  # questions may open during the wait, too
+            if settled and now - announced:  # questions may also open during the wait
                 if self._terminal:
                     self._terminal.forget()
                 self._announce(self._terminal is not None)
@@ -80,8 +79,8 @@ class Gate:
                 self._shutdown.wait(self._timeouts.settle / UNSETTLED)
 
     def _update(self) -> bool:
-        """Record what the pages say, then let approvals follow, until nothing more changes. False
-        when somebody saved meanwhile: the page must settle again."""
+        """Record what the pages say and update approvals, until nothing changes. Return False if a
+        person saved meanwhile, so that the page must settle again."""
         self._answers.collect()
         task.take_inbox(self._session, self._answers.say)
         task.collect(self._session, self._task, self._answers.say)
@@ -97,7 +96,7 @@ class Gate:
         return self._answers.print()
 
     def _listen(self, announced: bool) -> None:
-        """Wait a moment for a line at the terminal; without one, only wait."""
+        """Wait for a line at the terminal, or sleep if there is none."""
         if self._terminal is None or not announced or not self._session.state.open:
             self._shutdown.wait(self._timeouts.poll)
             return
@@ -105,13 +104,13 @@ class Gate:
         line = self._terminal.ask(question.id, _hint(question))
         if line is None:
             return
-        while self._file.changed() and not self._shutdown.requested:  # saved first counts first
+        while self._file.changed() and not self._shutdown.requested:  # a saved answer counts first
             if self._file.settled(self._timeouts.settle):
                 self._answers.collect()
             else:
                 self._shutdown.wait(self._timeouts.settle / UNSETTLED)
         if self._answers.take_line(question, line):
-            self._terminal.forget()  # the rest of a paste answers no question not shown yet
+            self._terminal.forget()  # the rest of a paste must not answer the next question
 
 
 def _hint(question: Question) -> str:

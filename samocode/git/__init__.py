@@ -1,1 +1,1 @@
-"""The only door to git: looks at a repository, and makes a session's worktree."""
+"""All use of git: inspect a repository, and create a session's worktree."""

@@ -15,19 +15,19 @@ FIELDS = "--format=%(refname)%00%(objectname)%00%(symref)%00%(worktreepath)"
 
 
 class Branches(NamedTuple):
-    """What was there at one moment."""
+    """A snapshot of all branches."""
 
     repository: Repository
     commits: Mapping[str, str]
-    """Full name -> commit, of every local and remote branch."""
+    """Full ref name to commit, for every local and remote branch."""
     holders: Mapping[str, Path]
-    """Local branch -> the worktree where it is checked out."""
+    """Local branch to the worktree that has it checked out."""
     default: str | None
-    """The branch that origin/HEAD stands for."""
+    """The branch that origin/HEAD points to."""
 
     @classmethod
     def read(cls, repository: Repository) -> Branches:
-        """The branches now; none when git cannot say."""
+        """Read the branches. The result is empty if git fails."""
         said = repository.call("for-each-ref", FIELDS, LOCAL, REMOTE) or ""
         rows = [row.split("\0") for row in said.split("\n") if row]
         held = {name.removeprefix(LOCAL): Path(at) for name, _, _, at in rows if at}
@@ -36,19 +36,19 @@ class Branches(NamedTuple):
         return cls(repository, commits, held, default and default.removeprefix(f"{REMOTE}origin/"))
 
     def has(self, branch: str) -> bool:
-        """Whether a local branch of this name is there."""
+        """Whether the local branch exists."""
         return LOCAL + branch in self.commits
 
     def full(self, name: str) -> str:
-        """A branch by its full name, so that no tag is taken for it; anything else as it is."""
+        """Return a branch's full ref name, which no tag can shadow. Return other names as is."""
         return next((p + name for p in (LOCAL, REMOTE) if p + name in self.commits), name)
 
     def commit(self, name: str) -> str | None:
-        """The hash of the commit that a branch or a hash names, None when there is none."""
+        """Return the commit of a branch or hash, or None."""
         return self.commits.get(self.full(name)) or self.repository.commit(name)
 
     def base(self, wanted: str | None) -> str:
-        """The branch to start from: BASE_BRANCH, origin's default, main, master, current."""
+        """Choose the branch to start from: BASE_BRANCH, origin's default, main, master, current."""
         if wanted and not self._copies(wanted):
             raise UserError(
                 f"BASE_BRANCH {wanted} is no branch of {self.repository.top}: correct or remove it "
@@ -59,22 +59,22 @@ class Branches(NamedTuple):
         return self._newer(copies) if copies else self.repository.current()
 
     def _copies(self, name: str) -> list[str]:
-        """The local and the origin copy of a branch, those that exist; else the branch of a remote
-        that has this very name (`origin/main`)."""
+        """Return the existing refs of a branch: its local and origin copies, else the remote branch
+        of exactly this name (`origin/main`)."""
         refs = {name: LOCAL + name, f"origin/{name}": f"{REMOTE}origin/{name}"}
         found = [short for short, ref in refs.items() if ref in self.commits]
         return found or [name] * (REMOTE + name in self.commits)
 
     def _newer(self, copies: list[str]) -> str:
-        """Of two copies the one that contains the other; diverged: the local one."""
+        """Return the copy that contains the other, or the local one if they diverged."""
         commits = [self.commits[self.full(copy)] for copy in copies]
         older = len(set(commits)) == 2 and self.repository.contains(*commits)
         return copies[1] if older else copies[0]
 
 
 def story(repository: Repository, worktree: Worktree) -> tuple[str, str]:
-    """(commits since the base, diff --stat against it), as git prints them; for people. A base that
-    was renamed or deleted meanwhile is the commit that it was."""
+    """Return the commits since the base and `diff --stat`, as git prints them. If the base branch
+    no longer exists, the recorded base commit is used."""
     branches = Branches.read(repository)
     base = branches.commit(worktree.base) or worktree.commit or "HEAD"
     branch = branches.full(worktree.branch)

@@ -1,4 +1,4 @@
-"""A session's worktree, as the loop looks at it."""
+"""A session's worktree and its repository."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from samocode.record.state import Worktree, WorktreeStatus
 
 
 class Checkout(NamedTuple):
-    """A session's worktree and the repository it belongs to. A session without git has none."""
+    """A session's worktree and its repository. A session without git has no Checkout."""
 
     repository: Repository
     worktree: Worktree
 
     @property
     def cwd(self) -> Path:
-        """MAIN_REPO's place in the worktree."""
+        """The folder in the worktree that corresponds to MAIN_REPO."""
         return self.worktree.path / self.repository.prefix
 
     def status(self, refresh: bool = False) -> WorktreeStatus:
-        """HEAD, branch, changed files and untracked files, by one git command."""
+        """Read HEAD, branch, changed and untracked files with one git command."""
         repository, path = self.repository, self.worktree.path
         return status.look(path, repository.environ, repository.top, refresh)
 
@@ -37,7 +37,7 @@ class Checkout(NamedTuple):
         return tuple(entry[3:] for entry in entries if entry.startswith("!! "))
 
     def ensure(self) -> str | None:
-        """Make the worktree usable; what was done, None when nothing had to be."""
+        """Create the worktree if needed. Return what was done, or None."""
         done = worktrees.ensure(self.repository, self.worktree)
         if not self.cwd.is_dir():
             raise UserError(

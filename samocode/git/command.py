@@ -1,5 +1,4 @@
-"""One git command: nothing asks for input, no hook runs, no lock is taken, nothing leads it to
-another repository."""
+"""Run git without prompts, hooks or optional locks, in exactly the intended repository."""
 
 from __future__ import annotations
 
@@ -14,30 +13,29 @@ from pathlib import Path
 
 from samocode.record.exits import ExitCode, UserError
 
-TIMEOUT = 300  # seconds; a worktree of a very large repository takes minutes
+TIMEOUT = 300  # seconds; creating a worktree of a very large repository takes minutes
 LOCATION_VARIABLES = (
     "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY",
     "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_PREFIX", "GIT_NAMESPACE",
 )  # fmt: skip
-"""Set by git for its own hooks and aliases; inherited, they send every git command to the wrong
-repository."""
+"""Git sets these for its hooks and aliases. If inherited, they select another repository."""
 
 CEILING = "GIT_CEILING_DIRECTORIES"
 
 
 def typed(folder: Path) -> str:
-    """How a git command begins that a person is told to run: the path as a shell takes it."""
+    """Return the start of a git command to show to the user, quoted for the shell."""
     return f"git -C {shlex.quote(str(folder))}"
 
 
 def clean(environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment without the variables that would send git to another repository."""
+    """Return the environment without the variables that select another repository."""
     return {name: value for name, value in environ.items() if name not in LOCATION_VARIABLES}
 
 
 def not_above(top: Path, environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment in which git never takes the repository around `top` for the one in it: a
-    worktree that lost its .git lay inside the user's repository, and a child's reset met that."""
+    """Return an environment in which git does not search above `top`. A worktree that had lost its
+    .git was inside the user's repository, and a child's `git reset` hit that."""
     given = environ.get(CEILING)
     return {**environ, CEILING: f"{top.resolve().parent}{os.pathsep + given if given else ''}"}
 
@@ -45,15 +43,15 @@ def not_above(top: Path, environ: Mapping[str, str]) -> dict[str, str]:
 def in_worktree(
     top: Path, environ: Mapping[str, str], *args: str, locks: bool = False
 ) -> subprocess.CompletedProcess[str]:
-    """Run git in exactly the worktree at `top`: it searches for no repository above."""
+    """Run git in the worktree at `top` and never in a repository above it."""
     return git(top, environ, f"--git-dir={top / '.git'}", f"--work-tree={top}", *args, locks=locks)
 
 
 def git(
     cwd: Path, environ: Mapping[str, str], *args: str, locks: bool = False
 ) -> subprocess.CompletedProcess[str]:
-    """Run git in `cwd`; the result has its exit code, stdout and stderr. `locks`: it may write the
-    index where that only makes it faster. UserError when git cannot be run."""
+    """Run git in `cwd` and capture its output. UserError if git cannot be started. With `locks`,
+    git may write the index to speed up later commands."""
     if not cwd.is_dir():
         return subprocess.CompletedProcess(args, 128, "", f"{cwd} is no directory")
     try:
@@ -71,23 +69,23 @@ def git(
             stderr=subprocess.PIPE,
             text=True,
             errors="surrogateescape",
-            start_new_session=True,  # a terminal's Ctrl-C is the loop's to answer, not git's
+            start_new_session=True,  # Ctrl-C at the terminal must reach only the loop
         )
-    except OSError as error:  # not installed; or an update takes it away for a moment
+    except OSError as error:  # not installed, or being updated at this moment
         gone = f"git cannot be run ({error}): install it, or correct PATH, then go on."
         raise UserError(gone, exit_code=ExitCode.FAILED) from error
     return subprocess.CompletedProcess(args, *_ended(process))
 
 
 def _ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    """(exit code, stdout, stderr). A timeout given to `communicate` would sleep before it looks
-    at the exit code: half of what a short command takes."""
+    """Wait for git and return its exit code, stdout and stderr. With `communicate(timeout=...)`,
+    Python polls: a short command would take twice as long."""
     late = threading.Event()
 
     def kill() -> None:
         late.set()
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)  # a filter of git's too: it holds the pipes
+            os.killpg(process.pid, signal.SIGKILL)  # its filters too: they hold the pipes open
 
     timer = threading.Timer(TIMEOUT, kill)
     timer.start()

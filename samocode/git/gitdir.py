@@ -1,4 +1,4 @@
-"""The files that git keeps for one worktree."""
+"""Git's own files for one worktree."""
 
 from __future__ import annotations
 
@@ -17,15 +17,14 @@ UNFINISHED = {
 
 
 def of(worktree: Path) -> Path:
-    """Where git keeps HEAD, index and reflog of a worktree: its `.git`, or the folder named in
-    it."""
+    """Return the folder with HEAD, index and reflog: `.git`, or the folder that it names."""
     named = files.read_any(worktree / ".git").decode(errors="surrogateescape")
     return worktree / (named.removeprefix("gitdir: ").rstrip("\n") or ".git")
 
 
 def known(common: Path, worktree: Path) -> Path | None:
-    """The same as the repository says it, whose folder for all worktrees is `common`: None when it
-    has none at this (resolved) path, whatever lies there."""
+    """Return the folder that the repository has registered for a worktree, or None. `common` is the
+    repository's git folder, `worktree` a resolved path."""
     for folder in common.glob("worktrees/*"):
         named = files.read_any(folder / "gitdir").decode(errors="surrogateescape").rstrip("\n")
         if named and (folder / named).resolve() == worktree / ".git":
@@ -34,8 +33,7 @@ def known(common: Path, worktree: Path) -> Path | None:
 
 
 def unfinished(worktree: Path) -> tuple[str, ...]:
-    """What git is in the middle of in a worktree. Its result is in no commit yet, even where no
-    file differs."""
+    """Name the merge, rebase, revert or cherry-pick in progress. It may have changed no file."""
     own = of(worktree)
     found = [what for name, what in UNFINISHED.items() if (own / name).exists()]
     return tuple(f"{what} in progress" for what in found[:1])

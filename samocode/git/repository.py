@@ -1,4 +1,4 @@
-"""The repository around MAIN_REPO, as the loop looks at it: nothing here writes."""
+"""The repository of MAIN_REPO. Nothing here writes."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from samocode.record.exits import UserError
 
 @final
 class Repository:
-    """The repository that MAIN_REPO lies in; `prefix` is MAIN_REPO's place below its top ("" or
-    "sub/"), `common` git's folder for all its worktrees. A plain class: the repr of one must not
-    show the environment's secrets."""
+    """The repository that contains MAIN_REPO. `prefix` is MAIN_REPO relative to `top` ("" or
+    "sub/"). `common` is the git folder shared by all worktrees. Not a NamedTuple: its repr would
+    show the secrets in `environ`."""
 
     __slots__ = ("common", "environ", "prefix", "top")
 
@@ -29,12 +29,11 @@ class Repository:
 
     @classmethod
     def find(cls, folder: Path, environ: Mapping[str, str]) -> Repository | None:
-        """The repository around `folder`, None when there is none. UserError when git refuses to
-        work there."""
+        """Return the repository around `folder`, or None. UserError if git refuses to use it."""
         try:
             places = ("--show-toplevel", "--show-prefix", "--git-common-dir")
             answer = git(folder, environ, "rev-parse", *places)
-        except UserError:  # without git a folder without .git is research
+        except UserError:  # git is missing, but without a .git it is not needed
             answer = None
         if answer is not None and answer.returncode == 0:
             top, prefix, common, *_ = answer.stdout.split("\n")
@@ -52,24 +51,24 @@ class Repository:
         raise UserError(f"MAIN_REPO {folder}: git cannot use the repository at {marks[0]}: {why}")
 
     def run(self, *args: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-        """One git command at the top of a worktree, this repository's own unless told otherwise."""
-        if cwd is None or cwd == self.top:  # core.worktree may put it below its .git
+        """Run git at the top of a worktree, by default of the main one."""
+        if cwd is None or cwd == self.top:  # with core.worktree, `top` may have no .git
             return git(self.top, self.environ, *args)
         return in_worktree(cwd, self.environ, *args)
 
     def call(self, *args: str, cwd: Path | None = None) -> str | None:
-        """One git command's stdout, None when it failed."""
+        """Return the stdout of a git command, or None if it failed."""
         answer = self.run(*args, cwd=cwd)
         return answer.stdout if answer.returncode == 0 else None
 
     def no_commit(self) -> UserError:
-        """What to say where no worktree can be made: there is nothing to start from."""
+        """Return the error for a repository without any commit."""
         here, there = typed(self.top), self.call("ls-files", "-co", "--exclude-standard")
         first = f"{here} add -A && {here} commit" if there else f"{here} commit --allow-empty"
         return UserError(f"MAIN_REPO {self.top} has no commit yet. Run: {first} -m 'First commit'")
 
     def check_identity(self) -> None:
-        """UserError unless git knows who commits here."""
+        """Raise UserError if git has no name and email for a commit."""
         if self.call("var", "GIT_COMMITTER_IDENT") is None:
             raise UserError(
                 "git does not know who commits. Run: git config --global user.name 'Your Name' "
@@ -77,35 +76,35 @@ class Repository:
             )
 
     def current(self) -> str:
-        """The branch that is checked out, or the commit."""
+        """Return the checked-out branch, or the commit of a detached HEAD."""
         branch = self.call("symbolic-ref", "-q", "--short", "HEAD")
         return (branch or self.call("rev-parse", "HEAD") or "HEAD").strip()
 
     def commit(self, name: str) -> str | None:
-        """The hash of the commit that a name or a hash stands for, None when there is none."""
+        """Return the commit hash of a name, or None."""
         found = self.call("rev-parse", "-q", "--verify", f"{name}^{{commit}}")
         return found.strip() if found else None
 
     def contains(self, old: str, new: str) -> bool:
-        """Whether one commit is in the history of another."""
+        """Whether `old` is an ancestor of `new`."""
         return self.call("merge-base", "--is-ancestor", old, new) is not None
 
     def other_holder(self, at: Path) -> Path | None:
-        """The git folder of the other repository that the worktree at a path belongs to."""
+        """Return the git folder of the worktree at `at` if it is of another repository."""
         own = gitdir.of(at)
         common = files.read_any(own / "commondir").decode(errors="surrogateescape").rstrip("\n")
         there = (own / common).resolve()
         return there if common and there != self.common else None
 
     def ignores(self, path: Path) -> bool:
-        """Whether git does not see this path (outside the repository, or ignored)."""
+        """Whether git ignores the path, or it is outside the repository."""
         if not path.resolve().is_relative_to(self.top.resolve()):
             return True
         return self.call("check-ignore", "-q", str(path.resolve())) is not None
 
 
 def _bare(folder: Path) -> UserError:
-    if (folder / ".git").is_dir():  # somebody's `git config core.bare true` met the wrong one
+    if (folder / ".git").is_dir():  # core.bare was set by mistake
         mend = f"{typed(folder)} config core.bare false"
         return UserError(f"MAIN_REPO {folder} has core.bare set by mistake. Run: {mend}")
     return UserError(

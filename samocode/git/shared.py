@@ -1,4 +1,4 @@
-"""What a worktree shares with the user's checkout: configuration, branches, tags, hooks."""
+"""Detect changes to what a worktree shares with the user's checkout: configuration, refs, hooks."""
 
 from __future__ import annotations
 
@@ -13,38 +13,37 @@ from samocode.record import files
 from samocode.record.exits import UserError
 
 REFS = ("refs/heads", "refs/tags", "refs/notes", "refs/replace")
-"""Fetch, stash and other tools write the rest for themselves."""
+"""Git and other tools update other refs by themselves (fetch, stash)."""
 FIELDS = "--format=%(refname)%00%(objectname)%00%(*objectname)%00%(worktreepath)"
 BRANCH, TAG = "branch ", "tag "
 BY_ITSELF = (
     "branch.", "core.repositoryformatversion", "extensions.", "gui.", "lfs.", "maintenance.",
     "submodule.",
 )  # fmt: skip
-"""Settings that git writes by itself: for a new branch, a worktree, `submodule init`, a download.
-"""
+"""Settings that git writes by itself, for new branches, worktrees, submodules and downloads."""
 LOGIN = re.compile(r"//[^/@]*@")
-"""In `url.https://TOKEN@example.org/.insteadof`: names are shown and sent."""
+"""Credentials in `url.https://TOKEN@example.org/.insteadof`. Key names are shown and sent."""
 SWITCH = re.compile(r"> (\d+) [-+]\d+\tcheckout: moving from (\S+) to (\S+)$", re.M)
-"""In the reflog of a HEAD: when, from which branch, to which."""
+"""A checkout in the reflog of HEAD: time, old branch, new branch."""
 
 
 class Look(NamedTuple):
-    """What was there at one moment."""
+    """A snapshot of the shared state."""
 
     since: int
     """Epoch seconds, as in a reflog."""
     fetched: int
-    """When the last fetch ended, by any worktree's FETCH_HEAD."""
+    """Latest mtime of any worktree's FETCH_HEAD, in nanoseconds."""
     held: frozenset[str]
-    """The branches that are checked out in another worktree: people and sessions work there."""
+    """Branches checked out in other worktrees, where people and other sessions work."""
     seen: dict[str, list[str]]
-    """Name as people read it (`user.email`, `tag v1`, `hooks/pre-commit`) -> what it holds."""
+    """Name as shown (`user.email`, `tag v1`, `hooks/pre-commit`) to its value."""
 
 
 @final
 class Shared:
-    """A look at the start of a run, compared with later ones. It is not on record: between two
-    runs the user works, and every difference is theirs."""
+    """Compares the shared state with a snapshot from the start of the run. The snapshot is not
+    recorded: between two runs, every change is the user's own."""
 
     def __init__(self, repository: Repository, tree: Path) -> None:
         self.repository = repository
@@ -52,8 +51,7 @@ class Shared:
         self.start = self._look()
 
     def changed(self) -> list[str]:
-        """The names of what differs now. Not among them: what moves when somebody works in another
-        worktree, fetches, or runs a session. Empty when git cannot say."""
+        """Name what changed, except by other worktrees and fetches. Empty if git fails."""
         before, now = self.start, self._look()
         if before is None or now is None:
             return []
@@ -68,7 +66,7 @@ class Shared:
         return [name for name in names if name not in usual]
 
     def warnings(self) -> list[str]:
-        """What works differently in the worktree than in the user's checkout."""
+        """Return warnings about hooks and submodules that do not work in the worktree."""
         found: list[str] = []
         hooks = self.start.seen.get("core.hookspath", [""])[-1] if self.start else ""
         if not hooks.startswith(("/", "~")) and not (self.tree / hooks).is_dir():
@@ -109,7 +107,7 @@ class Shared:
         return Look(since, fetched, frozenset(held), seen | hooks)
 
     def _switched(self, since: int) -> set[str]:
-        """The branches that another worktree was switched to or from."""
+        """Return the branches that another worktree switched to or from since then."""
         common, own = self.repository.common, gitdir.of(self.tree).resolve()
         places = [place for place in (common, *common.glob("worktrees/*")) if place != own]
         logs = [files.read_any(place / "logs/HEAD").decode(errors="replace") for place in places]
@@ -117,20 +115,20 @@ class Shared:
         return {BRANCH + name for when, *names in found if int(when) >= since for name in names}
 
     def _fetched(self, names: list[str]) -> set[str]:
-        """The branches that a fetch moved last: `git fetch origin main:main`."""
+        """Return the branches last moved by a fetch (`git fetch origin main:main`)."""
         heads = self.repository.common / "logs/refs/heads"
         logs = {n: files.read_any(heads / n.removeprefix(BRANCH)) for n in names if BRANCH in n}
         return {n for n, log in logs.items() if b"\tfetch " in b"".join(log.splitlines()[-1:])}
 
     def _tags_of_remotes(self, targets: dict[str, str]) -> set[str]:
-        """The tags that a fetch may have brought: a branch of a remote has their commit."""
+        """Return the tags that a fetch may have created: a remote branch contains their commit."""
         tags = {name: target for name, target in targets.items() if name.startswith(TAG)}
         own = self.repository.call("rev-list", "--no-walk", *tags.values(), "--not", "--remotes")
         return {name for name, target in tags.items() if own is not None and target not in own}
 
 
 def _hooks(folder: Path) -> dict[str, list[str]]:
-    """Every hook that is not one of git's samples: who may run it, where it lies, its text."""
+    """Read every hook except git's samples: mode, resolved path, content."""
     return {
         f"hooks/{path.name}": [
             str(path.lstat().st_mode & 0o111),

@@ -1,4 +1,4 @@
-"""What one worktree holds, by one look: HEAD, branch, changed files, untracked files."""
+"""The status of a worktree: HEAD, branch, changed and untracked files."""
 
 from __future__ import annotations
 
@@ -25,11 +25,9 @@ STATUS = (
 def look(
     top: Path, environ: Mapping[str, str], main: Path | None = None, refresh: bool = False
 ) -> WorktreeStatus:
-    """The status of the worktree at `top`, of the repository at `main`. UserError when git cannot
-    say.
-
-    `refresh` lets git write the index: a fresh one is racy, and every look at it reads all files.
-    """
+    """Return the status of the worktree at `top`. UserError, naming the repository `main`, if git
+    fails. With `refresh`, git may update the index. Without that, the index of a new worktree makes
+    every status read all files."""
     said = in_worktree(top, environ, *STATUS, locks=refresh)
     if said.returncode != 0:
         raise _unreadable(top, main or top, said.stderr)
@@ -43,7 +41,7 @@ def look(
         elif entry.startswith("? "):
             untracked.append(entry[2:])
         elif entry:
-            last = 10 if entry.startswith("u ") else 8  # unmerged entries have two fields more
+            last = 10 if entry.startswith("u ") else 8  # an unmerged entry has two more fields
             fields = entry.split(" ", last)
             name, submodule, mode = fields[-1], fields[2], fields[5 if last == 8 else 6]
             dirty[name] = f"{mode} {submodule} {_digest(top / name)}"
@@ -54,7 +52,7 @@ def look(
 def changes(
     top: Path, environ: Mapping[str, str], before: WorktreeStatus, now: WorktreeStatus
 ) -> tuple[str, ...]:
-    """The names in which two statuses differ, those of the commits between them too."""
+    """Return the names that differ, including files changed by commits between the two."""
     names = now.changes_since(before)
     if before.head == now.head:
         return names
@@ -72,8 +70,7 @@ def _unreadable(top: Path, main: Path, said: str) -> UserError:
 
 
 def _digest(path: Path) -> str:
-    """A short hash of what is at a path: a file's bytes, a link's target, or the word for
-    nothing."""
+    """Return a short hash of a file, a link's target, or `gone` or `folder`."""
     if path.is_symlink():
         return "link:" + str(path.readlink())
     if not path.is_file():

@@ -1,4 +1,4 @@
-"""A session's own branch and worktree: the one thing that the loop makes in a repository."""
+"""Create a session's branch and worktree. Nothing else writes to the user's repository."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from samocode.record.exits import UserError
 from samocode.record.state import Worktree
 
 HALF_MADE = ("failed to read", "not a git repository", ".lock", "File exists")
-WAITS = (0.1, 0.3, 1.0, 3.0)  # seconds before the tries after the first
+WAITS = (0.1, 0.3, 1.0, 3.0)  # seconds between the tries
 
 
 def ensure(repository: Repository, worktree: Worktree) -> str | None:
-    """Make the worktree usable; None when it was, else what was done. UserError when something is
-    in the way."""
+    """Create the worktree unless it exists. Return what was done, or None. UserError if the path or
+    the branch is in use, or git fails."""
     at = worktree.path.resolve()
     if _is_made(repository, at) and at.is_dir():
         return None
@@ -40,7 +40,7 @@ def ensure(repository: Repository, worktree: Worktree) -> str | None:
     _call(repository, "branch", "--no-track", worktree.branch, branches.full(worktree.base))
     try:
         _call(repository, *add)
-    except UserError:  # a filter without its program, a full disk: nothing stays half made
+    except UserError:  # a missing filter or a full disk: leave nothing behind
         repository.call("worktree", "remove", "-f", "-f", str(at))
         repository.call("branch", "-q", "-D", worktree.branch)
         raise
@@ -48,9 +48,9 @@ def ensure(repository: Repository, worktree: Worktree) -> str | None:
 
 
 def check_free(branches: Branches, worktree: Worktree) -> None:
-    """UserError when a new session's path or branch is somebody else's already."""
+    """Raise UserError if a new session's path or branch already exists."""
     repository = branches.repository
-    if branches.has("samocode"):  # git keeps a branch as a file, and this one as a folder
+    if branches.has("samocode"):  # git stores a branch as a file, and this must be a folder
         raise UserError(
             f"A branch named samocode leaves no room for {worktree.branch}. Rename it: "
             f"{typed(repository.top)} branch -m samocode other-name"
@@ -67,8 +67,8 @@ def check_free(branches: Branches, worktree: Worktree) -> None:
 
 
 def merge(repository: Repository, worktree: Worktree) -> str:
-    """The command that merges a session's branch into its base, wherever that is checked out; into
-    what MAIN_REPO has when the base is no branch (any more)."""
+    """Return the command that merges the session's branch into its base, where that is checked out.
+    If the base is not a branch, merge into MAIN_REPO's current branch."""
     branches = Branches.read(repository)
     base, full, top = worktree.base, branches.full(worktree.base), typed(repository.top)
     if full.startswith(REMOTE):
@@ -83,15 +83,14 @@ def merge(repository: Repository, worktree: Worktree) -> str:
 
 
 def _remove(branches: Branches, branch: str) -> str:
-    """The command that removes a branch and its worktree, which may be gone already."""
+    """Return the command that removes a branch and its worktree, if it has one."""
     git, at = typed(branches.repository.top), branches.holders.get(branch)
     worktree = f"remove {shlex.quote(str(at))}" if at and at.is_dir() else "prune"
     return f"{git} worktree {worktree} && {git} branch -D {shlex.quote(branch)}"
 
 
 def _call(repository: Repository, *args: str) -> None:
-    """One git command, tried again where it met another worktree half made. UserError with all that
-    git said: the file to remove, the filter that is missing."""
+    """Run git, retrying while another worktree is created. UserError has git's full output."""
     tries = iter(WAITS)
     while True:
         answer = repository.run(*args)
@@ -106,8 +105,8 @@ def _call(repository: Repository, *args: str) -> None:
 
 
 def _is_made(repository: Repository, at: Path) -> bool:
-    """Whether git knows a worktree at this path, once it has finished it: a loop killed in `git
-    worktree add` leaves git at work, or cleaning up."""
+    """Whether git has a worktree at this path. Waits while git is still creating it. If the loop is
+    killed, `git worktree add` may still be running or cleaning up."""
     for _ in range(TIMEOUT):
         own = gitdir.known(repository.common, at)
         if own is None or b"initializing" not in files.read_any(own / "locked"):

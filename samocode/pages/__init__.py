@@ -1,1 +1,1 @@
-"""The text files of a session folder: how each is written and read."""
+"""The text files of a session folder: how each is printed and read."""

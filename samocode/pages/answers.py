@@ -1,5 +1,5 @@
-"""What a person added to `_qa.md`, measured against the print that the page names. Nothing that
-says something is dropped; what belongs to no question is `stray`."""
+"""Find what a person added to `_qa.md`, compared with the text that the loop printed. Nothing is
+dropped. Text that belongs to no question is returned as `stray`."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ BEFORE, AFTER = r"^(?:[^\w\n]|_|[xX](?![^\W_]))*", r"(?:[^\w\n]|_|(?<![^\W_])[xX
 
 
 class Added(NamedTuple):
-    """What was added to one question: free words, and options that got a mark."""
+    """What was added to one question."""
 
     text: str
     marked: tuple[str, ...] = ()
-    """Letters of the marked options; with any other word the text says it all."""
+    """Letters of the marked options. Empty if there is other text too: `text` then has both."""
 
 
 class Reading(NamedTuple):
-    """All that a page says beyond its print."""
+    """Everything on a page that was not printed."""
 
     added: Mapping[int, Added]
     struck: Mapping[int, str]
-    """Questions whose answer this print showed and the page does not; the answer shown."""
+    """Questions whose printed answer was removed, with that answer."""
     gone: tuple[int, ...]
-    """Questions whose heading the page does not hold once."""
+    """Questions whose heading is missing or occurs more than once."""
     stray: str
-    """Words that belong to no question, or nobody knows to which."""
+    """Text that belongs to no question, or may belong to several."""
 
 
 def read(text: str, page: Page) -> Reading:
-    """Compare a page with the print it was made from."""
+    """Compare the text of a page with what was printed."""
     stray, parts = split(text, page)
     gone = [block for block in page.blocks if block.question.id not in parts]
     lost = {tuple(tokens(line)) for block in gone for line in block.above.split("\n")}
@@ -56,18 +56,18 @@ def read(text: str, page: Page) -> Reading:
 
 
 def _is_of(lost: set[tuple[str, ...]], text: str) -> bool:
-    """Whether words come from the block of a question that lost its heading."""
+    """Whether the text comes from the block of a question that has lost its heading."""
     keys = [tuple(tokens(line)) for line in text.split("\n")]
     return bool(LABEL.search(text)) or any(key in lost for key in keys if len(key) > 1)
 
 
 def _said(part: str, block: Block) -> Added | None:
-    """What was added to one question; None when the answer that was shown is gone."""
+    """Return what was added to one question, or None if the printed answer was removed."""
     printed, answer = block.heading + "\n" + block.above, block.answer
     above, below = _at_label(part, printed)
     letters, above = _marked(above, block)
     new = more(above, printed, by_word=True)
-    if below is None:  # without its label it is what is not printed
+    if below is None:  # without a label, all new text counts
         new, below = "", LABEL.sub("", new, count=1)
     shown = same(below, answer)
     extra = [text for text in (new, "" if shown else below.strip()) if words(meant(text))]
@@ -80,14 +80,14 @@ def _said(part: str, block: Block) -> Added | None:
 
 
 def _at_label(text: str, printed: str) -> tuple[str, str | None]:
-    """(what is above the label, what follows it); None without one. The labels that the printed
-    text has of its own are passed over."""
+    """Split at the `Answer:` label: the text above and the text below, None without a label. Labels
+    within the printed text are skipped."""
     labels = list(LABEL.finditer(text))[len(LABEL.findall(printed)) :]
     return (text[: labels[0].start()], text[labels[0].end() :]) if labels else (text, None)
 
 
 def _marked(text: str, block: Block) -> tuple[list[str], str]:
-    """(letters of the options that got a mark, the text with these as they were printed)."""
+    """Return the letters of the marked options, and the text with these marks removed."""
     letters = list[str]()
     for letter, line in options(block.question):
         wanted = r"[\W_]*".join(re.findall(r"[^\W_]+", line))
@@ -100,7 +100,7 @@ def _marked(text: str, block: Block) -> tuple[list[str], str]:
 
 
 def _unmarked(line: str, found: re.Match[str]) -> str:
-    """An option as it was printed where it has a mark more; else as it is."""
+    """Return the printed option if the match has an additional mark, else the match unchanged."""
     text = found[0]
     marked = len(MARK.findall(text)) > len(MARK.findall(line))
     struck = text.count("~~") > line.count("~~")

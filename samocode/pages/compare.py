@@ -1,4 +1,4 @@
-"""Whether a child got anywhere: what changed in its session and worktree since it began."""
+"""Whether an iteration made progress: what changed in its session folder and worktree."""
 
 from __future__ import annotations
 
@@ -12,28 +12,26 @@ from samocode.record import files
 from samocode.record.state import WorktreeStatus
 
 NO_PROGRESS = frozenset({TASK, OVERVIEW, QA, ITERATION, LOGS, SIGNAL, HISTORY, INBOX})
-"""What the loop writes, and what a child writes in every iteration: a change there is no
-progress."""
-MAX_DEPTH = 20  # folders below the session folder that count as progress; a child may nest for ever
+"""Files that the loop or every child writes. Changes to them do not count as progress."""
+MAX_DEPTH = 20  # of the folder search; a child may nest folders without limit
 
 
 class Mark(NamedTuple):
-    """The moment at which an iteration began."""
+    """The state at the start of an iteration."""
 
     code: WorktreeStatus | None
     """None without git."""
     clock: int
-    """Nanoseconds by the clock of the session folder's file system."""
+    """ctime in nanoseconds, by the clock of the session folder's file system."""
 
 
 def mark(page: Path, status: WorktreeStatus | None) -> Mark:
-    """The moment at which `page` was printed."""
+    """Take the time from `page`, which was just printed."""
     return Mark(status, page.lstat().st_ctime_ns)
 
 
 def progress(folder: Path, tree: Path | None, before: Mark, now: WorktreeStatus | None) -> bool:
-    """Whether anything was done since: HEAD, a tracked change, an untracked file of the worktree,
-    or anything in the session folder besides what changes anyway."""
+    """Whether HEAD, a tracked or untracked file, or another file of the session folder changed."""
     if now != before.code:
         return True
     untracked = now.untracked if tree and now else ()
@@ -42,11 +40,10 @@ def progress(folder: Path, tree: Path | None, before: Mark, now: WorktreeStatus 
 
 
 def _folder_changed(folder: str, clock: int, less: Set[str], depth: int) -> bool:
-    """The newest names first: what a child leaves has the time in its name, and of a thousand
-    artifacts one is looked at."""
+    """Whether anything is newer than `clock`. New names sort last, so few need to be examined."""
     try:
-        names = sorted(set(os.listdir(folder)) - less, reverse=True)  # noqa: PTH208 - names
-    except OSError:  # a child took the right to read it away
+        names = sorted(set(os.listdir(folder)) - less, reverse=True)  # noqa: PTH208 - names only
+    except OSError:  # a child may have made it unreadable
         return False
     paths = [f"{folder}/{name}" for name in names]
     if any(_is_newer(path, clock) for path in paths):
@@ -58,5 +55,5 @@ def _folder_changed(folder: str, clock: int, less: Set[str], depth: int) -> bool
 def _is_newer(path: str, clock: int) -> bool:
     try:
         return os.lstat(path).st_ctime_ns >= clock
-    except OSError:  # gone meanwhile
+    except OSError:  # removed in the meantime
         return False

@@ -1,4 +1,4 @@
-"""A file that the loop prints and that a person edits, maybe at this very moment."""
+"""A file that the loop prints and a person edits, possibly at the same time."""
 
 from __future__ import annotations
 
@@ -14,29 +14,28 @@ from samocode.record.words import clean
 
 @final
 class EditedFile:
-    """One such file. A look at it is one stat; it is read when that differs from the last one."""
+    """Such a file. A check costs one stat, and the file is read only if that changed."""
 
     def __init__(
         self, path: Path, printed: Callable[[str], str], say: Callable[[str], None],
         most: int = files.MAX_BYTES,
     ) -> None:  # fmt: skip
-        """`printed` gives the print that a text was made from; `most` is in bytes."""
+        """`printed` returns what was printed for a given text; `most` is a limit in bytes."""
         self.path = path
-        recover(path)  # a kill in the middle of a print
+        recover(path)  # a print may have been interrupted by a kill
         self._printed, self._say, self._most = printed, say, most
         self.data: bytes | None = None
-        """It, as it was read or printed last."""
-        self._known: files.Stamp | None = ()  # its stat when it was read
+        """The content last read or printed."""
+        self._known: files.Stamp | None = ()  # stamp of the content last read
         self._latest: files.Stamp | None = ()
         self._since = 0.0
 
     def changed(self) -> bool:
-        """Whether it is another one than the one that was read last."""
+        """Whether the file changed since it was last read."""
         return files.stamp(self.path) != self._known
 
     def settled(self, seconds: float) -> bool:
-        """Whether it may be read: it is as it was printed, or unchanged for so many seconds, since
-        editors save in pieces."""
+        """Whether the file is as printed, or unchanged for `seconds`: editors save in steps."""
         stamp, now = files.stamp(self.path), time.monotonic()
         if stamp not in (self._known, self._latest):
             self._latest, self._since = stamp, now
@@ -47,7 +46,7 @@ class EditedFile:
         return stamp == self._known or now - self._since >= seconds
 
     def read(self) -> str | None:
-        """Its text, None when there is none. What cannot be read is kept beside."""
+        """Return the text, or None without a file. An unreadable file is renamed."""
         recover(self.path)
         self._known, self.data = files.stamp(self.path), None
         try:
@@ -64,7 +63,7 @@ class EditedFile:
         return None
 
     def print(self, text: str) -> bool:
-        """Print `text` where it is not what was read last; False when a person saved meanwhile."""
+        """Print `text` unless it is there already. Return False if a person saved meanwhile."""
         data = text.encode()
         if data == self.data:
             return True
@@ -74,12 +73,12 @@ class EditedFile:
         return True
 
     def put_aside(self, why: str) -> None:
-        """Keep beside what is in its place, and say why."""
+        """Rename the file and say why."""
         self.data = None
         self._say(f"{why}: it is {files.set_aside(self.path).name} now.")
 
     def keep(self) -> str:
-        """Keep what was read last under another name too; the name."""
+        """Save the content last read under a free name and return the name."""
         kept = files.free_name(self.path)
         files.write_bytes(kept, self.data or b"")
         return kept.name

@@ -1,4 +1,4 @@
-"""`_iteration.json`: what one child is told; the only page that changes in every iteration."""
+"""`_iteration.json`: what the child of one iteration needs to know."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from samocode.record.state import SessionState
 def page(
     state: SessionState, now: datetime, timeout: float, budget: float | None, head: str | None
 ) -> str:
-    """The page of the iteration that begins now, may take `timeout` seconds and cost `budget` USD
-    (None: no cap); `head` is the commit that is checked out, None without git."""
+    """Return the page for the next iteration. `timeout` is in seconds, `budget` in USD (None: no
+    cap), `head` the current commit (None without git)."""
     last = state.last
     previous = {"iteration": last.n, "outcome": last.outcome, "note": last.note} if last else None
     values = {
@@ -35,5 +35,4 @@ def page(
 
 
 def write(folder: Path, text: str) -> None:
-    """Put the page into the session folder."""
     files.write(folder / ITERATION, text, durable=False)

@@ -1,4 +1,4 @@
-"""What an answer means: nothing yet, options, a yes, or free words."""
+"""Interpret an answer: empty, options, a yes, or free text."""
 
 from __future__ import annotations
 
@@ -16,27 +16,24 @@ LETTER_LIST = re.compile(r"[A-Z](?:\s*[,&+/]\s*[A-Z])*[.)]?", re.I)
 
 
 def nothing_yet(text: str) -> bool:
-    """Whether a text is no answer: empty, punctuation, a comment, struck through or a
-    placeholder."""
+    """Whether a text is not an answer: punctuation, comment, struck through, placeholder."""
     said = words(meant(text))
     return not said or (len(said) == 1 and said[0] in PLACEHOLDERS)
 
 
 def is_yes(text: str) -> bool:
-    """Whether all of a text is a yes to a plan, with at most `.`, `!`, quotes or bold around it."""
+    """Whether the text is only a yes, apart from `.`, `!`, quotes and emphasis."""
     return text.strip(AROUND).rstrip(".!").strip(AROUND).casefold() in YES
 
 
 def unfinished(question: Question, text: str) -> bool:
-    """Whether a yes to a plan breaks off in the middle of a sentence, saved by an editor: "yes," is
-    no answer before its end is known."""
+    """Whether a yes to a plan is cut off ("yes,"), as by an editor that saves while one types."""
     text = COMMENT.sub("", text).strip(AROUND)
     return question.kind == "approval" and text[-1:] in OPEN_ENDS and is_yes(text.rstrip(OPEN_ENDS))
 
 
 def taken(question: Question, added: Added) -> tuple[str, ...]:
-    """What an answer is taken as: letters of options that were marked or typed alone, APPROVE or
-    CHANGE for a plan, empty for free words."""
+    """Return `took` of an answer: option letters, APPROVE or CHANGE, or empty for free text."""
     text = COMMENT.sub("", added.text)
     if question.kind == "approval":
         return APPROVE if added.marked == ("A",) or is_yes(text) else CHANGE
@@ -44,7 +41,7 @@ def taken(question: Question, added: Added) -> tuple[str, ...]:
 
 
 def _letters(question: Question, text: str) -> tuple[str, ...]:
-    """The options that a text names and nothing else: letters, or a printed line."""
+    """Return the options if the text is only their letters, or one printed option line."""
     text, known = text.strip(AROUND), LETTERS[: len(question.options)]
     if LETTER_LIST.fullmatch(text):
         said = tuple(dict.fromkeys(re.findall(r"[A-Z]", text.upper())))

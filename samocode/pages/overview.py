@@ -1,4 +1,4 @@
-"""`_overview.md`: the child's notebook. The loop only makes sure that there is one."""
+"""`_overview.md`: the child's notebook. The loop only ensures that it exists."""
 
 from __future__ import annotations
 
@@ -23,13 +23,12 @@ Next: read _task.md and begin
 
 
 def create(folder: Path, name: str) -> None:
-    """The empty notebook of a new session."""
     files.write(folder / OVERVIEW, SKELETON.format(name=name))
 
 
 def restore(folder: Path) -> str | None:
-    """Write the skeleton again when there is no readable notebook, and return why; None when there
-    is one. An unreadable one is kept beside, and the new one names it for the next child."""
+    """Write an empty notebook if there is no readable one. Return why, or None. An unreadable
+    notebook is renamed, and the new one tells the next child its name."""
     path, why, listed = folder / OVERVIEW, f"{OVERVIEW} was missing or empty", ""
     try:
         if (files.read(path) or b"").strip():

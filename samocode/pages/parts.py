@@ -1,4 +1,4 @@
-"""Which lines of a page belong to which of its print's questions."""
+"""Split a page into the parts that belong to its questions."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ LABEL = re.compile(r"[*_]{0,3}\bAnswer\b[*_]{0,3}[ \t]*:[*_]{0,3}", re.I)
 
 
 def split(text: str, page: Page) -> tuple[list[str], dict[int, str]]:
-    """(texts that belong to no question, or nobody knows to which; the part of each question, its
-    heading included). A question is in one part, or in none."""
+    """Return the texts that belong to no single question, and the part of each question. A part
+    includes its heading. A question whose parts are ambiguous has none."""
     headings = {tuple(tokens(block.heading)): block.question.id for block in page.blocks}
     found: list[tuple[int, list[str]]] = [(0, [])]
     for line in text.split("\n"):
@@ -24,7 +24,7 @@ def split(text: str, page: Page) -> tuple[list[str], dict[int, str]]:
     parts: dict[int, list[list[str]]] = {}
     last: list[str] = []
     for (number, lines), label in zip(found, labelled, strict=True):
-        if number in with_label and not label:  # quoted in an answer to another question
+        if number in with_label and not label:  # a heading quoted in an answer to another question
             last.extend(lines)
         else:
             last = lines

@@ -1,4 +1,4 @@
-"""The file `_qa.md` of one session: printed from the history, read for what a person added."""
+"""`_qa.md` of a session: printed from the history, and read for what a person added."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from samocode.pages.names import QA
 from samocode.pages.questions import Page, page, printed_number
 from samocode.record.history import History
 
-MAX_PAGE = 16 << 20  # bytes; one answer has at most MAX_ANSWER
+MAX_PAGE = 16 << 20  # bytes; a single answer is limited by MAX_ANSWER
 
 
 @final
 class QaFile:
-    """`_qa.md`. `read` it, record what it says, `print` it again."""
+    """`_qa.md`. Read it, record what it says, then print it again."""
 
     def __init__(self, folder: Path, history: History, say: Callable[[str], None]) -> None:
         self.file = EditedFile(folder / QA, lambda text: self._print_of(text)[1], say, MAX_PAGE)
         self.untaken: frozenset[int] = frozenset()
-        """Questions whose "Not taken yet" was shown by the print that was read last."""
+        """Questions for which the last page read showed "Not taken yet"."""
         self._history = history
-        self._last: Page | None = None  # the last print
-        self._shown: tuple[int, bytes | None] = (0, None)  # the history's lines, and their print
+        self._last: Page | None = None
+        self._shown: tuple[int, bytes | None] = (0, None)  # lines of the history, content
 
     def read(self) -> Reading:
-        """What it says beyond its print; nothing when it was not touched since the last time."""
+        """Return what was added to the page. Empty if the file did not change."""
         if not self.file.changed():
             return Reading({}, {}, (), "")
         text = self.file.read()
@@ -43,8 +43,7 @@ class QaFile:
         return read(text, current)
 
     def print(self) -> bool:
-        """Print the page of the present state where it differs from what is there; False when a
-        person saved meanwhile."""
+        """Print the page of the current state. Return False if a person saved meanwhile."""
         state = self._history.state
         if (state.lines, self.file.data) == self._shown:
             return True
@@ -57,7 +56,8 @@ class QaFile:
         return True
 
     def _print_of(self, text: str) -> tuple[Page | None, str]:
-        """The print that a page was made from, and its text; the last one when it names none."""
+        """Return the page that a text was based on, and its printed text. If the text names no
+        print, the last one is used."""
         state, number = self._history.state, printed_number(text)
         found = self._last or page(state)
         if number is not None and number <= state.lines and not (found and found.number == number):

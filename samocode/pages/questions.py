@@ -1,4 +1,4 @@
-"""`_qa.md` as it is printed: a pure function of the questions and answers on record."""
+"""Render `_qa.md`, a pure function of the recorded questions and answers."""
 
 from __future__ import annotations
 
@@ -11,55 +11,53 @@ from samocode.record.words import clean
 FIRST = '<!-- Samocode printed this page ({}). Write after "Answer:" and save. -->'
 NUMBER = re.compile(r"^\W*Samocode printed this page \((\d{1,9})\)", re.M)
 MOVING = re.compile(r"^(?=[ \t]*(?:#|\[[^\]\n]+\]:))", re.M)
-"""Headings and link references: what is quoted must begin no question, and formatters collect the
-references of a page at its end."""
+"""Headings and link references, escaped in quoted text. A quote must not start a question, and
+formatters move link references to the end of the page."""
 LETTERS = "ABCDEF"
 
 
 class Block(NamedTuple):
-    """One question as printed: what is above `Answer:`, and the answer that is shown after it."""
+    """A printed question: the text above `Answer:`, and the answer after it."""
 
     question: Question
     heading: str
     above: str
     answer: str
     found: bool = False
-    """Whether `above` shows a text that is not taken yet."""
+    """Whether `above` shows text that is not taken yet."""
 
     @property
     def text(self) -> str:
-        """The whole block."""
         answer = MOVING.sub(r"\\", self.answer)
         shown = f" {answer}" if answer else ""
         return f"{self.heading}\n\n{self.above}Answer:{shown}\n"
 
 
 class Page(NamedTuple):
-    """`_qa.md` after so many lines of the history."""
+    """`_qa.md` as printed after `number` lines of the history."""
 
     number: int
     blocks: tuple[Block, ...]
 
     @property
     def text(self) -> str:
-        """The file's text."""
         return "\n".join([FIRST.format(self.number) + "\n", *(block.text for block in self.blocks)])
 
 
 def page(state: SessionState) -> Page | None:
-    """The page of this state; None when nothing was ever asked."""
+    """Return the page for a state, or None if nothing was ever asked."""
     blocks = tuple(_block(state, question) for question in state.asked.values())
     return Page(state.lines, blocks) if blocks else None
 
 
 def printed_number(text: str) -> int | None:
-    """The print that a page names: the number of history lines that it shows."""
+    """Return the number of history lines that the page's first line names, or None."""
     found = NUMBER.search(text)
     return int(found[1]) if found else None
 
 
 def options(question: Question) -> list[tuple[str, str]]:
-    """(letter, option line without its list mark) of each option."""
+    """Return each option as (letter, line without the list marker)."""
     return [
         (letter, f"{letter}) {option}")
         for letter, option in zip(LETTERS, question.options, strict=False)

@@ -1,4 +1,4 @@
-"""Replace a page that a human may be saving at this very moment, and lose neither."""
+"""Replace a page that a person may be saving at the same time, without losing either version."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from samocode.record import files
 
 
 def swap(path: Path, data: bytes, seen: bytes | None) -> bool:
-    """Put `data` in the place of a page that was `seen` (None: there was none), with its mode and
-    owner. False, and the page as it is, when it is not what was seen any more: read it again.
+    """Replace a page whose content was `seen` (None: no file), keeping its mode and owner.
 
-    The old page is moved aside first and removed last: an editor may replace it in between, or
-    still write into it.
+    Returns False and leaves the page as it is if its content is no longer `seen`.
+
+    The old page is moved aside first and deleted last, because an editor may replace it in between
+    or still be writing to it.
     """
     recover(path)
     aside = _aside(path)
@@ -28,7 +29,7 @@ def swap(path: Path, data: bytes, seen: bytes | None) -> bool:
         return False
     fresh = _link(temporary, path)
     temporary.unlink(missing_ok=True)
-    if old is not None and files.read_any(aside) != old:  # written to after it was moved aside
+    if old is not None and files.read_any(aside) != old:  # an editor still had it open
         if fresh and files.read_any(path) == data:
             path.unlink()
         recover(path)
@@ -38,7 +39,7 @@ def swap(path: Path, data: bytes, seen: bytes | None) -> bool:
 
 
 def recover(path: Path) -> None:
-    """Undo a swap that was cut off: the old page gets its name back, or is kept beside another."""
+    """Undo an interrupted swap: rename the old page back, or to a free name."""
     aside = _aside(path)
     if os.path.lexists(aside):
         aside.rename(files.free_name(path) if os.path.lexists(path) else path)
@@ -49,12 +50,12 @@ def _aside(path: Path) -> Path:
 
 
 def _link(temporary: Path, path: Path) -> bool:
-    """Give the page its name unless somebody just took it."""
+    """Link the file to `path`. Return False if that name is taken."""
     try:
         os.link(temporary, path)
     except FileExistsError:
         return False
-    except OSError:  # a file system without hard links
+    except OSError:  # no hard links on this file system
         if os.path.lexists(path):
             return False
         temporary.rename(path)

@@ -1,4 +1,4 @@
-"""`_task.md`: the human's words, printed from the history for the child to read."""
+"""`_task.md`: what the user wrote, printed from the history for the child to read."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from samocode.record.words import clean
 
 
 def text(name: str, state: SessionState) -> str:
-    """The page of a session of this name."""
     entries = (
         f"\n## {when[:16].replace('T', ' ')} {kind}\n\n{words.strip()}\n"
         for when, kind, words in state.texts

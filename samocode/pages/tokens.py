@@ -1,5 +1,6 @@
-"""The words that two texts are compared by. Formatters rewrap lines, pad tables, renumber lists and
-change the marks of lists, emphasis, headings, code and quotes: none of that counts."""
+"""Compare texts by words. Ignores what formatters (Prettier, markdownlint, mdformat) change: line
+breaks, table padding, list numbers, and the markers of lists, emphasis, headings, code and
+quotes."""
 
 from __future__ import annotations
 
@@ -14,15 +15,15 @@ LIST_NUMBER = re.compile(r"(^[ \t>]*)?(?<!\S)(\d{1,9})\\?[.)](?=\s|$)", re.M)
 LINE_MARK = re.compile(r"^[ \t>]*(?:[-*+](?:[ \t]+|$))*(?:\\?#+[ \t]*)?", re.M)
 RULE_LINE = re.compile(r"^[\s|:=*_-]{2,}$", re.M)
 AUTOLINK = re.compile(r"<((?:https?://|mailto:)[^\s<>]+|[^\s<>@]+@[^\s<>@]+)>")
-TOKEN = re.compile(  # beyond ASCII all but typographic marks: letters, what combines, emoji
+TOKEN = re.compile(  # beyond ASCII: letters, combining marks, emoji; no typographic marks
     r"(?:[^\W_]|[^\x00-\xbf\u2000-\u206f\s])+|(?<![\w-])-(?=[^\W_])|(?<=[^\W_])#(?![^\W_#])|"
     r"[+<>=/$%&@!?^]"
 )
 
 
 def tokens(text: str) -> list[str]:
-    """Words, and the symbols that no formatter changes; list numbers only at the beginning."""
-    from html import unescape  # its table takes long to import, and a signal asks rarely
+    """Return words and symbols that no formatter changes. Only a leading list number counts."""
+    from html import unescape  # slow to import, and rarely needed by the Stop hook
 
     text = AUTOLINK.sub(r"\1", RULE_LINE.sub("", unescape(text.strip())))
     text = LIST_NUMBER.sub(lambda found: "" if found.start(2) else found[0], text)
@@ -30,7 +31,7 @@ def tokens(text: str) -> list[str]:
 
 
 def same(text: str, other: str) -> bool:
-    """Whether two answers say the same, comments aside. Formatters number lists anew."""
+    """Whether two answers are equal apart from comments and formatting."""
     texts = meant(text).strip(), meant(other).strip()
     numbers = [[m.groups() for m in LIST_NUMBER.finditer(one)] for one in texts]
     return (
@@ -41,7 +42,7 @@ def same(text: str, other: str) -> bool:
 
 
 def words(text: str) -> list[str]:
-    """Those that say something, in lower case: with a letter, a digit or an emoji."""
+    """Return the words with a letter, a digit or an emoji, in lower case."""
     return [word.casefold() for word in tokens(text) if any(map(_says, word))]
 
 
@@ -50,14 +51,14 @@ def _says(char: str) -> bool:
 
 
 def meant(text: str) -> str:
-    """The text without closed comments and what is struck through."""
+    """Remove comments and text that is struck through."""
     return STRUCK.sub("", COMMENT.sub("", text))
 
 
 def more(text: str, printed: str, *, by_word: bool) -> str:
-    """The lines of a text that its print does not have, or not as often. With `by_word` layout does
-    not count, nor does a line of words that the print lost: a part of it is gone, or it was wrapped
-    anew."""
+    """Return the lines of a text that were not printed, or not as often. With `by_word`, formatting
+    is ignored, and so is a line made only of words that are missing from other printed lines: it
+    was wrapped or shortened."""
     split = tokens if by_word else str.split
     left = Counter(tuple(split(line)) for line in printed.split("\n"))
     lines: list[tuple[str, tuple[str, ...], bool]] = []
@@ -68,7 +69,7 @@ def more(text: str, printed: str, *, by_word: bool) -> str:
     lost = Counter(word for key, times in left.items() for word in key * (max(times, 0) * by_word))
     extra, between, adding = list[str](), list[str](), False
     for line, key, known in lines:
-        if not key:  # goes with a line beside it
+        if not key:  # a blank line goes with its neighbour
             between.append(line)
             continue
         before, adding = adding, not known

@@ -1,1 +1,1 @@
-"""The record: the history, the state folded from it, files, ways out. Imports nothing of ours."""
+"""The history, the state folded from it, file access and exit codes. Imports no other package."""

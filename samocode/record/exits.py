@@ -1,4 +1,4 @@
-"""How a run ends: exit codes, the Stop that carries one, and the error a user can act on."""
+"""How a run ends: exit codes, `Stop`, and the error that a user can fix."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 class ExitCode(IntEnum):
-    """The exit codes of main.py (README, Exit codes)."""
+    """The exit codes of main.py, listed in README."""
 
     DONE = 0
     FAILED = 1
@@ -24,18 +24,16 @@ class ExitCode(IntEnum):
 
 
 class Stop(NamedTuple):
-    """Why the loop stops: the exit code, and the reason in words for the human."""
+    """Why the loop stops: the exit code and the reason shown to the user."""
 
     code: ExitCode
     why: str = ""
 
 
 class UserError(Exception):
-    """Known trouble, in sentences that each name the remedy.
-
-    main.py prints every problem on stderr, without a traceback, and exits with `exit_code`. Any
-    other exception is a bug and shows its traceback.
-    """
+    """An error that the user can fix. Each problem is one sentence that names the remedy. main.py
+    prints the problems on stderr without a traceback and exits with `exit_code`. Any other
+    exception is a bug and keeps its traceback."""
 
     def __init__(self, *problems: str, exit_code: ExitCode = ExitCode.USAGE) -> None:
         super().__init__("\n".join(problems))
@@ -44,7 +42,7 @@ class UserError(Exception):
 
 
 def known_trouble(error: Exception, folder: Path | None = None) -> Stop | None:
-    """The Stop that an exception comes to; None for a bug. `folder` is the session's."""
+    """Return the Stop for an expected exception, None for a bug. `folder` is the session's."""
     if isinstance(error, UserError):
         return Stop(error.exit_code, str(error))
     if folder and not folder.is_dir():

@@ -1,5 +1,4 @@
-"""Reading and writing files that others may spoil: bounded reads, whole-file writes, appends that
-hold."""
+"""File access that tolerates hostile content: bounded reads, atomic writes, durable appends."""
 
 from __future__ import annotations
 
@@ -10,21 +9,20 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
-MAX_BYTES = 1 << 20  # of a text the loop reads whole; people and children write far less
-MAX_END = 1 << 16  # of a command's output: it goes into the record, and one line may be all of it
+MAX_BYTES = 1 << 20  # default limit for files that are read whole
+MAX_END = 1 << 16  # limit for the end of a command's output, which may be a single long line
 
 Stamp = tuple[int, ...]
 
 
 class Unreadable(Exception):
-    """The path holds something that is no plain file of a sane size; the message says what."""
+    """The path is not a regular file within the size limit. The message says what it is."""
 
 
 def opened(path: Path, limit: int = MAX_BYTES) -> BinaryIO | None:
-    """A regular file of at most `limit` bytes, open to be read; None when there is none.
-
-    Never follows a link, never blocks on a fifo: a child may put anything there.
-    """
+    """Open a regular file of at most `limit` bytes for reading. Return None if it does not exist.
+    Symbolic links are not followed and a FIFO does not block, since a child can create either.
+    Raises Unreadable for anything else."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -46,17 +44,17 @@ def opened(path: Path, limit: int = MAX_BYTES) -> BinaryIO | None:
 
 
 def read(path: Path, limit: int = MAX_BYTES) -> bytes | None:
-    """The bytes of a regular file (see `opened`), None when there is none."""
+    """Return the bytes of a regular file, or None if it does not exist. See `opened` for errors."""
     file = opened(path, limit)
     if file is None:
         return None
     with file:
         size = os.fstat(file.fileno()).st_size
-        return file.read(min(limit, size + 1))  # it may grow; a large limit is not allocated
+        return file.read(min(limit, size + 1))  # the file may grow; do not allocate `limit` bytes
 
 
 def read_any(path: Path, limit: int = 1 << 30) -> bytes:
-    """The bytes of a file, empty for anything that is no readable file of at most `limit` bytes."""
+    """Like `read`, but return empty bytes if the file is missing, too large or not regular."""
     try:
         return read(path, limit) or b""
     except Unreadable:
@@ -64,7 +62,7 @@ def read_any(path: Path, limit: int = 1 << 30) -> bytes:
 
 
 def stamp(path: Path | str) -> Stamp | None:
-    """What a stat says of a file's content, None without a file. No program can set the ctime."""
+    """Return a file's identity for change detection, or None. No program can set the ctime."""
     try:
         found = os.lstat(path)
     except OSError:
@@ -73,38 +71,35 @@ def stamp(path: Path | str) -> Stamp | None:
 
 
 def end(path: Path, most: int) -> str:
-    """The end of a file of any size, for people: `most` bytes."""
+    """Return the last `most` bytes of a file, decoded for display."""
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - most))
         return file.read(most).decode("utf-8", "replace")
 
 
 def created(path: Path) -> BinaryIO:
-    """A new log, only for the user; FileExistsError when something has its name."""
+    """Create a log with mode 0600. FileExistsError if the name is taken."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     return os.fdopen(os.open(path, flags, 0o600), "wb")
 
 
 def last_lines(path: Path, count: int) -> list[str]:
-    """The end of a log of any size: at most `count` lines, of at most MAX_END bytes."""
+    """Return at most `count` lines from the last MAX_END bytes of a log."""
     return end(path, MAX_END).splitlines()[-count:]
 
 
 def read_text(path: Path, limit: int = MAX_BYTES) -> str | None:
-    """The same as text. Bytes that are no UTF-8 survive a round trip through `write`; a BOM is
-    dropped."""
+    """Like `read`, as text without a BOM. Invalid UTF-8 survives a round trip to `write`."""
     data = read(path, limit)
     return None if data is None else data.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
 
 
 def write(path: Path, text: str, durable: bool = True) -> None:
-    """Replace the whole file, or leave it as it was: temporary file, fsync (unless it can be made
-    again), rename."""
+    """Replace a file atomically by a temporary file and a rename, with an fsync if `durable`."""
     write_bytes(path, text.encode("utf-8", "surrogateescape"), durable)
 
 
 def write_bytes(path: Path, data: bytes, durable: bool = True) -> None:
-    """`write`, for bytes."""
     temporary = create(path, data, durable=durable)
     try:
         temporary.replace(path)
@@ -114,8 +109,7 @@ def write_bytes(path: Path, data: bytes, durable: bool = True) -> None:
 
 
 def create(path: Path, data: bytes, like: Path | None = None, durable: bool = True) -> Path:
-    """A temporary file with all of `data`, on disk when `durable`, to take the place of `path`;
-    with the mode and owner of `like`."""
+    """Write `data` to a temporary file beside `path`, with the mode and owner of `like`."""
     temporary = path.with_name(path.name + ".loop.tmp")
     remove(temporary)
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -123,7 +117,7 @@ def create(path: Path, data: bytes, like: Path | None = None, durable: bool = Tr
         file.write(data)
         file.flush()
         if like:
-            with contextlib.suppress(OSError):  # there is none, or it is somebody else's
+            with contextlib.suppress(OSError):  # `like` is missing or has another owner
                 found = like.lstat()
                 os.fchmod(fd, found.st_mode & 0o777)
                 os.fchown(fd, found.st_uid, found.st_gid)
@@ -133,8 +127,8 @@ def create(path: Path, data: bytes, like: Path | None = None, durable: bool = Tr
 
 
 def unnamed_copy(path: Path, limit: int) -> int:
-    """A descriptor of a temporary file without a name, with what `path` holds, at its end."""
-    import tempfile  # slow to import, and the Stop hook has no need of it
+    """Copy `path` to an unlinked temporary file. Return its descriptor, at the end."""
+    import tempfile  # slow to import, and not needed by the Stop hook
 
     fd, name = tempfile.mkstemp()
     Path(name).unlink()
@@ -146,8 +140,7 @@ def unnamed_copy(path: Path, limit: int) -> int:
 
 
 def append(path: Path, data: bytes) -> None:
-    """Add `data` at the end in one write and make it durable; on failure the file is as long as
-    before."""
+    """Append `data` in one write and fsync. If that fails, restore the file's old length."""
     fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         size = os.fstat(fd).st_size
@@ -163,22 +156,22 @@ def append(path: Path, data: bytes) -> None:
 
 
 def set_aside(path: Path) -> Path:
-    """Rename whatever stands at `path` to a free name beside it, so that nothing is lost."""
+    """Rename the file, folder or link at `path` to a free name beside it, and return that name."""
     return path.rename(free_name(path))
 
 
 def keep(path: Path) -> None:
-    """Keep what stands at `path` under a free name too, without freeing the name in between."""
+    """Give the file at `path` a second, free name. `path` itself stays in place if links work."""
     if not os.path.lexists(path):
         return
     try:
         os.link(path, free_name(path), follow_symlinks=False)
-    except (OSError, NotImplementedError):  # a folder, or a system without such links
+    except (OSError, NotImplementedError):  # a folder, or no hard links to symbolic links
         set_aside(path)
 
 
 def free_name(path: Path) -> Path:
-    """A name beside `path` that is not taken: NAME.kept-1, -2, ..."""
+    """Return a free name beside `path`: NAME.kept-1, NAME.kept-2, ..."""
     n = 1
     while os.path.lexists(kept := path.with_name(f"{path.name}.kept-{n}")):
         n += 1
@@ -186,7 +179,7 @@ def free_name(path: Path) -> Path:
 
 
 def is_folder(path: Path | str) -> bool:
-    """Whether a folder is there, and no link to one. A link to anything never raises."""
+    """Whether `path` is a folder and not a link to one. Never raises."""
     try:
         return stat.S_ISDIR(os.lstat(path).st_mode)
     except OSError:
@@ -194,18 +187,16 @@ def is_folder(path: Path | str) -> bool:
 
 
 def folder(path: Path) -> Path:
-    """The folder at `path`, made (only for the user) where there is none; anything else that has
-    its name is set aside."""
+    """Return the folder at `path`, created with mode 0700. Anything else there is renamed."""
     if not is_folder(path):
         if os.path.lexists(path):
             set_aside(path)
-        path.mkdir(mode=0o700, exist_ok=True)  # two programs may make it at once
+        path.mkdir(mode=0o700, exist_ok=True)  # another process may create it at the same time
     return path
 
 
 def remove(path: Path) -> None:
-    """Make the name free again: unlink a file, link or fifo; a directory is set aside, never
-    emptied."""
+    """Free the name: unlink a file, link or FIFO; rename a folder, so that its content survives."""
     if is_folder(path):
         set_aside(path)
     else:

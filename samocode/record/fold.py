@@ -1,7 +1,8 @@
-"""What each line of the history means: stored in the SessionState, nothing decided.
+"""Build the SessionState from the lines of the history.
 
-What a line meant when it was written stands in the line. Any line may carry `next` (the phase from
-here on), `notes` (sentences for the next child) and `decision` (a person decided something).
+The fold stores facts and decides nothing: a line already holds what was decided. Any line may have
+`next` (the phase from now on), `notes` (sentences for the next child) and `decision` (a person
+decided something, so all counters restart).
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ STRIKES = frozenset({"timeout", "crash", "no_signal", "bad_signal"})
 
 
 def fold(state: SessionState, line: Line) -> None:
-    """Store one more line in `state`; an unknown event only counts. A line of a wrong shape raises
-    KeyError, TypeError or ValueError and changes nothing."""
+    """Apply one line to `state`. An unknown event only counts as a line. A malformed line raises
+    KeyError, TypeError or ValueError and leaves `state` unchanged."""
     step = _STEPS.get(str(line.get("event")))
     if step is None:
         state.lines += 1
@@ -100,7 +101,7 @@ def _iteration(state: SessionState, line: Line) -> None:
 
 
 def _count(state: SessionState, line: Line, delay: float) -> None:
-    """Count an iteration. Only a valid signal ends a row of failures."""
+    """Update the counters. Only a valid signal resets the count of failures."""
     outcome = line["outcome"]
     if line.get("heard"):
         state.strikes, state.cut_off, state.api_waited = [], 0, 0.0
@@ -151,12 +152,12 @@ def _answer(state: SessionState, line: Line) -> None:
 
 
 def _found(state: SessionState, line: Line) -> None:
-    """A text after a child ran: the gate is shut until a human takes it or writes another."""
+    """Record text found after a child ran. A person must confirm or replace it."""
     state.found[_number(state, line)] = str(line["text"])
 
 
 def _struck(state: SessionState, line: Line) -> None:
-    """A human struck an answer out: the gate is shut until there is another one."""
+    """Reopen a question whose answer a person removed."""
     number = _number(state, line)
     if answer := state.answers.pop(number, None):
         state.before[number] = answer.text

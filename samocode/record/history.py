@@ -1,4 +1,4 @@
-"""`_history.jsonl`: the append-only record of a session, folded into its SessionState."""
+"""`_history.jsonl`: the append-only record of a session, and its SessionState."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ from samocode.record.state import SessionState
 from samocode.record.untrusted import mapping, parse
 
 FILE = "_history.jsonl"
-VERSION = 2  # of the form of its lines
+VERSION = 2  # version of the line format
 MAX_HISTORY_BYTES = 256 << 20
 
 
 def local_now() -> datetime:
-    """The wall clock with its zone: for people, and for limits that the API gives as a date."""
+    """The local time with its zone."""
     return datetime.now().astimezone()
 
 
 @final
 class History:
-    """The file and the state folded from it. `append` is the only way to add to either."""
+    """The history file and the state folded from it. `append` is the only way to change either."""
 
     def __init__(self, path: Path, now: Callable[[], datetime] = local_now) -> None:
         self.path = path
         self.state = SessionState()
         self._now = now
-        self._copy: int | None = None  # descriptor of our own copy, out of a child's reach
-        self._mark: files.Stamp | None = None  # the file as we left it
+        self._copy: int | None = None  # descriptor of a private copy that a child cannot reach
+        self._mark: files.Stamp | None = None  # stamp of the file after the last append
 
     def load(self, repair: bool = True) -> History:
-        """Read it all. A torn last line (a killed write) is kept beside when `repair`, else
-        skipped. UserError when it cannot be read, is damaged, or is of another version."""
+        """Read the file. UserError if it is unreadable, damaged or of another version. A partial
+        last line, left by a killed write, is moved to another file if `repair`, else skipped."""
         self.state, number, last = SessionState(), 0, b""
         try:
             for number, line in enumerate(self._lines(), 1):
@@ -65,8 +65,7 @@ class History:
         return self
 
     def restore(self) -> bool:
-        """Put the file back where it is not as we left it, the other version kept beside; whether
-        it had to be."""
+        """Restore the file if it changed, and keep the changed one. Return whether it did."""
         if self._copy is None or files.stamp(self.path) == self._mark:
             return False
         data = os.pread(self._copy, os.fstat(self._copy).st_size, 0)
@@ -78,13 +77,12 @@ class History:
         return changed
 
     def _lines(self) -> Iterator[bytes]:
-        """The lines of the file, one at a time: it may be long."""
         if file := files.opened(self.path, MAX_HISTORY_BYTES):
             with file:
                 yield from file
 
     def _end(self, last: bytes, number: int, repair: bool) -> None:
-        """A last line without its newline: complete (an editor saved it so), or torn."""
+        """Handle a last line without a newline. An editor may have removed only the newline."""
         try:
             self._fold(last, number)
         except UserError:
@@ -96,14 +94,14 @@ class History:
             files.append(self.path, b"\n")
 
     def at(self, number: int) -> SessionState:
-        """The state after the first so many lines: what a page of that number shows."""
+        """Return the state after the first `number` lines."""
         state = SessionState()
         for line in islice(self._lines(), number):
             fold(state, mapping(parse(line)))
         return state
 
     def append(self, event: str, **values: object) -> None:
-        """Add one line, durably, and fold it in. Absent values (None) are left out."""
+        """Append one line, fsync, and apply it to the state. Values that are None are left out."""
         line: dict[str, object] = {"t": self._now().isoformat(timespec="seconds"), "event": event}
         line |= {key: value for key, value in values.items() if value is not None}
         data = json.dumps(line, ensure_ascii=True).encode() + b"\n"

@@ -1,4 +1,4 @@
-"""All that the loop knows of a session: typed facts, folded from the history."""
+"""SessionState and its parts: everything that the loop knows about a session."""
 
 from __future__ import annotations
 
@@ -8,22 +8,21 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 APPROVE, CHANGE = ("approve",), ("change",)
-"""What the answer to an approval question was taken as (`took` in its line)."""
+"""Values of `took` in the answer to an approval question."""
 
 
 class Worktree(NamedTuple):
-    """Where a session's code lives: `path` on `branch`, cut from the branch or commit `base`."""
+    """The worktree of a session: its path, its branch, and the branch or commit it started from."""
 
     path: Path
     branch: str
     base: str
     commit: str | None = None
-    """The commit that `base` was when the session was made."""
+    """The commit of `base` when the session was created."""
 
 
 class WorktreeStatus(NamedTuple):
-    """What is checked out: HEAD's hash, and a content hash of every tracked file that differs. The
-    branch and the untracked files are those of the moment; no comparison looks at them."""
+    """The status of a worktree. `dirty` holds a content hash of every changed tracked file."""
 
     head: str
     dirty: Mapping[str, str] = MappingProxyType({})
@@ -31,7 +30,7 @@ class WorktreeStatus(NamedTuple):
     untracked: tuple[str, ...] = ()
 
     def changes_since(self, before: WorktreeStatus) -> tuple[str, ...]:
-        """The names in which two statuses differ; empty when nothing tracked changed."""
+        """Return what differs from `before` in HEAD or tracked files. Empty if nothing does."""
         moved = (
             (f"HEAD ({before.head[:9]} -> {self.head[:9]})",) if self.head != before.head else ()
         )
@@ -42,35 +41,35 @@ class WorktreeStatus(NamedTuple):
 
 
 class Question(NamedTuple):
-    """A question on record."""
+    """A question as recorded in the history."""
 
     id: int
     kind: str
-    """qa, action (something only a human can do) or approval (asked by the loop)."""
+    """`qa`, `action` (something only a person can do) or `approval` (asked by the loop)."""
     title: str
     why: str = ""
     options: tuple[str, ...] = ()
     suggested: str = ""
-    """A letter of the options, or a text that does as an answer."""
+    """The letter of an option, or the text of an answer."""
     because: str = ""
     plan: str | None = None
-    """The plan that an approval is about."""
+    """For an approval: the plan's file name."""
     copy: str = ""
-    """A copy of that plan as it was when it was asked about, in the logs folder."""
+    """For an approval: the plan's copy in the logs folder, made when it was asked."""
 
 
 class Answer(NamedTuple):
-    """An answer on record, verbatim, and what it was taken as when it was recorded."""
+    """A recorded answer: the exact text and how it was understood."""
 
     text: str
     took: tuple[str, ...] = ()
-    """Letters of options, `approve`, `change`; empty for free text."""
+    """Letters of options, or `approve` or `change`; empty for free text."""
     by: str = ""
-    """file, terminal, telegram or yes."""
+    """`file`, `terminal` or `yes` (--yes)."""
 
 
 class Iteration(NamedTuple):
-    """One finished iteration, as far as later ones look back at it."""
+    """The last finished iteration, as later ones need it."""
 
     n: int
     phase: str
@@ -79,19 +78,19 @@ class Iteration(NamedTuple):
 
 
 class Begun(NamedTuple):
-    """An iteration that began and has no `iteration` line yet."""
+    """An iteration that started and has no `iteration` line yet."""
 
     n: int
     phase: str
     log: str
     code: WorktreeStatus | None = None
-    """The code as it was then, None without git."""
+    """The worktree at the start of the iteration, None without git."""
     budget_usd: float | None = None
-    """What its child may spend, None without a cap."""
+    """The budget of its child, None without a cap."""
 
 
 class Approval(NamedTuple):
-    """A plan that a human approved; `digest` is of its text without ticks and notes."""
+    """A plan approved by a person. `digest` ignores ticked boxes and the Notes section."""
 
     plan: str
     digest: str
@@ -99,19 +98,19 @@ class Approval(NamedTuple):
 
 
 class SessionState:
-    """What the history says. Only the fold in history.py writes to it; everybody else reads."""
+    """The state of a session. Only record/fold.py changes it."""
 
     lines: int = 0
-    """Lines of the history, this state's own number."""
+    """Number of history lines read so far."""
     worktree: Worktree | None = None
     place: str | None = None
     """The folder that the session belongs to: below the repository's top, or without git a path."""
     version: int = 0
-    """Version of the history's form, from its `session` line."""
+    """Version of the history format."""
     program: str = ""
-    """Version of the Samocode that runs the session, from its last start."""
+    """Version of Samocode that last started the session."""
     setting_up: bool = False
-    """SETUP began and has no end on record."""
+    """SETUP has started and its end is not recorded."""
     set_up: bool = False
     round: int = 1
     iteration: int = 0
@@ -120,69 +119,68 @@ class SessionState:
     last: Iteration | None = None
     iterations: int = 0
     spawned: int = 0
-    """Iterations since this start of the loop."""
+    """Iterations since the last start of the loop."""
     cost_usd: float = 0.0
-    """Known to be spent."""
+    """Reported cost."""
     held_usd: float = 0.0
     """Budgets of runs that did not report their cost."""
     unpriced: int = 0
-    """Runs that did not report their cost and had no budget."""
+    """Number of runs with neither a reported cost nor a budget."""
     dearest: float = 0.0
-    """USD of the most expensive run whose cost is known."""
+    """Highest reported cost of one run, in USD."""
     started: str | None = None
     plan_to_ask: str | None = None
     ask_why: str = ""
     approval_id: int | None = None
-    """The approval question that holds now."""
+    """The current approval question."""
     approved: Approval | None = None
     as_made: WorktreeStatus | None = None
-    """The worktree as it was made, after SETUP. What is dirty in it (LFS, line ends, file modes) is
-    nobody's fault."""
+    """The worktree after SETUP. Files already changed then (LFS, line ends, modes) do not count."""
     done: str | None = None
-    """The summary, once the session is done."""
+    """The summary, if the session is done."""
     stopped: tuple[int, str] | None = None
-    """Exit code and reason of the last stop, until the next start."""
+    """Exit code and reason of the last stop; None while a loop runs."""
 
     def __init__(self, **values: Any) -> None:
         self.start_counting()
         self.texts: list[tuple[str, str, str]] = []
-        """The human's words: (time, task or dive or note, text)."""
+        """What the user wrote: (time, kind, text). The kind is task, dive or note."""
         self.inbox: set[str] = set()
-        """Names of the sent notes that are on record."""
+        """File names of the sent notes that are recorded."""
         self.asked: dict[int, Question] = {}
         self.answers: dict[int, Answer] = {}
         self.found: dict[int, str] = {}
-        """Text that was found after a child ran: whose it is, nobody knows, so a human says."""
+        """Text found after a child ran, by question. A person must confirm it."""
         self.before: dict[int, str] = {}
-        """Answers that a human struck out, of questions that are open."""
+        """Answers that a person removed, by question."""
         self.human: set[int] = set()
-        """Questions that a human has answered once: --yes never does."""
+        """Questions that a person has answered at least once. --yes never answers these."""
         self.notes: list[str] = []
-        """What the next child is told, in order."""
+        """Sentences for the next child."""
         self.__dict__.update(values)
 
     def start_counting(self) -> None:
-        """Set every counter that can stop the loop to its beginning: a person has decided."""
+        """Reset every counter that can stop the loop. Called when a person decides something."""
         self.strikes: list[str] = []
-        """Outcomes that are strikes, since the last valid signal."""
+        """Failed outcomes since the last valid signal."""
         self.cut_off = 0
-        """Runs that their budget ended, since the last valid signal."""
+        """Runs ended by their budget since the last valid signal."""
         self.api_waited = 0.0
-        """Seconds waited for the API, since the last valid signal."""
+        """Seconds waited for the API since the last valid signal."""
         self.idle = 0
-        """`continue` that changed nothing, since something changed."""
+        """Iterations in a row that signalled `continue` and changed nothing."""
         self.verify_failures = 0
         self.entered: dict[str, int] = {}
-        """Visits, by phase."""
+        """Number of entries, by phase."""
 
     @property
     def open(self) -> tuple[Question, ...]:
-        """Questions that wait for the human: the gate is shut."""
+        """Questions that need an answer before the loop continues."""
         waits = (q for q in self.asked.values() if q.id not in self.answers or q.id in self.found)
         return tuple(waits)
 
     @property
     def approves_now(self) -> bool:
-        """The approval question has a yes, and its `approved` line is not written yet."""
+        """The approval question has a yes, but no `approved` line is recorded yet."""
         answer = self.answers.get(self.approval_id or 0)
         return self.approved is None and answer is not None and answer.took == APPROVE

@@ -1,4 +1,4 @@
-"""JSON from outside: parsed once, as what it must be, or None."""
+"""Parse JSON from outside. Anything unexpected becomes None or empty, never an exception."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, cast
 
 
 def parse(data: bytes | str | None) -> object:
-    """A JSON value, None for anything that is none; rubbish of any kind never raises."""
+    """Return the JSON value, or None if the text is not valid JSON."""
     try:
         return cast("object", json.loads(data or b"null"))
     except (ValueError, RecursionError):
@@ -16,17 +16,17 @@ def parse(data: bytes | str | None) -> object:
 
 
 def mapping(value: object) -> Mapping[str, Any]:
-    """The value if it is a JSON object, else an empty one."""
+    """Return the value if it is a JSON object, else an empty mapping."""
     return cast("Mapping[str, Any]", value) if isinstance(value, dict) else {}
 
 
 def items(value: object) -> Sequence[object]:
-    """The value if it is a JSON array, else an empty one."""
+    """Return the value if it is a JSON array, else an empty sequence."""
     return cast("Sequence[object]", value) if isinstance(value, list) else ()
 
 
 def number(value: object) -> float | None:
-    """The value if it is a finite number of a size that counts something, else None."""
+    """Return the value if it is a number between -1e15 and 1e15, else None."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if abs(value) < 1e15 else None  # false for NaN; exact for any integer
+    return float(value) if abs(value) < 1e15 else None  # false for NaN, exact for large integers

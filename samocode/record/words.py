@@ -1,4 +1,4 @@
-"""Small pieces of sentences."""
+"""Helpers for text."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ MOST_NAMES = 10
 
 
 def few(names: Sequence[str]) -> str:
-    """The first ten of these names, and how many more there are."""
+    """Join the first ten names and say how many more there are."""
     more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
     return ", ".join(names[:MOST_NAMES]) + more
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """` (nearest: NAME)`, of the known names; empty when none is near."""
-    from difflib import get_close_matches  # takes long to import, and is rarely needed
+    """Return ` (nearest: NAME)` for the closest known name, or an empty string."""
+    from difflib import get_close_matches  # slow to import, and rarely needed
 
     near = get_close_matches(name, list(known), 1)
     return f" (nearest: {near[0]})" if near else ""
 
 
 def clean(text: str) -> str:
-    """The text as a page holds it: no BOM, `\\n` at the end of lines, no half surrogate pair."""
+    """Normalize text for a page: no BOM, `\\n` line ends, no lone surrogates."""
     unix = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     return unix.encode("utf-8", "replace").decode()
 
 
 def sentence(text: str) -> str:
-    """Somebody else's words, ended as a sentence is."""
+    """Strip the text and end it with a full stop if it has no end mark."""
     text = text.strip()
     return text if text.endswith((".", "!", "?", "…", "。")) else f"{text}."

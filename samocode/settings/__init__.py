@@ -1,1 +1,1 @@
-"""Settings: one table, its readers, the command line, and where this clone lies."""
+"""The table of settings, their sources, and the command line."""

@@ -1,4 +1,4 @@
-"""The command line: flags, help, and the command that goes on."""
+"""The command line: flags, help, and the command that resumes a session."""
 
 from __future__ import annotations
 
@@ -26,13 +26,12 @@ examples:
   main.py --session jwt-auth --dive "how login works today" --task "Add JWT login"
   main.py --session jwt-auth              goes on where that session stopped
 """
-RAISED = "--max-cost N"  # in the command to go on: the person chooses the new total
-ONCE = ("--config", "--session", "--task", "--dive", "--yes")  # said already, or of that run
+RAISED = "--max-cost N"  # shown by the resume command at the cost limit
+ONCE = ("--config", "--session", "--task", "--dive", "--yes")  # not copied to the resume command
 
 
 def parse(argv: Sequence[str]) -> dict[str, str]:
-    """The text of each flag in `argv` (less the program's name); that of a switch is "yes". Wrong
-    usage ends the program with code 2."""
+    """Return the text of each flag ("yes" for a switch). Wrong usage exits with code 2."""
     parser = argparse.ArgumentParser(
         prog="main.py",
         description="Run the Claude CLI, once per iteration, until a session is done or needs you.",
@@ -68,15 +67,15 @@ def _misuse(flags: Mapping[str, str]) -> str | None:
 
 
 def words(settings: Settings) -> dict[str, str]:
-    """The human's words of this command line, by kind; `--task -` reads standard input."""
+    """Return the texts of --task and --dive, by kind. `--task -` reads standard input."""
     task = _piped() if settings.task == "-" else settings.task
     return {kind: text for kind, text in (("dive", settings.dive), ("task", task)) if text}
 
 
 def _piped() -> str:
-    """Standard input, without the line end that echo and editors add."""
+    """Read the task from standard input, without trailing whitespace."""
     try:
-        # None: started with stdin closed
+        # stdin is None if the program was started with stdin closed
         text = sys.stdin.buffer.read().decode("utf-8-sig").rstrip() if sys.stdin else ""
     except UnicodeDecodeError as error:
         raise UserError("--task: standard input is not UTF-8 text: save it as UTF-8.") from error
@@ -88,15 +87,15 @@ def _piped() -> str:
 
 
 def resume_command(settings: Settings, session: str, cost_reached: bool) -> str:
-    """The exact command that goes on from here. At the cost limit it has an N for the person to
-    choose: the same limit would stop it again at once."""
+    """Return the command that resumes the session. At the cost limit it has `--max-cost N`: the
+    same limit would stop the run at once."""
     import shlex
 
     line = [sys.executable, str(CLONE / "main.py"), "--config", str(settings.project.file)]
     line += ["--session", session]
     left_out = {*ONCE, *(["--max-cost"] if cost_reached else [])}
     for name, row in RunTable.rows().items():
-        # --max-iterations 0 was to look only
+        # --max-iterations 0 (show only) is left out
         if row.flag in settings.flags.keys() - left_out and vars(settings)[name]:
             line += [row.flag, settings.flags[row.flag]] if row.takes else [row.flag]
     return shlex.join(line) + (f" {RAISED}" if cost_reached else "")

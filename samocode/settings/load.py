@@ -1,4 +1,4 @@
-"""The settings of a run, from all sources, checked together: all problems at once."""
+"""Load and check the settings of a run. All problems are reported together."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from samocode.settings.table import RunTable
 
 Texts = Mapping[str, str]
 
-# In the CLI's order, seen on loopback with 2.1.332. With both of the ANTHROPIC_ ones it sends both.
+# In the order of precedence of CLI 2.1.332, observed with a local server. If both ANTHROPIC_
+# variables are set, it sends both.
 PAYERS = {
     "CLAUDE_CODE_USE_BEDROCK": "your AWS account (Amazon Bedrock)",
     "CLAUDE_CODE_USE_FOUNDRY": "your Azure account (Microsoft Foundry)",
@@ -27,22 +28,22 @@ PAYERS = {
     "": "the login stored by claude (claude auth status shows it)",
 }
 WITHOUT_KEY = ("", "CLAUDE_CODE_OAUTH_TOKEN", "ANTHROPIC_AUTH_TOKEN")
-"""Payers that a key in a settings.json beats, unseen. It does not beat a cloud account."""
+"""A key in a settings.json silently takes precedence over these, but not over a cloud account."""
 
 
 class Telegram(NamedTuple):
-    """Where notifications go."""
+    """Telegram bot and chat for notifications."""
 
     token: str
     chat_id: str
     api_url: str = RunTable.telegram_url.default
 
     def __repr__(self) -> str:
-        return f"Telegram({self.chat_id!r}, {self.api_url!r})"  # the token is a secret
+        return f"Telegram({self.chat_id!r}, {self.api_url!r})"  # without the token
 
 
 class Settings(RunTable):
-    """The settings of a run. A UserError has every problem with them, each with its remedy."""
+    """The settings of a run. UserError lists every problem, each with its remedy."""
 
     def __init__(
         self, flags: Texts, environ: Texts, env_file: Path | None, cwd: Path,
@@ -65,7 +66,7 @@ class Settings(RunTable):
         if self.max_iterations == 0 and "--max-iterations" not in flags:
             problems.append("SAMOCODE_MAX_ITERATIONS: 0 lets nothing run: write 1 or more.")
         self.claude = _claude(self.claude_path, cwd, environ)
-        if self.max_iterations > 0:  # 0 only shows where a session stands
+        if self.max_iterations > 0:  # 0 only shows the status
             problems += self._refusals(environ, uid)
         if problems or found is None:
             raise UserError(*problems)
@@ -78,14 +79,14 @@ class Settings(RunTable):
         self.warnings = (*_open_secret(env_file, dotenv), *self._denials())
 
     def _refusals(self, environ: Texts, uid: Callable[[], int]) -> Iterator[str]:
-        """Why claude would not start."""
+        """Yield the reasons why claude would refuse to start."""
         if not os.access(self.claude, os.X_OK) or self.claude.is_dir():
             what = "is not executable" if "/" in self.claude_path else "is not on PATH"
             yield (
                 f"Claude CLI: {self.claude_path!r} {what}: install it (npm install -g "
                 "@anthropic-ai/claude-code), or set CLAUDE_PATH to where it is."
             )
-        # The CLI takes exactly IS_SANDBOX=1 (measured: not yes, not true).
+        # The CLI accepts only IS_SANDBOX=1, not yes or true (CLI 2.1.332).
         safe = environ.get("IS_SANDBOX") == "1" or _on(environ.get("CLAUDE_CODE_BUBBLEWRAP", ""))
         if self.permission_mode == "bypassPermissions" and uid() == 0 and not safe:
             yield (
@@ -94,7 +95,7 @@ class Settings(RunTable):
             )
 
     def _denials(self) -> Iterator[str]:
-        """Measured: outside auto and bypassPermissions git commit is denied unless allowed."""
+        """Warn about a mode that denies git commit (all but auto and bypassPermissions do)."""
         mode, args = self.permission_mode, self.claude_args
         allows = any(word.lower().replace("-", "").startswith("allowedtools") for word in args)
         if mode in ("acceptEdits", "default", "dontAsk") and not allows:
@@ -106,7 +107,7 @@ class Settings(RunTable):
 
 
 def here() -> Path:
-    """The folder in which the program was started."""
+    """Return the current working directory."""
     try:
         return Path.cwd()
     except FileNotFoundError as error:
@@ -114,7 +115,7 @@ def here() -> Path:
 
 
 def paying(environ: Texts) -> str:
-    """The variable that says who pays; empty for the stored login."""
+    """Return the variable that decides who pays; empty for the stored login."""
     for name in PAYERS:
         value = environ.get(name, "")
         if _on(value) if "_USE_" in name else value:
@@ -123,18 +124,18 @@ def paying(environ: Texts) -> str:
 
 
 def _on(value: str) -> bool:
-    """As the CLI reads a switch (measured: 2 and y are off)."""
+    """Whether the CLI reads this value as true. It rejects 2 and y (CLI 2.1.332)."""
     return value.strip().lower() in ("1", "true", "yes", "on")
 
 
 def _absolute(environ: Texts, cwd: Path) -> Texts:
-    """The user's environment, to be used in another folder."""
+    """Make relative paths in the environment absolute, for use from another folder."""
     paths = {name: environ[name] for name in ("CLAUDE_CONFIG_DIR", "TMPDIR") if environ.get(name)}
     return {**environ, **{name: str(cwd / text) for name, text in paths.items()}}
 
 
 def _claude(text: str, cwd: Path, environ: Texts) -> Path:
-    """The CLI's absolute path, links kept: a version manager switches versions by them."""
+    """Return the CLI's absolute path. Links are kept, because version managers switch by them."""
     from shutil import which
 
     if "/" in text:

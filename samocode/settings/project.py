@@ -1,4 +1,4 @@
-"""The project's .samocode: where its repository is, and where sessions and worktrees go."""
+"""The project's .samocode file: the repository, and the folders for sessions and worktrees."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EXAMPLE = """\
 
 
 class Project(ProjectTable):
-    """What a .samocode says; the paths are absolute and real."""
+    """The settings in a .samocode file. Paths are absolute and resolved."""
 
     def __init__(
         self, file: Path, layer: Layer, environ: Mapping[str, str], problems: list[str]
@@ -45,7 +45,7 @@ class Project(ProjectTable):
 def read(
     config: Path | None, cwd: Path, environ: Mapping[str, str], problems: list[str]
 ) -> Project | None:
-    """The project of `config` (the file, or its folder), else of the nearest .samocode upwards."""
+    """Read `config` (a file, or its folder), else the nearest .samocode upwards from `cwd`."""
     if config is None:
         places = [folder / ".samocode" for folder in (cwd, *cwd.parents)]
         missing = f"There is no .samocode in {cwd} or above it"
@@ -64,8 +64,8 @@ def read(
 
 
 def _usable(path: Path, must_exist: bool) -> Path:
-    """The real path of a folder that can be used."""
-    path = Path(os.path.realpath(path))  # resolve() raises for links in a circle
+    """Return the resolved path. ValueError if it is not usable as a folder."""
+    path = Path(os.path.realpath(path))  # Path.resolve() raises for a circle of links
     if not must_exist and (found := re.search(r"[][{}\\]", str(path))):
         raise ValueError(
             f"{path} holds {found[0]}, which no deny rule of claude can name: name another folder"

@@ -1,4 +1,4 @@
-"""Where settings come from: the rows of a table, looked up in layers of text, one per source."""
+"""Sources of settings: command line, environment and files, each a layer of text."""
 
 from __future__ import annotations
 
@@ -13,22 +13,20 @@ from samocode.settings.clone import RUN_TAG
 
 T_co = TypeVar("T_co", covariant=True)
 
-OTHERS = (RUN_TAG, "SAMOCODE_TEST_CLAUDE")  # no settings: the child's tag, the tests' CLI
+OTHERS = (RUN_TAG, "SAMOCODE_TEST_CLAUDE")  # set by the loop, and by the tests
 
 
 class Layer(NamedTuple):
-    """The texts of one source by key or flag; `where` names the source in messages."""
+    """The texts of one source, by key or flag. `where` names the source in messages."""
 
     where: str
     texts: Mapping[str, str]
 
 
 class Row(Generic[T_co]):
-    """One setting. As an attribute of a table that was read it is the setting's value.
-
-    `flag` is written as in help, "--timeout S"; one without a second word is a switch. `read` takes
-    a text without outer blanks. Its ValueError says what would do, and shows no secret.
-    """
+    """One setting. On a loaded table the attribute gives the value, on the class the row itself.
+    `flag` is written as in the help, "--timeout S"; without a second word it is a switch. `read`
+    parses a stripped text. Its ValueError says what is valid and never shows a secret."""
 
     def __init__(
         self, key: str, flag: str, default: str, meaning: str, read: Callable[[str], T_co]
@@ -41,11 +39,11 @@ class Row(Generic[T_co]):
     @overload
     def __get__(self, table: Table, owner: type) -> T_co: ...
     def __get__(self, table: Table | None, owner: type) -> Self | T_co:
-        return self  # of the class; a table that was read has the value in its __dict__
+        return self  # on an instance, __dict__ holds the value and wins
 
     def value(self, layers: Sequence[Layer], problems: list[str]) -> T_co:
-        """The value in the first layer that has one, else the default. A text that cannot be read
-        is a problem."""
+        """Return the value from the first layer that has one, else the default. A text that cannot
+        be parsed is added to `problems`."""
         for where, texts in layers:
             label = self.flag if self.flag in texts else self.key
             if label in texts:
@@ -60,7 +58,7 @@ class Row(Generic[T_co]):
 
 
 class Table:
-    """Rows with the values that the layers give them."""
+    """A set of rows with their values."""
 
     def __init__(self, layers: Sequence[Layer], problems: list[str]) -> None:
         for name, row in self.rows().items():
@@ -68,18 +66,17 @@ class Table:
 
     @classmethod
     def rows(cls) -> dict[str, Row[object]]:
-        """The rows by attribute, in order."""
+        """All rows, by attribute name, in order of definition."""
         members = [member for base in cls.__mro__ for member in vars(base).items()]
         return {name: row for name, row in members if isinstance(row, Row)}
 
     @classmethod
     def keys(cls) -> dict[str, Row[object]]:
-        """The rows that have a key, by key."""
         return {row.key: row for row in cls.rows().values() if row.key}
 
 
 def from_environment(environ: Mapping[str, str], table: type[Table], problems: list[str]) -> Layer:
-    """The keys that have a value. A SAMOCODE_ variable that is no key is a problem."""
+    """Read the keys from the environment. An unknown SAMOCODE_ variable is a problem."""
     keys = table.keys()
     for name in environ:
         if name.startswith("SAMOCODE_") and name not in (*keys, *OTHERS) and environ[name]:
@@ -89,9 +86,9 @@ def from_environment(environ: Mapping[str, str], table: type[Table], problems: l
 
 
 def from_file(path: Path, table: type[Table], problems: list[str]) -> Layer | None:
-    """The keys that have a value in a file; None, and a problem, when it cannot be read."""
+    """Read the keys from a file. Returns None and adds a problem if the file cannot be read."""
     try:
-        if not stat.S_ISREG(kind(path)):  # a pipe would block, a device never end
+        if not stat.S_ISREG(kind(path)):  # a pipe would block, a device has no end
             raise OSError("it is no file")
         text = path.read_text("utf-8-sig")
     except (OSError, UnicodeError) as error:
@@ -120,7 +117,7 @@ def from_file(path: Path, table: type[Table], problems: list[str]) -> Layer | No
 
 
 def kind(path: Path) -> int:
-    """The mode of what is there, links followed; 0: nothing, or nothing that can be looked at."""
+    """Return a path's mode, following links; 0 if it is missing or inaccessible."""
     try:
         return path.stat().st_mode
     except (OSError, ValueError):
@@ -128,7 +125,7 @@ def kind(path: Path) -> int:
 
 
 def expanded(path: Path, base: Path, environ: Mapping[str, str]) -> Path:
-    """`path` with `~` as HOME; anything relative starts at `base`."""
+    """Expand `~` to HOME and resolve a relative path against `base`."""
     if path.parts[:1] == ("~",) and environ.get("HOME"):
         path = Path(environ["HOME"], *path.parts[1:])
     return base / path
@@ -139,12 +136,11 @@ def _unknown(name: str, known: Mapping[str, object]) -> str:
 
 
 def _parsed(text: str, path: Path, problems: list[str]) -> Mapping[str, str | None]:
-    """What python-dotenv finds. It only logs that it cannot read a line, and shows none of it, for
-    it may hold a secret."""
+    """Parse with python-dotenv. Lines that it cannot parse become problems, without their text."""
     import io
     import logging
 
-    from dotenv import dotenv_values  # main.py must start without it, to say so
+    from dotenv import dotenv_values  # main.py must be able to report that it is missing
 
     def note(record: logging.LogRecord) -> bool:
         why = "put quotes around all of a value or none of it"
@@ -160,8 +156,8 @@ def _parsed(text: str, path: Path, problems: list[str]) -> Mapping[str, str | No
 
 
 def _is_cut(row: Row[object], written: str, value: str) -> bool:
-    """Whether python-dotenv took the end of a value for a comment, though all of it could be meant.
-    In `CLAUDE_TIMEOUT=60 # a minute` it can only be a comment."""
+    """Whether ` #` cut off text that could be part of the value. In `CLAUDE_TIMEOUT=60 # a minute`
+    it can only be a comment, because the whole text is not a number."""
     if written == value or re.sub(r"\s+#.*", "", written) != value:
         return False
     try:

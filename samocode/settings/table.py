@@ -1,8 +1,6 @@
-"""Every setting, once: its key, its flag, its default, its meaning, and how its text is read.
-
-A new setting is one row here and its use, `settings.NAME`. --help and the command to go on are
-built from the rows; tests hold .env.example and README's tables to them.
-"""
+"""The table of settings. Each row has a key, a flag, a default, a meaning and a parser. To add a
+setting, add a row and use `settings.NAME`. The help and the resume command follow from the rows.
+Tests compare .env.example and README with them."""
 
 from __future__ import annotations
 
@@ -15,8 +13,8 @@ from samocode.settings.sources import Row, Table
 
 T = TypeVar("T")
 
-WEEK = 604_800  # seconds; far below what poll() and datetime can hold
-# Not plan: measured, a child cannot write its signal in it, whatever tools are allowed.
+WEEK = 604_800  # seconds; well within the range of poll() and datetime
+# Without `plan`: in that mode a child cannot write its signal (CLI 2.1.332).
 MODES = ("acceptEdits", "auto", "bypassPermissions", "default", "dontAsk")
 OWN_FLAGS = {
     *("-p", "--print", "--output-format", "--input-format", "--settings", "--bare"),
@@ -27,7 +25,7 @@ OWN_FLAGS = {
 
 
 def matching(pattern: str, meaning: str, secret: bool = False) -> Callable[[str], str]:
-    """A text of this form. What may hold a secret is not shown."""
+    """Return a parser for matching text. Its error shows the text unless it is `secret`."""
 
     def read(text: str) -> str:
         if not re.fullmatch(pattern, text, re.ASCII):
@@ -38,7 +36,7 @@ def matching(pattern: str, meaning: str, secret: bool = False) -> Callable[[str]
 
 
 def number(most: int, meaning: str) -> Callable[[str], float]:
-    """A number above 0. In plain digits: float() would also take nan, inf, 1_000 and 1e400."""
+    """Return a parser for positive numbers in plain digits. float() accepts nan, inf and 1_000."""
 
     def read(text: str) -> float:
         value = float(text) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text) else 0.0
@@ -50,12 +48,11 @@ def number(most: int, meaning: str) -> Callable[[str], float]:
 
 
 def one_of(*choices: str) -> Callable[[str], str]:
-    """One of these texts."""
     return matching("|".join(choices), f"one of {', '.join(choices)}")
 
 
 def optional(read: Callable[[str], T]) -> Callable[[str], T | None]:
-    """`read`, and None for no text."""
+    """Return a parser that reads empty text as None."""
     return lambda text: read(text) if text else None
 
 
@@ -76,17 +73,15 @@ url = matching(
 
 
 def count(text: str) -> int:
-    """A whole number."""
     return int(matching(r"[0-9]{1,9}", "a whole number, such as 100")(text))
 
 
 def path(text: str) -> Path:
-    """A path; what it is relative to depends on the setting."""
     return Path(line(text)) if text else Path()
 
 
 def claude_flags(text: str) -> tuple[str, ...]:
-    """Flags for claude. They come last and would win over the loop's own, which are refused."""
+    """Parse flags for claude. The loop's own flags are refused, because the last one wins."""
     import shlex
 
     if not text:
@@ -104,7 +99,7 @@ def claude_flags(text: str) -> tuple[str, ...]:
 
 # fmt: off
 class RunTable(Table):
-    """The settings of a run: from flags, the environment, .env."""
+    """The settings of a run, from flags, the environment and .env."""
 
     session = Row("", "--session NAME", "",
         "the session's name; with --task or --dive it is made if needed", optional(words))
@@ -149,7 +144,7 @@ class RunTable(Table):
 
 
 class ProjectTable(Table):
-    """The settings of a project: from its .samocode."""
+    """The settings of a project, from its .samocode."""
 
     main_repo = Row("MAIN_REPO", "", "", "the git repository, or a folder in it; required", path)
     worktrees = Row("WORKTREES", "", "", "where worktrees are made; required", path)

@@ -1,4 +1,4 @@
-"""Timeouts and poll intervals in one place, so that tests can run the same loop faster."""
+"""Timeouts and poll intervals, in one place so that tests can shorten them."""
 
 from typing import NamedTuple
 
@@ -7,25 +7,24 @@ class Timeouts(NamedTuple):
     """Timeouts and poll intervals, in seconds."""
 
     tick: float = 0.5
-    """Between two looks at what a running child says; its end is noticed at once."""
+    """Interval between reads of a running child's output. Its exit is noticed at once."""
     poll: float = 0.4
-    """Between two looks at `_qa.md` while a human is awaited."""
+    """Interval between checks of `_qa.md` while waiting for an answer."""
     settle: float = 1.0
-    """`_qa.md` counts once it has been unchanged for this long: editors save in pieces."""
+    """`_qa.md` is read once it is unchanged for this long, because editors save in steps."""
     init_grace: float = 60.0
-    """Without any event by then the start has failed."""
+    """A child without any event by then has failed to start."""
     result_grace: float = 15.0
-    """After its result the CLI has this long to be gone."""
+    """The CLI must exit within this time after its result event."""
     hook_grace: float = 600.0
-    """The same while a process of its own runs: a SessionEnd hook may take this long."""
+    """The same while the CLI has a child process: a SessionEnd hook may take this long."""
     term_grace: float = 5.0
     """Between SIGTERM and SIGKILL."""
     backoff_first: float = 30.0
     backoff_most: float = 600.0
-    """The pause after a transient failure doubles from the first to the most. After a crash it is
-    once the first, then twice."""
+    """The pause after an API failure doubles from `backoff_first` up to `backoff_most`. After a
+    crash it is `backoff_first`, then twice that."""
     limit_slack: float = 60.0
-    """Up to this is added to the moment a usage limit resets: sessions that share an account must
-    not all start at once."""
+    """Up to this is added to the reset of a usage limit, so that sessions do not start together."""
     quiet: float = 300.0
-    """A child that shows nothing for this long is mentioned as still running."""
+    """A child silent for this long is reported as still running."""

@@ -1,1 +1,1 @@
-"""What a person sees: the live view, the status, the notices. A leaf."""
+"""What the user sees: live view, status, notifications. Optional."""

@@ -1,4 +1,4 @@
-"""The live view: lines while a child works, and how each iteration ended."""
+"""The live view: lines while a child works, and the outcome of each iteration."""
 
 from __future__ import annotations
 
@@ -33,11 +33,9 @@ TOOL_INPUTS = (
 
 @final
 class View:
-    """Prints to `out`; a reader that went away (a closed pipe) never stops the loop.
-
-    `quiet`: seconds without a line after which the child is mentioned as still running; `known`:
-    folders that are not repeated in every line, the session's and the code's.
-    """
+    """Prints to `out`. A closed pipe does not stop the loop. `quiet` is the time in seconds after
+    which a silent child is reported as still running. The folders in `known` are omitted from
+    paths."""
 
     def __init__(
         self, out: TextIO | None = None, quiet: float = 300.0, known: tuple[str, ...] = (),
@@ -48,27 +46,27 @@ class View:
         self._init: Init | None = None
 
     def say(self, text: str = "") -> None:
-        """Print lines, whatever characters are in them."""
+        """Print one or more lines."""
         self._spoke = self.clock()
         self.prompt(text + "\n")
 
     def prompt(self, text: str) -> None:
-        """Print the beginning of a line that a person completes."""
+        """Print the start of a line that the user completes."""
         try:
             self.out.write(printable(text))
             self.out.flush()
-        except OSError:  # nobody reads any more; Python must not fail on it at exit either
+        except OSError:  # a closed pipe; Python must not fail on it at exit
             with contextlib.suppress(OSError):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), self.out.fileno())
 
     def iteration(self, state: SessionState, limit: float) -> None:
-        """The heading of an iteration."""
+        """Print the heading of an iteration."""
         self._began = self.clock()
         head = f"{state.iteration + 1} {state.phase} ({datetime.now():%H:%M}, limit {span(limit)}"
         self.say(f"\n== {head}, {money(state)})")
 
     def event(self, event: Event | None) -> None:
-        """A line for what the child does; None asks for a sign of life when it has been quiet."""
+        """Print what the child does. None reports a silent child as still running."""
         if event is None:
             if self.clock() - self._spoke > self.quiet:
                 self.say(f"   ... still running, {span(self.clock() - self._began)}")
@@ -82,7 +80,7 @@ class View:
             self.say("   " + clip(line))
 
     def ended(self, decision: Decision, run: RunResult) -> None:
-        """How an iteration ended."""
+        """Print the outcome of an iteration."""
         spent = cost(run)
         price = "cost unknown" if spent is None else f"{spent:.2f} USD"
         onward = f" -> {decision.next}" if _goes_on(decision) else ""
@@ -95,7 +93,7 @@ class View:
 
 
 def introduced(init: Init) -> str:
-    """What claude says of itself, in a line."""
+    """Summarize the init event in one line."""
     other = f" (tested with {TESTED})" if init.version not in ("", TESTED) else ""
     source = init.key_source
     payer = "a login or cloud account, if there is one" if source == "none" else source
@@ -113,7 +111,7 @@ def _goes_on(decision: Decision) -> bool:
 
 
 def describe(event: Event) -> list[str]:
-    """One line for each thing an event shows: words, tool calls, denials, retries."""
+    """Return one line per text, tool call, denial or retry in an event."""
     kind, subtype = event.get("type"), event.get("subtype")
     if kind == "system" and subtype == "api_retry":
         status = event.get("error_status") or event.get("error")
@@ -129,7 +127,7 @@ def describe(event: Event) -> list[str]:
 
 
 def _block(block: Mapping[str, Any]) -> str:
-    """The line for one block of a message; empty for what is not shown."""
+    """Return the line for one content block, or an empty string."""
     if block.get("type") == "text":
         lines = str(block.get("text", "")).strip().splitlines()
         return lines[0] if lines else ""

@@ -1,4 +1,4 @@
-"""What the human is told at each wait and stop: on the screen and by Telegram."""
+"""Notify the user at each wait and stop, on the screen and by Telegram."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from samocode.settings.timeouts import Timeouts
 from samocode.show import status
 from samocode.show.live import View
 
-LAST_WORDS = 90.0  # seconds that the end waits for its message to be sent
-HURRIED_WORDS = 5.0  # the same when a supervisor wants the loop gone
+LAST_WORDS = 90.0  # seconds to wait for the last message to be sent
+HURRIED_WORDS = 5.0  # the same after SIGTERM or SIGHUP
 
 
 class Notifier(NamedTuple):
-    """Speaks for one run of one session."""
+    """Notifies the user about one run of one session."""
 
     session: Session
     settings: Settings
     view: View
     send: Callable[[str], str | None] | None = None
-    """Sends a text by Telegram and returns what went wrong; None where that is not set up."""
+    """Sends a Telegram message and returns an error or None. Itself None without Telegram."""
 
     def hello(self) -> None:
-        """The first line of a run: model, permission mode, who pays."""
+        """Print the first line of a run: model, permission mode, who pays."""
         settings = self.settings
         self.view.say(
             f"samocode {__version__}: session {self.session.name}, model {settings.model}, "
@@ -44,7 +44,7 @@ class Notifier(NamedTuple):
         )
 
     def terminal(self, poll: float) -> Terminal | None:
-        """Where a person can type answers, None when nobody can; looked at every `poll` seconds."""
+        """Return where a person can type answers, or None. `poll` is in seconds."""
         if not at_terminal():
             return None
         from samocode.terminal.typed import TypedAnswers
@@ -52,17 +52,16 @@ class Notifier(NamedTuple):
         return TypedAnswers(sys.stdin.fileno(), self.view.prompt, poll)
 
     def questions(self, terminal: bool) -> None:
-        """A wait at the gate begins: show the open questions and where to answer."""
+        """Show the open questions and where to answer them."""
         if self.settings.on_wait == "exit":
-            return  # the stop that follows says it all
+            return  # the stop that follows shows them
         text = status.questions_text(self.session)
         self.view.say(f"\n{text}\n\n{status.how_to_answer(self.session, terminal)}")
         answer = status.how_to_answer(self.session, terminal=False)
         self.notify(f"samocode {self.session.name} waits for you\n\n{text}\n\n{answer}")
 
     def pause(self, pause: Pause, seconds: float) -> None:
-        """The loop will go on by itself after `seconds`. A failure was shown when it happened; a
-        usage limit was not."""
+        """Announce a wait of `seconds` for the API. Only a usage limit is sent by Telegram."""
         resumes = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(time.time() + seconds))
         if pause.until is None:
             self.view.say(f"   next try at {resumes}")
@@ -71,7 +70,7 @@ class Notifier(NamedTuple):
         self.notify(f"samocode {self.session.name}: {pause.why}, going on by itself at {resumes}")
 
     def tell(self, stop: Stop) -> None:
-        """The last words of a run."""
+        """Show a stop and send it by Telegram."""
         text = status.stop_text(self.session, stop, self.command())
         self.view.say("\n" + text)
         if stop.code != ExitCode.INTERRUPTED:
@@ -79,18 +78,17 @@ class Notifier(NamedTuple):
             self.notify(text).join(HURRIED_WORDS if hurried else LAST_WORDS)
 
     def show_status(self) -> None:
-        """Where the session stands, and how to go on."""
+        """Print the status of the session."""
         self.view.say(status.status(self.session, self.command()))
 
     def command(self) -> str:
-        """The command that goes on from here."""
+        """Return the command that resumes the session."""
         cap = self.settings.max_cost
         reached = cap is not None and used_up(self.session.state, cap)
         return resume_command(self.settings, self.session.name, reached)
 
     def notify(self, text: str) -> threading.Thread:
-        """Send it by Telegram where that is set up, beside the loop: a server that never answers
-        must not hold a gate. Trouble there is shown and changes nothing."""
+        """Send a text by Telegram in a thread, so that a slow server cannot delay the loop."""
         sending = threading.Thread(target=self._send, args=(text,), daemon=True)
         sending.start()
         return sending
@@ -101,11 +99,11 @@ class Notifier(NamedTuple):
 
 
 def notifier(session: Session, settings: Settings, timeouts: Timeouts) -> Notifier:
-    """The Notifier of a run, with a view that shortens the session's paths."""
+    """Create the Notifier of a run."""
     view = View(quiet=timeouts.quiet, known=(str(session.folder), str(session.cwd)))
     if settings.telegram is None:
         return Notifier(session, settings, view)
-    from samocode.telegram.send import send  # a leaf: only where it is set up
+    from samocode.telegram.send import send  # optional, imported only if configured
 
     by_telegram = partial(send, settings.telegram, read_on=str(session.folder))
     return Notifier(session, settings, view, by_telegram)

@@ -1,4 +1,4 @@
-"""Where a session stands, and the words of every stop."""
+"""The status of a session, and the text of every stop."""
 
 from __future__ import annotations
 
@@ -32,21 +32,19 @@ TITLES: Mapping[int, str] = {
 
 
 def questions_text(session: Session) -> str:
-    """The open questions as they are printed in `_qa.md`."""
+    """Return the open questions as printed in `_qa.md`."""
     shown, waiting = page(session.state), {question.id for question in session.state.open}
     blocks = shown.blocks if shown else ()
     return "\n\n".join(b.text.strip() for b in blocks if b.question.id in waiting)
 
 
 def how_to_answer(session: Session, terminal: bool) -> str:
-    """Where a person can answer."""
     here = ", or here" if terminal else ""
     return f"Answer in {session.folder / QA} (after `Answer:`){here}."
 
 
 def status(session: Session, command: str) -> str:
-    """Where a session stands, for `--max-iterations 0`: at most some twenty lines besides its open
-    questions. `command` goes on."""
+    """Return the status for `--max-iterations 0`. `command` resumes the session."""
     state, running = session.state, is_running(session.folder)
     lines = _facts(session, "a loop runs it now" if running else "no loop runs it")
     if state.last:
@@ -84,8 +82,7 @@ def _facts(session: Session, running: str) -> list[str]:
 
 
 def stop_text(session: Session, stop: Stop, command: str) -> str:
-    """The words of a stop, on the screen and by Telegram: what happened, what it cost, how to go
-    on."""
+    """Return the text of a stop: what happened, what it cost, and how to resume."""
     state, code = session.state, stop.code
     lines = [f"samocode {session.name}: {TITLES[code]}", stop.why.strip(), ""]
     if code == ExitCode.WAITING:
@@ -108,14 +105,14 @@ def stop_text(session: Session, stop: Stop, command: str) -> str:
 
 
 def to_go_on(command: str, blocked: bool) -> str:
-    """The line with the command that goes on."""
+    """Return the line with the resume command."""
     hint = ", raise the limit" if RAISED in command else ""
     hint += ' (add --task "your decision" if it needs one)' if blocked else ""
     return f"To go on{hint}: {command}"
 
 
 def left_out(session: Session) -> list[str]:
-    """The files that a merge of the branch does not bring: forgotten, or made by the tests."""
+    """List the untracked files, and ignored ones if nothing was committed: no merge brings them."""
     status, state = session.status(), session.state
     names = status.untracked if status else ()
     made = state.as_made.head if state.as_made and state.approved else None
@@ -125,7 +122,7 @@ def left_out(session: Session) -> list[str]:
 
 
 def done_lines(session: Session) -> list[str]:
-    """Branch, commits, change, how to merge and how to archive."""
+    """Show the branch, its commits, its changes, and how to merge and archive."""
     if session.checkout is None:
         return [f"Research only; the documents are in {session.folder}", ""]
     repository, tree = session.checkout
@@ -144,7 +141,7 @@ def done_lines(session: Session) -> list[str]:
 
 def _size(folder: Path) -> str:
     size = 0
-    with contextlib.suppress(OSError), os.scandir(folder) as entries:  # maybe ten thousand
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:  # up to ten thousand files
         size = sum(entry.stat(follow_symlinks=False).st_size for entry in entries)
     return f"{size / 1e6:.1f} MB"
 

@@ -1,20 +1,20 @@
-"""How text, times and sizes are written for people."""
+"""Format text, costs and times for display."""
 
 from __future__ import annotations
 
 from samocode.record.state import SessionState
 
-WIDTH = 110  # columns of a live line
+WIDTH = 110  # columns
 
 
 def clip(text: str) -> str:
-    """One line of at most WIDTH columns."""
+    """Shorten text to one line of at most WIDTH columns."""
     text = " ".join(text.split())
     return text if len(text) <= WIDTH else text[: WIDTH - 3] + "..."
 
 
 def money(state: SessionState) -> str:
-    """What a session cost: known to be spent, held back, unknown; nothing unknown is shown as 0."""
+    """Describe the cost of a session: spent, held back, unknown."""
     spent, held, unknown = state.cost_usd, state.held_usd, state.unpriced
     parts = [f"{spent:.2f} USD spent"] if spent else []
     parts += [f"{held:.2f} USD held back for runs without a reported cost"] if held else []
@@ -24,13 +24,13 @@ def money(state: SessionState) -> str:
 
 
 def printable(text: str) -> str:
-    """No control characters: what a model or a repository says must not drive the terminal."""
+    """Replace control characters, which could control the terminal."""
     clean = "".join(c if c in "\n\t" or c.isprintable() else "?" for c in text)
     return clean.encode("utf-8", "replace").decode("utf-8")
 
 
 def span(seconds: float) -> str:
-    """A length of time as people say it: 40s, 12m, 3h05m; 0s when the clock was set back."""
+    """Format a duration: 40s, 12m, 3h05m. If the clock was set back it is 0s."""
     seconds = max(seconds, 0)
     if seconds < 60:
         return f"{seconds:.0f}s"

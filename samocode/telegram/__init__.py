@@ -1,1 +1,1 @@
-"""Messages by Telegram; the only door to requests. A leaf."""
+"""Send Telegram messages. Optional."""

@@ -1,4 +1,4 @@
-"""The only door to requests: a text to the human's Telegram chat."""
+"""Send a text to a Telegram chat. Only this module uses requests."""
 
 import re
 import sys
@@ -8,10 +8,10 @@ from typing import Any, NamedTuple, cast
 
 from samocode.settings.load import Telegram
 
-LIMIT = 4096  # UTF-16 units in a message, core.telegram.org/bots/api#sendmessage
-MOST = 5  # messages for one text: a phone is no place for a report
-PATIENCE = 60.0  # seconds for one text, all its messages and tries together
-TRIES = 4  # for one message
+LIMIT = 4096  # UTF-16 units per message, core.telegram.org/bots/api#sendmessage
+MOST = 5  # messages per text
+PATIENCE = 60.0  # seconds for one text, with all messages and tries
+TRIES = 4  # per message
 TIMEOUT = 15.0  # seconds to connect, and between two bytes of the answer
 
 REMEDIES = {
@@ -23,13 +23,13 @@ REMEDIES = {
 
 
 class Reply(NamedTuple):
-    """How a try ended. status 0: no answer."""
+    """The result of one try. A status of 0 means no answer."""
 
     status: int
     delivered: bool
     description: str
     retry_after: float | None = None
-    """Seconds that Telegram asks for."""
+    """Seconds to wait, as requested by Telegram."""
 
     @property
     def passing(self) -> bool:
@@ -43,10 +43,8 @@ def send(
     clock: Callable[[], float] = time.monotonic,
     read_on: str = "the session folder",
 ) -> str | None:
-    """Send `text` as plain messages: None when all arrived, else one sentence that says why not.
-
-    Never raises for what network or server do, takes about PATIENCE at most, shows no token.
-    """
+    """Send `text`. Return None if all messages arrived, else one sentence that says why not.
+    Network and server errors are not raised. The whole takes about PATIENCE seconds at most."""
     until = clock() + PATIENCE
     for message in split(_redacted(telegram, _clean(text)), read_on):
         reply = _persist(telegram, message, sleep, lambda: until - clock())
@@ -59,10 +57,8 @@ def send(
 
 
 def split(text: str, read_on: str) -> list[str]:
-    """`text` in messages of at most LIMIT units, cut at line ends where there is one.
-
-    Telegram refuses blank messages: they are left out. The last of MOST says where to read on.
-    """
+    """Split `text` into at most MOST messages of LIMIT units, preferably at line ends. Blank
+    messages are left out, since Telegram refuses them. A note marks where text was cut."""
     messages: list[str] = []
     while text.strip() and len(messages) <= MOST:
         head, text = _cut(text, LIMIT)
@@ -78,7 +74,7 @@ def _units(text: str) -> int:
 
 
 def _cut(text: str, most: int) -> tuple[str, str]:
-    """The head of at most `most` UTF-16 units, and the rest."""
+    """Split after at most `most` UTF-16 units."""
     units = 0
     for index, char in enumerate(text):
         units += 1 + (char > "\uffff")
@@ -89,20 +85,20 @@ def _cut(text: str, most: int) -> tuple[str, str]:
 
 
 def _clean(text: str) -> str:
-    """Any text as Telegram takes it: no control character, no half of a surrogate pair."""
+    """Replace control characters and lone surrogates, which Telegram refuses."""
     text = re.sub(r"\r\n?", "\n", text)
     return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]", "\ufffd", text)
 
 
 def _redacted(telegram: Telegram, text: str) -> str:
-    """`text` without the token; an error's text holds the address, and the address holds it."""
+    """Remove the token. An error message may contain the URL, which contains the token."""
     return text.replace(telegram.token, "***")
 
 
 def _persist(
     telegram: Telegram, message: str, sleep: Callable[[float], None], left: Callable[[], float]
 ) -> Reply:
-    """Try one message until it arrives, cannot arrive, or the patience is over."""
+    """Try one message until it arrives, fails for good, or the time is over."""
     reply = Reply(0, False, "no time left")
     for attempt in range(TRIES):
         seconds = left()
@@ -117,7 +113,7 @@ def _persist(
 
 
 def _try(telegram: Telegram, message: str, timeout: float) -> Reply:
-    import requests  # slow to import, and most commands send nothing
+    import requests  # slow to import, and rarely needed
 
     outer = sys.exception()
     try:
@@ -129,9 +125,9 @@ def _try(telegram: Telegram, message: str, timeout: float) -> Reply:
                 "link_preview_options": {"is_disabled": True},
             },
             timeout=timeout,
-            allow_redirects=False,  # the address holds the token
+            allow_redirects=False,  # the URL contains the token
         )
-    except (OSError, ValueError) as error:  # every exception of requests is an OSError
+    except (OSError, ValueError) as error:  # all exceptions of requests are OSErrors
         return Reply(0, False, _cause(error, outer))
     try:
         answer = _object(response.json())
@@ -156,10 +152,8 @@ def _reply(status: int, answer: dict[str, Any]) -> Reply:
 
 
 def _cause(error: BaseException, outer: BaseException | None) -> str:
-    """The first error of the chain: "Connection refused", not the library's account of it.
-
-    `outer` is what the caller was handling already: it is at the end of the chain too.
-    """
+    """Return the first error of the chain, such as "Connection refused". `outer` is an exception
+    that the caller is already handling; the chain ends with it."""
     while error.__context__ not in (None, outer):
         error = error.__context__
     return f"{type(error).__name__}: {error}"

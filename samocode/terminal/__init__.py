@@ -1,1 +1,1 @@
-"""Answers typed at the terminal. A leaf: without it the loop runs."""
+"""Read answers typed at the terminal. Optional: the loop runs without it."""

@@ -1,4 +1,4 @@
-"""Answers typed at the terminal, a line each."""
+"""Read answers typed at the terminal, one line each."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import final
 
-PASTE = 0.2  # seconds without a byte after which a paste is over
+PASTE = 0.2  # seconds without input after which a paste is complete
 
 
 @final
@@ -18,15 +18,15 @@ class TypedAnswers:
     """Prompts for one question at a time and returns whole lines."""
 
     def __init__(self, descriptor: int, prompt: Callable[[str], None], poll: float) -> None:
-        """`prompt` prints the beginning of a line; `poll` is the longest wait in seconds."""
+        """`prompt` prints the start of a line; `poll` is the longest wait in seconds."""
         self._descriptor, self._prompt, self._poll = descriptor, prompt, poll
         self._open = True
-        self._prompted = 0  # number of the question that the prompt shows
+        self._prompted = 0  # the question that the prompt shows
         self._typed = b""
 
     def ask(self, number: int, hint: str) -> str | None:
-        """A line typed for this question; None when none came within the longest wait, or nobody
-        can type here now."""
+        """Return a line typed for this question. None if none came within `poll` seconds, or the
+        loop runs in the background."""
         if not self._open or not _in_foreground(self._descriptor):
             time.sleep(self._poll)
             return None
@@ -39,7 +39,7 @@ class TypedAnswers:
         return line
 
     def forget(self) -> None:
-        """Drop what was typed before the questions were shown: it answers none of them."""
+        """Discard input typed before the questions were shown."""
         self._typed = b""
         if self._open and _in_foreground(self._descriptor):
             with contextlib.suppress(termios.error):
@@ -49,7 +49,7 @@ class TypedAnswers:
         ready, _, _ = select.select([self._descriptor], [], [], self._poll)
         if ready:
             data = os.read(self._descriptor, 65536)
-            self._open = bool(data)  # at the end of input the file is still watched
+            self._open = bool(data)  # at end of input, the file is still watched
             self._typed += data
         if b"\n" not in self._typed:
             return None
@@ -58,9 +58,8 @@ class TypedAnswers:
 
 
 def _pasted(terminal: int) -> bytes:
-    """What a paste brought after its first line is part of one answer: "yes" may have a "but"
-    below it. A last line without Enter is given out only by a terminal that does not wait for
-    Enter."""
+    """Read the rest of a paste, which belongs to the same answer ("yes" and then "but ..."). In
+    canonical mode the terminal would withhold a last line without Enter."""
     more = b""
     with contextlib.suppress(termios.error):
         found = termios.tcgetattr(terminal)
@@ -77,7 +76,7 @@ def _pasted(terminal: int) -> bytes:
 
 
 def _in_foreground(terminal: int) -> bool:
-    """Reading from the terminal in the background would stop the whole loop (SIGTTIN)."""
+    """Whether the loop may read. In the background, SIGTTIN would stop it."""
     try:
         return os.tcgetpgrp(terminal) == os.getpgrp()
     except OSError:
