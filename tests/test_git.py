@@ -42,11 +42,11 @@ def start(folder: Path) -> str | None:
     return found.commit(found.base(None))
 
 
-def sh(script: str, cwd: Path, check: bool = True, **environ: str) -> None:
+def sh(script: str, cwd: Path, check: bool = True) -> None:
     """Run a shell script; with `check` an error fails the test."""
     done = subprocess.run(
-        ["sh", "-ec" if check else "-c", script], cwd=cwd, env={**os.environ, **environ},
-        capture_output=True, text=True, timeout=30, check=False,
+        ["sh", "-ec" if check else "-c", script], cwd=cwd, capture_output=True,
+        text=True, timeout=30, check=False,
     )  # fmt: skip
     assert not check or done.returncode == 0, f"{script}: {done.stderr}"
 
@@ -101,7 +101,8 @@ def test_base(repo: Path, script: str, wanted: str | None, base: str) -> None:
         git("checkout", "-q", "--detach", hashes["old"], cwd=repo)
         hashes[name] = commit(repo, file)
     git("checkout", "-q", "main", cwd=repo)
-    sh(script, repo, **hashes)
+    names = "; ".join(f"{name}={tip}" for name, tip in hashes.items())
+    sh(f"{names}; {script}", repo)
     assert Branches.read(at(repo)).base(wanted) == hashes.get(base, base)
 
 
@@ -329,8 +330,7 @@ def test_status_tells_every_tracked_change(tree: Worktree) -> None:
 def test_a_submodule_changes_as_the_rest_does(tmp_path: Path, repo: Path) -> None:
     """An untracked file inside is no change (a build log, a cache); an edit or a commit is."""
     git("clone", "-q", str(repo), "inner", cwd=tmp_path)
-    sh("git -c protocol.file.allow=always submodule --quiet add ../inner lib", tmp_path / "repo",
-        GIT_ALLOW_PROTOCOL="file")  # fmt: skip
+    sh("git -c protocol.file.allow=always submodule --quiet add ../inner lib", repo)
     git("commit", "-qm", "lib", cwd=repo)
     (repo / "lib" / "build.log").write_text("x")
     before = look(repo, os.environ)

@@ -233,7 +233,7 @@ def test_an_answer_means_what_it_was_taken_for(text: str) -> None:
     [
         line("iteration"),
         iteration() | {"n": "x"},
-        *(iteration(**{name: "x"}) for name in ("cost_usd", "held_usd", "delay")),
+        *(iteration() | {name: "x"} for name in ("cost_usd", "held_usd", "delay")),
         iteration(notes=7),
         *(iteration(outcome="waiting", asked=asked) for asked in (7, ["x"], [WHICH | {"id": "x"}],
             [WHICH | {"id": 8}, {"id": 9, "kind": "qa"}], [WHICH | {"id": 8, "options": 7}])),
