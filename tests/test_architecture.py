@@ -31,7 +31,6 @@ FLOORS = (
     "main",
 )
 """From the ground up: a room imports from its own floor's own room and from the floors below."""
-LEAVES = {"terminal", "telegram", "show", "demo"}
 DOORS: dict[str, set[str]] = {
     "subprocess": {"git", "child", "demo"},
     "requests": {"telegram"},
@@ -114,15 +113,6 @@ def test_imports_go_down() -> None:
     assert left == {}
 
 
-def test_the_core_knows_no_leaf() -> None:
-    for path in FILES:
-        if room(path) not in LEAVES | {"main"}:
-            assert rooms_below(path) & LEAVES == set(), path
-    for node in ast.parse((ROOT / "main.py").read_text()).body:
-        if isinstance(node, ast.ImportFrom) and node.module:
-            assert node.module.split(".")[-1] not in LEAVES, "main imports a leaf when it needs it"
-
-
 @pytest.mark.parametrize("leaf", ["terminal", "telegram", "demo", "show"])
 def test_the_loop_runs_without_a_leaf(tmp_path: Path, repo: Path, leaf: str) -> None:
     """Without `show` it is given something silent in its place."""
@@ -132,7 +122,7 @@ def test_the_loop_runs_without_a_leaf(tmp_path: Path, repo: Path, leaf: str) -> 
         shutil.copytree(ROOT / "samocode", tmp_path / "house/samocode")
         shutil.rmtree(tmp_path / "house/samocode" / leaf)
         shutil.copy(ROOT / "workflow.md", tmp_path / "house")
-        main = shutil.copy(ROOT / "main.py", tmp_path / "house")
+        main = Path(shutil.copy(ROOT / "main.py", tmp_path / "house"))
     project = Project(tmp_path, repo)
     project.script("signal('done', summary='It works.')")
     ended = subprocess.run(
@@ -159,19 +149,6 @@ def test_git_is_asked_nothing_that_changes_the_users_work() -> None:
             nodes = ast.walk(ast.parse(path.read_text()))
             words = {n.value for n in nodes if isinstance(n, ast.Constant)}
             assert not words & CHANGES_WORK, path
-
-
-def test_one_exception_handler_takes_everything() -> None:
-    """In main.py, and it raises a bug again: a bug shows its traceback."""
-    found: list[tuple[str, ast.ExceptHandler]] = []
-    for path in FILES:
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ExceptHandler):
-                kind = ast.unparse(node.type) if node.type else ""
-                if kind in ("", "Exception", "BaseException"):
-                    found.append((room(path), node))
-    ((where, handler),) = found
-    assert where == "main" and any(isinstance(node, ast.Raise) for node in ast.walk(handler))
 
 
 def test_nothing_happens_at_import() -> None:

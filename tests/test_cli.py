@@ -26,12 +26,13 @@ def place(tmp_path: Path) -> Place:
 
 
 def called(
-    place: Place, argv: str, stdin: bytes = b"", before: str = "exec", **environ: str
+    place: Place, argv: str, stdin: bytes = b"", before: str = "exec", variable: str = ""
 ) -> tuple[int, str]:
     """(exit code, all that was printed) of main.py, started by a shell; `before` comes first."""
+    more = dict([variable.split("=")]) if variable else {}
     done = subprocess.run(
         ["/bin/sh", "-c", f"{before} {sys.executable} {ROOT}/main.py {argv}"],
-        cwd=place.folder, env=place.environ | {"IS_SANDBOX": "1"} | environ, input=stdin,
+        cwd=place.folder, env=place.environ | {"IS_SANDBOX": "1", **more}, input=stdin,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=False,
     )  # fmt: skip
     assert not (place.folder / "sessions").exists()
@@ -182,7 +183,7 @@ def test_a_variable_for_the_users_python_changes_nothing(place: Place, variable:
         ("--check-signal .", 1, f"{place.folder} is no session."),
         ("--session a", 2, "samocode: There is no session 'a'. To begin it, add --task"),
     ):
-        ended, printed = called(place, argv, **dict([variable.split("=")]))
+        ended, printed = called(place, argv, variable=variable)
         assert ended == code and printed.startswith(says) and printed.count("\n") == 1, printed
 
 
@@ -190,7 +191,7 @@ def test_a_variable_for_the_users_python_changes_nothing(place: Place, variable:
 def test_a_folder_that_was_removed(place: Place, argv: str, code: int) -> None:
     """The shell is still in it: one sentence, or no need of it."""
     gone = 'mkdir gone && cd gone && rmdir "$PWD" && exec'
-    ended, printed = called(place, argv, before=gone, PATH=os.environ["PATH"])
+    ended, printed = called(place, argv, before=gone, variable=f"PATH={os.environ['PATH']}")
     said = "samocode: The folder of this shell was removed: cd to one that exists.\n"
     assert (ended, printed) == (code, said if code else f"samocode {__version__}\n")
 

@@ -27,20 +27,6 @@ def place(tmp_path: Path) -> Place:
 # Where they come from
 
 
-def test_the_defaults(place: Place) -> None:
-    folder, got = place.folder, place.load()
-    assert (got.claude, got.claude_args, got.model) == (folder / "bin/claude", (), "opus")
-    assert (got.timeout, got.max_iterations, got.max_wait) == (1800, 100, 21600)
-    assert (got.permission_mode, got.max_cost) == ("bypassPermissions", None)
-    assert (got.on_wait, got.yes) == ("pause", False)
-    assert (got.telegram, got.warnings, got.environ) == (None, (), place.environ)
-    project = got.project
-    assert (project.file, project.main_repo) == (place.dots, folder / "repo")
-    assert (project.worktrees, project.sessions) == (folder / "worktrees", folder / "sessions")
-    assert (project.base_branch, project.setup, project.verify) == (None, None, None)
-    assert not (folder / "sessions").exists()
-
-
 def test_flags_win_over_environment_over_env_file_over_defaults(place: Place) -> None:
     place.env_file.write_text("CLAUDE_MODEL=file\nCLAUDE_TIMEOUT=5\nSAMOCODE_MAX_COST=3\n")
     env = {"CLAUDE_MODEL": "env", "CLAUDE_TIMEOUT": "", "SAMOCODE_MAX_ITERATIONS": "7"}

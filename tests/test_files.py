@@ -68,25 +68,6 @@ def test_the_limit(tmp_path: Path) -> None:
         files.read(tmp_path / "x", 4)
 
 
-@pytest.mark.parametrize(
-    ("text", "end"),
-    [
-        ("", []),
-        ("a\nb\nc\n", ["b", "c"]),
-        ("a\nb\nc", ["b", "c"]),
-        ("é" * files.MAX_END, ["é" * (files.MAX_END // 2)]),
-    ],
-)
-def test_the_last_lines(tmp_path: Path, text: str, end: list[str]) -> None:
-    """Of a file of any size, at most MAX_END bytes are read."""
-    path = tmp_path / "log"
-    path.write_text(text)
-    assert files.last_lines(path, 2) == end
-    with path.open("ab") as file:
-        file.truncate(1 << 36)
-    assert [len(line) for line in files.last_lines(path, 2)] == [files.MAX_END]
-
-
 # Writing
 
 

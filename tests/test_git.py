@@ -219,35 +219,6 @@ def test_paths_of_any_kind(tmp_path: Path, repo: Path, name: str) -> None:
     assert list(look(tree.path, os.environ).dirty) == [name]
 
 
-def test_a_worktree_below_its_git_folder(repo: Path) -> None:
-    """core.worktree may put it there."""
-    (repo / "below").mkdir()
-    git("config", "core.worktree", "../below", cwd=repo)
-    assert start(repo / "below")
-
-
-def test_the_environment_of_a_git_hook_leads_nowhere(tmp_path: Path, repo: Path) -> None:
-    """Started by a git alias or hook, the loop still works in its own repository."""
-    other = tmp_path / "other"
-    other.mkdir()
-    git("init", "-q", cwd=other)
-    found = at(
-        repo, GIT_DIR=str(other / ".git"), GIT_WORK_TREE=str(other), GIT_INDEX_FILE="x",
-        GIT_PREFIX="y/", GIT_OBJECT_DIRECTORY=str(other), GIT_COMMON_DIR=str(other),
-        GIT_NAMESPACE="n",
-    )  # fmt: skip
-    assert found.top == repo
-    worktrees.ensure(found, Worktree(tmp_path / "w", "samocode/s", "main"))
-    assert git("status", "--porcelain", cwd=tmp_path / "w") == ""
-    assert list(other.iterdir()) == [other / ".git"]
-
-
-def test_ignores(tmp_path: Path, repo: Path) -> None:
-    (repo / ".gitignore").write_text("/hidden/\n")
-    assert at(repo).ignores(tmp_path / "outside") and at(repo).ignores(repo / "hidden" / "x")
-    assert not at(repo).ignores(repo / "seen" / "x")
-
-
 # For people
 
 

@@ -61,8 +61,12 @@ def start(project: Project, main: Path) -> Ended:
 def quiet(project: Project) -> Generator[Callable[..., None]]:
     """Watch a run; afterwards no secret is in a file, a command line, or the printed texts."""
     printed: list[str] = []
+
+    def take(ended: Ended, *texts: str) -> None:
+        printed.extend((ended.stdout, ended.stderr, *texts))
+
     with watched(SECRETS) as seen:
-        yield lambda ended, *texts: printed.extend((ended.stdout, ended.stderr, *texts))
+        yield take
     assert printed and seen.lines > 0 and seen.leaks == ()
     for path in (project.folder / "sessions").rglob("*"):
         printed.append(path.read_bytes().decode(errors="replace") if path.is_file() else path.name)

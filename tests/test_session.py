@@ -14,7 +14,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from samocode import lock, sessions, task
+from samocode import sessions, task
 from samocode.decide.facts import Limits
 from samocode.git.repository import Repository
 from samocode.pages import compare, overview
@@ -175,21 +175,6 @@ def test_two_starts_of_one_new_session(project: Project) -> None:
     codes = {loop.returncode for loop in loops}
     assert 0 in codes <= {0, 2} and not any("Traceback" in text for text in printed), printed
     assert len(list((project.folder / "sessions").glob("[!.]*"))) == 1
-
-
-@pytest.mark.parametrize("data", [b"", b"[]", b"\xff", b'{"pid": 1, "host": "x", "since": "y"}\n'])
-def test_only_the_kernel_says_who_holds_the_lock(session: Session, data: bytes) -> None:
-    """What the lock file says is for people, and a stale one is no lock."""
-    file = session.folder.parent / ".locks" / session.name
-    file.parent.mkdir(exist_ok=True)
-    file.write_bytes(data)
-    assert not lock.is_running(session.folder)
-    with lock.locked(session.folder):
-        assert lock.is_running(session.folder)
-        with pytest.raises(UserError, match=f"running already: pid {os.getpid()} on .* since"):
-            lock.locked(session.folder).__enter__()
-        file.write_bytes(data)
-        assert ("does not say by whom" in lock.holder(session.folder)) == (b"pid" not in data)
 
 
 # The human's words
@@ -365,7 +350,18 @@ def test_each_log_is_a_new_file(session: Session) -> None:
     assert len({first, second, session.begin(60, LIMITS)[0].log}) == 3
 
 
-# --max-iterations 0, as the commands call it
+# What a person sees
+
+
+def test_folders_inside_the_repository_belong_into_its_gitignore(project: Project) -> None:
+    """The warning has the lines to add, and they end it."""
+    inside = {"SESSIONS": f"{project.repo}/s", "WORKTREES": f"{project.repo}/w"}
+    project.configure(**inside)
+    warned = project.run(task="t").stdout
+    lines = re.findall(r"add this line to its \.gitignore: (\S+)", warned)
+    assert lines == ["/s/", "/w/"], warned
+    (project.repo / ".gitignore").write_text("\n".join(lines) + "\n")
+    assert "add this line" not in project.run().stdout
 
 
 def test_a_look_changes_nothing(project: Project) -> None:

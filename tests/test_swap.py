@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -191,7 +192,7 @@ def test_an_editor_that_saves_all_the_time(tmp_path: Path) -> None:
         for number in range(60):
             (tmp_path / "new").write_text(f"{form} save-{number}-\n")
             (tmp_path / "new").replace(page)
-            wait_for(lambda number=number: is_safe(f"save-{number}-"))
+            wait_for(partial(is_safe, f"save-{number}-"))
 
     editor = threading.Thread(target=save)
     editor.start()
