@@ -141,12 +141,11 @@ def test_wrong_usage_does_not_wait_for_standard_input(place: Place, argv: str) -
 
 
 def test_help_is_complete_and_true(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every flag with its variable and default, and examples that parse."""
     with pytest.raises(SystemExit) as ended:
         parse(["--help"])
     assert ended.value.code == 0
     shown = " ".join(capsys.readouterr().out.split())
-    for code in (0, 1, 2, 3, 4, 5, 130, 143):
-        assert re.search(rf" {code} [a-z]", shown.partition("exit codes:")[2])
     for row in RunTable.rows().values():
         if row.flag and row.key:
             assert f"{row.meaning}; {row.key} ({row.default or 'none'}) " in shown

@@ -69,13 +69,13 @@ def test_every_flag_exists() -> None:
     assert set(re.findall(r"(?<![\w-])--[a-zA-Z][a-zA-Z-]+", prose)) - foreign <= known
 
 
-def test_exit_codes() -> None:
+def test_readme_and_help_list_every_exit_code() -> None:
     shown = {int(code) for cell in first("exit code") for code in cell.split(", ")}
     in_help = re.findall(r"(?:^|  )\s*(\d+)  \w", help_text().split("exit codes:")[1], re.M)
     assert shown == {int(code) for code in ExitCode} == {int(code) for code in in_help}
 
 
-def test_signals_parse() -> None:
+def test_every_signal_of_the_readme_parses() -> None:
     examples = [cell.strip("`") for cell in first("signal")]
     parsed = [signals.parse(example.encode()) for example in examples]
     assert [problems for _, problems in parsed] == [()] * len(examples)
@@ -84,18 +84,18 @@ def test_signals_parse() -> None:
     assert waits == set(signals.WAITS)
 
 
-def test_phases() -> None:
+def test_the_readme_lists_and_draws_every_phase() -> None:
     assert tuple(cell.strip("`") for cell in first("phase")) == signals.PHASES
     drawn = set(re.findall(r"(\w+) --> (\w+)", README.split("```mermaid")[1].split("```")[0]))
     assert {name for pair in drawn for name in pair} == set(signals.PHASES)
 
 
-def test_commands() -> None:
+def test_the_readme_lists_every_command() -> None:
     shown = set(re.findall(r"`/([\w-]+)`", " ".join(first("command"))))
     assert shown == {path.stem for path in (ROOT / "commands").glob("*.md")}
 
 
-def test_the_session_folder() -> None:
+def test_the_readme_draws_the_session_folder() -> None:
     drawn = set(re.findall(r"[├└]── (_[\w.]+)", README))
     shown = {names.TASK, names.OVERVIEW, names.QA, names.ITERATION, names.LOGS, names.INBOX}
     assert drawn == shown | {names.SIGNAL, names.HISTORY}

@@ -61,7 +61,7 @@ def test_a_name_that_can_name_no_file(tmp_path: Path, name: str) -> None:
         files.read(tmp_path / name)
 
 
-def test_the_limit(tmp_path: Path) -> None:
+def test_a_read_is_bounded(tmp_path: Path) -> None:
     (tmp_path / "x").write_text("12345")
     assert files.read(tmp_path / "x", 5) == files.read_any(tmp_path / "x") == b"12345"
     with pytest.raises(files.Unreadable, match="larger than"):

@@ -101,6 +101,7 @@ TREE = {"path": "/w", "branch": "b", "base": "main"}
             "asked": {2: Question(2, "approval", "Approve?", plan="p.md", copy="002.md")}}),
         ([APPROVED, LAPSED],
             {"approved": None, "plan_to_ask": "p.md", "ask_why": "w", "notes": ["It lapsed."]}),
+        ([APPROVED, LAPSED | {"plan": None}], {"approved": None, "plan_to_ask": None}),
         ([BEGIN | {"budget_usd": 2.5}, line("stop", exit=1), line("start")],
             {"pending": Begun(1, "planning", "001.jsonl", budget_usd=2.5), "iterations": 0}),
         ([BEGIN, iteration()], {"pending": None, "iteration": 1}),

@@ -42,18 +42,14 @@ def moved(machine: Machine, name: str) -> Machine:
 
 
 @needs_wheels
-def test_the_first_run_sets_everything_up(installed: Machine) -> None:
+def test_a_second_run_changes_nothing_and_needs_no_network(installed: Machine) -> None:
+    """The first one made .venv and a link for each command, and nothing else in HOME."""
+    python = installed.clone / ".venv/bin/python"
+    subprocess.run([python, "-c", "import dotenv, requests"], check=True)
     assert {file.name: file.readlink() for file in installed.commands.iterdir()} == (
         installed.sources()
     )
     assert names(installed.home) == {".claude"}
-    subprocess.run(
-        [installed.clone / ".venv/bin/python", "-c", "import dotenv, requests"], check=True
-    )
-
-
-@needs_wheels
-def test_a_second_run_changes_nothing_and_needs_no_network(installed: Machine) -> None:
     before = tree(installed.home)
     assert "Installing" not in installs(installed.knowing(PIP_FIND_LINKS="/nowhere"))
     assert tree(installed.home) == before
@@ -171,7 +167,7 @@ def test_a_file_where_the_folder_should_be(machine: Machine) -> None:
     assert said.endswith("File exists\n"), "the cause is the system's own word"
 
 
-def test_a_python_without_the_packages_is_told_what_to_run(tmp_path: Path) -> None:
+def test_main_names_the_installer_when_packages_are_missing(tmp_path: Path) -> None:
     clone = tmp_path / "my clone"
     shutil.copytree(ROOT / "samocode", clone / "samocode")
     shutil.copy(ROOT / "main.py", clone)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from samocode import sessions, task
+from samocode import lock, sessions, task
 from samocode.decide.facts import Limits
 from samocode.git.repository import Repository
 from samocode.pages import compare, overview
@@ -103,7 +103,7 @@ def test_a_folder_that_is_no_session_is_never_taken(tmp_path: Path, name: str) -
 # Create
 
 
-@pytest.mark.parametrize("trouble", ["identity", "path", "branch", "folder"])
+@pytest.mark.parametrize("trouble", ["identity", "path", "branch", "base", "folder"])
 def test_create_is_all_or_nothing(
     tmp_path: Path, place: Settings, session: Session, trouble: str
 ) -> None:
@@ -119,6 +119,9 @@ def test_create_is_all_or_nothing(
         (place.worktrees / name).mkdir(parents=True)
     elif trouble == "branch":
         git("branch", f"samocode/{name}", cwd=repo)
+    elif trouble == "base":
+        place = changed(place, base_branch="nope")
+        says = r"BASE_BRANCH nope is no branch of .*: correct or remove it in \.samocode"
     else:
         place = changed(place, main_repo=repo / "sub dir")
         place.main_repo.mkdir()
@@ -177,12 +180,30 @@ def test_two_starts_of_one_new_session(project: Project) -> None:
     assert len(list((project.folder / "sessions").glob("[!.]*"))) == 1
 
 
+@pytest.mark.parametrize("data", ["", "[]", '{"pid": 1, "host": "x", "since": "y"}\n'])
+def test_only_the_kernel_says_who_holds_the_lock(session: Session, data: str) -> None:
+    """The lock file is for people: a stale one is no lock, an empty one opens none."""
+    file = session.folder.parent / ".locks" / session.name
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(data)
+    assert not lock.is_running(session.folder)
+    with lock.locked(session.folder):
+        with (
+            pytest.raises(UserError, match=f"running already: pid {os.getpid()} on .* since"),
+            lock.locked(session.folder),
+        ):
+            pass
+        file.write_text(data)
+        assert lock.is_running(session.folder)
+        assert ("does not say by whom" in lock.holder(session.folder)) == ("pid" not in data)
+
+
 # The human's words
 
 
 def take(session: Session, texts: Texts) -> tuple[str, ...]:
     """Take the words of one start; the kinds of those that were on record already, which the person
-    is told once work began."""
+    reads once work began."""
     new, said = task.new(session, texts), list[str]()
     task.take(session, texts, said.append)
     known = tuple(kind for kind in texts if kind not in new)
@@ -232,7 +253,7 @@ def test_the_same_words_are_taken_once(session: Session) -> None:
     assert kinds(session) == ["task", "dive", "note", "note"]
 
 
-def test_what_the_next_child_is_told_of_new_words(session: Session) -> None:
+def test_new_words_reach_the_next_child(session: Session) -> None:
     """Nothing before the first iteration, then a note; after done they open a new round."""
     take(session, {"dive": "before"})
     assert session.state.notes == []
