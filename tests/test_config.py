@@ -3,11 +3,16 @@
 import os
 import re
 import stat
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from samocode.settings.load import PAYERS, Telegram, paying
+from samocode.record.exits import UserError
+from samocode.settings.load import PAYERS, Settings, Telegram, paying
+from samocode.settings.table import ProjectTable, RunTable
 from tests.place import DOTS, RUN, Place, executable, made
 from tests.telegram_api import CHAT, TOKEN
 
@@ -19,41 +24,17 @@ def place(tmp_path: Path) -> Place:
     return made(folder)
 
 
-def test_the_defaults(place: Place) -> None:
-    folder, got = place.folder, place.load()
-    assert (got.claude, got.claude_args, got.model) == (folder / "bin/claude", (), "opus")
-    assert (got.timeout, got.permission_mode, got.max_iterations) == (
-        1800,
-        "bypassPermissions",
-        100,
-    )
-    assert (got.max_cost, got.max_wait, got.on_wait, got.yes) == (None, 21600, "pause", False)
-    assert (got.telegram, got.warnings, got.environ) == (None, (), place.environ)
-    project = got.project
-    assert (project.file, project.main_repo) == (place.dots, folder / "repo")
-    assert (project.worktrees, project.sessions) == (folder / "worktrees", folder / "sessions")
-    assert (project.base_branch, project.setup, project.verify) == (None, None, None)
-    assert not (folder / "sessions").exists()
+# Where they come from
 
 
 def test_flags_win_over_environment_over_env_file_over_defaults(place: Place) -> None:
     place.env_file.write_text("CLAUDE_MODEL=file\nCLAUDE_TIMEOUT=5\nSAMOCODE_MAX_COST=3\n")
     env = {"CLAUDE_MODEL": "env", "CLAUDE_TIMEOUT": "", "SAMOCODE_MAX_ITERATIONS": "7"}
     flags = {**RUN, "--model": "flag", "--max-cost": "4"}
-    got = place.load(flags, env)
+    got = place.load(flags, env | {"SAMOCODE_NEXT": ""})
     assert (got.model, got.timeout, got.max_iterations, got.max_cost) == ("flag", 5, 7, 4)
     assert place.load(env=env).model == "env"
     assert place.load(env={"CLAUDE_MODEL": " "}).model == "file"
-
-
-def test_names_of_samocode_that_are_no_settings_are_let_be(place: Place) -> None:
-    assert place.load(env={"SAMOCODE_TEST_CLAUDE": "/c", "SAMOCODE_NEXT": ""})
-
-
-def test_a_child_may_not_start_the_loop(place: Place) -> None:
-    """It could speak as the human: run sessions, add notes."""
-    (problem,) = place.problems(env={"SAMOCODE_RUN": "/s"})
-    assert "own child" in problem
 
 
 def test_every_setting_arrives(place: Place) -> None:
@@ -71,8 +52,123 @@ def test_every_setting_arrives(place: Place) -> None:
     assert got.claude_args == ("--append-system-prompt", "be brief", "--mcp-config=x.json")
     assert (got.max_wait, got.permission_mode) == (9, "auto")
     assert got.telegram == Telegram(TOKEN, CHAT, "http://127.0.0.1:8081")
-    assert TOKEN not in repr(got)
-    assert got.warnings == ()
+    assert TOKEN not in repr(got) and got.warnings == ()
+
+
+def test_a_copied_example_changes_nothing(place: Place) -> None:
+    before = vars(place.load())
+    place.env_file.write_text((Path(__file__).parents[1] / ".env.example").read_text())
+    assert {**vars(place.load()), "project": None} == {**before, "project": None}
+
+
+@pytest.mark.parametrize("text", ["\ufeff" + DOTS, DOTS.replace("\n", "\r\n"), f"\n# x\n\n{DOTS}"])
+def test_a_file_as_editors_save_it(place: Place, text: str) -> None:
+    """A byte order mark, Windows line ends and comments do no harm."""
+    place.dots.write_bytes(text.encode())
+    assert place.load().project.sessions == place.folder / "sessions"
+
+
+def test_paths_start_at_home_or_at_the_file(place: Place) -> None:
+    (place.folder / "repo/sub").mkdir()
+    place.dots.write_text("MAIN_REPO=./repo/sub/..\nWORKTREES=~/w\nSESSIONS=$HOME-s\n")
+    project = place.load().project
+    assert project.main_repo == place.folder / "repo"
+    assert project.worktrees == place.folder / "my home/w"
+    assert project.sessions == place.folder / "$HOME-s"
+
+
+@pytest.mark.parametrize("config", [".samocode", ".", "repo/../.samocode", "~/../.samocode"])
+def test_config_names_the_file_or_its_folder(place: Place, config: str) -> None:
+    flags = {**RUN, "--config": config}
+    found = Settings(flags, place.environ, None, place.folder, uid=lambda: 1000).project.file
+    assert found.samefile(place.dots)
+
+
+@pytest.mark.parametrize(
+    ("written", "verify"),
+    [
+        ("'make # it'", "make # it"),
+        ("\"grep 'a #b' c\" # all of c", "grep 'a #b' c"),
+        ("make#it", "make#it"),
+        ("'\nmake # first\nmake test\n'", "make # first\nmake test"),
+        ("", None),
+        (" # later", None),
+    ],
+)
+def test_a_command_is_never_cut(place: Place, written: str, verify: str | None) -> None:
+    place.dots.write_text(f"{DOTS}BASE_BRANCH=dev # for now\nVERIFY={written}\n")
+    project = place.load().project
+    assert (project.base_branch, project.verify) == ("dev", verify)
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ("claude", "bin/claude"),
+        ("../bin/claude", "repo/../bin/claude"),
+        ("~/c", "my home/c"),
+        ("{folder}/bin/claude", "bin/claude"),
+    ],
+)
+def test_claude_is_a_name_on_path_or_a_path(
+    place: Place, monkeypatch: pytest.MonkeyPatch, path: str, found: str
+) -> None:
+    """It becomes absolute: the child runs in the worktree. So does a relative entry of PATH."""
+    executable(place.folder / "my home/c")
+    env = {"CLAUDE_PATH": path.format(folder=place.folder)}
+    assert place.load(env=env).claude == place.folder / found
+    monkeypatch.chdir(place.folder / "repo")
+    assert place.load(env={"PATH": "../bin"}).claude == place.folder / "repo/../bin/claude"
+
+
+@pytest.mark.parametrize("name", ["CLAUDE_CONFIG_DIR", "TMPDIR"])
+def test_a_folder_that_the_child_needs_is_made_absolute(place: Place, name: str) -> None:
+    """The child runs in the worktree, where `../x` is another folder."""
+    for written, meant in (("../x", f"{place.folder}/repo/../x"), ("/x", "/x"), ("", "")):
+        assert place.load(env={name: written}).environ[name] == meant
+
+
+# What is wrong with them
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("MAIN_REPO=\nWORKTREES=w\n", ["MAIN_REPO is missing: add MAIN_R", "SESSIONS is missing"]),
+        (DOTS + "\n\nSETUP='npm\n", ["could not parse .* line 4: write KEY=value"]),
+        (DOTS + "SETUP\n", ["SETUP has no value: write SETUP=value"]),
+        (DOTS + "SESSIONS=b\n", ["SESSIONS is there more than once: keep one"]),
+        (DOTS + "VERIFY=grep 'a #b' c\n", ["VERIFY: the text from ' #' .* put quotes around the"]),
+        (DOTS + "export SETUP = make # it\n", ["SETUP: .* or the comment on a line of its own"]),
+        (DOTS + "SESSION=b\n", [r"'SESSION' is not a known key \(nearest: SESSIONS\)"]),
+        (DOTS + "CLAUDE_MODEL=x\n", ["'CLAUDE_MODEL' is not a known key: correct it"]),
+        (DOTS + 'BASE_BRANCH="a\nb"\n', ["BASE_BRANCH: .* is not a name"]),
+        (DOTS + 'VERIFY="a\\ab"\n', ["VERIFY: .* is not one line .* single quotes around"]),
+        (DOTS.replace("=repo", "=gone"), ["MAIN_REPO: .*/gone is no directory: name one"]),
+        (DOTS.replace("=repo", "='re\npo'"), ["MAIN_REPO: .* is not one line"]),
+        (DOTS.replace("=repo", "=" + "x" * 300), ["MAIN_REPO: .* is no directory"]),
+        (DOTS.replace("=sessions", "=bin/claude"), ["SESSIONS: .*/bin/claude is no directory"]),
+        (DOTS.replace("=sessions", "=a/b/c"), ["SESSIONS: .*/a/b does not exist: make it"]),
+        (DOTS.replace("=sessions", "=a[b]"), ["SESSIONS: .* holds \\[, which no deny rule"]),
+        (DOTS.replace("=worktrees", "=loop"), ["WORKTREES: .*: name"]),
+        (DOTS.replace("=sessions", "=worktrees"), ["SESSIONS is inside WORKTREES"]),
+        (DOTS.replace("=sessions", "=repo/../bin/s").replace("=worktrees", "=bin"), ["inside"]),
+        (DOTS.replace("=worktrees", "=./repo/"), ["MAIN_REPO is also WORKTREES or SESSIONS"]),
+    ],
+)
+def test_a_wrong_project_file(place: Place, text: str, says: list[str]) -> None:
+    (place.folder / "loop").symlink_to("loop")
+    place.dots.write_text(text)
+    problems = place.problems()
+    assert len(problems) == len(says)
+    for problem, pattern in zip(problems, says, strict=True):
+        assert re.search(pattern, problem) and str(place.dots) in problem
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_may_not_be_written_is_refused(place: Place) -> None:
+    (place.folder / "sessions").mkdir(mode=0o500)
+    assert "may not be written" in place.problems()[0]
 
 
 @pytest.mark.parametrize(
@@ -85,23 +181,75 @@ def test_every_setting_arrives(place: Place) -> None:
         (b"CLAUDE_ARGS='sk-secret\n", "could not parse .* line 1: .* quotes around all"),
         (b"TELEGRAM_BOT_TOKEN=sk-secret\nTELEGRAM_CHAT_ID=1", "TOKEN: it is not a bot token"),
         (b"CLAUDE_MODEL=caf\xe9\n", "it is not UTF-8 text.*: put a text file there, saved as"),
-        ("CLAUDE_MODEL=x".encode("utf-16"), "it is not UTF-8 text"),
     ],
 )
 def test_a_wrong_env_file(place: Place, text: bytes, says: str) -> None:
+    """The message names file and key, and shows no secret."""
     place.env_file.write_bytes(text)
     (problem,) = place.problems()
-    assert re.search(says, problem)
-    assert str(place.env_file) in problem
+    assert re.search(says, problem) and str(place.env_file) in problem
     assert "sk-secret" not in problem
 
 
-def test_what_is_no_file_is_not_read(place: Place) -> None:
+def test_what_is_no_text_file_is_not_read(place: Place) -> None:
+    place.dots.write_bytes(DOTS.encode("utf-16"))
+    (said,) = place.problems()
+    assert said.startswith(f"{place.dots}: cannot be read (it is not UTF-8 text): ")
     os.mkfifo(place.env_file)
-    assert "it is no file" in place.problems()[0]
     place.dots.unlink()
     os.mkfifo(place.dots)
-    assert "There is no .samocode" in place.problems()[1]
+    first, second = place.problems()
+    assert "it is no file" in first and "There is no .samocode" in second
+
+
+def test_without_a_project_the_error_shows_one_that_works(place: Place) -> None:
+    place.dots.unlink()
+    (said,) = place.problems()
+    lines = [line.strip() for line in said.splitlines()[1:]]
+    (place.folder / "repo/.samocode").write_text("\n".join(lines))
+    assert place.load().project.worktrees == place.folder / "repo-worktrees"
+    (said,) = place.problems({**RUN, "--config": "nowhere"})
+    assert f"{place.folder}/repo/nowhere is no file" in said
+
+
+@pytest.mark.parametrize(
+    ("env", "says"),
+    [
+        ({"CLAUDE_TIMEOUT": "1e400"}, "CLAUDE_TIMEOUT: '1e400' is not a number of seconds"),
+        ({"SAMOCODE_MAX_ITERATIONS": "0"}, "SAMOCODE_MAX_ITERATIONS: 0 lets nothing run: write 1"),
+        ({"SAMOCODE_MAX_COST": "-1"}, "SAMOCODE_MAX_COST: '-1' is not a number of dollars"),
+        ({"CLAUDE_MODEL": "a\nb"}, "CLAUDE_MODEL: .* is not a name"),
+        ({"CLAUDE_PERMISSION_MODE": "plan"}, "'plan' is not one of accept"),
+        ({"CLAUDE_ARGS": "--x 'a"}, "CLAUDE_ARGS: No closing quotation: write"),
+        ({"CLAUDE_ARGS": "--model=x"}, "CLAUDE_ARGS: leave --model out: Samocode sets it"),
+        ({"CLAUDE_ARGS": "-c --settings {}"}, "leave --settings, -c out: Samocode sets it, by a"),
+        ({"TELEGRAM_BOT_TOKEN": TOKEN}, "TELEGRAM_CHAT_ID need each other: set both"),
+        ({"TELEGRAM_CHAT_ID": CHAT}, "TELEGRAM_BOT_TOKEN and TELEGRAM_CHAT_ID need each other"),
+        ({"TELEGRAM_BOT_TOKEN": f"{TOKEN} ", "TELEGRAM_CHAT_ID": "me"}, "is not a chat: write"),
+        ({"TELEGRAM_BOT_TOKEN": TOKEN, "TELEGRAM_CHAT_ID": "٣"}, "is not a chat: write"),
+        ({"TELEGRAM_BOT_TOKEN": "bot1:x/", "TELEGRAM_CHAT_ID": CHAT}, "not a bot token: copy all"),
+        ({"TELEGRAM_BOT_TOKEN": f"{TOKEN} {TOKEN}", "TELEGRAM_CHAT_ID": CHAT}, "not a bot token"),
+        ({"TELEGRAM_BOT_TOKEN": f"{TOKEN[:-1]}é", "TELEGRAM_CHAT_ID": CHAT}, "not a bot token"),
+        ({"TELEGRAM_API_URL": f"http://x/bot{TOKEN}/?x"}, "TELEGRAM_API_URL: it is not"),
+        ({"TELEGRAM_API_URL": "127.0.0.1:80"}, "TELEGRAM_API_URL: it is not a web address such as"),
+        ({"TELEGRAM_API_URL": "http://x:99999"}, "TELEGRAM_API_URL: it is not"),
+        ({"TELEGRAM_API_URL": "http://[::1"}, "TELEGRAM_API_URL: it is not"),
+        ({"SAMOCODE_MAXCOST": "1"}, r"'SAMOCODE_MAXCOST' .*\(nearest: SAMOCODE_MAX_COST\): unset"),
+        ({"SAMOCODE_RUN": "/s"}, "own child"),
+        ({"PATH": ""}, "'claude' is not on PATH: install it .npm install -g @anthropic-ai"),
+        ({"CLAUDE_PATH": "../bin/gone"}, "'../bin/gone' is not executable: install"),
+        ({"CLAUDE_PATH": "~/"}, "'~/' is not executable"),
+        ({"CLAUDE_PATH": "../.samocode"}, "'../.samocode' is not executable"),
+    ],
+)
+def test_a_wrong_value_names_its_key_and_the_remedy(
+    place: Place, env: dict[str, str], says: str
+) -> None:
+    """In one line, without a secret. A child may not start the loop: it could speak as the
+    human."""
+    (problem,) = place.problems(env=env)
+    assert re.search(says, problem)
+    assert TOKEN[:-1] not in problem and "\n" not in problem
 
 
 def test_all_problems_come_at_once(place: Place) -> None:
@@ -113,47 +261,31 @@ def test_all_problems_come_at_once(place: Place) -> None:
     assert len(place.problems(flags, env, uid=0)) == 12
 
 
-@pytest.mark.parametrize("name", ["CLAUDE_CONFIG_DIR", "TMPDIR"])
-def test_a_folder_that_the_child_needs_is_made_absolute(place: Place, name: str) -> None:
-    """The child runs in the worktree, where `../x` is another folder."""
-    assert place.load(env={name: "../x"}).environ[name] == f"{place.folder}/repo/../x"
-    assert place.load(env={name: "/x"}).environ[name] == "/x"
-    assert place.load(env={name: ""}).environ[name] == ""
+NAMES = st.sampled_from([*RunTable.keys(), *ProjectTable.keys()])
+LINES = st.builds("{}={}".format, NAMES, st.text()) | st.text()
 
 
-@pytest.mark.parametrize(
-    ("path", "found"),
-    [
-        ("claude", "bin/claude"),
-        ("../bin/claude", "repo/../bin/claude"),
-        ("~/c", "my home/c"),
-        ("{folder}/bin/claude", "bin/claude"),
-    ],
-)
-def test_claude_is_a_name_on_path_or_a_path(place: Place, path: str, found: str) -> None:
-    executable(place.folder / "my home/c")
-    env = {"CLAUDE_PATH": path.format(folder=place.folder)}
-    assert place.load(env=env).claude == place.folder / found
-
-
-def test_a_relative_path_entry_is_made_absolute(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+@given(st.lists(LINES), st.lists(LINES), st.dictionaries(NAMES, st.text()))
+def test_any_text_gives_settings_or_problems(
+    dots: list[str], env_file: list[str], env: dict[str, str]
 ) -> None:
-    """The child runs in the worktree: what was found from here must hold there."""
-    monkeypatch.chdir(place.folder / "repo")
-    assert place.load(env={"PATH": "../bin"}).claude == place.folder / "repo/../bin/claude"
+    with tempfile.TemporaryDirectory() as name:
+        place = made(Path(name).resolve())
+        place.dots.write_bytes("\n".join(dots).encode("utf-8", "surrogatepass"))
+        place.env_file.write_bytes("\n".join(env_file).encode("utf-8", "surrogatepass"))
+        try:
+            place.load(env=env)
+        except UserError as error:
+            assert all(error.problems)
 
 
-def test_claude_is_not_looked_for_when_nothing_is_spawned(place: Place) -> None:
-    status = {**RUN, "--max-iterations": "0"}
-    assert place.load(status, {"PATH": ""}, uid=0).max_iterations == 0
+# What a person should know before the first child
 
 
 @pytest.mark.parametrize(
     ("env", "accepted"),
     [
         ({}, False),
-        ({"IS_SANDBOX": "yes"}, False),
         ({"IS_SANDBOX": "true"}, False),
         ({"IS_SANDBOX": "1"}, True),
         ({"CLAUDE_CODE_BUBBLEWRAP": "0"}, False),
@@ -164,12 +296,13 @@ def test_claude_is_not_looked_for_when_nothing_is_spawned(place: Place) -> None:
 def test_root_is_told_before_claude_refuses(
     place: Place, env: dict[str, str], accepted: bool
 ) -> None:
-    """Exactly what 2.1.330 takes; tests/real holds the CLI to it."""
+    """What the CLI takes; tests/real holds it to that. Without a child neither is asked."""
     if accepted:
         assert place.load(env=env, uid=0)
     else:
         (problem,) = place.problems(env=env, uid=0)
         assert re.search("another user.*IS_SANDBOX=1.*acceptEdits", problem)
+    assert place.load({**RUN, "--max-iterations": "0"}, {"PATH": ""}, uid=0)
 
 
 @pytest.mark.parametrize(
@@ -184,19 +317,20 @@ def test_root_is_told_before_claude_refuses(
         ("bypassPermissions", "", False),
     ],
 )
-def test_a_mode_that_denies_the_commit_is_warned_of(
+def test_a_mode_that_denies_the_commit_gives_a_warning(
     place: Place, mode: str, args: str, warned: bool
 ) -> None:
     got = place.load(env={"CLAUDE_PERMISSION_MODE": mode, "CLAUDE_ARGS": args}).warnings
-    assert len(got) == warned
-    assert all("--allowedTools" in warning for warning in got)
+    assert len(got) == warned and all("--allowedTools" in warning for warning in got)
 
 
-def test_a_token_that_others_may_read_is_warned_of(place: Place) -> None:
+def test_a_token_that_others_may_read_gives_a_warning(place: Place) -> None:
+    """With the command as a shell takes it."""
     place.env_file.write_text(f"TELEGRAM_BOT_TOKEN={TOKEN}\nTELEGRAM_CHAT_ID={CHAT}\n")
-    place.env_file.chmod(0o640)
-    (warning,) = place.load().warnings
-    assert warning.endswith(f"chmod 600 '{place.env_file}'"), "as a shell takes it"
+    for mode in (0o640, 0o604):
+        place.env_file.chmod(mode)
+        (warning,) = place.load().warnings
+        assert warning.endswith(f"chmod 600 '{place.env_file}'")
     place.env_file.chmod(stat.S_IRUSR)
     assert place.load().warnings == ()
 

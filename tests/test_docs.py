@@ -19,10 +19,14 @@ README = (ROOT / "README.md").read_text()
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 
 
-def rows(first: str) -> list[list[str]]:
-    """The cells of the README's table whose first heading is `first`, without heading and rule."""
-    lines = README.split(f"\n| {first} |", 1)[1].split("\n\n", 1)[0].splitlines()[2:]
-    return [[cell.strip() for cell in line.strip()[1:-1].split("|")] for line in lines]
+def table(heading: str) -> list[str]:
+    """The rows of the README's table whose first heading is this."""
+    return README.split(f"\n| {heading} |", 1)[1].split("\n\n", 1)[0].splitlines()[2:]
+
+
+def first(heading: str) -> list[str]:
+    """The first cells of a table."""
+    return [row.split("|")[1].strip() for row in table(heading)]
 
 
 def help_text() -> str:
@@ -33,78 +37,73 @@ def help_text() -> str:
     return out.getvalue()
 
 
-def test_the_settings_tables_are_the_rows() -> None:
-    project = [f"| `{row.key}` | {row.meaning} |" for row in ProjectTable.rows().values()]
-    variables = [
-        f"| `{row.key}` | {code(row.flag, row.takes)} | {code(row.default)} | {row.meaning} |"
-        for row in RunTable.keys().values()
-    ]
-    flags = [
-        f"| {code(row.flag, row.takes)} | {row.meaning} |"
-        for row in RunTable.rows().values()
-        if row.flag and not row.key
-    ]
-    for heading, table in (("key", project), ("variable", variables), ("flag", flags)):
-        shown = README.split(f"\n| {heading} |", 1)[1].split("\n\n", 1)[0].splitlines()[2:]
-        assert shown == table
-
-
 def code(*words: str) -> str:
     """As code in a table."""
     return f"`{text}`" if (text := " ".join(words).strip()) else ""
 
 
+def test_the_settings_tables_are_the_rows() -> None:
+    runs = RunTable.rows().values()
+    assert table("key") == [f"| `{r.key}` | {r.meaning} |" for r in ProjectTable.rows().values()]
+    assert table("variable") == [
+        f"| `{row.key}` | {code(row.flag, row.takes)} | {code(row.default)} | {row.meaning} |"
+        for row in RunTable.keys().values()
+    ]
+    assert table("flag") == [
+        f"| {code(r.flag, r.takes)} | {r.meaning} |" for r in runs if r.flag and not r.key
+    ]
+
+
 def test_the_example_of_an_env_file_is_the_rows() -> None:
-    head = (ROOT / ".env.example").read_text().partition("\n\n")[0]
+    head, _, rest = (ROOT / ".env.example").read_text().partition("\n\n")
     rows = [f"# {row.meaning}\n{key}={row.default}" for key, row in RunTable.keys().items()]
-    assert (ROOT / ".env.example").read_text() == "\n\n".join([head, *rows]) + "\n"
+    assert rest == "\n\n".join(rows) + "\n"
     assert all(line.startswith("# ") for line in head.splitlines())
 
 
 def test_every_flag_exists() -> None:
     known = set(re.findall(r"--[a-z-]+", help_text()))
-    known |= set(re.findall(r"--[a-z]+", (ROOT / "install.sh").read_text()))
+    for path in (ROOT / "install.sh", *(ROOT / "bench").glob("*.py")):
+        known |= set(re.findall(r"--[a-z]+", path.read_text()))
     foreign = {"--allowedTools"}  # claude's own, in the example of CLAUDE_ARGS
-    prose = re.sub(r"--strict|--kills|--demo", "", README + CONTRIBUTING)
+    prose = re.sub(r"--strict", "", README + CONTRIBUTING)
     assert set(re.findall(r"(?<![\w-])--[a-zA-Z][a-zA-Z-]+", prose)) - foreign <= known
 
 
-def test_exit_codes() -> None:
-    shown = {int(code) for cells in rows("exit code") for code in cells[0].split(", ")}
-    assert shown == {int(code) for code in ExitCode}
+def test_readme_and_help_list_every_exit_code() -> None:
+    shown = {int(code) for cell in first("exit code") for code in cell.split(", ")}
     in_help = re.findall(r"(?:^|  )\s*(\d+)  \w", help_text().split("exit codes:")[1], re.M)
-    assert {int(code) for code in in_help} == shown
+    assert shown == {int(code) for code in ExitCode} == {int(code) for code in in_help}
 
 
-def test_signals_parse() -> None:
-    examples = [cells[0].strip("`") for cells in rows("signal")]
+def test_every_signal_of_the_readme_parses() -> None:
+    examples = [cell.strip("`") for cell in first("signal")]
     parsed = [signals.parse(example.encode()) for example in examples]
     assert [problems for _, problems in parsed] == [()] * len(examples)
     assert {signal.status for signal, _ in parsed if signal} == set(signals.NEEDED)
-    assert {signal.waits_for for signal, _ in parsed if signal and signal.waits_for} == set(
-        signals.WAITS
-    )
+    waits = {signal.waits_for for signal, _ in parsed if signal and signal.waits_for}
+    assert waits == set(signals.WAITS)
 
 
-def test_phases() -> None:
-    assert tuple(cells[0].strip("`") for cells in rows("phase")) == signals.PHASES
+def test_the_readme_lists_and_draws_every_phase() -> None:
+    assert tuple(cell.strip("`") for cell in first("phase")) == signals.PHASES
     drawn = set(re.findall(r"(\w+) --> (\w+)", README.split("```mermaid")[1].split("```")[0]))
     assert {name for pair in drawn for name in pair} == set(signals.PHASES)
 
 
-def test_commands() -> None:
-    shown = {name for cells in rows("command") for name in re.findall(r"`/([\w-]+)`", cells[0])}
+def test_the_readme_lists_every_command() -> None:
+    shown = set(re.findall(r"`/([\w-]+)`", " ".join(first("command"))))
     assert shown == {path.stem for path in (ROOT / "commands").glob("*.md")}
 
 
-def test_the_session_folder() -> None:
+def test_the_readme_draws_the_session_folder() -> None:
     drawn = set(re.findall(r"[├└]── (_[\w.]+)", README))
     shown = {names.TASK, names.OVERVIEW, names.QA, names.ITERATION, names.LOGS, names.INBOX}
     assert drawn == shown | {names.SIGNAL, names.HISTORY}
 
 
 def test_the_guide_draws_the_house() -> None:
-    """Every room and every file of it, and no other; every path it names exists."""
+    """Every room and every file of it; every path that it names exists."""
     house = CONTRIBUTING.split("## The house")[1].split("## ")[0]
     for path in (ROOT / "samocode").rglob("*.py"):
         if path.name == "__init__.py" or "demo" in path.parts:

@@ -13,6 +13,7 @@ from tests.faults import on_a_full_disk
 
 
 def sparse(path: Path) -> None:
+    """A file of 1 GB that takes no room."""
     with path.open("wb") as file:
         file.truncate(1 << 30)
 
@@ -42,6 +43,9 @@ def spoil(path: Path, kind: str) -> None:
     (SPOILT | OTHERWISE)[kind](path)
 
 
+# Reading
+
+
 @pytest.mark.parametrize("kind", SPOILT)
 def test_what_is_no_plain_file_is_unreadable_and_never_blocks(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "_x.md"
@@ -57,37 +61,18 @@ def test_a_name_that_can_name_no_file(tmp_path: Path, name: str) -> None:
         files.read(tmp_path / name)
 
 
-def test_the_limit(tmp_path: Path) -> None:
+def test_a_read_is_bounded(tmp_path: Path) -> None:
     (tmp_path / "x").write_text("12345")
     assert files.read(tmp_path / "x", 5) == files.read_any(tmp_path / "x") == b"12345"
     with pytest.raises(files.Unreadable, match="larger than"):
         files.read(tmp_path / "x", 4)
 
 
-@pytest.mark.parametrize(
-    ("text", "end"),
-    [
-        ("", []),
-        ("a\nb\nc\n", ["b", "c"]),
-        ("a\nb\nc", ["b", "c"]),
-        ("é" * files.MAX_END, ["é" * (files.MAX_END // 2)]),
-    ],
-)
-def test_the_last_lines(tmp_path: Path, text: str, end: list[str]) -> None:
-    path = tmp_path / "log"
-    path.write_text(text)
-    assert files.last_lines(path, 2) == end
-    with path.open("ab") as file:  # of any size: a hole takes no room
-        file.truncate(1 << 36)
-    assert [len(line) for line in files.last_lines(path, 2)] == [files.MAX_END]
-
-
-def test_absence_is_none(tmp_path: Path) -> None:
-    assert files.read(tmp_path / "nothing") is None
-    assert files.read_text(tmp_path / "no folder" / "nothing") is None
+# Writing
 
 
 def test_text_survives_whatever_its_bytes_are(tmp_path: Path) -> None:
+    """But for a byte order mark; and the file is the owner's alone."""
     path = tmp_path / "x"
     path.write_bytes(b"\xef\xbb\xbfa\r\n\xff\x00\xed\xa0\x80")
     text = files.read_text(path)
@@ -97,48 +82,15 @@ def test_text_survives_whatever_its_bytes_are(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.parametrize("name", ["x", "x.loop.tmp"])
 @pytest.mark.parametrize("kind", [*SPOILT, "file"])
-def test_a_write_replaces_whatever_holds_the_temporary_name(tmp_path: Path, kind: str) -> None:
-    """A child may leave anything there; the link's target stays as it is."""
+def test_a_write_replaces_what_a_child_left_there(tmp_path: Path, kind: str, name: str) -> None:
+    """In the file's place or in that of the temporary file; a folder is set aside, not emptied."""
     path = tmp_path / "x"
-    spoil(tmp_path / "x.loop.tmp", kind)
+    spoil(tmp_path / name, kind)
     files.write(path, "new")
     assert path.read_text() == "new" and not path.is_symlink()
-
-
-@pytest.mark.parametrize("kind", [*SPOILT, "file"])
-def test_a_write_replaces_whatever_stands_there(tmp_path: Path, kind: str) -> None:
-    path = tmp_path / "x"
-    spoil(path, kind)
-    files.write(path, "new")
-    assert path.read_text() == "new" and not path.is_symlink()
-    assert len(list(tmp_path.glob("x.kept-*"))) == (kind == "folder"), "a folder is never emptied"
-
-
-@pytest.mark.parametrize("kind", ["link", "circle", "fifo", "folder", "dangling link"])
-def test_remove_and_set_aside(tmp_path: Path, kind: str) -> None:
-    path = tmp_path / "x"
-    spoil(path, kind)
-    files.remove(path)
-    assert not path.exists() and not path.is_symlink()
-    spoil(path, kind)
-    kept = files.set_aside(path)
-    assert kept.name.startswith("x.kept-") and not path.is_symlink()
-    files.remove(path)
-
-
-@pytest.mark.parametrize("kind", ["file", "link", "folder", "dangling link", "missing"])
-def test_keep(tmp_path: Path, kind: str) -> None:
-    """The name never stands empty in between: a file is kept by a second link to it."""
-    path = tmp_path / "x"
-    spoil(path, kind)
-    files.keep(path)
-    kept = list(tmp_path.glob("x.kept-*"))
-    assert len(kept) == (kind != "missing")
-    assert path.is_symlink() == (kind in ("link", "dangling link"))
-    assert all(other.is_symlink() == path.is_symlink() for other in kept)
-    if kind == "file":
-        assert path.read_text() == kept[0].read_text() == "words"
+    assert len(list(tmp_path.glob(f"{name}.kept-*"))) == (kind == "folder")
 
 
 def test_a_folder_is_set_aside_with_what_it_holds(tmp_path: Path) -> None:
@@ -148,6 +100,20 @@ def test_a_folder_is_set_aside_with_what_it_holds(tmp_path: Path) -> None:
         files.remove(tmp_path / "x")
     kept = [tmp_path / f"x.kept-{n}" / "mine" for n in (1, 2)]
     assert [path.read_text() for path in kept] == ["words", "words"]
+
+
+@pytest.mark.parametrize("kind", ["file", "link", "folder", "dangling link", "missing"])
+def test_keep(tmp_path: Path, kind: str) -> None:
+    """A copy lies beside, and a file or link is not missing for a moment."""
+    path = tmp_path / "x"
+    spoil(path, kind)
+    files.keep(path)
+    kept = list(tmp_path.glob("x.kept-*"))
+    assert len(kept) == (kind != "missing")
+    assert path.is_symlink() == (kind in ("link", "dangling link"))
+    assert all(other.is_symlink() == path.is_symlink() for other in kept)
+    if kind == "file":
+        assert path.read_text() == kept[0].read_text() == "words"
 
 
 def test_append_never_follows_a_link(tmp_path: Path) -> None:
@@ -169,7 +135,6 @@ for call in (files.append, files.write_bytes):
 
 
 def test_a_full_disk_leaves_the_file_as_it_was(tmp_path: Path) -> None:
-    """By a limit of the file's size, which fails in the middle of a write as a full disk does."""
     path = tmp_path / "x"
     path.write_bytes(b"o" * 3000)
     done = on_a_full_disk(FULL, path)

@@ -1,173 +1,157 @@
-"""install.sh, really run: python, .venv and what it says. Its links: test_install_links.py."""
+"""install.sh, really run: it makes .venv and its own links, and removes exactly those."""
 
 import os
 import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.machine import ROOT, Machine, names, needs_wheels, tree
-
-SCRIPTS = ("install.sh", "tests/run", ".ci/run")
+from tests.machine import ROOT, Machine, copy_of, names, needs_wheels, tree
 
 
-@needs_wheels
-def test_the_first_run_sets_everything_up(installed: Machine) -> None:
-    assert {file.name: file.readlink() for file in installed.commands.iterdir()} == (
-        installed.sources()
-    )
-    assert {path.name for path in installed.home.iterdir()} == {".claude"}
-    python = installed.clone / ".venv/bin/python"
-    subprocess.run([python, "-c", "import dotenv, requests"], check=True)
+def installs(machine: Machine, *args: str) -> str:
+    """What a successful run printed on stdout."""
+    done = machine.install(*args)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def fails(machine: Machine) -> str:
+    """What a failed run printed on stderr; HOME is as it was."""
+    before = tree(machine.home)
+    done = machine.install()
+    assert done.returncode == 1 and tree(machine.home) == before
+    return done.stderr
+
+
+def links(machine: Machine) -> set[Path]:
+    """Where the commands of the user lead."""
+    return {file.readlink() for file in machine.commands.iterdir() if file.is_symlink()}
+
+
+def moved(machine: Machine, name: str) -> Machine:
+    """The machine after somebody moved the clone."""
+    return replace(machine, clone=machine.clone.rename(machine.clone.with_name(name)))
+
+
+# .venv
 
 
 @needs_wheels
 def test_a_second_run_changes_nothing_and_needs_no_network(installed: Machine) -> None:
+    """The first one made .venv and a link for each command, and nothing else in HOME."""
+    python = installed.clone / ".venv/bin/python"
+    subprocess.run([python, "-c", "import dotenv, requests"], check=True)
+    assert {file.name: file.readlink() for file in installed.commands.iterdir()} == (
+        installed.sources()
+    )
+    assert names(installed.home) == {".claude"}
     before = tree(installed.home)
-    offline = installed.knowing(PIP_FIND_LINKS="/nowhere")
-    done = offline.install()
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "Installing" not in done.stdout
+    assert "Installing" not in installs(installed.knowing(PIP_FIND_LINKS="/nowhere"))
     assert tree(installed.home) == before
 
 
 @needs_wheels
 def test_the_last_lines_say_what_to_do_next(machine: Machine) -> None:
-    words = machine.install().stdout
-    assert f"{len(machine.sources())} commands are linked in {machine.commands}" in words
-    for key in ("MAIN_REPO=", "WORKTREES=", "SESSIONS="):
-        assert key in words.split("Next:")[1]
-    assert "Run samocode with a dive into" in words.split("Next:")[1]
+    """A claude that is missing is no failure."""
+    done = machine.install()
+    assert done.returncode == 0 and "claude was not found" in done.stderr
+    assert "https://code.claude.com" in done.stderr
+    assert f"{len(machine.sources())} commands are linked in {machine.commands}" in done.stdout
+    following = done.stdout.split("Next:")[1]
+    for words in ("MAIN_REPO=", "WORKTREES=", "SESSIONS=", "Run samocode with a dive into"):
+        assert words in following
+    claude = machine.executable("claude", "exit 1")
+    assert f"claude: {claude}" in installs(machine)
+    elsewhere = machine.knowing(CLAUDE_PATH="/nowhere/claude").install()
+    assert "claude was not found (/nowhere/claude)" in elsewhere.stderr
 
 
 @needs_wheels
 def test_it_works_through_a_link_and_from_anywhere(machine: Machine, tmp_path: Path) -> None:
-    links = tmp_path / "links"
-    links.mkdir()
-    (links / "first").symlink_to("../my clone/install.sh")
-    (links / "setup").symlink_to("first")
-    assert machine.install(script=links / "setup", cwd=Path("/")).returncode == 0
-    targets = {file.readlink() for file in machine.commands.iterdir()}
-    assert targets == set(machine.sources().values())
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links/first").symlink_to("../my clone/install.sh")
+    (tmp_path / "links/setup").symlink_to("first")
+    assert machine.install(script=tmp_path / "links/setup", cwd=Path("/")).returncode == 0
+    assert links(machine) == set(machine.sources().values())
 
 
 @needs_wheels
-def test_a_venv_whose_python_is_gone_is_made_again(machine: Machine) -> None:
+def test_a_venv_that_no_longer_fits_is_completed(machine: Machine) -> None:
+    """Other requirements are installed; a python that is gone is replaced."""
+    requirements = machine.clone / "requirements.txt"
+    requirements.write_text(requirements.read_text() + "idna\n")
+    assert "Installing" in installs(machine)
+    assert "Installing" not in installs(machine)
     python = machine.clone / ".venv/bin/python"
     python.unlink()
     python.symlink_to("/nowhere/python3")
-    done = machine.install()
-    assert done.returncode == 0, done.stderr
-    assert "Making .venv" in done.stdout
+    assert "Making .venv" in installs(machine)
 
 
 @needs_wheels
-def test_changed_requirements_are_installed(machine: Machine) -> None:
-    requirements = machine.clone / "requirements.txt"
-    requirements.write_text(requirements.read_text() + "idna\n")
-    assert "Installing" in machine.install().stdout
-    assert "Installing" not in machine.install().stdout
-
-
-@needs_wheels
-def test_a_venv_of_the_user_is_used_and_kept(machine: Machine) -> None:
+def test_a_venv_of_the_user_is_used_and_stays(machine: Machine) -> None:
     (machine.clone / ".venv/.samocode").unlink()
-    assert machine.install().returncode == 0
-    assert machine.install("--uninstall").returncode == 0
+    installs(machine)
+    installs(machine, "--uninstall")
     assert (machine.clone / ".venv/bin/python").exists()
 
 
 def test_a_broken_venv_of_the_user_is_left_alone(bare: Machine) -> None:
     (bare.clone / ".venv").mkdir()
     (bare.clone / ".venv/notes").write_text("mine")
-    done = bare.install()
-    assert done.returncode == 1
-    assert "did not make it. Move it away" in done.stderr
+    assert "did not make it. Move it away" in fails(bare)
     assert names(bare.clone / ".venv") == {"notes"}
 
 
-def test_without_python_it_says_where_to_get_one(bare: Machine) -> None:
-    """The shims of pyenv are there and fail."""
+@pytest.mark.parametrize(
+    ("python", "says"),
+    [
+        ("echo pyenv: not installed >&2; exit 127", "https://www.python.org/downloads/"),
+        (f"exec '{sys.executable}' -c 'import sys; sys.exit(1)'", "No Python 3.11 or newer"),
+        (f'case $* in *ensurepip*) exit 1;; esac; exec "{sys.executable}" "$@"',
+            "sudo apt install python3-venv"),
+    ],
+    ids=["failing shims", "too old", "Debian without venv"],
+)  # fmt: skip
+def test_without_a_fit_python_nothing_is_made(bare: Machine, python: str, says: str) -> None:
+    """The error says where to get one, and not what the shims of pyenv say."""
     for name in ("python3", "python3.13", "python3.12", "python3.11"):
-        bare.executable(name, "echo pyenv: version not installed >&2; exit 127")
+        bare.executable(name, python)
     before = tree(bare.clone)
-    done = bare.install()
-    assert done.returncode == 1
-    assert "No Python 3.11 or newer was found" in done.stderr
-    assert "https://www.python.org/downloads/" in done.stderr
-    assert "pyenv" not in done.stderr
-    assert tree(bare.clone) == before
-    assert names(bare.home) == set()
+    said = fails(bare)
+    assert says in said and "pyenv" not in said and tree(bare.clone) == before
 
 
-def test_cdpath_leads_nowhere(bare: Machine) -> None:
+def test_an_index_that_cannot_be_reached(bare: Machine) -> None:
+    """Exit code 1 and what to check; a CDPATH leads nowhere else."""
     folder = bare.clone.parent
-    script = bare.clone.relative_to(folder) / "install.sh"
-    done = bare.knowing(CDPATH=f"/:{folder}").install(script=script, cwd=folder)
-    assert f"in {bare.clone}/.env\n" in done.stderr
-
-
-def test_a_python_that_is_too_old_is_no_python(bare: Machine) -> None:
-    bare.executable("python3", f"""exec "{sys.executable}" -c 'import sys; sys.exit(1)'""")
-    assert "No Python 3.11 or newer was found" in bare.install().stderr
-
-
-def test_debians_missing_package_is_named(bare: Machine) -> None:
-    bare.executable(
-        "python3", f'case $* in *ensurepip*) exit 1;; esac; exec "{sys.executable}" "$@"'
-    )
-    done = bare.install()
-    assert done.returncode == 1
-    assert "sudo apt install python3-venv" in done.stderr
-    assert names(bare.home) == set()
-
-
-@needs_wheels
-def test_a_failing_shim_does_not_hide_a_good_python(bare: Machine) -> None:
-    good = bare.executable("python3", f'exec "{sys.executable}" "$@"')
-    good.rename(bare.bin / "python3.12")
-    bare.executable("python3", "exit 127")
-    assert bare.install("--demo").stdout.endswith("main.py --demo\n")
-
-
-def test_an_index_that_cannot_be_reached_is_told(bare: Machine) -> None:
     dead = bare.knowing(PIP_NO_INDEX="0", PIP_FIND_LINKS="", PIP_RETRIES="1").knowing(
-        PIP_INDEX_URL="http://127.0.0.1:9/simple"
+        PIP_INDEX_URL="http://127.0.0.1:9/simple", CDPATH=f"/:{folder}"
     )
-    done = dead.install()
-    assert done.returncode == 1
+    done = dead.install(script=bare.clone.relative_to(folder) / "install.sh", cwd=folder)
+    assert done.returncode == 1 and names(bare.home) == set()
+    assert f"in {bare.clone}/.env\n" in done.stderr
     assert "pip could not reach its package index" in done.stderr.splitlines()[-1]
-    assert names(bare.home) == set()
-
-
-@needs_wheels
-def test_claude_is_looked_for_and_its_absence_is_no_failure(machine: Machine) -> None:
-    done = machine.install()
-    assert done.returncode == 0
-    assert "claude was not found" in done.stderr
-    assert "https://code.claude.com" in done.stderr
-    claude = machine.executable("claude", "exit 1")
-    assert f"claude: {claude}" in machine.install().stdout
-    elsewhere = machine.knowing(CLAUDE_PATH="/nowhere/claude").install()
-    assert "claude was not found (/nowhere/claude)" in elsewhere.stderr
 
 
 @needs_wheels
 def test_the_demo_needs_no_claude_and_makes_no_link(bare: Machine) -> None:
+    """A failing shim before a good python is passed over."""
+    bare.executable("python3", f'exec "{sys.executable}" "$@"').rename(bare.bin / "python3.12")
+    bare.executable("python3", "exit 127")
     done = bare.install("--demo")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.endswith("main.py --demo\n")
-    assert "claude" not in done.stderr
-    assert names(bare.home) == set()
+    assert done.returncode == 0 and done.stdout.endswith("main.py --demo\n"), done.stderr
+    assert "claude" not in done.stderr and names(bare.home) == set()
 
 
 def test_help_and_wrong_usage(bare: Machine) -> None:
-    done = bare.install("--help")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert all(flag in done.stdout for flag in ("--demo", "--uninstall", "--help"))
+    shown = installs(bare, "--help")
+    assert all(flag in shown for flag in ("--demo", "--uninstall", "--help"))
     for wrong in (("--dmeo",), ("--demo", "--help"), ("demo",)):
         done = bare.install(*wrong)
         assert (done.returncode, done.stdout) == (2, "")
@@ -176,16 +160,14 @@ def test_help_and_wrong_usage(bare: Machine) -> None:
 
 
 @needs_wheels
-def test_a_file_where_the_folder_should_be_is_told(machine: Machine) -> None:
+def test_a_file_where_the_folder_should_be(machine: Machine) -> None:
     (machine.home / ".claude").write_text("not a folder")
-    done = machine.install()
-    assert done.returncode == 1
-    assert f"{machine.home}/.claude could not be made: mkdir: " in done.stderr
-    assert done.stderr.endswith("File exists\n"), "the cause is the system's own word"
-    assert tree(machine.home) == {".claude": "not a folder"}
+    said = fails(machine)
+    assert f"{machine.home}/.claude could not be made: mkdir: " in said
+    assert said.endswith("File exists\n"), "the cause is the system's own word"
 
 
-def test_a_python_without_the_packages_is_told_what_to_run(tmp_path: Path) -> None:
+def test_main_names_the_installer_when_packages_are_missing(tmp_path: Path) -> None:
     clone = tmp_path / "my clone"
     shutil.copytree(ROOT / "samocode", clone / "samocode")
     shutil.copy(ROOT / "main.py", clone)
@@ -198,10 +180,111 @@ def test_a_python_without_the_packages_is_told_what_to_run(tmp_path: Path) -> No
     )
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize("script", ["install.sh", "tests/run", ".ci/run"])
 def test_the_scripts_are_executable_bash(script: str) -> None:
+    """For macOS, which has bash 3.2 and its own tools."""
     assert os.access(ROOT / script, os.X_OK)
     subprocess.run(["bash", "-n", ROOT / script], check=True, timeout=30)
     newer = r"mapfile|readarray|declare -A|,,\}|\^\^\}|&>>|\|&|readlink -f|coproc"
-    text = re.sub(r"#.*", "", (ROOT / script).read_text())
-    assert not re.findall(newer, text), "macOS has bash 3.2 and its own tools"
+    assert not re.findall(newer, re.sub(r"#.*", "", (ROOT / script).read_text()))
+
+
+# Links
+
+
+@needs_wheels
+def test_what_is_not_its_own_is_left_alone_and_named(machine: Machine) -> None:
+    """By the installation and by --uninstall: files, folders, links of the user."""
+    machine.commands.mkdir(parents=True)
+    (machine.commands / "dive.md").write_text("mine")
+    (machine.commands / "do.md").symlink_to(machine.home / "elsewhere.md")
+    (machine.commands / "d.md").symlink_to(machine.clone / "commands/dive.md")
+    (machine.home / "elsewhere.md").write_text("mine too")
+    (machine.commands / "task.md").mkdir()
+    (machine.commands / "other.md").write_text("not ours at all")
+    before = tree(machine.home)
+    done = machine.install()
+    assert done.returncode == 1 and "Next:" in done.stdout
+    for name in ("dive.md", "do.md", "task.md"):
+        assert f"Left alone: {machine.commands / name}" in done.stderr
+    assert "other.md" not in done.stdout + done.stderr
+    assert before.items() <= tree(machine.home).items()
+    made = set(machine.sources()) - {"dive.md", "do.md", "task.md"}
+    assert made <= names(machine.commands)
+    installs(machine, "--uninstall")
+    assert tree(machine.home) == before
+
+
+@needs_wheels
+def test_a_link_to_a_command_that_is_gone_is_removed(machine: Machine) -> None:
+    installs(machine)
+    (machine.clone / "commands/dive.md").unlink()
+    installs(machine)
+    assert names(machine.commands) == set(machine.sources())
+
+
+@needs_wheels
+def test_a_moved_clone_makes_its_links_anew(machine: Machine) -> None:
+    """And takes the old ones away, wherever it is run again."""
+    before = tree(machine.home)
+    installs(machine)
+    there = moved(machine, "moved clone")
+    installs(there)
+    assert links(there) == set(there.sources().values())
+    installs(moved(there, "moved again"), "--uninstall")
+    assert tree(machine.home) == before
+
+
+@needs_wheels
+def test_a_moved_clone_that_forgot_where_it_was(machine: Machine) -> None:
+    """It leaves the links alone, and the printed command removes them."""
+    installs(machine)
+    there = moved(machine, "moved clone")
+    shutil.rmtree(there.clone / ".cache")
+    said = fails(there)
+    assert f"{machine.clone}/commands/dive.md, which is gone" in said
+    subprocess.run(["bash", "-c", said.split("Then run: ")[1].split(";")[0]], check=True)
+    installs(there)
+    assert all(file.exists() for file in machine.commands.iterdir())
+
+
+@needs_wheels
+def test_links_of_another_clone_are_left_alone(machine: Machine) -> None:
+    """Also when it lies where this one was before."""
+    installs(machine)
+    second = replace(machine, clone=copy_of(machine.clone, machine.clone.with_name("second")))
+    before = tree(machine.home)
+    fails(second)
+    installs(second, "--uninstall")
+    assert tree(machine.home) == before
+    there = moved(machine, "moved clone")
+    (machine.clone / "commands").mkdir(parents=True)
+    (machine.clone / "commands" / "dive.md").touch()
+    installs(there, "--uninstall")
+    assert names(machine.commands) == {"dive.md"}
+
+
+@needs_wheels
+def test_the_config_dir_of_claude_is_used(machine: Machine, tmp_path: Path) -> None:
+    """--uninstall finds what was made there without the variable."""
+    own = tmp_path / "its own"
+    for value, meant in ((f"{own}/x", own / "x"), ("rel", machine.home / "rel")):
+        installs(machine.knowing(CLAUDE_CONFIG_DIR=value))
+        assert names(meant / "commands") == set(machine.sources())
+    assert not (machine.home / ".claude").exists()
+    installs(machine, "--uninstall")
+    assert not own.exists() and names(machine.home) == set()
+
+
+@needs_wheels
+@pytest.mark.parametrize("folder", [False, True])
+def test_uninstall_removes_exactly_what_was_made(machine: Machine, folder: bool) -> None:
+    """Links, .venv, .demo, and the commands folder unless it was there before."""
+    if folder:
+        machine.commands.mkdir(parents=True)
+    before, clone = tree(machine.home), names(machine.clone) - {".venv"}
+    installs(machine)
+    (machine.clone / ".demo/0108-110000").mkdir(parents=True)  # as `--demo` leaves it
+    installs(machine, "--uninstall")
+    assert tree(machine.home) == before and names(machine.clone) == clone
+    installs(machine, "--uninstall")

@@ -1,4 +1,4 @@
-"""The repository that sessions share with their user: what is seen, and what is nobody's news."""
+"""The repository that sessions share with their user: which changes a stop reports."""
 
 from __future__ import annotations
 
@@ -55,37 +55,32 @@ def sh(shared: Shared, script: str, cwd: Path) -> None:
 
 FOUND = {
     "git config user.email x@example.invalid": ["user.email"],
-    "git remote set-url origin /nowhere": ["remote.origin.url"],
     "git config --add remote.origin.fetch +refs/x/*:refs/x/*": ["remote.origin.fetch"],
     "git config url.https://a:SECRET@example.invalid/.insteadOf x": [
         "url.https://example.invalid/.insteadof",
     ],
-    "git tag -am words v1; git tag -d old": ["tag v1", "tag old"],
+    f"git fetch -q; {COMMIT}; git tag -am words v1; git tag -d old": ["tag v1", "tag old"],
     f"{COMMIT}; git tag -f old; git branch -f spare; git branch new": [
         "branch new", "branch spare", "tag old",
     ],
-    f"git fetch -q; {COMMIT}; git tag v1": ["tag v1"],
     "git branch -D spare": ["branch spare"],
     f"git switch -q spare; {COMMIT}; git switch -q samocode/s": ["branch spare"],
     "git update-ref refs/heads/dev $(git commit-tree -m x HEAD^{tree})": ["branch dev"],
     "git notes add -m x": ["refs/notes/commits"],
-    "echo exit 1 >> $GIT/hooks/pre-push": ["hooks/pre-push"],
-    "chmod +x $GIT/hooks/pre-push": ["hooks/pre-push"],
+    "chmod +x $GIT/hooks/pre-push; echo > $GIT/hooks/x": ["hooks/pre-push", "hooks/x"],
     "ln -s /bin/true $GIT/hooks/pre-commit; rm $GIT/hooks/pre-push": [
         "hooks/pre-commit", "hooks/pre-push",
     ],
-    "git config user.email x; git tag v1; echo > $GIT/hooks/pre-commit": [
-        "user.email", "tag v1", "hooks/pre-commit",
-    ],
 }  # fmt: skip
-"""What a child does in its worktree, and what is said of it."""
+"""What a child does in its worktree, and the names that the stop shows."""
 
 
 @pytest.mark.parametrize("script", FOUND)
 def test_what_a_child_does_to_others_is_seen(shared: Shared, script: str) -> None:
+    """By name; never with the password in an address."""
     assert shared.changed() == []
     sh(shared, script, shared.tree)
-    assert shared.changed() == FOUND[script]
+    assert sorted(shared.changed()) == sorted(FOUND[script])
 
 
 THEIRS = "rm -rf ../c; git clone -q $ORIGIN ../c; cd ../c; git commit -q --allow-empty -m theirs; "
@@ -113,15 +108,16 @@ SIDE_BY_SIDE = (
 """A person's night, one thing after the other; other sessions and tools are in it."""
 
 
-def test_what_others_do_is_no_news(shared: Shared) -> None:
+def test_what_others_do_is_not_reported(shared: Shared) -> None:
+    """And nothing of it hides what a child does."""
     for script in SIDE_BY_SIDE:
         sh(shared, script, shared.repository.top)
         assert (script, shared.changed()) == (script, [])
     sh(shared, f"{COMMIT}; git branch -f gone; git tag v1", shared.tree)
-    assert shared.changed() == ["branch gone", "tag v1"], "and nothing of it hides a child"
+    assert shared.changed() == ["branch gone", "tag v1"]
 
 
-def test_a_repository_that_git_cannot_read_is_no_news(shared: Shared) -> None:
+def test_a_repository_that_git_cannot_read_is_not_reported(shared: Shared) -> None:
     """A stop has more to say than that."""
     shared.repository.top.rename(shared.repository.top.with_name("moved"))
     assert shared.changed() == []

@@ -8,7 +8,7 @@ import stat
 import subprocess
 import sys
 import threading
-import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ from samocode.pages.qa_file import QaFile
 from samocode.pages.swap import recover, swap
 from samocode.record.history import History
 from samocode.session import Session
+from tests.harness import wait_for
 
 ROOT = Path(__file__).parent.parent
 # Runs swap in a process of its own, with an audit hook that acts before the n-th step on files:
@@ -72,13 +73,14 @@ def stepping(folder: Path, *acts: tuple[int, str]) -> tuple[bool, int] | None:
 
 
 def everything(folder: Path) -> list[str]:
-    """What stands in the page and beside it, after a later start looked at it."""
+    """The texts of the page and of what lies beside it, after the next start looked at it."""
     recover(folder / "_qa.md")
     return [p.read_text() for p in folder.glob("_qa.md*") if not p.name.endswith(".loop.tmp")]
 
 
-def steps(tmp_path: Path) -> int:
-    """How many steps an undisturbed swap takes; the acts begin before each of them."""
+@pytest.fixture
+def last(tmp_path: Path) -> int:
+    """The number of steps of an undisturbed swap; acts come before each of them."""
     done = stepping(tmp_path / "alone")
     assert done and done[0] and done[1] >= 6, done
     assert everything(tmp_path / "alone") == ["printed"]
@@ -86,8 +88,8 @@ def steps(tmp_path: Path) -> int:
 
 
 @pytest.mark.parametrize("how", ["replace", "in-place", "old-inode"])
-def test_a_save_before_any_step_is_never_lost(tmp_path: Path, how: str) -> None:
-    last = steps(tmp_path)
+def test_a_save_before_any_step_is_never_lost(tmp_path: Path, last: int, how: str) -> None:
+    """Whether an editor renames a new file, truncates the page, or holds it open."""
     if how == "old-inode":
         last -= 1  # nobody can look at a file once more after the last look
     for step in range(1, last + 1):
@@ -98,19 +100,17 @@ def test_a_save_before_any_step_is_never_lost(tmp_path: Path, how: str) -> None:
         assert done and (not done[0] or page in ("printed", f"human {how}")), f"step {step}"
 
 
-def test_two_editors_at_once_lose_nothing(tmp_path: Path) -> None:
-    last = steps(tmp_path)
+def test_two_editors_at_once_lose_nothing(tmp_path: Path, last: int) -> None:
     for first in range(1, last):
         for second in range(first + 1, last):
             folder = tmp_path / f"{first}-{second}"
             stepping(folder, (first, "replace"), (second, "old-inode"))
-            found = everything(folder)
-            assert "human replace" in found, (first, second, found)
+            assert "human replace" in everything(folder), (first, second)
 
 
 @pytest.mark.parametrize("how", ["", "replace", "old-inode", "delete"])
-def test_a_kill_before_any_step_loses_nothing(tmp_path: Path, how: str) -> None:
-    last = steps(tmp_path)
+def test_a_kill_before_any_step_loses_nothing(tmp_path: Path, last: int, how: str) -> None:
+    """Also with a save before it; a page that a person removed stays removed."""
     for step in range(1, last + 1):
         for save in range(1, step) if how else (0,):
             folder = tmp_path / f"{step}-{save}"
@@ -119,7 +119,7 @@ def test_a_kill_before_any_step_loses_nothing(tmp_path: Path, how: str) -> None:
             assert killed or how, "only a save makes it shorter"
             found = everything(folder)
             if how == "delete":
-                continue  # that page is gone because a person removed it
+                continue
             assert not how or f"human {how}" in found, (step, save, found)
             assert (folder / "_qa.md").read_text() in ("seen", "printed", f"human {how}")
             assert swap(folder / "_qa.md", b"again", (folder / "_qa.md").read_bytes())
@@ -133,26 +133,27 @@ def test_an_older_swap_that_was_cut_off_is_not_overwritten(tmp_path: Path) -> No
     assert "a person's" in everything(tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("there", "seen", "done"),
-    [("a", b"a", True), ("b", b"a", False), (None, None, True), (None, b"a", False),
-     ("a", None, False), ("", b"", True), ("", None, False)],
-)  # fmt: skip
+@pytest.mark.parametrize("seen", [b"a", b"", None])
+@pytest.mark.parametrize("there", [b"a", b"b", b"", None])
 def test_only_what_was_seen_is_printed_over(
-    tmp_path: Path, there: str | None, seen: bytes | None, done: bool
+    tmp_path: Path, there: bytes | None, seen: bytes | None
 ) -> None:
     page = tmp_path / "_qa.md"
     if there is not None:
-        page.write_text(there)
-    assert swap(page, b"printed", seen) == done
-    found = {p.name: p.read_text() for p in tmp_path.glob("_qa.md*")}
-    wanted = "printed" if done else there
+        page.write_bytes(there)
+    assert swap(page, b"printed", seen) == (there == seen)
+    wanted = b"printed" if there == seen else there
+    found = {path.name: path.read_bytes() for path in tmp_path.glob("_qa.md*")}
     assert found == ({} if wanted is None else {"_qa.md": wanted})
 
 
-@pytest.mark.parametrize("mode", [0o600, 0o644, 0o664, 0o400])
-def test_mode_and_owner_stay(tmp_path: Path, mode: int) -> None:
+@pytest.mark.parametrize("mode", [0o600, 0o644, 0o664, 0o400, None])
+def test_mode_and_owner_stay(tmp_path: Path, mode: int | None) -> None:
+    """A new page is the owner's alone."""
     page = tmp_path / "_qa.md"
+    if mode is None:
+        assert swap(page, b"x", None) and stat.S_IMODE(page.stat().st_mode) == 0o600
+        return
     page.write_text("a")
     page.chmod(mode)
     if os.geteuid() == 0:
@@ -160,66 +161,66 @@ def test_mode_and_owner_stay(tmp_path: Path, mode: int) -> None:
     before = page.stat()
     assert swap(page, b"printed", b"a")
     after = page.stat()
-    assert stat.S_IMODE(after.st_mode) == mode
-    assert (after.st_uid, after.st_gid) == (before.st_uid, before.st_gid)
-    fresh = tmp_path / "fresh.md"
-    assert swap(fresh, b"x", None) and stat.S_IMODE(fresh.stat().st_mode) == 0o600
+    assert (after.st_mode, after.st_uid, after.st_gid) == (
+        before.st_mode, before.st_uid, before.st_gid,
+    )  # fmt: skip
+
+
+# The page of questions, which is printed so
+
+
+def questions(folder: Path, count: int = 1) -> History:
+    """A record of so many open questions."""
+    history = History(folder / "_history.jsonl").load()
+    for number in range(1, count + 1):
+        history.append("asked", id=number, kind="qa", title=f"Q{number}?", why="w", suggested="x")
+    return history
 
 
 def test_an_editor_that_saves_all_the_time(tmp_path: Path) -> None:
-    """Each save of a second thread is read or kept, while this one reads and prints."""
-    history = History(tmp_path / "_history.jsonl").load()
-    history.append("asked", id=1, kind="qa", title="Which?", why="so", suggested="x")
-    page, read, said = tmp_path / "_qa.md", set[str](), list[str]()
-    file = QaFile(tmp_path, history, said.append)
+    """Each save of a second thread is read, or lies beside the page, while this one prints."""
+    page, read = tmp_path / "_qa.md", set[str]()
+    file = QaFile(tmp_path, questions(tmp_path), list[str]().append)
     file.read()
     assert file.print()
-    form, over = page.read_text(), threading.Event()
+    form = page.read_text().rstrip()
+
+    def is_safe(text: str) -> bool:
+        return text in read or any(text in p.read_text() for p in tmp_path.glob("*.kept-*"))
 
     def save() -> None:
         for number in range(60):
-            fresh = tmp_path / "new"
-            fresh.write_text(f"{form.rstrip()} save{number}\n")
-            fresh.replace(page)
-            until = time.monotonic() + 5
-            while f"save{number}" not in read and time.monotonic() < until:
-                time.sleep(0.001)
-        over.set()
+            (tmp_path / "new").write_text(f"{form} save-{number}-\n")
+            (tmp_path / "new").replace(page)
+            wait_for(partial(is_safe, f"save-{number}-"))
 
     editor = threading.Thread(target=save)
     editor.start()
-    while not over.is_set():
+    while editor.is_alive():
         read |= {added.text for added in file.read().added.values()}
         file.print()
     editor.join()
-    kept = "".join(p.read_text() for p in tmp_path.glob("_qa.md*"))
-    assert [n for n in range(60) if f"save{n}" not in read and f"save{n}" not in kept] == []
+    assert is_safe("save-59-")
 
 
 @pytest.mark.parametrize("text", ["w " * 400_000, "a \udc80 b", "a \ud800 b", "a\0b"])
 def test_the_loop_can_read_whatever_it_printed(tmp_path: Path, text: str) -> None:
-    """Else each look sets the page aside and prints it again, until the disk is full."""
-    history = History(tmp_path / "_history.jsonl").load()
-    history.append("asked", id=1, kind="qa", title="Which?", why="so", suggested="x")
+    """Else each look would set the page aside and print it again, until the disk is full."""
+    history, said = questions(tmp_path), list[str]()
     history.append("answer", id=1, text=text, by="telegram")
     history.append("found", id=1, text=text)
-    said = list[str]()
     file = QaFile(tmp_path, history, said.append)
     for _ in range(3):
         file.read()
         assert file.print()
-    assert said == [] and [p.name for p in tmp_path.glob("_qa.md*")] == ["_qa.md"]
+    assert said == [] and [path.name for path in tmp_path.glob("_qa.md*")] == ["_qa.md"]
 
 
 def test_a_page_that_somebody_is_at_work_on_is_left_alone_until_it_is_whole(tmp_path: Path) -> None:
-    history = History(tmp_path / "_history.jsonl").load()
-    for number in (1, 2):
-        history.append("asked", id=number, kind="qa", title=f"Q{number}?", why="so", suggested="x")
-    session, said = Session(tmp_path, tmp_path, None, history), list[str]()
-    answers = Answers(session, said.append)
+    session = Session(tmp_path, tmp_path, None, questions(tmp_path, 2))
+    answers, page = Answers(session, list[str]().append), tmp_path / "_qa.md"
     answers.collect()
     assert answers.print()
-    page = tmp_path / "_qa.md"
     whole = page.read_text()
     page.write_text(whole + "tbd\n")
     answers.collect()
