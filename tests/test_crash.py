@@ -163,9 +163,12 @@ def test_an_answer_of_a_killed_loops_child(project: Project, logs: str) -> None:
     page = (project.session / "_qa.md").read_text()
     assert "> mine\n\nNot taken yet:\n\n> other\n\nAnswer:\n" in page
     assert answers(project) == ["mine"]
-    project.answer(1, "same")
     (project.steps / "2.py").write_text(DONE)
-    assert project.run().returncode == 0
+    loop = project.start()
+    wait_for(lambda: len(project.history("start")) == 4)
+    project.answer(1, "same")
+    printed = loop.communicate(timeout=30)[0]
+    assert loop.returncode == 0, printed
     assert answers(project) == ["mine", "other"]
 
 
