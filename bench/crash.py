@@ -74,7 +74,7 @@ def live_once(telling: Telling, death: Death | None, tally: Tally) -> bool:
     loop = started(telling, death.environ() if death else {}, DYING)
     try:
         if death:
-            death.strike(loop, telling.project.folder)
+            death.strike(loop)
         wait(loop, PATIENCE)
         holds(loop.returncode is not None, "it hangs")
     finally:

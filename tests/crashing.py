@@ -61,7 +61,7 @@ class Human(threading.Thread):
                 self.look(path)
 
     def look(self, path: Path) -> None:
-        """Answer the first open question, after some thought; now and then think again."""
+        """Answer the first open question, after some thought; sometimes change the answer."""
         found = self.open_question(path)
         if found is None or self.over.wait(self.dice.choice((0, 0, 0.05, 0.3))):
             return
@@ -78,7 +78,7 @@ class Human(threading.Thread):
         return next(((n, t) for t, (n, answer) in found.items() if t and not answer), None)
 
     def save(self, path: Path, number: int, title: str, more: str = "") -> None:
-        """One save of the whole file, with this question answered."""
+        """One save of the whole page, with this question answered."""
         head, mark, tail = path.read_text().partition(f"\n## Q{number}: {title}\n")
         block, heading, rest = tail.partition("\n## Q")
         above, answer, old = block.partition("\nAnswer:")
@@ -110,7 +110,7 @@ class Human(threading.Thread):
 
 @dataclass
 class Telling:
-    """One session of the story: its project, its human, and what was seen at earlier looks."""
+    """One session of the story: its project, its human, and what was seen at earlier checks."""
 
     project: Project
     seed: object
@@ -119,17 +119,14 @@ class Telling:
     human: Human = field(init=False)
 
     def __post_init__(self) -> None:
-        self.project.configure(
-            VERIFY="sleep 0.05; test -f good.txt || { echo no good.txt; exit 1; }",
-            SETUP="echo x >> ../../setup-ran",
-        )
+        self.project.configure(VERIFY="sleep 0.05; test -f good.txt", SETUP="echo x >> ../../ran")
         self.project.script(default=story.script())
         # The human's 20 ms between two halves of a save may be 200 on a busy machine.
         self.project.extra = {"FAKE_SETTLE": "0.3"}
         self.human = Human(self.project.folder / "sessions", self.seed)
 
     def text(self) -> str:
-        """What the human says at a start: the task, and the note once it is asked for."""
+        """What the human says at a start: the task, and the note once a child asked for it."""
         blocked = any(ln["outcome"] == "blocked" for ln in self.lines("iteration"))
         return story.NOTE if blocked else story.TASK
 
@@ -151,13 +148,13 @@ class Telling:
         return [ln for ln in map(json.loads, lines) if key in ln]
 
     def tear(self) -> None:
-        """What a kill in the middle of a write would leave; a kill at such a moment is rare."""
+        """Leave what a kill in the middle of a write would leave, which is rare."""
         for path in (self.project.folder / "sessions").glob("[!.]*/_history.jsonl"):
             with path.open("ab") as file:
                 file.write(b'{"t": "2026-01-01T00:00:00+00:00", "event": "iteration", "n": 99, "ph')
 
     def check(self) -> None:
-        """What holds at any moment at which no loop runs."""
+        """What holds whenever no loop runs."""
         now = self.whole()
         holds(now[: len(self.kept)] == self.kept, "the history lost or changed a line")
         self.kept = now
@@ -169,12 +166,12 @@ class Telling:
         begun = [ln["n"] for ln in self.lines("begin")]
         begun = [n for n, before in zip(begun, [0, *begun], strict=False) if n != before]
         holds(begun in (numbers, [*numbers, len(numbers) + 1]), f"begun {begun}, ended {numbers}")
-        self.check_once()
+        self.check_questions()
         self.check_starts({ln["n"]: ln for ln in iterations})
         self.check_logs(iterations)
 
     def check_starts(self, recorded: Mapping[int, Mapping[str, Any]]) -> None:
-        """Each child has its line, or will have it: it is the last. Its signal was obeyed, once."""
+        """Each child has a line, or is the last and will have one. Its signal was obeyed, once."""
         starts = {ln["n"]: ln for ln in self.diary("start")}
         holds(len(starts) == len(self.diary("start")), "two children had the same number")
         late = [n for n in starts if n not in recorded and n != len(recorded) + 1]
@@ -185,11 +182,11 @@ class Telling:
         holds(not set(obeyed) - intended, f"obeyed without a signal: {set(obeyed) - intended}")
         lost = (landed & set(recorded)) - set(obeyed)
         holds(not lost, f"signals lost: {[(n, recorded[n]) for n in lost]}")
-        told = [starts[n]["start"] for n in obeyed]
-        holds(told == list(range(len(told))), f"the steps that were obeyed: {told}")
+        steps = [starts[n]["start"] for n in obeyed]
+        holds(steps == list(range(len(steps))), f"the steps that were obeyed: {steps}")
 
     def check_logs(self, iterations: list[Mapping[str, Any]]) -> None:
-        """Every child's log is there, belongs to one line, and stays as it was."""
+        """Every child's log exists, belongs to one line, and never changes."""
         names = [ln["log"] for ln in iterations]
         holds(len(set(names)) == len(names), "two iterations share a log")
         started = {ln["n"] for ln in self.diary("start")}
@@ -201,9 +198,9 @@ class Telling:
             digest = hashlib.sha256(path.read_bytes()).hexdigest()
             holds(self.logs.setdefault(path.name, digest) == digest, f"{path.name} was changed")
 
-    def check_once(self) -> None:
-        """Every question has one number and one line, every answer one line; and whatever a child
-        wrote is no answer."""
+    def check_questions(self) -> None:
+        """Every question has one number and one line, every answer one line; nothing that a child
+        wrote is an answer."""
         lines = [json.loads(line) for line in self.whole()]
         titles = story.asked(lines)
         holds(len(set(titles.values())) == len(titles), f"asked twice: {titles}")
@@ -227,31 +224,26 @@ class Telling:
         self.check_answers()
         task = (self.project.session / "_task.md").read_text()
         holds(story.TASK in task and story.NOTE in task, "the human's words are not in _task.md")
-        for step, name in [(i, s.does) for i, s in enumerate(story.STEPS)]:
-            path = self.project.worktree / f"chapter-{step}.txt"
-            holds(name != "commit" or path.exists(), f"{path.name} is not there")
-        holds((self.project.worktree / "good.txt").exists(), "done without VERIFY")
+        commits = [i for i, step in enumerate(story.STEPS) if step.does == "commit"]
+        for name in ["good.txt", *(f"chapter-{i}.txt" for i in commits)]:
+            holds((self.project.worktree / name).exists(), f"{name} is missing")
         until = time.monotonic() + GONE_WITHIN
         while alive := list(marked(self.project.folder)):
             holds(time.monotonic() < until, f"still alive: {alive}")
             time.sleep(0.1)
 
     def check_answers(self) -> None:
-        """Every question was answered, and what the human saved last is on record or in the
-        file."""
+        """Every question was answered; what the human saved last is on record or on the page."""
         titles = story.asked(json.loads(line) for line in self.whole())
         record: dict[str, list[str]] = {}
         for line in self.lines("answer"):
             record.setdefault(titles[line["id"]], []).append(line["text"])
-        holds(
-            set(titles.values()) == set(record) == set(ANSWERS),
-            f"never answered: {set(ANSWERS) - set(record)}; asked: {titles}",
-        )
+        missing = f"never answered: {set(ANSWERS) - set(record)}; asked: {titles}"
+        holds(set(titles.values()) == set(record) == set(ANSWERS), missing)
         holds(any(story.FORGED in ln["text"] for ln in self.lines("found")), "nothing was forged")
-        file = (self.project.session / "_qa.md").read_text()
+        page = (self.project.session / "_qa.md").read_text()
         for title, text in self.human.given.items():
             saved = text == "before" or text in record[title]
-            kept = saved or text.strip().splitlines()[-1] in file
-            holds(
-                kept, f"the answer to {title!r} is lost: {text[:60]!r}; on record: {record[title]}"
-            )
+            saved = saved or text.strip().splitlines()[-1] in page
+            lost = f"the answer to {title!r} is lost: {text[:60]!r}; on record: {record[title]}"
+            holds(saved, lost)

@@ -1,4 +1,4 @@
-"""A session that something happens to: begun before, told about it, going on afterwards."""
+"""A session that something happens to: begun before, and continued afterwards."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from pathlib import Path
 
 from tests.harness import ROOT, Project
 
+ASK = "ask(); signal('waiting', **{'for': 'qa_answers'})"
 CONTINUE = "write('note-%d.md' % ITERATION['iteration']); signal('continue')"
 DONE = "signal('done', summary='It works.')"
-
-
 FULL_AT = """
 import resource, sys
 from pathlib import Path
@@ -25,34 +24,28 @@ def on_a_full_disk(script: str, path: Path) -> subprocess.CompletedProcess[str]:
     its middle, as on a full disk."""
     return subprocess.run(
         [sys.executable, "-c", FULL_AT + script, str(path)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+        cwd=ROOT, capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
 
 
-def told(ended: subprocess.CompletedProcess[str], *words: str) -> str:
-    """What a run printed: no traceback, and these words."""
+def said(ended: subprocess.CompletedProcess[str], code: int, *words: str) -> None:
+    """A run ended with this exit code and these words, and without a traceback."""
     printed = ended.stdout + ended.stderr
-    assert "Traceback" not in printed, printed
-    for word in words:
-        assert word in printed, printed
-    return printed
+    assert ended.returncode == code and "Traceback" not in printed, printed
+    assert [word for word in words if word not in printed] == [], printed
 
 
 def begun(project: Project) -> list[str]:
-    """What is on record after one good iteration."""
+    """The record after one good iteration."""
     project.script(CONTINUE, default=DONE)
     assert project.run("--max-iterations", "1", task="the words").returncode == 5
     return (project.session / "_history.jsonl").read_text().splitlines()
 
 
-def kept(project: Project, before: list[str], task: str | None = None) -> None:
-    """Going on works, and the record still begins as it did; every iteration once."""
-    ended = project.run(task=task)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
+def goes_on(project: Project, before: list[str], task: str | None = None) -> None:
+    """The next start ends well, the record still begins with `before`, and no iteration is lost or
+    counted twice."""
+    said(project.run(task=task), 0)
     lines = (project.session / "_history.jsonl").read_text().splitlines()
     assert lines[: len(before)] == before
     numbers = [line["n"] for line in project.history("iteration")]

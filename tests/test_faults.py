@@ -1,180 +1,127 @@
-"""What the machine does to a session: a full disk, a read-only folder, a torn record, folders that
-go away. A clear error or none, and nothing lost."""
+"""What the machine does to a session: a full disk, missing rights, a clock that jumps, closed
+streams. The error names the remedy, and nothing is lost."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import signal
 import subprocess
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.faults import CONTINUE, DONE, begun, kept, told
+from tests.faults import ASK, CONTINUE, DONE, begun, goes_on, said
 from tests.harness import Project, end, wait_for
 
+FULL = (1, "No space left", "make room")
 FILL = """
-disk = (SESSION / 'filler').open('wb', buffering=0)
+disk = open({!r}, 'wb', buffering=0)
 try:
     while True: disk.write(b'x' * 4096)
 except OSError:
     pass
 """
 
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
-    """The SESSIONS folder on a file system of its own, of half a megabyte."""
-    folder = tmp_path / "sessions"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(folder)],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if mounted.returncode:
-        pytest.skip(f"no small disk without root: {mounted.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
-@contextmanager
-def read_only(folder: Path) -> Generator[None]:
-    """`folder` as on a file system that became read-only; who has a file open there writes on."""
-    mount = ["mount", "--bind", str(folder), str(folder)]
-    mounted = subprocess.run(mount, capture_output=True, text=True, check=False)
-    if mounted.returncode:
-        pytest.skip(f"nothing is read-only without root: {mounted.stderr.strip()}")
-    try:
-        subprocess.run(["mount", "-o", "remount,bind,ro", str(folder)], check=True)
-        yield
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
-def fill(folder: Path) -> Path:
-    """Take the last byte of the disk."""
-    filler = folder / "filler"
-    with pytest.raises(OSError, match="No space"), filler.open("wb", buffering=0) as file:
-        while True:
-            file.write(b"x" * 4096)
-    return filler
-
-
 # The disk.
 
 
-@pytest.mark.usefixtures("disk")
-def test_a_child_fills_the_disk(project: Project) -> None:
-    """The loop cannot put the iteration on record: it says so; with room again it goes on."""
-    before = begun(project)
-    (project.steps / "2.py").write_text(FILL + CONTINUE)
-    ended = project.run(task="the words")
-    assert ended.returncode == 1
-    told(ended, "No space left", "make room")
-    (project.session / "filler").unlink()
-    kept(project, before)
+@pytest.fixture
+def filler(project: Project) -> Iterator[Path]:
+    """A file on the small disk that holds SESSIONS; it may take up all the room."""
+    folder = project.folder / "sessions"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(folder)]
+    mounted = subprocess.run(mount, capture_output=True, text=True, check=False)
+    if mounted.returncode:
+        pytest.skip(f"no small disk without root: {mounted.stderr.strip()}")
+    yield folder / "filler"
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-def test_a_full_disk_at_the_start(project: Project, disk: Path) -> None:
+def fill(filler: Path) -> None:
+    """Use up the disk."""
+    with pytest.raises(OSError, match="No space"), filler.open("wb", buffering=0) as file:
+        while True:
+            file.write(b"x" * 4096)
+
+
+def test_a_child_fills_the_disk(project: Project, filler: Path) -> None:
+    """The iteration cannot be recorded, nor can a start; with room again the session continues."""
     before = begun(project)
-    filler = fill(disk)
-    ended = project.run()
-    assert ended.returncode == 1
-    told(ended, "No space left", "make room")
+    (project.steps / "2.py").write_text(FILL.format(str(filler)) + CONTINUE)
+    said(project.run(), *FULL)
+    said(project.run(), *FULL)
     filler.unlink()
-    kept(project, before)
+    goes_on(project, before)
 
 
-def test_a_full_disk_and_a_new_session(project: Project, disk: Path) -> None:
-    """No half session: the same command makes it once there is room."""
+def test_a_new_session_on_a_full_disk(project: Project, filler: Path) -> None:
+    """No half session is made, and the same command makes it once there is room."""
     project.script(default=DONE)
-    filler = fill(disk)
-    ended = project.run(task="the words")
-    assert ended.returncode == 1
-    told(ended, "No space left", "make room")
+    fill(filler)
+    said(project.run(task="the words"), *FULL)
     filler.unlink()
-    assert list(disk.iterdir()) == []
-    assert project.run(task="the words").returncode == 0
+    assert list(filler.parent.iterdir()) == []
+    goes_on(project, [], task="the words")
 
 
-def test_a_question_is_answered_on_a_full_disk(project: Project, disk: Path) -> None:
-    """An answer that cannot be put on record stays in the file and counts later."""
-    project.script("ask(); signal('waiting', **{'for': 'qa_answers'})", default=DONE)
-    assert project.run("--on-wait", "exit", task="the words").returncode == 4
+def test_an_answer_on_a_full_disk(project: Project, filler: Path) -> None:
+    """It cannot be recorded, so it stays in the file and counts later."""
+    project.script(ASK, default=DONE)
+    said(project.run("--on-wait", "exit", task="the words"), 4)
     project.answer(1, "my answer")
-    filler = fill(disk)
-    ended = project.run("--on-wait", "exit")
-    assert ended.returncode == 1
-    told(ended, "make room")
+    fill(filler)
+    said(project.run("--on-wait", "exit"), 1, "make room")
     filler.unlink()
-    kept(project, [])
+    goes_on(project, [])
     assert [line["text"] for line in project.history("answer")] == ["my answer"]
 
 
+# Rights.
+
+
+def run_unprivileged(project: Project, *args: str) -> subprocess.CompletedProcess[str]:
+    """`project.run`; root loses its right to ignore the modes of files."""
+    drop = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search", "--inh-caps", "-all"]
+    if os.getuid() == 0 and not shutil.which("setpriv"):
+        pytest.skip("root, and no setpriv to drop its rights")
+    return subprocess.run(
+        [*(drop if os.getuid() == 0 else []), *project.command(*args)],
+        env=project.environ(), cwd=project.folder, capture_output=True, text=True,
+        stdin=subprocess.DEVNULL, timeout=60, check=False,
+    )  # fmt: skip
+
+
 def test_a_read_only_session_folder(project: Project) -> None:
+    """While a child runs, and at a start; looking needs no right to write."""
     before = begun(project)
-    with read_only(project.session):
-        ended = project.run()
-        status = project.run("--max-iterations", "0")
-    assert ended.returncode == 1
-    told(ended, "Read-only", "give access")
-    assert status.returncode == 0, "looking needs no writing"
-    kept(project, before)
-
-
-def test_a_read_only_folder_of_sessions(project: Project) -> None:
-    """Refused before anything is done; the same command works later."""
-    project.script(default=DONE)
-    sessions = project.folder / "sessions"
-    sessions.mkdir()
-    with read_only(sessions):
-        ended = project.run(task="the words")
-    assert ended.returncode == 2
-    told(ended, "SESSIONS", "may not be written")
-    kept(project, [], task="the words")
-
-
-def test_the_folder_becomes_read_only_while_a_child_runs(project: Project) -> None:
-    """What a file system does after an error: the signal stands, the record cannot be written."""
-    before = begun(project)
-    (project.steps / "2.py").write_text("signal('continue'); write('there'); time.sleep(1.5)")
-    loop = project.start()
-    wait_for(lambda: (project.session / "there").exists())
-    with read_only(project.session):
-        printed = loop.communicate(timeout=30)[0]
-    assert loop.returncode == 1 and "give access" in printed and "Traceback" not in printed
-    kept(project, before)
+    (project.steps / "2.py").write_text("signal('continue'); SESSION.chmod(0o500)")
+    for _ in range(2):
+        said(run_unprivileged(project), 1, "ermission denied", "give access")
+    said(run_unprivileged(project, "--max-iterations", "0"), 0)
+    project.session.chmod(0o700)
+    goes_on(project, before)
     assert project.outcomes() == ["continue", "continue", "done"]
 
 
-@pytest.mark.skipif(os.getuid() == 0, reason="root may write anywhere")
-def test_a_folder_without_permission(project: Project) -> None:
-    before = begun(project)
-    project.session.chmod(0o500)
-    ended = project.run()
-    project.session.chmod(0o700)
-    assert ended.returncode == 1
-    told(ended, "give access")
-    kept(project, before)
+def test_a_read_only_folder_of_sessions(project: Project) -> None:
+    """A usage error before anything is made; the same command works later."""
+    project.script(default=DONE)
+    sessions = project.folder / "sessions"
+    sessions.mkdir(mode=0o500)
+    ended = run_unprivileged(project, "--task", "the words")
+    said(ended, 2, "SESSIONS", "may not be written")
+    sessions.chmod(0o700)
+    goes_on(project, [], task="the words")
 
 
-# The record, the folders.
-
-
-@pytest.mark.parametrize("torn", ['{"t": "2026-01', '{"event": "iteration", "n": 2}', "\0" * 100])
-def test_a_torn_last_line(project: Project, torn: str) -> None:
-    before = begun(project)
-    with (project.session / "_history.jsonl").open("a") as file:
-        file.write(torn)
-    kept(project, before)
-    assert torn in (project.session / "_history.jsonl.torn").read_text()
-
-
-@pytest.mark.parametrize("how", ["gone", "empty", "wiped by a child"])
-def test_no_history_no_run(project: Project, how: str) -> None:
-    """Without its record a session is no fresh one: it would work in the wrong folder."""
+@pytest.mark.parametrize("how", ["gone", "empty", "removed by a child"])
+def test_a_session_without_its_record_starts_no_child(project: Project, how: str) -> None:
+    """It is not taken for a new one, which would work in the wrong folder."""
     begun(project)
     path = project.session / "_history.jsonl"
     if how == "gone":
@@ -187,49 +134,129 @@ def test_no_history_no_run(project: Project, how: str) -> None:
         loop = project.start()
         wait_for(lambda: (project.session / "there").exists())
         end(loop)
-    for number in (1, 2):
-        (project.steps / f"argv-{number}.json").unlink(missing_ok=True)
-    ended = project.run()
-    assert ended.returncode == 2, told(ended)
-    told(ended, "_history.jsonl")
+    children = sorted(project.steps.glob("argv-*.json"))
+    for path in children:
+        path.unlink()
+    said(project.run(), 2, "_history.jsonl")
     assert not list(project.steps.glob("argv-*.json")), "a child was started"
 
 
-def test_a_signal_of_a_recorded_iteration_is_never_read_again(project: Project) -> None:
-    """Killed right after the record: the old signal lies there, and says done."""
+# The clock.
+
+
+def test_a_session_from_the_future(project: Project) -> None:
+    """The clock went backwards after everything on record."""
     before = begun(project)
-    (project.session / "_signal.json").write_text('{"status": "done", "summary": "stale"}')
-    project.script(CONTINUE, CONTINUE, DONE)
-    kept(project, before)
-    assert project.outcomes() == ["continue", "continue", "done"]
+    tomorrow = [json.loads(line) | {"t": "2999-01-01T00:00:00+00:00"} for line in before]
+    path = project.session / "_history.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in tomorrow))
+    future = time.time() + 1e6
+    for name in ("_qa.md", "_iteration.json", "_overview.md"):
+        (project.session / name).touch()
+        os.utime(project.session / name, (future, future))
+    goes_on(project, path.read_text().splitlines())
 
 
-def test_the_working_directory_goes_while_a_child_runs(project: Project) -> None:
-    """A clear sentence or none; the next start makes the worktree again from its branch."""
-    before = begun(project)
-    remove = "import shutil; shutil.rmtree(Path.cwd()); write('x'); signal('continue')"
-    (project.steps / "2.py").write_text(remove)
-    ended = project.run()
-    told(ended)
-    assert ended.returncode in (0, 3)
-    kept(project, before)
-    assert (project.worktree / "a.py").exists()
+def limit(resets: str) -> str:
+    """A step: the usage limit is reached; `resets` is Python for what the API says."""
+    info = f"{{'status': 'rejected', 'resetsAt': {resets}}}"
+    return f"emit(type='rate_limit_event', rate_limit_info={info}); api_error('rate_limit', 429)"
 
 
-def test_a_killed_loop_and_the_working_directory_gone(project: Project) -> None:
-    """Recovery has nothing to look at: it must not be in the way of going on."""
-    before = begun(project)
-    (project.steps / "2.py").write_text("signal('continue'); write('there'); time.sleep(60)")
-    loop = project.start()
-    wait_for(lambda: (project.session / "there").exists())
-    end(loop)
-    shutil.rmtree(project.worktree)
-    kept(project, before)
+@pytest.mark.parametrize(
+    ("resets", "code", "outcomes"),
+    [
+        ("time.time() - 3600", 0, ["transient", "done"]),
+        ("-1e14", 0, ["transient", "done"]),
+        ("float('nan')", 0, ["transient", "done"]),
+        ("'tomorrow'", 0, ["transient", "done"]),
+        ("9e14", 5, ["limited"]),
+    ],
+)
+def test_a_reset_that_is_past_or_far(
+    project: Project, resets: str, code: int, outcomes: list[str]
+) -> None:
+    """Our clock and the API's may be hours apart: try again soon, or stop; never sleep forever."""
+    project.script(limit(resets), default=DONE)
+    said(project.run(task="t"), code)
+    assert project.outcomes() == outcomes
 
 
-def test_the_session_folder_goes_while_a_child_runs(project: Project) -> None:
-    """Somebody deletes it all: an error that says so, and no traceback of a bug."""
-    project.script("import shutil; shutil.rmtree(SESSION); time.sleep(0.2)")
-    ended = project.run(task="the words")
-    assert ended.returncode in (1, 3)
-    told(ended, "sessions")
+def test_suspended_while_it_waits_for_the_limit(project: Project) -> None:
+    """A machine that slept for longer than the wait continues when it wakes."""
+    project.script(limit("time.time() + 3"), default=DONE)
+    loop = project.start(task="t")
+    wait_for(lambda: project.history("limit"))
+    loop.send_signal(signal.SIGSTOP)
+    time.sleep(4)
+    assert project.outcomes() == ["limited"]
+    loop.send_signal(signal.SIGCONT)
+    printed = loop.communicate(timeout=30)[0]
+    assert loop.returncode == 0, printed
+
+
+# The streams and the terminal.
+
+
+def test_the_reader_of_its_output_goes_away(project: Project) -> None:
+    """`main.py | head`: the loop continues to its end, and the exit code says how it ended."""
+    project.script(CONTINUE, CONTINUE, default=DONE)
+    loop = subprocess.Popen(
+        project.command("--task", "t"), env=project.environ(), cwd=project.folder,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert loop.stdout and loop.stderr
+    loop.stdout.readline()
+    loop.stdout.close()
+    errors = loop.stderr.read()
+    assert loop.wait(60) == 0, errors
+    loop.stderr.close()
+    assert errors == "" and project.outcomes() == ["continue", "continue", "done"]
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams(project: Project, closed: str) -> None:
+    """As a daemon is started: no file of the session may be opened in place of a stream."""
+    project.script(CONTINUE, default="print('{}'); sys.stderr.write('words\\n');" + DONE)
+    ended = subprocess.run(
+        ["/bin/sh", "-c", f'exec "$@" {closed}', "sh", *project.command("--task", "t")],
+        env=project.environ(), cwd=project.folder, capture_output=True, text=True,
+        timeout=60, check=False,
+    )  # fmt: skip
+    said(ended, 0)
+    assert project.outcomes() == ["continue", "done"]
+    text = (project.session / "_logs" / project.history("iteration")[1]["log"]).read_text()
+    assert '"type": "result"' in text and "samocode" not in text
+
+
+def test_nohup(project: Project) -> None:
+    """The terminal goes away, and the loop continues."""
+    go = project.steps / "go"
+    project.script(f"while not Path({str(go)!r}).exists(): time.sleep(0.05)\n{DONE}")
+    command = ["nohup", *project.command("--task", "t")]
+    loop = subprocess.Popen(
+        command, env=project.environ(), cwd=project.folder, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    wait_for(lambda: list(project.steps.glob("argv-1.json")))
+    loop.send_signal(signal.SIGHUP)
+    go.touch()
+    printed = loop.communicate(timeout=30)[0]
+    assert loop.returncode == 0 and project.outcomes() == ["done"], printed
+
+
+def test_starts_at_the_same_instant(project: Project) -> None:
+    """Exactly one of them runs the new session. The others say so, or send it their words, which it
+    has already."""
+    go = project.steps / "go"
+    project.script(f"while not Path({str(go)!r}).exists(): time.sleep(0.05)\n{DONE}")
+    loops = [project.start(task="t") for _ in range(4)]
+    wait_for(lambda: sum(loop.poll() is not None for loop in loops) == 3)
+    go.touch()
+    printed = [loop.communicate(timeout=60)[0] for loop in loops]
+    assert {loop.returncode for loop in loops} <= {0, 2}, printed
+    assert sum("runs: the note" in text or "is running" in text for text in printed) == 3
+    assert not any("Traceback" in text for text in printed), printed
+    assert project.outcomes() == ["done"] and project.run().returncode == 0
+    assert [line["text"] for line in project.history("task")] == ["t"]
+    assert len(list((project.folder / "sessions").glob("[!.]*"))) == 1

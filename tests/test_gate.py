@@ -1,4 +1,5 @@
-"""The human's part: a real terminal, a real editor's saves, and the loop's real patience."""
+"""The human's part: a real terminal, the saves of real editors, and second thoughts. Every word
+counts, and nothing is built on an answer that was taken back."""
 
 from __future__ import annotations
 
@@ -10,26 +11,27 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.harness import ROOT, Project, end, wait_for
-from tests.killing import marked
+from samocode.settings.timeouts import Timeouts
+from tests.conftest import git
+from tests.faults import ASK, DONE
+from tests.harness import Project, end, wait_for
 
-ASK_TWO = """
-ask("Which?")
-ask("Where?", suggested="here, it is near")
-signal("waiting", **{"for": "qa_answers"})
-"""
-ASK = "ask('Which?'); signal('waiting', **{'for': 'qa_answers'})"
-DONE = "signal('done', summary='s')"
-
-
+ASK_TWO = "ask('Which?'); ask('Where?', suggested='here, it is near');" + ASK.partition(";")[2]
+TO_PLANNING = "signal('continue', phase='planning')"
+BUILD = "commit('a.py', 'built'); signal('blocked', reason='built')"
+TOLD = "signal('blocked', reason=repr(ITERATION['notes']))"
+SLEEP = "write('up'); time.sleep(60)"
+UNTIL_GO = "write('up')\nwhile not (SESSION / 'go').exists(): time.sleep(0.02)\nsignal('continue')"
+EXIT = ("--on-wait", "exit")
 LOGIN = "import os, sys; os.login_tty(0); os.execvp(sys.argv[1], sys.argv[1:])"
 
 
 class Terminal:
-    """A person's terminal with the loop in its foreground."""
+    """A person's terminal with a command in its foreground."""
 
     def __init__(self, command: list[str], project: Project) -> None:
         self._master, slave = pty.openpty()
@@ -48,7 +50,7 @@ class Terminal:
         while True:
             try:
                 data = os.read(self._master, 4096)
-            except OSError:  # EIO: the last one at the other end is gone
+            except OSError:  # EIO: the last process at the other end is gone
                 return
             self.seen += data.decode(errors="replace")
 
@@ -57,11 +59,11 @@ class Terminal:
         os.write(self._master, keys.encode())
 
     def wait_for(self, text: str, times: int = 1) -> None:
-        """Until it stands on the screen so many times."""
+        """Wait until the screen shows this text so many times."""
         wait_for(lambda: self.seen.count(text) >= times)
 
     def close(self) -> int:
-        """Wait for the end of the loop; its exit code."""
+        """Wait for the end of the command; its exit code."""
         try:
             return self.process.wait(30)
         finally:
@@ -82,24 +84,29 @@ def terminals() -> Iterator[list[Terminal]]:
             terminal.close()
 
 
-def open_terminal(project: Project, terminals: list[Terminal], *args: str) -> Terminal:
+def open_terminal(project: Project, terminals: list[Terminal]) -> Terminal:
     """The loop at a terminal."""
-    terminals.append(Terminal(project.command("--task", "t", *args), project))
+    terminals.append(Terminal(project.command("--task", "t"), project))
     return terminals[-1]
 
 
 def answers(project: Project) -> list[tuple[str, str]]:
-    """(text, by) in the order of the record."""
+    """(text, by) of every answer on record, in order."""
     return [(line["text"], line["by"]) for line in project.history("answer")]
 
 
-def prompted(project: Project) -> bool:
-    """The loop waits at the gate."""
-    return bool(project.history("asked"))
+def at_gate(project: Project) -> Path:
+    """The page, once the loop has printed it and waits."""
+    wait_for(lambda: project.history("asked") and (project.session / "_qa.md").exists())
+    time.sleep(0.5)
+    return project.session / "_qa.md"
+
+
+# At the terminal.
 
 
 def test_a_line_per_question(project: Project, terminals: list[Terminal]) -> None:
-    """Enter takes the suggestion where there is one; the words stand in the file too."""
+    """Enter takes the suggestion; a placeholder asks again; the page shows what was typed."""
     project.script(ASK_TWO, DONE)
     at = open_terminal(project, terminals)
     at.wait_for("answer to Q1 [Enter: A]")
@@ -117,12 +124,9 @@ def test_a_line_per_question(project: Project, terminals: list[Terminal]) -> Non
 
 def test_approval_needs_words(project: Project, terminals: list[Terminal]) -> None:
     """Enter approves nothing, and neither does what was typed before the question was there."""
-    project.script(
-        "signal('continue', phase='planning')",
-        "write('up'); time.sleep(1); plan()",
-        "plan('plan2.md')",
-        "write('built'); signal('blocked', reason='enough')",
-    )
+    build = "write('built'); signal('blocked', reason='enough')"
+    early = "write('up'); time.sleep(1); plan()"
+    project.script(TO_PLANNING, early, "plan('plan2.md')", build)
     at = open_terminal(project, terminals)
     wait_for(lambda: list((project.folder / "sessions").glob("*/up")))
     at.type("yes\nyes\n")
@@ -140,122 +144,210 @@ def test_approval_needs_words(project: Project, terminals: list[Terminal]) -> No
     assert (project.session / "built").exists()
 
 
-def test_the_file_is_watched_at_the_terminal(project: Project, terminals: list[Terminal]) -> None:
+@pytest.mark.parametrize("keys", ["yes\nbut not phase 2\n", "yes\nbut not phase 2"])
+def test_a_paste_is_one_answer(project: Project, terminals: list[Terminal], keys: str) -> None:
+    """Its first line says yes, but the rest comes with it, with or without Enter."""
+    project.script(TO_PLANNING, "plan()", TOLD)
+    at = open_terminal(project, terminals)
+    at.wait_for("answer to Q1 [yes, or what to change]")
+    at.type(keys)
+    assert at.close() == 3
+    assert answers(project) == [("yes\nbut not phase 2", "terminal")]
+    assert not project.history("approved")
+    assert "Answer: yes\nbut not phase 2" in (project.session / "_qa.md").read_text()
+
+
+def test_the_page_is_watched_at_the_terminal(project: Project, terminals: list[Terminal]) -> None:
+    """An editor may answer while a half line is typed."""
     project.script(ASK_TWO, DONE)
     at = open_terminal(project, terminals)
     at.wait_for("answer to Q1")
     at.type("half a li")
     project.answer(1, "from the editor")
     at.wait_for("answer to Q2")
-    at.type("\x15typed\n")  # Ctrl-U: away with the half line
+    at.type("\x15typed\n")  # Ctrl-U removes the half line
     assert at.close() == 0
     assert answers(project) == [("from the editor", "file"), ("typed", "terminal")]
 
 
-def test_end_of_input_leaves_the_file(project: Project, terminals: list[Terminal]) -> None:
+def test_enter_does_not_overrule_the_page(project: Project, terminals: list[Terminal]) -> None:
+    """A save that has not settled yet counts; the suggestion does not."""
+    project.extra = {"FAKE_SETTLE": "1"}
     project.script(ASK, DONE)
     at = open_terminal(project, terminals)
-    at.wait_for("answer to Q1")
-    at.type("\x04")
-    time.sleep(0.3)
-    project.answer(1, "from the editor")
-    assert at.close() == 0 and answers(project) == [("from the editor", "file")]
+    at.wait_for("answer to Q1 [Enter: A]")
+    project.answer(1, "neither")
+    at.type("\n")
+    assert at.close() == 0
+    assert answers(project) == [("neither", "file")]
 
 
-def test_in_the_background_it_reads_nothing(project: Project, terminals: list[Terminal]) -> None:
-    """`main.py &`: reading from the terminal would stop the whole loop (SIGTTIN)."""
+@pytest.mark.parametrize("how", ["end of input", "in the background"])
+def test_where_nothing_can_be_typed(project: Project, terminals: list[Terminal], how: str) -> None:
+    """The page is read all the same. A background job that read from its terminal would be stopped
+    by SIGTTIN."""
     project.script(ASK, DONE)
-    line = ' "$@" & wait'
-    command = ["bash", "-mc", line, "bash", *project.command("--task", "t")]
+    command = project.command("--task", "t")
+    if how == "in the background":
+        command = ["bash", "-mc", ' "$@" & wait', "bash", *command]
     terminals.append(Terminal(command, project))
-    wait_for(lambda: prompted(project))
-    terminals[-1].type("B\n")
+    at_gate(project)
+    terminals[-1].type("B\n" if how == "in the background" else "\x04")
     time.sleep(0.5)
     assert answers(project) == []
     project.answer(1, "from the editor")
     assert terminals[-1].close() == 0 and answers(project) == [("from the editor", "file")]
 
 
-@pytest.mark.parametrize(("key", "code"), [("\x03", 130), ("hang up", 143)])
-def test_a_stop_at_the_gate_is_at_once(
-    project: Project, terminals: list[Terminal], key: str, code: int
-) -> None:
+def test_ctrl_c_at_the_terminal(project: Project, terminals: list[Terminal]) -> None:
+    """While it waits for an answer one Ctrl-C ends the loop, with the command that continues."""
     project.script(ASK)
     at = open_terminal(project, terminals)
     at.wait_for("answer to Q1")
-    began = time.monotonic()
-    if key == "\x03":
-        at.type(key)
-    else:
-        at.process.send_signal(signal.SIGHUP)
-    assert at.close() == code and time.monotonic() - began < 2
+    at.type("\x03")
+    assert at.close() == 130
     assert "Traceback" not in at.seen and "To go on" in at.seen
-    assert project.history("stop")[-1]["exit"] == code
+    assert project.history("stop")[-1]["exit"] == 130
 
 
-def test_ctrl_c_without_a_terminal(project: Project) -> None:
-    project.script(ASK)
-    loop = project.start(task="t")
-    wait_for(lambda: prompted(project))
-    time.sleep(0.3)
-    began = time.monotonic()
-    printed = end(loop, signal.SIGINT)
-    assert loop.returncode == 130 and time.monotonic() - began < 2, printed
+# In an editor.
 
 
-def test_nothing_runs_while_it_waits(project: Project) -> None:
-    """No child, no token, no write into the folder; half a save is no answer."""
+def test_a_save_counts_within_two_seconds() -> None:
+    """With the clock that people get."""
+    assert Timeouts().settle + Timeouts().poll < 2
+
+
+@pytest.mark.parametrize(
+    ("saves", "answer"),
+    [
+        (("Answer: B\n", "Answer: B, but\n", "Answer: B, but only here\n"), "B, but only here"),
+        (("", "Answer: B\n\nA remark of mine.\n"), "B\n\nA remark of mine."),
+    ],
+    ids=["piece by piece", "emptied first"],
+)
+def test_half_a_save_is_no_answer(project: Project, saves: tuple[str, ...], answer: str) -> None:
+    """Only a page that has not changed for a while is read, and none is printed over a save."""
     project.extra = {"FAKE_SETTLE": "0.6"}
     project.script(ASK, DONE)
     loop = project.start(task="t")
-    wait_for(lambda: prompted(project))
-    time.sleep(1)
-    before = {path.name: path.stat().st_mtime_ns for path in project.session.iterdir()}
-    time.sleep(0.7)
-    assert {path.name: path.stat().st_mtime_ns for path in project.session.iterdir()} == before
-    assert not (project.steps / "argv-2.json").exists()
-    assert list(marked(project.folder)) == []
-    path = project.session / "_qa.md"
+    path = at_gate(project)
     whole = path.read_text()
-    for words in ("B", "B, but", "B, but only in the", "B, but only in the tests"):
-        path.write_text(whole.replace("Answer:", f"Answer: {words}"))
+    for save in saves:
+        path.write_text(whole.replace("Answer:\n", save) if save else "")
         time.sleep(0.25)
     loop.communicate(timeout=30)
-    assert answers(project) == [("B, but only in the tests", "file")]
+    assert answers(project) == [(answer, "file")]
 
 
-def test_an_editor_that_empties_the_file_first(project: Project) -> None:
-    """Truncate, pause, write: in between the file says nothing, and nothing is put back over it."""
-    project.extra = {"FAKE_SETTLE": "0.6"}
+def test_same_with_nothing_to_take(project: Project) -> None:
+    """`same` takes a text that was found. Without one it is no answer, and stays on the page."""
     project.script(ASK, DONE)
-    loop = project.start(task="t")
-    wait_for(lambda: prompted(project))
-    time.sleep(0.8)
+    project.run(*EXIT, task="t")
+    project.answer(1, "same")
+    ended = project.run(*EXIT)
+    assert ended.returncode == 4 and "takes a text that is not there" in ended.stdout
+    assert "Answer: same" in (project.session / "_qa.md").read_text() and answers(project) == []
+
+
+# Second thoughts.
+
+
+def edit(project: Project, old: str, new: str) -> None:
+    """Change one place of the page, as an editor saves it."""
     path = project.session / "_qa.md"
-    whole = path.read_text()
-    path.write_text("")
-    time.sleep(0.3)
-    path.write_text(whole.replace("Answer:\n", "Answer: B\n") + "\nA remark of mine.\n")
-    loop.communicate(timeout=30)
-    assert answers(project) == [("B\n\nA remark of mine.", "file")]
+    wait_for(lambda: path.exists() and old in path.read_text())
+    temporary = path.with_name("human.tmp")
+    temporary.write_text(path.read_text().replace(old, new, 1))
+    temporary.rename(path)
 
 
-def test_the_gate_opens_within_two_seconds(project: Project) -> None:
-    """With the clock that people get: main.py itself, no faster timeouts."""
-    project.script(ASK, DONE)
-    command = project.command("--task", "t")
-    command[1] = str(ROOT / "main.py")
-    loop = subprocess.Popen(
-        command,
-        env=project.environ(),
-        cwd=project.folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-    )
-    wait_for(lambda: prompted(project))
-    time.sleep(1.5)
-    project.answer(1, "B")
-    answered = time.time()
-    assert (loop.communicate(timeout=30), loop.returncode)[1] == 0
-    assert (project.session / "_iteration.json").stat().st_mtime - answered < 2
-    assert answers(project) == [("B", "file")]
+def approved(project: Project, *steps: str, args: tuple[str, ...] = ()) -> subprocess.Popen[str]:
+    """A loop whose plan the human approved, in the first of these steps."""
+    project.script(TO_PLANNING, "plan()", *steps)
+    loop = project.start(*args, task="t")
+    if "--yes" not in args:
+        at_gate(project)
+        project.answer(1, "yes")
+    wait_for(lambda: project.history("approved") and (project.session / "up").exists())
+    return loop
+
+
+def built(project: Project) -> bool:
+    """Whether code was built on the plan."""
+    return (project.worktree / "a.py").read_text() == "built"
+
+
+TAKEN_BACK = ["Answer: no, stop", "NO, stop", "Answer:"]
+
+
+@pytest.mark.parametrize("new", TAKEN_BACK)
+def test_an_approval_taken_back_after_a_kill(project: Project, new: str) -> None:
+    """The child of the killed loop may have written it, so the human is asked again."""
+    end(approved(project, SLEEP, BUILD))
+    edit(project, "Answer: yes", new)
+    again = project.run(*EXIT)
+    assert again.returncode == 4 and not built(project), again.stdout
+    words = new.removeprefix("Answer:").strip()
+    assert f"Not taken yet:\n\n> {words}" in again.stdout or not words
+    project.answer(1, "same" if words else "no, stop")
+    assert project.run("--max-iterations", "1").returncode in (3, 5)
+    assert project.history("answer")[-1]["took"] == ["change"]
+
+
+@pytest.mark.parametrize("new", TAKEN_BACK)
+@pytest.mark.parametrize("yes", [(), ("--yes",)], ids=["by the human", "by --yes"])
+def test_an_approval_taken_back_while_a_child_runs(
+    project: Project, yes: tuple[str, ...], new: str
+) -> None:
+    """The iteration ends, and then the human is asked. --yes does not answer over them."""
+    loop = approved(project, UNTIL_GO, BUILD, args=(*EXIT, *yes) if yes else ())
+    edit(project, "Answer: approve" if yes else "Answer: yes", new)
+    (project.session / "go").touch()
+    if not yes:
+        wait_for(lambda: "Answered before:" in (project.session / "_qa.md").read_text())
+    printed = loop.communicate(timeout=30)[0] if yes else end(loop)
+    assert not built(project) and len(project.outcomes()) == 3, printed
+    assert loop.returncode == (4 if yes else -signal.SIGKILL)
+
+
+def test_an_approval_taken_back_leaves_the_commits(project: Project) -> None:
+    """What was built while the plan was approved stays, and the next child is not blamed for it."""
+    note = "write('told', repr(ITERATION['notes'])); plan('plan2.md')"
+    project.script(TO_PLANNING, "plan()", f"commit('a.py', 'built'); {ASK}", note)
+    project.run(*EXIT, task="t")
+    project.answer(1, "yes")
+    assert project.run(*EXIT).returncode == 4
+    edit(project, "Answer: yes", "Answer: no, do it otherwise")
+    project.answer(2, "A")
+    ended = project.run(*EXIT)
+    assert ended.returncode == 4 and built(project), ended.stdout
+    assert "do it otherwise" in (project.session / "told").read_text()
+    assert project.history("iteration")[-1]["phase"] == "planning"
+
+
+def test_a_plan_that_changes_during_a_wait(project: Project) -> None:
+    """The approval that is asked for again is shown, too."""
+    project.script(TO_PLANNING, "plan()", ASK, TOLD)
+    loop = project.start(task="t")
+    at_gate(project)
+    project.answer(1, "yes")
+    wait_for(lambda: len(project.history("asked")) == 2)
+    (project.session / "plan.md").write_text("# Another plan\n")
+    project.answer(2, "here")
+    wait_for(lambda: "## Q3" in (project.session / "_qa.md").read_text())
+    time.sleep(0.5)
+    assert "## Q3: Approve the plan plan.md?" in end(loop)
+
+
+def test_the_humans_own_changes_before_approval(project: Project) -> None:
+    """Each child is compared with the moment it began at: what a person commits or edits in the
+    worktree between two children is nobody's fault."""
+    project.script(ASK, TO_PLANNING, "plan()")
+    assert project.run(*EXIT, task="t").returncode == 4
+    (project.worktree / "a.py").write_text("the human's\n")
+    git("commit", "-qam", "by hand", cwd=project.worktree)
+    (project.worktree / "test_a.py").write_text("and this\n")
+    project.answer(1, "A")
+    assert project.run(*EXIT).returncode == 4
+    assert project.outcomes() == ["waiting", "continue", "waiting"]

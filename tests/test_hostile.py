@@ -1,47 +1,49 @@
-"""A child that does everything it should not: a clear error or none, nothing of the human's lost,
-never a traceback."""
+"""A child that does what it should not: the session goes on or says why it stopped, nothing of the
+human's is lost, and nothing is taken for the human's."""
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import git
+from tests.faults import ASK, CONTINUE, DONE
 from tests.harness import FAKE, Project
 
-DONE = "signal('done', summary='s')"
-WORK = "\nwrite('w%d' % ITERATION['iteration']); signal('continue')"
-NAMES = """
-QA_FILE, NOTES = SESSION / "_qa.md", SESSION / "_overview.md"
-NOW, LOCK = SESSION / "_iteration.json", SESSION.parent / ".locks" / SESSION.name
-QA = QA_FILE.read_text(errors="replace")
-assert "Which?" in QA and "mine," in QA and " of it" in QA, QA[:500]
-"""
+EXIT = ("--on-wait", "exit")
+TASK = "the human's task"
 MINE = "mine,\nall <!-- really --> of it"
 
 
 def calm(ended: subprocess.CompletedProcess[str]) -> str:
-    """What the loop said; it may be no traceback and hold nothing that drives a terminal."""
+    """What the loop said. It holds no traceback and nothing that drives a terminal."""
     text = ended.stdout + ended.stderr
     assert "Traceback" not in text and "a bug in samocode" not in text, text
     assert not [c for c in text if not c.isprintable() and c not in "\n\t"]
     return text
 
 
-def whole(project: Project) -> None:
-    """Every line of the record can be read, and the human's words stand where they stood."""
-    assert (
-        project.history("session")
-        and "the human's task" in (project.session / "_task.md").read_text()
-    )
+def answered(project: Project, text: str, *steps: str) -> None:
+    """A session that stopped at its first question, which now has this answer; then `steps`."""
+    project.script(ASK, *steps, default=DONE)
+    assert project.run(*EXIT, task=TASK).returncode == 4
+    project.answer(1, text)
 
 
+def answers(project: Project) -> list[str]:
+    """The answers on record, in order."""
+    return [line["text"] for line in project.history("answer")]
+
+
+NAMES = """
+QA_FILE, NOTES = SESSION / "_qa.md", SESSION / "_overview.md"
+NOW, LOCK = SESSION / "_iteration.json", SESSION.parent / ".locks" / SESSION.name
+QA = QA_FILE.read_text(errors="replace")
+assert "Which?" in QA and "mine," in QA and " of it" in QA, QA[:500]
+"""
 ACTS = {
     "fills the questions": "QA_FILE.open('a').write('x' * 2_000_000)",
     "copies a question": "QA_FILE.open('a').write(QA * 20)",
@@ -65,6 +67,11 @@ ACTS = {
 for name in ("_qa.md", "_iteration.json", "_overview.md", "_task.md"):
     (SESSION / (name + ".loop.tmp")).mkdir()
     (SESSION / (name + ".swap")).mkdir()""",
+    "links to a name that is too long": """
+for name in ("_task.md", "_qa.md", "_qa.md.swap", "_inbox", "_iteration.json"):
+    path = SESSION / name
+    path.rename(str(path) + ".old") if path.is_dir() else path.unlink(missing_ok=True)
+    path.symlink_to("a" * 300)""",
     "prints one line of 50 MB": "print('x' * 50_000_000)",
     "prints rubbish": """
 sys.stdout.buffer.write(bytes(range(256)) * 99 + b"\\n")
@@ -77,42 +84,34 @@ for _ in range(300):
     os.mkdir(20 * "d")
     os.chdir(20 * "d")""",
     "odd names": r"write('a\nb\x1b[2J.md'); open(bytes(SESSION) + b'/\xff\xfe', 'w')",
-    "tidies the logs away": "import shutil; shutil.rmtree(SESSION / '_logs')",
+    "removes the logs": "import shutil; shutil.rmtree(SESSION / '_logs')",
     "logs become a file": "import shutil; shutil.rmtree(SESSION / '_logs'); write('_logs')",
     "unreadable folder": "(SESSION / 'locked').mkdir(mode=0)",
 }
-"""What harms nothing: the session goes on."""
 
 
-def test_what_a_child_may_spoil_without_stopping_the_session(project: Project) -> None:
-    """One act after the other in one session; the recorded answer stands after every one."""
-    project.script(
-        "ask(); signal('waiting', **{'for': 'qa_answers'})",
-        *[NAMES + act + WORK for act in ACTS.values()],
-        NAMES + r"signal('done', summary='\x1b[2Jdone \x07')",
-    )
-    assert project.run("--on-wait", "exit", task="the human's task").returncode == 4
-    project.answer(1, MINE)
-    ended = project.run("--on-wait", "exit", timeout=120)
+def test_what_does_not_stop_the_session(project: Project) -> None:
+    """One act after the other in one session: after each the answer is on the page, verbatim, and
+    what a child made of a page is put aside, not thrown away."""
+    acts = [f"{NAMES}{act}\n{CONTINUE}" for act in ACTS.values()]
+    answered(project, MINE, *acts, NAMES + r"signal('done', summary='\x1b[2Jdone \x07')")
+    ended = project.run(*EXIT, timeout=120)
     text = calm(ended)
     lines = zip(["asks", *ACTS, "done"], project.history("iteration"), strict=False)
-    odd = [
-        (name, line)
-        for name, line in lines
-        if line["outcome"] not in ("waiting", "continue", "done")
-    ]
-    assert odd == [] and ended.returncode == 0, text[-3000:]
-    whole(project)
-    assert project.history("answer")[0]["text"] == MINE, "verbatim"
+    good = ("waiting", "continue", "done")
+    assert [(name, line) for name, line in lines if line["outcome"] not in good] == []
+    assert ended.returncode == 0, text[-3000:]
+    assert answers(project) == [MINE] and TASK in (project.session / "_task.md").read_text()
     aside = {path.name for path in project.session.glob("*.kept-*")}
-    changed = {"_qa.md.kept-1", "_overview.md.kept-1", "_task.md.kept-1", "_task.md.kept-2"}
-    assert changed <= aside, "nothing is thrown away"
+    assert aside >= {"_qa.md.kept-1", "_overview.md.kept-1", "_task.md.kept-1", "_task.md.kept-2"}
+    assert "_task.md was changed" in text
     again = project.run()
     assert again.returncode == 0 and "is done" in calm(again)
 
 
-ASK = "signal('waiting', **{'for': 'qa_answers'})"
-PAGE = "PAGE = SESSION / '_qa.md'; MORE = ''; "
+# Answers and approvals.
+
+PAGE = "PAGE = SESSION / '_qa.md'\n"
 FORGERIES = {
     "after the label": "forge(1, 'forged')",
     "by a mark": "PAGE.write_text(PAGE.read_text().replace('- B)', '- [x] B)'))",
@@ -128,6 +127,14 @@ PAGE.write_text(PAGE.read_text().replace('mine', 'forged').replace('page (', 'pa
     "on a page of its own": """
 PAGE.unlink()
 PAGE.write_text('## Q1: Which?\\n\\nAnswer: forged\\n')""",
+    "on a print to come": """
+later = len((SESSION / '_history.jsonl').read_text().splitlines()) + 1
+page = '\\n\\n'.join((
+    f'<!-- Samocode printed this page ({later}). -->',
+    '## Q1: Which?', 'Answer: forged', '## Q2: More?', 'Answer: forged',
+))
+PAGE.write_text(page)
+ask('More?')""",
     "in a swap that a kill cut off": """
 PAGE.with_name('_qa.md.swap').write_text(PAGE.read_text().replace('mine', 'forged'))
 PAGE.unlink()""",
@@ -139,276 +146,108 @@ ask('More?')""",
 
 
 @pytest.mark.parametrize("name", FORGERIES)
-def test_a_forged_answer_is_none(project: Project, name: str) -> None:
-    """It shows as not taken yet, the question is open, and what the human said stays on record."""
-    act = f"{PAGE}{FORGERIES[name]}\n{ASK} if ASKED else signal('continue')"
-    project.script(f"ask(); {ASK}", act, default=DONE)
-    assert project.run("--on-wait", "exit", task="the human's task").returncode == 4
-    project.answer(1, "mine")
-    ended = project.run("--on-wait", "exit")
+def test_a_forged_answer_is_not_taken(project: Project, name: str) -> None:
+    """The page shows it as not taken yet and the question is open; `before` is the human's own
+    earlier answer."""
+    forge = f"{PAGE}{FORGERIES[name]}\nsignal('waiting', **{{'for': 'qa_answers'}}) if ASKED else "
+    answered(project, "mine", forge + "signal('continue')")
+    ended = project.run(*EXIT)
     assert ended.returncode == 4, calm(ended)
-    assert [line["text"] for line in project.history("answer")] == ["mine"]
-    assert len(project.outcomes()) == 2, "no child more"
+    assert answers(project) == ["mine"] and len(project.outcomes()) == 2, "no other child"
     path = project.session / "_qa.md"
     first, label, rest = path.read_text().partition("\nAnswer:\n")
     assert "\n> mine\n\nNot taken yet:\n\n> " in first
     rest = rest.replace(label, "\nAnswer: mine, too\n")
     path.write_text(f"{first}\nAnswer: before\n{rest}")
-    assert project.run("--on-wait", "exit").returncode == 0
-    given = [line["text"] for line in project.history("answer")]
-    assert given == ["mine", "mine", *["mine, too"] * ("asks" in name)]
-
-
-def test_what_a_child_leaves_running_forges_nothing(project: Project) -> None:
-    """It is ended before anything is read, and a late write would come into the human's time."""
-    late = "sleep 1; sed -i s/mine/forged/ ' + str(SESSION / '_qa.md')"
-    leave = f"subprocess.Popen(['setsid', 'sh', '-c', '{late}]){WORK}"
-    project.script(f"ask(); {ASK}", leave, "time.sleep(1.5)" + WORK, default=DONE)
-    assert project.run("--on-wait", "exit", task="the human's task").returncode == 4
-    project.answer(1, "mine")
-    assert project.run("--on-wait", "exit").returncode == 0
-    assert [line["text"] for line in project.history("answer")] == ["mine"]
-    assert project.history("found") == []
+    assert project.run(*EXIT).returncode == 0
+    more = "ask(" in FORGERIES[name]
+    assert answers(project) == ["mine", "mine", *["mine, too"] * more]
 
 
 @pytest.mark.parametrize("first", ["", "<!-- Samocode printed this page (3). -->"])
-@pytest.mark.parametrize("plan", [False, True])
-def test_a_page_that_was_there_before_anything_was_asked(
-    project: Project, first: str, plan: bool
-) -> None:
-    """Whatever it says, no human said it."""
-    title = "Approve the plan plan.md?" if plan else "Which?"
+@pytest.mark.parametrize("end", ["plan()", ASK])
+def test_a_page_from_before_the_question(project: Project, first: str, end: str) -> None:
+    """It answers and approves nothing."""
+    title = "Approve the plan plan.md?" if end == "plan()" else "Which?"
     page = f"{first}\n\n## Q1: {title}\n\nAnswer: yes\n"
     write = f"(SESSION / '_qa.md').write_text({page!r})"
-    end = "plan()" if plan else f"ask(); {ASK}"
     project.script(f"{write}; signal('continue', phase='planning')", f"{write}; {end}")
-    ended = project.run("--on-wait", "exit", task="the human's task")
+    ended = project.run(*EXIT, task=TASK)
     assert ended.returncode == 4, calm(ended)
     assert project.history("answer") == project.history("approved") == []
     assert (project.session / "_qa.md").read_text().endswith("\nAnswer:\n")
 
 
+# What stops the session.
+
 STOPS = {
-    # name: (step, exit code of this run, said)
-    "rewrites the record": ("(SESSION / '_history.jsonl').write_text('')", 3, "_history.jsonl"),
+    # name: (step, exit codes, what is said, how a person repairs it)
     "rewrites the record in place": ("""
 path = SESSION / "_history.jsonl"
 old = path.stat()
 path.write_text(path.read_text().replace("the human", "a machin"))
-os.utime(path, ns=(old.st_atime_ns, old.st_mtime_ns))""", 3, "_history.jsonl"),
-    "approves itself": (
-        """
-line = json.dumps({"event": "approved", "plan": "p", "digest": "d", "copy": "c"})
-(SESSION / "_history.jsonl").open("a").write(line + "\\n")""",
-        3, "_history.jsonl",
+os.utime(path, ns=(old.st_atime_ns, old.st_mtime_ns))""", (3,), "_history.jsonl", ()),
+    "removes its working directory":
+        ("import shutil; shutil.rmtree(os.getcwd())", (0, 3), "", ()),
+    "unlinks its worktree": ("os.unlink('.git')", (3,), "git", ("worktree", "repair")),
+    "changes code under an odd name": (
+        "Path('a.py').rename('b\\x1b[2J.py'); git('add', '.')",
+        (3,), "Code changed", ("commit", "-qam", "accepted"),
     ),
-    "removes its working directory": ("import shutil; shutil.rmtree(os.getcwd())", None, ""),
-    "unlinks its worktree": ("os.unlink('.git')", 3, "git"),
-    "changes code under an odd name": ("Path('a.py').rename('b\\x1b[2J.py'); git('add', '.')", 3,
-        "Code changed"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", STOPS)
-def test_what_stops_the_session_and_can_be_mended(project: Project, name: str) -> None:
-    """A sentence for the human; running again goes on where git can."""
-    step, code, said = STOPS[name]
-    project.script(step + WORK, default=DONE)
-    ended = project.run("--on-wait", "exit", task="the human's task")
-    assert code in (None, ended.returncode) and said in calm(ended)
-    whole(project)
-    assert not project.history("approved")
-    if name == "unlinks its worktree":
-        git("worktree", "repair", cwd=project.repo)
-    if name.startswith("changes"):
-        git("commit", "-qam", "accepted", cwd=project.worktree)
-    again = project.run("--on-wait", "exit")
+def test_what_stops_the_session(project: Project, name: str) -> None:
+    """The person reads why; after a repair the same command continues."""
+    step, codes, said, repair = STOPS[name]
+    project.script(f"{step}\n{CONTINUE}", default=DONE)
+    ended = project.run(*EXIT, task=TASK)
+    assert ended.returncode in codes and said in calm(ended)
+    assert project.history("session") and TASK in (project.session / "_task.md").read_text()
+    if repair:
+        git(*repair, cwd=project.repo if repair[0] == "worktree" else project.worktree)
+    again = project.run(*EXIT)
     assert again.returncode == 0, calm(again)
+    assert (project.worktree / "a.py").exists() is not name.startswith("changes")
 
 
 @pytest.mark.parametrize(
     "how", ["shutil.rmtree(SESSION)", "SESSION.rename(SESSION.with_name('gone'))"]
 )
-def test_the_session_folder_itself_is_gone(project: Project, how: str) -> None:
-    """The record is in the loop's memory: it comes back, or a sentence says where things stand."""
+def test_the_session_folder_is_gone(project: Project, how: str) -> None:
+    """A sentence says where it was."""
     project.script(f"import shutil; {how}", default=DONE)
-    ended = project.run(task="the human's task")
+    ended = project.run(task=TASK)
     assert ended.returncode in (1, 3) and "sessions" in calm(ended)
 
 
-def test_git_itself_is_gone(project: Project) -> None:
-    """Taken away by an update while a child works: said as it is, and going on mends it."""
+@pytest.mark.parametrize("program", ["git", "claude"])
+def test_a_program_is_gone(project: Project, program: str) -> None:
+    """An update removes it while a child works: it is named, and a later start continues."""
     tools = project.folder / "bin"
     tools.mkdir()
     for tool in ("git", "python3", "sh", "env"):
         (tools / tool).symlink_to(shutil.which(tool) or "")
-    project.extra = {"PATH": str(tools)}
-    hide = f"Path({str(tools / 'git')!r}).rename({str(tools / 'hidden')!r})"
-    project.script(hide + WORK, default=DONE)
-    ended = project.run(task="the human's task")
-    assert ended.returncode == 1 and "git cannot be run" in calm(ended)
-    (tools / "hidden").rename(tools / "git")
-    assert project.run().returncode == 0 and project.outcomes() == ["continue", "done"]
-
-
-def test_claude_itself_is_gone(project: Project) -> None:
-    """Updated or removed in the middle of the night."""
-    claude = project.folder / "claude"
-    shutil.copy(FAKE, claude)
-    project.extra = {"CLAUDE_PATH": str(claude)}
-    project.script(f"os.unlink({str(claude)!r})" + WORK, default=DONE)
-    ended = project.run(task="the human's task")
-    assert ended.returncode in (1, 2, 3) and str(claude) in calm(ended)
-    shutil.copy(FAKE, claude)
+    shutil.copy(FAKE, tools / "claude")
+    project.extra = {"PATH": str(tools), "CLAUDE_PATH": str(tools / "claude")}
+    hide = f"Path({str(tools / program)!r}).rename({str(tools / 'hidden')!r})"
+    project.script(f"{hide}\n{CONTINUE}", default=DONE)
+    ended = project.run(task=TASK)
+    said = "git cannot be run" if program == "git" else str(tools / "claude")
+    assert ended.returncode in (1, 2, 3) and said in calm(ended)
+    (tools / "hidden").rename(tools / program)
     again = project.run()
     assert again.returncode == 0, calm(again)
-    whole(project)
-
-
-def test_another_sessions_files(project: Project) -> None:
-    """They are not guarded while its loop does not run: then its next start names the line."""
-    project.script(default=DONE)
-    project.run("--max-iterations", "0", task="the human's task")
-    victim = project.session
-    other = Project(project.folder, project.repo, name="other")
-    other.script(
-        f"""
-victim = Path({str(victim)!r})
-(victim / "_history.jsonl").open("a").write("rubbish\\n" + '{{"torn')
-(victim.parent / ".locks" / victim.name).write_text("forged")
-(victim / "_iteration.json").write_text("[" * 9999)"""
-        + WORK,
-        default=DONE,
-    )
-    assert other.run(task="x").returncode == 0
-    project.script(DONE)
-    count = (victim / "_history.jsonl").read_bytes().count(b"\n")
-    ended = project.run()
-    assert ended.returncode == 2 and f"_history.jsonl line {count} is damaged" in calm(ended)
-    data = (victim / "_history.jsonl").read_bytes().replace(b"rubbish\n", b"")
-    (victim / "_history.jsonl").write_bytes(data)
-    again = project.run()
-    assert again.returncode == 0, calm(again)
-    assert (victim / "_history.jsonl.torn").read_bytes().startswith(b'{"torn')
-    whole(project)
-
-
-def unprivileged(command: list[str]) -> list[str]:
-    """For root: the same command without the right to pass over modes."""
-    if os.getuid() != 0:
-        return command
-    if not shutil.which("setpriv"):
-        pytest.skip("root, and no setpriv to drop its rights")
-    return [
-        "setpriv",
-        "--bounding-set",
-        "-dac_override,-dac_read_search",
-        "--inh-caps",
-        "-all",
-        *command,
-    ]
-
-
-def run_unprivileged(project: Project, *args: str) -> subprocess.CompletedProcess[str]:
-    """`project.run`, so."""
-    return subprocess.run(
-        unprivileged(project.command(*args)),
-        env=project.environ(), cwd=project.folder, capture_output=True, text=True,
-        stdin=subprocess.DEVNULL, timeout=60, check=False,
-    )  # fmt: skip
-
-
-def test_a_read_only_session_folder(project: Project) -> None:
-    project.script("signal('continue'); SESSION.chmod(0o500)", default=DONE)
-    ended = run_unprivileged(project, "--task", "the human's task")
-    assert ended.returncode == 1 and "ermission denied" in calm(ended)
-    again = run_unprivileged(project)
-    assert again.returncode in (1, 2) and "ermission denied" in calm(again)
-    project.session.chmod(0o700)
-    whole(project)
-    assert run_unprivileged(project).returncode == 0
-
-
-@pytest.fixture
-def small_disk(project: Project) -> Iterator[Path]:
-    """SESSIONS on a disk of 512 KB."""
-    folder = project.folder / "sessions"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=512k", "none", str(folder)]
-    if os.getuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
-        pytest.skip("no right to mount a small disk")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
-FILL = "try:\n    open({!r}, 'wb').write(bytes(600_000))\nexcept OSError:\n    pass\n"
-
-
-def test_a_full_disk(project: Project, small_disk: Path) -> None:
-    """While a child runs, and at a start; with room again the session goes on."""
-    big = small_disk / "big"
-    project.script(FILL.format(str(big)), default=DONE)
-    ended = project.run(task="the human's task")
-    assert ended.returncode == 1 and "make room" in calm(ended)
-    whole(project)
-    again = project.run()
-    assert again.returncode == 1 and "No space left" in calm(again)
-    big.unlink()
-    whole(project)
-    last = project.run()
-    assert last.returncode == 0, calm(last)
-    assert [line["n"] for line in project.history("iteration")] == [1, 2]
-
-
-def test_a_disk_that_is_full_from_the_start(project: Project, small_disk: Path) -> None:
-    with pytest.raises(OSError, match="No space"):
-        (small_disk / "big").write_bytes(bytes(600_000))
-    ended = project.run(task="the human's task")
-    assert ended.returncode in (1, 2) and "No space left" in calm(ended)
-    assert [p.name for p in small_disk.iterdir()] == ["big"], "all or nothing"
-    (small_disk / "big").unlink()
-    project.script(default=DONE)
-    assert project.run(task="the human's task").returncode == 0
-
-
-def test_a_forged_next_iteration_is_not_evaluated(project: Project) -> None:
-    """A signal whose iteration has its line is never read again, whatever stands in
-    `_iteration.json`."""
-    forge = "(SESSION / '_iteration.json').write_text('{\"iteration\": 2}')"
-    project.script("signal('blocked', reason='r'); " + forge, default=DONE)
-    assert project.run(task="the human's task").returncode == 3
-    ended = project.run()
-    assert ended.returncode == 0, calm(ended)
-    assert project.outcomes() == ["blocked", "done"]
-
-
-def test_leftovers_of_a_killed_loop_all_at_once(project: Project) -> None:
-    """A torn line, a stale lock, a temporary file, half a signal and no log: it goes on."""
-    project.script(default=DONE)
-    project.run("--max-iterations", "0", task="the human's task")
-    folder = project.session
-    begun = {"t": "2026-01-08T10:00:00+00:00", "event": "begin", "n": 1, "phase": "investigation"}
-    with (folder / "_history.jsonl").open("a") as file:
-        file.write(json.dumps(begun | {"log": "../../../etc/passwd"}) + "\n")
-        file.write('{"t": "2026-01-08T10:00:00+00:00", "event": "iterat')
-    held = '{"pid": 1, "host": "x", "since": "y"}'
-    (folder.parent / ".locks" / folder.name).write_text(held)
-    (folder / "_iteration.json").write_text(
-        json.dumps({"iteration": 1, "log": "../../../etc/passwd"})
-    )
-    (folder / "_iteration.json.loop.tmp").write_text("half")
-    (folder / "_signal.json").write_text('{"status": "contin')
-    ended = project.run()
-    assert ended.returncode == 0, calm(ended)
-    assert project.outcomes() == ["interrupted", "done"]
-    whole(project)
+    assert project.outcomes()[0] == "continue" and project.outcomes()[-1] == "done"
 
 
 @pytest.mark.parametrize("below", ["", "sub"])
 def test_a_lost_worktree_never_means_the_repository_around_it(
     project: Project, repo: Path, below: str
 ) -> None:
-    """Its .git is gone, and it lies in the user's repository: a reset there met the user's work."""
+    """It lies in the user's repository and its .git is gone: a reset there must not reach the
+    user's work."""
     (repo / "sub").mkdir()
     (repo / "sub" / "b.py").write_text("x\n")
     git("add", ".", cwd=repo)
@@ -418,14 +257,13 @@ def test_a_lost_worktree_never_means_the_repository_around_it(
     project.configure(**keys, SETUP=held, VERIFY=held)
     project.extra = {"GIT_CEILING_DIRECTORIES": "/x"}
     lose = "import glob; [os.unlink(f) for f in glob.glob('.git') + glob.glob('../.git')]\n"
-    reset = "subprocess.run(['git', 'reset', '-q', '--hard'])" + WORK
+    reset = f"subprocess.run(['git', 'reset', '-q', '--hard']); {CONTINUE}"
     ready, last = "signal('continue', phase='planning')", "signal('continue', phase='done')"
     project.script(ready, "plan()", lose + reset, last, default=DONE)
     (repo / "a.py").write_text("# unfinished\n")
-    ended = project.run("--yes", task="the human's task")
-    assert ended.returncode == 3 and f"git -C {repo} worktree repair" in calm(ended)
-    assert (repo / "a.py").read_text() == "# unfinished\n"
-    again = project.run("--yes")
-    assert again.returncode == 3 and "worktree repair" in calm(again)
+    for args in (("--task", TASK), ()):
+        ended = project.run("--yes", *args)
+        assert ended.returncode == 3 and f"git -C {repo} worktree repair" in calm(ended)
+        assert (repo / "a.py").read_text() == "# unfinished\n"
     git("worktree", "repair", cwd=repo)
     assert project.run("--yes").returncode == 0

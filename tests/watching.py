@@ -13,7 +13,7 @@ from pathlib import Path
 
 @dataclass
 class Seen:
-    """Every command line that was seen while the watch lasted, and every secret in one."""
+    """How many command lines were seen during the watch, and those that held a secret."""
 
     lines: int = 0
     leaks: tuple[str, ...] = ()
@@ -44,9 +44,8 @@ def command_lines() -> Iterator[str]:
     """What the system shows of each process to everybody."""
     if sys.platform != "linux":
         ps = ["ps", "-A", "-ww", "-o", "command="]
-        yield from subprocess.run(
-            ps, capture_output=True, text=True, check=True
-        ).stdout.splitlines()
+        done = subprocess.run(ps, capture_output=True, text=True, check=True)
+        yield from done.stdout.splitlines()
         return
     for entry in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(OSError):

@@ -46,7 +46,6 @@ STEPS = (
     Step("planning", "plan", words=("plan-1.md",)),
     Step("planning", "plan", words=("plan-2.md",)),
     Step("implementation", "commit"),
-    Step("implementation", "tick"),
     Step("implementation", "deaf"),
     Step("implementation", "act", words=("Plug it in",)),
     Step("implementation", "detach"),
@@ -69,13 +68,13 @@ NOTED = next(i for i, step in enumerate(STEPS) if step.does == "block")
 
 
 def place(session: Path) -> int:
-    """How many steps are behind us: those whose signal the loop obeyed."""
+    """How many steps are done: those whose signal the loop obeyed."""
     lines = map(json.loads, (session / "_history.jsonl").read_bytes().splitlines())
     return sum(ln["event"] == "iteration" and ln["outcome"] in OBEYED for ln in lines)
 
 
 def asked(lines: Iterable[Mapping[str, Any]]) -> dict[int, str]:
-    """Number -> title of every question on record: a child's stand in the line of its iteration."""
+    """Number -> title of every question on record; a child's are in the line of its iteration."""
     found: dict[int, str] = {}
     for line in lines:
         alone = [line] if line["event"] == "asked" else []
@@ -96,7 +95,7 @@ def still_open(lines: Iterable[Mapping[str, Any]]) -> set[int]:
 
 
 def questions(text: str) -> dict[str, tuple[int, str]]:
-    """Title -> (number, what stands after `Answer:`), read more simply than the loop does it."""
+    """Title -> (number, what follows `Answer:`), read in a simpler way than the loop's."""
     found: dict[str, tuple[int, str]] = {}
     for block in ("\n" + text).split("\n## Q")[1:]:
         number, _, rest = block.partition(": ")
@@ -144,7 +143,7 @@ class Child:
             self.log(violation="two children at once")
 
     def look(self, step: Step) -> None:
-        """Is everything as it was promised to a child?"""
+        """Note whatever is not as it was promised to a child."""
         if self.iteration["phase"] != step.phase:
             self.log(violation=f"step {self.at} in phase {self.iteration['phase']}")
         lines = [json.loads(ln) for ln in (self.session / "_history.jsonl").open("rb")]
@@ -160,7 +159,7 @@ class Child:
             self.log(violation="the note is not in _task.md")
 
     def look_at_the_page(self, lines: list[dict[str, Any]]) -> None:
-        """`_qa.md` shows all that is on record, and nothing else."""
+        """`_qa.md` shows everything on record, and nothing else."""
         path = self.session / "_qa.md"
         shown = questions(path.read_text()) if path.exists() else {}
         record = {ln["id"]: ln["text"].strip() for ln in lines if ln["event"] == "answer"}
@@ -196,14 +195,17 @@ class Child:
         """Go on."""
         return {"status": "continue"} | ({"phase": step.next} if step.next else {})
 
-    def do_ask(self, step: Step, kind: str = "qa_answers") -> Mapping[str, object]:
-        """Ask all of `words`, which no earlier try can have brought on record in part."""
+    def do_ask(self, step: Step) -> Mapping[str, object]:
+        """Ask all of `words`; no earlier try can have put some of them on record."""
         lines = map(json.loads, (self.session / "_history.jsonl").open("rb"))
         if known := set(step.words) & set(asked(lines).values()):
             self.log(violation=f"asked before: {known}")
         more = {"options": ["One", "Two"], "suggested": "A"}
         whole = [{"title": title, "why": LONG[:600].strip(), **more} for title in step.words]
+        kind = "human_action" if step.does == "act" else "qa_answers"
         return {"status": "waiting", "for": kind, "questions": whole}
+
+    do_act = do_ask
 
     def do_forge(self, step: Step) -> Mapping[str, object]:
         """Ask, and answer for the human: that question, and one that has an answer."""
@@ -215,10 +217,6 @@ class Child:
         temporary.rename(path)
         time.sleep(self.dice.choice((0, 0.05)))
         return self.do_ask(step)
-
-    def do_act(self, step: Step) -> Mapping[str, object]:
-        """Ask for what only a human can do."""
-        return self.do_ask(step, "human_action")
 
     def do_plan(self, step: Step) -> Mapping[str, object]:
         """Write the plan and ask for its approval."""
@@ -232,12 +230,6 @@ class Child:
             if os.getppid() != self.loop:
                 time.sleep(1.5)
                 break
-        return self.do_work(step)
-
-    def do_tick(self, step: Step) -> Mapping[str, object]:
-        """Tick a box of the approved plan."""
-        path = self.session / "plan-2.md"
-        path.write_text(path.read_text().replace("[ ]", "[x]"))
         return self.do_work(step)
 
     def do_detach(self, step: Step) -> Mapping[str, object]:
