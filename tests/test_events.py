@@ -132,10 +132,15 @@ def test_what_is_not_a_number_counts_nothing(value: Any) -> None:
     assert found.tokens == 0
 
 
-KEYS = """type subtype message content is_error error parent_tool_use_id total_cost_usd text
-    permission_denials rate_limit_info status resetsAt modelUsage num_turns tool_name
-    is_api_error_message api_error_status error_status""".split()
-WORDS = "system init assistant user result rate_limit_event api_retry rejected text".split()
+KEYS = [
+    "type", "subtype", "message", "content", "is_error", "error", "parent_tool_use_id", "text",
+    "total_cost_usd", "permission_denials", "rate_limit_info", "status", "resetsAt", "modelUsage",
+    "num_turns", "tool_name", "is_api_error_message", "api_error_status", "error_status",
+]  # fmt: skip
+WORDS = [
+    "system", "init", "assistant", "user", "result", "rate_limit_event", "api_retry", "rejected",
+    "text",
+]  # fmt: skip
 values: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(WORDS)
         | st.text(max_size=4),

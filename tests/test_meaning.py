@@ -58,8 +58,8 @@ def test_whole(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", " \n", "...", "?", "tbd.", "*todo*", "(Pending)", "<!-- B -->", "```\n```", "---", "+", "=>",
-     "<!-- a -->\n<!-- b -->", "**", "- [ ]", "~~B~~", "TODO:", "> tbd", "\u3002"],
+    ["", " \n", "...", "?", "tbd.", "*todo*", "(Pending)", "<!-- B -->", "```\n```", "---", "+",
+     "=>", "<!-- a -->\n<!-- b -->", "**", "- [ ]", "~~B~~", "TODO:", "> tbd", "\u3002"],
 )  # fmt: skip
 def test_no_answer_yet(text: str) -> None:
     assert nothing_yet(text)

@@ -336,7 +336,8 @@ def test_a_marked_option(instead: str) -> None:
 
 @pytest.mark.parametrize(
     "instead",
-    ["- [ ] B) Server sessions", "* B) Server sessions", "- ~~✓ B) Server sessions~~", "+ B) Server sessions", "-- " + B[2:],
+    ["- [ ] B) Server sessions", "* B) Server sessions", "+ B) Server sessions",
+     "-- " + B[2:], "- ~~✓ B) Server sessions~~",
      "- _B) Server sessions_", "- *B) Server sessions*", B + ".",
      "- ~~B) Server sessions~~", "~~- B) Server sessions~~", "- ~~B) Server sessions~~ ",
      "-   B) Server\n    sessions", "\\- B\\) Server sessions", "> " + B, "- `B) Server sessions`"],

@@ -108,7 +108,8 @@ SIGNALLED = [
     Row("a signal beats a stop request", facts(DONE, ended="stopped", stopping=True), "done", 0),
     Row("a signal beats the budget", facts(CONTINUE, run=told(subtype="error_max_budget_usd")),
         "continue", state=after(cut_off=1)),
-    Row("idle for the second time", facts(CONTINUE, progress=False), "continue", state=after(idle=1)),
+    Row("idle for the second time", facts(CONTINUE, progress=False), "continue",
+        state=after(idle=1)),
     Row("stalled", facts(CONTINUE, progress=False), "stalled", 3, after(idle=2),
         says="3 iterations in a row said continue in phase testing and left nothing behind"),
     Row("progress is no stall", facts(CONTINUE), "continue", state=after(idle=2)),
@@ -306,4 +307,4 @@ def test_verify_failed(failures: int, code: ExitCode | None) -> None:
     assert (found.outcome, found.next) == ("verify_failed", "implementation")
     assert (found.stop.code if found.stop else None) == code
     assert "boom" in found.note and found.notes == (found.note,)
-    assert not found.stop or "VERIFY failed 3 times" in found.why and "boom" in found.why
+    assert not found.stop or ("VERIFY failed 3 times" in found.why and "boom" in found.why)
