@@ -31,13 +31,11 @@ os.execv(sys.argv[1], sys.argv[1:])
 """
 
 
-def run(
-    *command: object, cwd: Path, given: str = "", **env: str
-) -> subprocess.CompletedProcess[str]:
+def run(*command: object, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
     """A finished process that inherits PATH and nothing else."""
     return subprocess.run(
         [str(part) for part in command], cwd=cwd, env={"PATH": os.environ["PATH"]} | env,
-        input=given, capture_output=True, text=True, timeout=120, check=False,
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
 
 
@@ -138,21 +136,3 @@ def test_the_project_is_its_own(tmp_path: Path) -> None:
         assert run(*UNITTEST, cwd=repo).returncode == 1
         assert project.environ["HOME"] == str(project.folder / "home")
         assert set(project.environ) == {"PATH", "HOME", "LANG"}
-
-
-def test_the_stand_in_obeys_the_stop_hook(tmp_path: Path) -> None:
-    """It takes the flags of the CLI, shows what the hook refuses, and needs a session."""
-    project = prepare(tmp_path, NOW)
-    facts = {"iteration": 1, "phase": "done", "stamp": "01-08-11:00"}
-    (tmp_path / "_iteration.json").write_text(json.dumps(facts))
-    (tmp_path / "_task.md").write_text(project.task)
-    hook = {"type": "command", "command": "cat; echo no such phase >&2; exit 2"}
-    settings = json.dumps({"hooks": {"Stop": [{"hooks": [hook]}]}})
-    flags = ["-p", "--output-format", "stream-json", "--verbose", "--settings", settings]
-    prompt = f"workflow\nSession folder: {tmp_path}\nCommands folder: C\n"
-    repo = project.folder / "repo"
-    done = run(project.claude, *flags, cwd=repo, given=prompt, **project.environ)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "no such phase" in done.stdout
-    assert json.loads((tmp_path / "_signal.json").read_text())["status"] == "done"
-    assert run(project.claude, cwd=repo, given="hello", **project.environ).returncode == 1

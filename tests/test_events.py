@@ -98,21 +98,16 @@ def test_recordings(name: str) -> None:
         (REFUSED * 2 + SAID + REFUSED, {"auth_retries": 1}),
         (line("assistant", parent_tool_use_id="t", is_api_error_message=True,
             error="billing_error", message={}), {"error": None}),  # a helper's failure
+        *((line("rate_limit_event", rate_limit_info={"status": "rejected", "isUsingOverage": paid}),
+            {"limit_rejected": paid is not True}) for paid in (True, False, None, "true")),
         (line("result", is_error=True, api_error_status=402, terminal_reason="api_error"),
             {"error": "unknown", "status": 402}),
     ],
 )  # fmt: skip
 def test_facts(data: bytes, facts: dict[str, Any]) -> None:
+    """A limit is none while the account pays for extra usage (isUsingOverage)."""
     found = read(data)
     assert {key: getattr(found, key) for key in facts} == facts
-
-
-@pytest.mark.parametrize("overage", [True, False, None, "true"])
-def test_extra_usage_is_no_limit(overage: object) -> None:
-    """The window is used up, but the account pays for more, so that requests go through."""
-    info = {"status": "rejected", "resetsAt": RESETS, "isUsingOverage": overage}
-    found = read(line("rate_limit_event", rate_limit_info=info))
-    assert found.limit_rejected is (overage is not True)
 
 
 NOT_NUMBERS = [10**400, -(10**400), 1e999, float("nan"), True, "5", None, [5]]

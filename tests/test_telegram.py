@@ -57,7 +57,6 @@ def test_any_text_arrives_as_it_is(text: str, arrives: str | None) -> None:
         ([BUSY], [3.0]),
         ([DOWN, DOWN], [1.0, 2.0]),
         ([refusal(429, "no number"), DOWN, DROP], [1.0, 2.0, 4.0]),
-        ([refusal(429, "not a number", retry_after="x")], [1.0]),
         ([refusal(500, "negative", retry_after=-5)], [1.0]),
     ],
 )
