@@ -237,19 +237,3 @@ def test_an_older_question_decides_nothing(session: Session) -> None:
     record(session, 1, "yes")
     assert approval.settle(session) == [] and session.state.approved is None
     assert session.state.notes == ["The human now says to Q1, an old question on plan.md: yes"]
-
-
-@pytest.mark.parametrize("kind", ["qa", "action"])
-def test_an_answer_is_recorded_for_the_next_child(session: Session, kind: str) -> None:
-    """With the letters of the options that it names, and a note that tells a change."""
-    asked = {"id": 1, "kind": kind, "title": "Which?", "options": ["JWT", "Sessions"]}
-    ended(session, "waiting", asked=[asked])
-    first, later = "Q1 is answered in _qa.md.", "The human changed the answer to Q1."
-    for text, took, note in (
-        ("b", ["B"], first), ("A, B", ["A", "B"], later), ("B, but later", None, later)
-    ):  # fmt: skip
-        record(session, 1, text)
-        line = recorded(session)
-        assert (line["text"], line.get("took"), line["notes"]) == (text, took, [note])
-        assert (line["by"], line["decision"]) == ("file", True)
-    assert session.state.phase == "planning" and session.state.answers[1].took == ()

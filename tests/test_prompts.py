@@ -178,11 +178,6 @@ def test_nothing_is_specific_to_a_machine_or_shouted(name: str) -> None:
     assert len(text.split()) <= (1000 if name == "workflow" else 650)
 
 
-def test_workflow_is_the_same_in_every_iteration() -> None:
-    """It is the cached part of the prompt, so that nothing is filled in."""
-    assert not re.search(r"\$|\{\{|%s|\{\w*\}|\b20\d\d\b|Session folder:", WORKFLOW)
-
-
 @pytest.mark.parametrize("name", PHASE_WORK)
 def test_one_text_serves_both_uses(name: str) -> None:
     """A command used on its own writes notes and no signal."""
