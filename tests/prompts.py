@@ -24,7 +24,7 @@ class Row(NamedTuple):
     endings: str
 
     def named(self, status: str) -> list[str]:
-        """What stands in brackets after `continue` or `waiting`; "stay" is the phase itself."""
+        """The names in brackets after `continue` or `waiting`; "stay" is the phase itself."""
         found = re.search(rf"{status} \(([^)]*)\)", self.endings)
         names = found[1].split(", ") if found else []
         return [self.phase if name == "stay" else name for name in names]

@@ -129,7 +129,7 @@ def test_a_yes_is_for_the_text_of_that_moment(session: Session) -> None:
 
 @pytest.mark.parametrize("text", ["no", "Yes, but drop phase 2", "yes?"])
 def test_anything_else_is_a_change_request(session: Session, text: str) -> None:
-    """It goes to the next child in the human's words."""
+    """The next child gets the text as it was written."""
     assert answer(session, text) == [] and session.state.phase == "planning"
     line = recorded(session)
     assert (line["text"], line["took"]) == (text, ["change"])
@@ -138,7 +138,7 @@ def test_anything_else_is_a_change_request(session: Session, text: str) -> None:
 
 
 def test_a_plan_that_is_gone_cannot_be_approved(session: Session) -> None:
-    """The next child is told, and the yes is used up."""
+    """The next child gets a note, and the yes is used up."""
     approval.ask(session)
     (session.folder / "plan.md").unlink()
     assert answer(session, "yes") == ["The plan plan.md is gone: it cannot be approved."]

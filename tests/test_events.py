@@ -105,7 +105,7 @@ def test_recordings(name: str) -> None:
     ],
 )  # fmt: skip
 def test_facts(data: bytes, facts: dict[str, Any]) -> None:
-    """A limit is none while the account pays for extra usage (isUsingOverage)."""
+    """A used-up limit stops nothing while the account pays for more (isUsingOverage)."""
     found = read(data)
     assert {key: getattr(found, key) for key in facts} == facts
 

@@ -99,7 +99,7 @@ def test_a_save_is_read_when_it_has_settled(qa: QaFile, tmp_path: Path) -> None:
 
 
 def test_the_page_of_an_iteration(tmp_path: Path) -> None:
-    """All that one child is told, and nothing that is not so."""
+    """Every field, for a first iteration and for a later one with a plan, notes and a budget."""
     now = datetime(2026, 1, 8, 11, 0, 7)
     first = json.loads(iteration.page(SessionState(), now, 3600, None, None))
     assert first == {
