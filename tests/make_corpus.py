@@ -1,6 +1,6 @@
-"""Makes tests/pages_corpus: prints of `_qa.md` as formatters leave them.
+"""Make tests/pages_corpus: pages of `_qa.md` after each formatter.
 
-Needs npm and PyPI; run it anew when the printed form changes: python -m tests.make_corpus
+Needs npm and PyPI. Run it when the printed form changes: python -m tests.make_corpus
 """
 
 from __future__ import annotations
@@ -67,13 +67,13 @@ def states() -> dict[str, SessionState]:
 
 
 def printed() -> dict[str, Page]:
-    """The prints of these states."""
+    """The pages of these states."""
     pages = {name: page(state) for name, state in states().items()}
     return {name: one for name, one in pages.items() if one}
 
 
 def main() -> None:
-    """Install the formatters in a temporary folder, and keep what each leaves of each print."""
+    """Install the formatters in a temporary folder, and store what each makes of each page."""
     FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         top = Path(folder)

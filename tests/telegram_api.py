@@ -16,15 +16,14 @@ CHAT = "-42"
 
 @dataclass(frozen=True)
 class Answer:
-    """What the server does to one request, in place of taking the message."""
+    """How the server answers one request instead of accepting the message. With `drop` it closes
+    the connection; `delay` is in seconds."""
 
     status: int = 200
     body: bytes = b""
     headers: Sequence[tuple[str, str]] = ()
     delay: float = 0.0
-    """Seconds before the answer."""
     drop: bool = False
-    """Close the connection without a word."""
 
 
 def refusal(status: int, description: str, **parameters: object) -> Answer:
@@ -40,11 +39,8 @@ class TelegramApi:
         self.answers: list[Answer] = list(answers)
         self.messages: list[dict[str, Any]] = []  # that arrived, as sent
         self.requests: int = 0
-        handler = partial(Handler, self)
-        self.server: ThreadingHTTPServer = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self.thread: threading.Thread = threading.Thread(
-            target=self.server.serve_forever, args=(0.02,)
-        )
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, self))
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,))
 
     def __enter__(self) -> Self:
         self.thread.start()
@@ -62,11 +58,8 @@ class TelegramApi:
     @property
     def environ(self) -> dict[str, str]:
         """The settings that lead here."""
-        return {
-            "TELEGRAM_BOT_TOKEN": TOKEN,
-            "TELEGRAM_CHAT_ID": CHAT,
-            "TELEGRAM_API_URL": self.url,
-        }
+        secrets = {"TELEGRAM_BOT_TOKEN": TOKEN, "TELEGRAM_CHAT_ID": CHAT}
+        return secrets | {"TELEGRAM_API_URL": self.url}
 
     @property
     def texts(self) -> list[str]:
@@ -79,14 +72,14 @@ class TelegramApi:
             return refusal(401, "Unauthorized")
         message = json.loads(payload)
         text = message["text"]
-        if message["chat_id"] != CHAT:
-            return refusal(400, "Bad Request: chat not found")
-        if not text.strip():
-            return refusal(400, "Bad Request: message text is empty")
-        if len(text.encode("utf-16-le")) > 2 * 4096:
-            return refusal(400, "Bad Request: message is too long")
-        if "parse_mode" in message:
-            return refusal(400, "Bad Request: can't parse entities")
+        for wrong, why in (
+            (message["chat_id"] != CHAT, "chat not found"),
+            (not text.strip(), "message text is empty"),
+            (len(text.encode("utf-16-le")) > 2 * 4096, "message is too long"),
+            ("parse_mode" in message, "can't parse entities"),
+        ):
+            if wrong:
+                return refusal(400, f"Bad Request: {why}")
         self.messages.append(message)
         return Answer(body=b'{"ok": true, "result": {"message_id": 1}}')
 

@@ -1,4 +1,6 @@
-"""The whole demo, played by main.py as ./install.sh --demo starts it."""
+"""The demo, played by main.py as ./install.sh --demo starts it."""
+
+from __future__ import annotations
 
 import json
 import os
@@ -9,18 +11,32 @@ import shutil
 import subprocess
 import sys
 import time
+from datetime import datetime
+from itertools import product
 from pathlib import Path
 
 import pytest
 
+from samocode.demo import prepare
+from samocode.demo.choices import NO_WORD, TESTS, TOO_LONG, Option
 from tests.conftest import git
 
 ROOT = Path(__file__).resolve().parent.parent
+NOW = datetime(2026, 1, 8, 11, 0, 7)
+UNITTEST = (sys.executable, "-m", "unittest")
 ON_TERMINAL = """
 import fcntl, os, sys, termios
-fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # standard input becomes the terminal that Ctrl-C comes from
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # standard input becomes the controlling terminal
 os.execv(sys.argv[1], sys.argv[1:])
 """
+
+
+def run(*command: object, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
+    """A finished process that inherits PATH and nothing else."""
+    return subprocess.run(
+        [str(part) for part in command], cwd=cwd, env={"PATH": os.environ["PATH"]} | env,
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -34,68 +50,89 @@ def clone(tmp_path: Path) -> Path:
     return to
 
 
+def slug(repo: Path, call: str) -> str:
+    """The last line that a call of the demo's library prints, an exception included."""
+    done = run(sys.executable, "-c", f"from links import slugify\nprint({call})", cwd=repo)
+    return (done.stdout + done.stderr).strip().splitlines()[-1]
+
+
 def test_the_whole_demo_without_a_terminal(clone: Path, tmp_path: Path) -> None:
-    """A session from the dive to done, through the real loop; nothing is left outside the clone."""
+    """A session runs from the dive to done. HOME stays empty, and the printed commands work."""
     home = tmp_path / "empty home"
     home.mkdir()
-    done = subprocess.run(
-        [sys.executable, clone / "main.py", "--demo"],
-        cwd=tmp_path,
-        env={"PATH": os.environ["PATH"], "HOME": str(home)},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    done = run(sys.executable, clone / "main.py", "--demo", cwd=tmp_path, HOME=str(home))
     assert done.returncode == 0, done.stdout + done.stderr
     assert list(home.iterdir()) == []
     (demo,) = (clone / ".demo").iterdir()
     (session,) = (demo / "sessions").glob("[!.]*")
     assert json.loads((session / "_history.jsonl").read_text().splitlines()[-1])["exit"] == 0
-    git("merge", "-q", f"samocode/{session.name}", cwd=demo / "repo")
-    tests = [sys.executable, "-m", "unittest"]
-    subprocess.run(tests, cwd=demo / "repo", check=True, timeout=60)
-    assert str(demo) in done.stdout
+    look, merge = re.findall(r"^ +((?:cd .*)?git .*)$", done.stdout, re.M)[-2:]
+    assert run("/bin/sh", "-ec", f"{look}\n{merge}", cwd=tmp_path).returncode == 0
+    assert slug(demo / "repo", "slugify('A very long title', limit=13)") == "a-very-long"
+    assert slug(demo / "repo", "slugify('!!!')") == "untitled"
 
 
 def test_a_person_at_a_terminal_is_asked(clone: Path, tmp_path: Path) -> None:
-    """The person takes B, then the suggestion, wants the plan changed, and leaves by Ctrl-C."""
+    """The person takes B, then the suggestion, has the plan changed, and approves the new one."""
     person, theirs = pty.openpty()
     demo = subprocess.Popen(
         [sys.executable, "-c", ON_TERMINAL, sys.executable, str(clone / "main.py"), "--demo"],
         env={"PATH": os.environ["PATH"], "HOME": str(tmp_path / "home")},
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        start_new_session=True,
-    )
+        stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+    )  # fmt: skip
     os.close(theirs)
     try:
-        seen = ""
-        for asked, answer in (
-            (r"Your answer to Q1 ", "B\n"),
-            (r"Your answer to Q2 ", "\n"),
-            (r"Your answer to Q3 ", "B: make it 60\n"),
-            (r"Your answer to Q4 ", "\x03"),
-        ):
-            seen = read_until(person, asked)
-            os.write(person, answer.encode())
-        assert "You want the plan changed, so I plan again: make it 60" in seen
-        read_until(person, "The demo's folder is ")
-        assert demo.wait(10) == 130
+        for number, answer in enumerate(("B", "", "B: make it 60", "yes"), 1):
+            read_until(person, f"Your answer to Q{number} ")
+            os.write(person, f"{answer}\n".encode())
+        read_until(person, "Remove the demo: ")
+        assert demo.wait(60) == 0
     finally:
         demo.kill()
         demo.wait()
         os.close(person)
+    (tree,) = (clone / ".demo").glob("*/worktrees/*-demo")
+    assert slug(tree, "slugify('A very long title', limit=13)") == "a-very-long-t"
+    assert "- make it 60\n" in (tree / "README.md").read_text()
+    assert git("status", "--short", cwd=tree) == ""
 
 
-def read_until(terminal: int, pattern: str, limit: float = 60) -> str:
-    """What came on the terminal up to a line with `pattern`; fails after `limit` seconds."""
-    seen = ""
-    until = time.monotonic() + limit
+def read_until(terminal: int, pattern: str, limit: float = 120) -> None:
+    """Read the terminal up to `pattern`; fail after `limit` seconds without it."""
+    seen, until = "", time.monotonic() + limit
     while not re.search(pattern, seen, flags=re.M):
         ready = select.select([terminal], [], [], max(0, until - time.monotonic()))[0]
         assert ready, f"{pattern} did not come:\n{seen}"
         seen += os.read(terminal, 65536).decode(errors="replace").replace("\r\n", "\n")
-    return seen
+
+
+PAIRS = list(product(TOO_LONG.options, NO_WORD.options))
+
+
+@pytest.mark.parametrize("chosen", PAIRS, ids=lambda pair: "".join(one.letter for one in pair))
+def test_every_pair_of_answers_can_be_built(tmp_path: Path, chosen: tuple[Option, ...]) -> None:
+    """The test of an answer fails without its change and passes with it."""
+    repo = tmp_path / "repo"
+    shutil.copytree(ROOT / "samocode/demo/project", repo)
+    for option in chosen:
+        tests = repo / TESTS
+        tests.write_text(f"{tests.read_text().rstrip()}\n\n{option.test}")
+        assert run(*UNITTEST, cwd=repo).returncode == 1
+        for change in option.changes:
+            code = repo / change.file
+            assert code.read_text().count(change.old) == 1
+            code.write_text(code.read_text().replace(change.old, change.new))
+        assert option is chosen[0] or run(*UNITTEST, cwd=repo).returncode == 0
+
+
+def test_the_project_is_its_own(tmp_path: Path) -> None:
+    """It has one failing test and a git identity of its own; two demos in a second do not meet."""
+    first, second = prepare(tmp_path, NOW), prepare(tmp_path, NOW)
+    assert first.folder != second.folder and first.folder.parent == tmp_path / ".demo"
+    for project in (first, second):
+        repo = project.folder / "repo"
+        assert git("log", "--format=%ae %s", cwd=repo).startswith("demo@samocode.invalid ")
+        assert git("status", "--short", cwd=repo) == ""
+        assert run(*UNITTEST, cwd=repo).returncode == 1
+        assert project.environ["HOME"] == str(project.folder / "home")
+        assert set(project.environ) == {"PATH", "HOME", "LANG"}

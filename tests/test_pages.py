@@ -1,14 +1,14 @@
-"""`_qa.md`: what is printed says nothing, what a person adds is never lost, and nothing moves."""
+"""`_qa.md`: a print alone says nothing, and what a person adds is read and never lost."""
 
 from __future__ import annotations
 
 import re
-import time
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, assume, example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from samocode.decide import questions
@@ -16,7 +16,7 @@ from samocode.pages import answers
 from samocode.pages.answers import Added, Reading
 from samocode.pages.meaning import nothing_yet
 from samocode.pages.qa_file import QaFile
-from samocode.pages.questions import Page, options, page
+from samocode.pages.questions import Page, page
 from samocode.pages.tokens import more, tokens
 from samocode.record.history import History
 from samocode.record.state import Answer, Question, SessionState
@@ -36,7 +36,7 @@ def made(
     *asked: Question, answers: dict[int, str] | None = None, found: dict[int, str] | None = None,
     before: dict[int, str] | None = None,
 ) -> Page:  # fmt: skip
-    """The print of such a state."""
+    """The page of a state with these questions and answers."""
     state = SessionState(lines=12, asked={q.id: q for q in asked or (LOGIN, NAME, KEY)})
     state.answers = {n: Answer(text) for n, text in (answers or {}).items()}
     state.found, state.before = found or {}, before or {}
@@ -46,19 +46,18 @@ def made(
 
 
 def read(text: str, one: Page) -> Reading:
-    """What it says, read from a file."""
+    """What a page says beyond its print."""
     return answers.read(clean(text), one)
 
 
 def said(one: Page, text: str) -> dict[int, str]:
-    """Only what was added, and nothing else happened."""
+    """What was added to each question; nothing else may differ."""
     reading = read(text, one)
     assert (dict(reading.struck), reading.gone, reading.stray) == ({}, (), ""), reading
     return {number: added.text for number, added in reading.added.items()}
 
 
-# What a child may ask, and what people and other programs write.
-
+# Pieces of what children ask and of what people and formatters write.
 PIECES = [
     "Answer:", "**", "__", "~~", "~~~", "->", "<=", "[x]", "[ ]", "x", "✓", "A)", "B", "1.", "2)",
     "Q2", "## Q2: Name?", "#", "<!--", "-->", "`", "```", "JWT", "- B) Server sessions", "Why: x",
@@ -77,7 +76,7 @@ texts = (lines | free).filter(lambda text: not nothing_yet(text))
 
 @st.composite
 def asked(draw: st.DrawFn, number: int) -> Question:
-    """A question of any text that the signal check lets through."""
+    """A question of any text that the check of a signal accepts."""
     one: dict[str, object] = {"title": draw(line), "why": draw(line), "because": draw(line)}
     if many := draw(st.sampled_from([0, 0, 2, 3, 6])):
         one["options"] = draw(st.lists(line, min_size=many, max_size=many, unique=True))
@@ -89,7 +88,7 @@ def asked(draw: st.DrawFn, number: int) -> Question:
 
 @st.composite
 def pages(draw: st.DrawFn, answered: int = 0) -> Page:
-    """A print of one to four questions: open, answered, struck out, not taken yet."""
+    """A page of one to four questions: open, answered, struck out, not taken yet."""
     many = draw(st.integers(1, 4))
     every = [draw(asked(number)) for number in range(1, many + 1)]
     some = st.dictionaries(st.integers(1, many), texts, max_size=many)
@@ -123,16 +122,14 @@ def test_what_is_printed_says_nothing(one: Page, layout: Callable[[str], str]) -
     assert read(layout(one.text), one) == NOTHING
 
 
-NO_WORDS = re.compile(r"<!--.*?-->|~~.*?~~", re.S)  # comments, and what is struck through
-
-
+NO_WORDS = re.compile(r"<!--.*?-->|~~.*?~~", re.S)  # comments and struck text
 INSIDE = ("line", "begin", "end", "glued begin", "glued end", "paste")
 EDITS = (*INSIDE, "middle", "replace", "cut")
 
 
 def edited(data: st.DataObject, one: Page, kinds: tuple[str, ...]) -> tuple[str, dict[str, int]]:
-    """A page after one to three edits, and the block that each marker word stands in. With INSIDE
-    no edit touches a heading or what is above the first."""
+    """A page after one to three edits, and the block of each marker word. With INSIDE no edit
+    touches a heading or what is above the first."""
     rows = one.text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     heads = [at for at, row in enumerate(rows) if row in {b.heading for b in one.blocks}]
     free_ = [at for at in range(1, len(rows)) if kinds != INSIDE or heads[0] < at not in heads]
@@ -158,33 +155,25 @@ def edited(data: st.DataObject, one: Page, kinds: tuple[str, ...]) -> tuple[str,
 
 
 @settings(max_examples=400)
-@given(st.data(), pages(), layouts)
+@given(st.data(), pages(), layouts, st.sampled_from([EDITS, INSIDE]))
 def test_nothing_that_a_person_wrote_is_lost(
-    data: st.DataObject, one: Page, layout: Callable[[str], str]
+    data: st.DataObject, one: Page, layout: Callable[[str], str], kinds: tuple[str, ...]
 ) -> None:
-    text, where = edited(data, one, EDITS)
+    """What is added inside a block answers that question and no other."""
+    text, where = edited(data, one, kinds)
     reading = read(layout(text), one)
     found = "\n".join([*(added.text for added in reading.added.values()), reading.stray])
-    for word in where:
-        assert word in found, (word, text, reading)
+    assert [word for word in where if word not in found] == [], (text, reading)
+    if kinds == INSIDE:
+        for word, block in where.items():
+            holders = [n for n, added in reading.added.items() if word in added.text]
+            assert holders == [block], (word, text, reading)
+        if text.count("zebra") == len(where):  # none of them in a comment
+            assert set(reading.added) == set(where.values()), (text, reading)
+        assert not reading.struck and not reading.gone and not reading.stray, (text, reading)
 
 
-@settings(max_examples=400)
-@given(st.data(), pages(), layouts)
-def test_what_stands_in_a_block_answers_that_question_alone(
-    data: st.DataObject, one: Page, layout: Callable[[str], str]
-) -> None:
-    text, where = edited(data, one, INSIDE)
-    reading = read(layout(text), one)
-    for word, block in where.items():
-        holders = [n for n, added in reading.added.items() if word in added.text]
-        assert holders == [block], (word, text, reading)
-    if text.count("zebra") == len(where):  # none of them in a comment
-        assert set(reading.added) == set(where.values()), (text, reading)
-    assert not reading.struck and not reading.gone and not reading.stray, (text, reading)
-
-
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(st.data(), pages())
 @example(None, made(answers={1: "he asked\nWhy: The tests need it.\nand so"}))
 def test_a_deleted_block_takes_nothing_with_it(data: st.DataObject | None, one: Page) -> None:
@@ -197,11 +186,9 @@ def test_a_deleted_block_takes_nothing_with_it(data: st.DataObject | None, one: 
 GONE = ("", "<!-- {} -->", "...", "-", "\n\n")
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(st.data(), pages(answered=1), st.sampled_from(GONE))
-def test_struck_is_what_the_print_showed_and_the_page_does_not(
-    data: st.DataObject, one: Page, instead: str
-) -> None:
+def test_an_answer_that_was_removed_is_struck(data: st.DataObject, one: Page, instead: str) -> None:
     shown = {block.question.id: block.answer for block in one.blocks if block.answer}
     gone = data.draw(st.sets(st.sampled_from(sorted(shown)), min_size=1))
     assume("{}" not in instead or not any("--" in shown[number] for number in gone))
@@ -213,7 +200,7 @@ def test_struck_is_what_the_print_showed_and_the_page_does_not(
 
 @given(pages(), texts)
 def test_an_answer_is_recorded_as_it_was_written(one: Page, text: str) -> None:
-    """Also with lines equal to printed ones; headings and outer comments aside."""
+    """Also with lines equal to printed ones. Headings and comments are left out here."""
     assume("#" not in text and "<!--" not in text)
     block = one.blocks[-1]
     assume(not block.answer)
@@ -231,35 +218,30 @@ AFTER = "Answer:\n\n## Q2"
         (AFTER, "Answer: B\n\n## Q2", {1: "B"}),
         (AFTER, "**Answer:** B\n\n## Q2", {1: "B"}),
         (AFTER, "Answer:\n```\nx = 1\n```\n\n## Q2", {1: "```\nx = 1\n```"}),
-        (AFTER, "Answer:\n~~~\nx = 1\n~~~\n\n## Q2", {1: "~~~\nx = 1\n~~~"}),
         (AFTER, "Answer:\n```html\n<!-- a -->\n<p>\n```\n\n## Q2",
             {1: "```html\n<!-- a -->\n<p>\n```"}),
-        (AFTER, "Answer: A) JWT\n\n## Q2", {1: "A) JWT"}),
         (AFTER, "Answer: - A) JWT\n\n## Q2", {1: "- A) JWT"}),
         (AFTER, "Answer: Why: It decides where tokens live.\n\n## Q2",
             {1: "Why: It decides where tokens live."}),
         (AFTER, "Answer: see\n## My view\nfoo\n\n## Q2", {1: "see\n## My view\nfoo"}),
         (AFTER, "Answer: \u200fב\n\n## Q2", {1: "\u200fב"}),
-        (AFTER, "Answer: 👍\n\n## Q2", {1: "👍"}),
-        (AFTER, "Answer: 5\n\n## Q2", {1: "5"}),
         (AFTER, "Answer: 5.\n\n## Q2", {1: "5."}),
         (AFTER, "Answer: <!-- hm --> B\n\n## Q2", {1: "<!-- hm --> B"}),
         (AFTER, "Answer: <!-- hm\n\n## Q2", {1: "<!-- hm"}),
-        (AFTER, "B Answer:\n\n## Q2", {1: "B"}),
         (AFTER, "B\n\n## Q2", {1: "B"}),
         (AFTER, "neither, please\n\nAnswer:\n\n## Q2", {1: "neither, please"}),
         ("Why: It decides", "Why: It\n\ndecides", {}),
         ("It decides where", "where", {}),
+        ("Why: It decides where tokens live.", "tokens live\ntokens live", {1: "tokens live"}),
         ("It decides where", "It where, I think,", {1: "Why: It where, I think, tokens live."}),
-        ("- A) JWT\n- B) Server", "- B) Server", {}),
         ("clients\n", "clients\n\n> I prefer neither\n", {1: "> I prefer neither"}),
         ("- A) JWT\n", "- A) JWT but only for mobile\n", {1: "- A) JWT but only for mobile"}),
         ("- A) JWT\n", "- A) JWT\n  only for mobile\n", {1: "only for mobile"}),
         ("## Q2: Name?", "# **Q2: Name?**", {}),
-        ("Answer:\n\n## Q2", "\n## Q2", {}),
     ],
 )  # fmt: skip
 def test_where_people_write(old: str, new: str, wanted: dict[int, str]) -> None:
+    """Words count wherever they are written; layout does not."""
     one = made()
     assert one.text.count(old) == 1
     assert said(one, one.text.replace(old, new)) == wanted
@@ -274,15 +256,23 @@ def test_where_people_write(old: str, new: str, wanted: dict[int, str]) -> None:
         ("Answer:\n\n## Q2: Name?\n\nWhy", "Why", "foo"),
         ("foo\n\nAnswer:", "foo\n\nAnswer: Bob", "Bob"),
         ("## Q2: Name?\n\nWhy: x\n\nSuggested: foo\n\nAnswer:", "Answer: Bob", "Bob"),
+        ("## Q2: Name?\n\nWhy: x\n\nSuggested: foo\n\nAnswer:", "Suggested: foo\n\nBob", "Bob"),
     ],
 )  # fmt: skip
 def test_what_follows_a_lost_heading_answers_nothing(old: str, new: str, stray: str) -> None:
-    """Nobody knows where the question above it ends."""
+    """Nobody knows where the answer above it ends."""
     one = made()
     text = one.text.replace(old, new).replace("## Q2: Name?\n", "\n" * ("foo" in old))
     reading = read(text.replace("JWT", "JWT ✓") + " done", one)
     assert reading.gone == (2,) and reading.added.keys() <= {3} and not reading.struck
     assert stray in reading.stray and reading.added[3].text == "done"
+
+
+def test_a_deleted_question_leaves_the_others_their_words() -> None:
+    """Also where an answer is a word that the deleted one showed."""
+    one = made(found={2: "foo"})
+    text = one.text.replace(one.blocks[1].text, "").replace("\nAnswer:", "\nAnswer: foo", 1)
+    assert read(text, one) == Reading({1: Added("foo")}, {}, (2,), "")
 
 
 def test_a_question_that_is_there_twice_answers_nothing() -> None:
@@ -310,11 +300,12 @@ def test_a_label_in_the_printed_text_is_not_the_label() -> None:
     ("old", "new"),
     [("C", "C++"), ("C", "C#"), ("-1", "1"), ("x < 5", "x > 5"), ("का", "की"), ("e", "e\u0301"),
      ("use a.b", "use a/b"), ("2 * 3", "2 + 3"), ("yes", "Yes?"), ("B", "B and more"),
-     ("1. a", "2. a"),
-     ("port 80. So", "port 81. So"), ("one 2. x", "one x"),
+     ("1. a", "2. a"), ("port 80. So", "port 81. So"), ("one 2. x", "one x"),
+     ("a\n1. b", "a 2. b"), ("a 1. b", "a\n2. b"),
      ("v1.5", "v15"), ("5 %", "5 $"), ("one two", "two one"), ("jwt", "JWT")],
 )  # fmt: skip
 def test_a_changed_answer_is_a_new_one(old: str, new: str) -> None:
+    """By a letter, a digit or a sign that says something."""
     one = made(answers={1: old})
     assert said(one, one.text.replace(f"Answer: {old}\n", f"Answer: {new}\n")) == {1: new}
 
@@ -324,13 +315,13 @@ B = "- B) Server sessions"
 
 @pytest.mark.parametrize(
     "instead",
-    ["- [x] B) Server sessions", "- [X] B) Server sessions", "[x] B) Server sessions",
-     "x B) Server sessions", "- x B) Server sessions", "- B) Server sessions [x]",
+    ["- [X] B) Server sessions", "[x] B) Server sessions", "- x B) Server sessions",
+     "- B) Server sessions [x]",
      "- B) Server sessions ✓", "✅ B) Server sessions", "- ☑ B) Server sessions",
      "- **B) Server sessions**", "- **B)** Server sessions", "__B) Server sessions__",
      "- B) **Server sessions**", "-> B) Server sessions", "=> B) Server sessions",
-     "- → B) Server sessions", "- B) Server sessions <--", "- B) Server sessions 👈",
-     "- B) Server sessions <<", "* [x] B) Server\n  sessions", "- [x] B) Server sessions\r",
+     "- B) Server sessions <--", "- B) Server sessions 👈", "- B) Server sessions <<",
+     "* [x] B) Server\n  sessions", "- [x] B) Server sessions\r",
      "-   [✓]   B) Server sessions", "\\[x\\] B) Server sessions", "- B) Server sessions x"],
 )  # fmt: skip
 def test_a_marked_option(instead: str) -> None:
@@ -340,53 +331,39 @@ def test_a_marked_option(instead: str) -> None:
 
 @pytest.mark.parametrize(
     "instead",
-    ["- [ ] B) Server sessions", "* B) Server sessions", "+ B) Server sessions", "-- " + B[2:],
-     "- _B) Server sessions_", "- *B) Server sessions*", B + ".",
-     "- ~~B) Server sessions~~", "~~- B) Server sessions~~", "- ~~B) Server sessions~~ ",
+    ["- [ ] B) Server sessions", "* B) Server sessions", "-- " + B[2:], B + ".",
+     "- _B) Server sessions_", "- ~~✓ B) Server sessions~~", "~~- B) Server sessions~~",
      "-   B) Server\n    sessions", "\\- B\\) Server sessions", "> " + B, "- `B) Server sessions`"],
 )  # fmt: skip
 def test_no_mark(instead: str) -> None:
+    """Another list mark, emphasis, struck text and quotes say nothing."""
     assert said(made(), made().text.replace(B, instead)) == {}
 
 
-@given(
-    st.data(),
-    pages(),
-    st.sampled_from(["- [x] {}", "- {} ✓", "- **{}**", "{} <--", "x {}"]),
-    layouts,
-)
-@settings(suppress_health_check=[HealthCheck.filter_too_much])  # many pages have no such question
-def test_a_marked_option_of_any_question(
-    data: st.DataObject, one: Page, mark: str, layout: Callable[[str], str]
+X = B.replace("- B", "- [x] B")
+ALIKE = LOGIN._replace(options=("JWT", "use a JWT", "A) JWT"))
+
+
+@pytest.mark.parametrize(
+    ("one", "edits", "wanted"),
+    [
+        (made(), {"- A)": "- [x] A)", B: B + " ✓"}, Added("A) JWT\n" + B[2:], ("A", "B"))),
+        (made(), {B: X + ", but short"}, Added(X + ", but short")),
+        (made(), {B: X, AFTER: "Answer: for web\n\n## Q2"}, Added(B[2:] + "\nfor web")),
+        (made(), {B: X, "- A) JWT": "- ~~A) JWT~~"}, Added(B[2:], ("B",))),
+        (made(ALIKE, NAME), {"- B)": "- [x] B)"}, Added("B) use a JWT", ("B",))),
+        (made(ALIKE, NAME), {"- C)": "- [x] C)"}, Added("C) A) JWT", ("C",))),
+        (made(found={1: "A) JWT and B) Server sessions"}), {B: X}, Added(B[2:], ("B",))),
+    ],
+)  # fmt: skip
+def test_marks_beside_words_and_other_marks(
+    one: Page, edits: dict[str, str], wanted: Added
 ) -> None:
-    blocks = {b.question.id: b for b in one.blocks if b.question.options and not b.answer}
-    assume(blocks)
-    number = data.draw(st.sampled_from(sorted(blocks)))
-    letter, shown = data.draw(st.sampled_from(options(blocks[number].question)))
-    head, found, rest = one.text.partition(f"\n## Q{number}: ")
-    page_ = head + found + rest.replace(f"\n- {shown}\n", f"\n{mark.format(shown)}\n", 1)
-    assert read(layout(page_), one) == Reading({number: Added(shown, (letter,))}, {}, (), "")
-
-
-def test_several_marks_words_and_options_that_look_alike() -> None:
-    one = made()
-    both = one.text.replace("- A)", "- [x] A)").replace(B, B + " ✓")
-    assert read(both, one).added == {1: Added("A) JWT\nB) Server sessions", ("A", "B"))}
-    words = one.text.replace(B, "- [x] B) Server sessions, but short")
-    assert read(words, one).added == {1: Added("- [x] B) Server sessions, but short")}
-    below = one.text.replace(B, "- [x] B) Server sessions").replace(
-        AFTER, "Answer: for web\n\n## Q2"
-    )
-    assert read(below, one).added == {1: Added("B) Server sessions\nfor web")}
-    struck = one.text.replace("- A) JWT", "- ~~A) JWT~~").replace(B, "- [x] B) Server sessions")
-    assert read(struck, one).added == {1: Added("B) Server sessions", ("B",))}
-    alike = made(LOGIN._replace(options=("JWT", "use a JWT", "A) JWT")), NAME)
-    for letter, text in (("B", "use a JWT"), ("C", "A) JWT")):
-        marked = alike.text.replace(f"- {letter}) {text}", f"- [x] {letter}) {text}")
-        assert read(marked, alike).added == {1: Added(f"{letter}) {text}", (letter,))}
-    quoted = made(found={1: "A) JWT and B) Server sessions"})
-    marked = quoted.text.replace(B, "- [x] B) Server sessions")
-    assert read(marked, quoted).added == {1: Added("B) Server sessions", ("B",))}
+    """Words beside a mark make it a free answer. Options that look alike are told apart."""
+    text = one.text
+    for old, new in edits.items():
+        text = text.replace(old, new)
+    assert read(text, one).added == {1: wanted}
 
 
 @pytest.mark.parametrize(
@@ -395,6 +372,7 @@ def test_several_marks_words_and_options_that_look_alike() -> None:
         ("", "", ""), ("\n", "\n\n", ""), ("\nuse", "\r\nuse", ""),
         ("first\n", "first\n\nmore\n\n    code\n```\n", "more\n\n    code\n```"),
         ("first\n", "first\n\nfirst\n", "first"), ("use port 80. Now\n", "", ""),
+        ("first\n", "a\nfirst\n\nb\n", "a\n\nb"),
         ("80.", "81.", "use port 81. Now"), ("port 80. ", "", "use Now"),
     ],
 )  # fmt: skip
@@ -427,15 +405,15 @@ def test_a_page_saved_late_strikes_nothing_out(tmp_path: Path) -> None:
 CORPUS = sorted(FOLDER.glob("*.md"))
 
 
-@pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
-def test_an_untouched_page_says_nothing_after_a_formatter(path: Path) -> None:
-    one = printed()[path.name.partition(".")[0]]
-    assert read(path.read_text(), one) == NOTHING
+def test_the_corpus_is_complete() -> None:
+    assert len(CORPUS) == 18, "python -m tests.make_corpus"
 
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
-def test_what_a_person_adds_to_a_formatted_page(path: Path) -> None:
+def test_a_page_after_a_formatter(path: Path) -> None:
+    """It says nothing until a person adds words or a mark, anywhere."""
     one, text = printed()[path.name.partition(".")[0]], path.read_text()
+    assert read(text, one) == NOTHING
     rows = text.split("\n")
     for at in range(1, len(rows), 9):
         reading = read("\n".join([*rows[:at], "zebra", *rows[at:]]), one)
@@ -449,18 +427,21 @@ def test_what_a_person_adds_to_a_formatted_page(path: Path) -> None:
         assert [added.marked for added in marked.values()] == [("B",)] * len(one.blocks)
 
 
-def test_a_link_reference_is_words() -> None:
-    """And where it is printed no formatter moves it."""
+def test_texts_that_were_not_taken_are_quoted() -> None:
+    """Line by line, and a heading or a link reference in them is escaped."""
+    one = made(LOGIN, found={1: "one\n## Q2: two"}, before={1: "[d]: https://e.org/d"})
+    assert one.text == (
+        '<!-- Samocode printed this page (12). Write after "Answer:" and save. -->\n\n'
+        "## Q1: Which login method?\n\nWhy: It decides where tokens live.\n\n"
+        "- A) JWT\n- B) Server sessions\n\nSuggested: A, it fits the two API clients\n\n"
+        "Answered before:\n\n> \\[d]: https://e.org/d\n\n"
+        "Not taken yet:\n\n> one\n> \\## Q2: two\n\nAnswer:\n"
+    )
     one, link = made(LOGIN, NAME), "as in [d]\n\n[d]: https://e.org/d"
     assert said(one, one.text + link) == {2: link}
     assert "\n\\[d]: https" in made(answers={1: link}).text
 
 
-def test_the_corpus_is_there() -> None:
-    assert len(CORPUS) == 18, "python -m tests.make_corpus"
-
-
-ONE = made(LOGIN._replace(because="it fits"), NAME)
 REPEATED = [
     "<!--", "<!-- a -->\n", "## Q2 x\n", "## Q2: Name?\n", "Answer: x\n", "w{}\n", "1. x\n", "\n",
     "> ", "[x]", "- A) JWT\n", "✓ ", "**", "~~", "[a]: b\n",
@@ -468,37 +449,20 @@ REPEATED = [
 ]  # fmt: skip
 
 
-def printed_thrice(text: str) -> Page:
-    """As an answer, not taken yet, and answered before."""
-    return made(answers={1: text}, found={2: text}, before={3: text})
+def too_long(*_: object) -> None:
+    raise AssertionError("a page is read in time that grows with more than its length")
 
 
-FORMS: dict[str, Callable[[str], tuple[Page, str]]] = {
-    "below": lambda text: (ONE, ONE.text.replace("fits\n\nAnswer:", f"fits\n\nAnswer:{text}")),
-    "above": lambda text: (ONE, ONE.text.replace("fits\n\n", f"fits\n\n{text}\n")),
-    "no label": lambda text: (ONE, ONE.text.replace("fits\n\nAnswer:", f"fits\n\n{text}")),
-    "first": lambda text: (ONE, text + ONE.text.partition("## Q2")[0]),
-    "printed": lambda text: (one := printed_thrice(text), one.text.replace("Why", "Why so")),
-    "removed": lambda text: (one := printed_thrice(text), one.text.replace("Answer:", "")),
-}
-
-
-def seconds(form: str, piece: str, size: int) -> float:
-    """Time to read such a page, the best of two."""
-    one, text = FORMS[form]("".join(piece.format(n) for n in range(size // len(piece))) + "y")
-    taken = list[float]()
-    for _ in range(2):
-        began = time.process_time()
-        read(text, one)
-        taken.append(time.process_time() - began)
-    return min(taken)
-
-
-@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("piece", REPEATED, ids=repr)
-def test_reading_takes_linear_time(form: str, piece: str) -> None:
-    """Twice the page takes twice the time, give or take: read at a size that can be measured."""
-    size = 2000
-    while (first := seconds(form, piece, size)) < 0.02 and size < 1 << 20:
-        size *= 2
-    assert seconds(form, piece, 2 * size) < 3.5 * first + 0.02, (size, first)
+def test_a_long_page_is_read_to_its_end(piece: str) -> None:
+    """256 KB of one piece take seconds. A pattern that backtracks would take minutes."""
+    text = "".join(piece.format(number) for number in range((256 << 10) // len(piece))) + "y"
+    one, many = made(), made(answers={1: text}, found={2: text}, before={3: text})
+    signal.signal(signal.SIGALRM, too_long)
+    signal.alarm(60)
+    try:
+        read(one.text.replace(AFTER, f"Answer:{text}\n\n## Q2"), one)
+        read(text + one.text.partition("## Q2")[0], one)
+        read(many.text.replace("Answer:", ""), many)
+    finally:
+        signal.alarm(0)

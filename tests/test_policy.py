@@ -1,4 +1,4 @@
-"""How an iteration ends: one table, a row per outcome. Pure: no files, no clock."""
+"""How an iteration ends: one table with a row for each outcome, without files or a clock."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from samocode.record.exits import ExitCode
 from samocode.record.state import SessionState
 from samocode.settings.timeouts import Timeouts
 
-NOW = 1_000_000.25
+NOW = 1_000_001.25
 LIMITS = Limits(max_iterations=100, max_cost=None, max_wait=3600)
 TIMEOUTS = Timeouts(backoff_first=30, backoff_most=600, limit_slack=60)
 SILENT = SignalCheck(problems=("No _signal.json: write it.",), missing=True)
-RUBBISH = SignalCheck(problems=("_signal.json is not JSON.",))
+RUBBISH = SignalCheck(problems=("_signal.json is not JSON.", "Write it."))
 
 
 def after(*strikes: str, **counters: Any) -> SessionState:
-    """A session in testing, in which a child was spawned before, with these counters."""
+    """A session in phase testing that spawned one child before."""
     state = {"phase": "testing", "spawned": 1, "strikes": list(strikes)}
     return SessionState(**(state | counters))
 
 
 def told(**values: Any) -> RunResult:
-    """What a run said that started and finished, changed by `values`."""
+    """The result of a run that started and finished, changed by `values`."""
     base = RunResult(init=Init(), answered=True, finished=True, subtype="success")
     return base._replace(**values)
 
@@ -43,7 +43,7 @@ def facts(
     check: SignalCheck | Signal = SILENT, *, ended: EndReason = "itself",
     run: RunResult | None = None, code: int | None = 0, **values: Any,
 ) -> IterationFacts:  # fmt: skip
-    """What is known at the end of an iteration of phase testing."""
+    """The facts at the end of an iteration of phase testing."""
     found = SignalCheck(check) if isinstance(check, Signal) else check
     over = (run or told())._replace(ended=ended, exit_code=code)
     return IterationFacts(over, found, phase="testing", now=NOW)._replace(**values)
@@ -57,15 +57,15 @@ UNFINISHED = RunResult(init=Init())
 SEGFAULT = UNFINISHED._replace(stderr="first line\nlast line", text="I was reading a.py.")
 REFUSED = told(answered=False, text="Your company does not allow this prompt.")
 AT_529 = failed("server_error", 529)
-RESETS_SOON = {"limit_rejected": True, "limit_resets_at": NOW + 600}
+RESETS_SOON = {"limit_rejected": True, "limit_resets_at": NOW + 3600}
 RESETS_LATE = {"limit_rejected": True, "limit_resets_at": NOW + 3601}
-RESETS_PAST = {"limit_rejected": True, "limit_resets_at": NOW - 1}
-JITTER = 15.0  # NOW has a quarter of a second
+RESETS_PAST = {"limit_rejected": True, "limit_resets_at": NOW}
+JITTER = 15.0  # a quarter of limit_slack, since NOW ends with a quarter of a second
 
 
 @dataclass(frozen=True)
 class Row:
-    """A rule: these facts after this history lead there."""
+    """One rule: facts and state, and the decision that follows."""
 
     name: str
     facts: IterationFacts
@@ -74,18 +74,17 @@ class Row:
     """Exit code of the stop; None when the loop goes on."""
     state: SessionState = field(default_factory=after)
     says: str = ""
-    """Stands in `why` or `note`."""
+    """A part of `why` or `note`."""
     delay: float = 0.0
     until: float | None = None
     next: str = "testing"
 
 
 FIRST = [
-    Row("code changed", facts(DONE, changed_code=("a.py",)), "changed_code", 3, says="a.py"),
+    Row("code changed", facts(DONE, changed_code=("a.py",)), "changed_code", 3,
+        says="a.py. Nothing was reverted; look at it, then run again to accept"),
     Row("history tampered with", facts(DONE, tampered=True, changed_code=("a.py",)), "tampered", 3,
         says="_history.jsonl"),
-    Row("changed code beats a failure", facts(run=failed("billing_error"), changed_code=("a",)),
-        "changed_code", 3),
 ]  # fmt: skip
 SIGNALLED = [
     Row("continue", facts(CONTINUE, run=told(denials=("Write",))), "continue",
@@ -95,6 +94,8 @@ SIGNALLED = [
     Row("blocked", facts(Signal("blocked", reason="no key (x)", needs="it!"),
         run=told(denials=("Bash", "Bash"))), "blocked", 3,
         says="no key (x). It needs: it! Permission was denied for: Bash."),
+    Row("blocked without a need", facts(Signal("blocked", reason="no key"),
+        run=told(denials=("Bash",))), "blocked", 3, says="no key. Permission was denied"),
     Row("waiting for answers", facts(Signal("waiting", waits_for="qa_answers", phase="quality")),
         "waiting", next="quality"),
     Row("waiting for approval keeps the phase", facts(Signal("waiting", waits_for="plan_approval",
@@ -105,11 +106,12 @@ SIGNALLED = [
     Row("a signal beats a stop request", facts(DONE, ended="stopped", stopping=True), "done", 0),
     Row("a signal beats the budget", facts(CONTINUE, run=told(subtype="error_max_budget_usd")),
         "continue", state=after(cut_off=1)),
-    Row("idle for the 2nd time", facts(CONTINUE, progress=False), "continue", state=after(idle=1)),
+    Row("idle for the second time", facts(CONTINUE, progress=False), "continue",
+        state=after(idle=1)),
     Row("stalled", facts(CONTINUE, progress=False), "stalled", 3, after(idle=2),
-        says="no commit, no change, no new file"),
+        says="3 iterations in a row said continue in phase testing and left nothing behind"),
     Row("progress is no stall", facts(CONTINUE), "continue", state=after(idle=2)),
-    Row("entered for the 6th time", facts(TO_QUALITY), "continue", next="quality",
+    Row("entered for the sixth time", facts(TO_QUALITY), "continue", next="quality",
         state=after(entered={"quality": 5})),
     Row("looping", facts(TO_QUALITY), "looping", 3, after(entered={"quality": 6}),
         says="quality is entered for the 7th time", next="quality"),
@@ -129,8 +131,6 @@ STOPPED = [
 REFUSALS = [
     Row("not logged in", facts(run=failed("authentication_failed")), "auth", 3,
         says="claude auth login (or set a valid ANTHROPIC_API_KEY). Last words: API Error: the"),
-    Row("the third 401 of its retries", facts(ended="auth", run=UNFINISHED), "auth", 3,
-        says="claude auth login"),
     Row("a key that nobody announced", facts(ended="payer", code=-9,
         run=RunResult(init=Init(key_source="apiKeyHelper"))), "payer", 3,
         says="SAMOCODE_PAYER=key. Claude said: apiKeySource apiKeyHelper."),
@@ -140,9 +140,6 @@ REFUSALS = [
     Row("cloud credentials", facts(run=failed("cloud_credential_error")), "auth", 3,
         says="aws sso login"),
     Row("no credit", facts(run=failed("billing_error", 400)), "billing", 3, says="Top it up"),
-    Row("no such model", facts(run=failed("model_not_found", 404)), "model", 3, says="--model"),
-    Row("invalid request", facts(run=failed("invalid_request", 413)), "invalid_request", 3,
-        says="the words"),
     Row("a vague class with a lasting status", facts(run=failed("unknown", 403)), "invalid_request",
         3),
     Row("a setup that the CLI names", facts(run=failed("server_error",
@@ -156,11 +153,11 @@ MONEY = [
     Row("budget", facts(run=told(subtype="error_max_budget_usd"), untracked=("b",)), "budget",
         says="do less in one iteration. Untracked: b"),
     Row("budget again", facts(run=told(subtype="error_max_budget_usd")), "budget", 5,
-        after(cut_off=1), says="--max-cost"),
+        after(cut_off=1), says="before they signalled. Raise --max-cost"),
 ]  # fmt: skip
 LIMITED = [
     Row("usage limit", facts(run=failed("rate_limit", 429, **RESETS_SOON)), "limited",
-        until=NOW + 600 + JITTER),
+        until=NOW + 3600 + JITTER),
     Row("further than MAX_WAIT", facts(run=failed("rate_limit", 429, **RESETS_LATE)), "limited", 5,
         says="SAMOCODE_MAX_WAIT"),
     Row("it reset already", facts(run=failed("rate_limit", 429, **RESETS_PAST)), "transient",
@@ -170,7 +167,7 @@ LIMITED = [
     Row("429 without a rejected limit", facts(run=failed("rate_limit", 429,
         limit_resets_at=NOW + 600)), "transient", delay=30),
     Row("continue, and the limit", facts(TO_QUALITY, run=told(**RESETS_SOON)), "continue",
-        until=NOW + 600 + JITTER, next="quality"),
+        until=NOW + 3600 + JITTER, next="quality"),
     Row("continue, the limit too far", facts(CONTINUE, run=told(**RESETS_LATE)), "continue", 5),
     Row("continue, the limit has reset", facts(CONTINUE, run=told(**RESETS_PAST)), "continue"),
     Row("done under a limit", facts(DONE, run=told(**RESETS_SOON)), "done", 0),
@@ -178,12 +175,12 @@ LIMITED = [
 OUTAGES = [
     Row("overloaded", facts(run=AT_529), "transient", delay=30,
         says="server_error (529). Last words: API Error: the words"),
-    Row("an unknown class", facts(run=failed("made_up_tomorrow")), "transient", delay=30),
+    Row("an unknown class", facts(run=failed("made_up_tomorrow")), "transient", delay=30,
+        says="the API failed: made_up_tomorrow."),
     Row("408 is no verdict", facts(run=failed("unknown", 408)), "transient", delay=30),
     Row("it beats the timeout", facts(ended="timeout", run=AT_529._replace(finished=False)),
         "transient", delay=30),
     Row("the pause doubles", facts(run=AT_529), "transient", state=after(api_waited=30), delay=60),
-    Row("and again", facts(run=AT_529), "transient", state=after(api_waited=90), delay=120),
     Row("up to the most", facts(run=AT_529), "transient", state=after(api_waited=2000), delay=600),
     Row("to MAX_WAIT", facts(run=AT_529), "transient", state=after(api_waited=3000), delay=600),
     Row("beyond MAX_WAIT", facts(run=AT_529), "transient", 1, after(api_waited=3001),
@@ -195,8 +192,7 @@ STRIKES = [
         says="time limit (CLAUDE_TIMEOUT, --timeout). Uncommitted: a.py"),
     Row("no signal", facts(run=told(text="I am done.")), "no_signal",
         says="No _signal.json: write it. Last words: I am done."),
-    Row("invalid signal", facts(RUBBISH), "bad_signal", says="not JSON"),
-    Row("after its result", facts(ended="after_result"), "no_signal"),
+    Row("invalid signal", facts(RUBBISH), "bad_signal", says="not JSON. Write it."),
     Row("a hook refused the prompt", facts(run=REFUSED), "no_signal", 3, after("crash", "timeout"),
         says="(crash, timeout, no signal). Last words: Your company does not allow this prompt."),
     Row("max turns", facts(run=told(subtype="error_max_turns")), "no_signal", says="--max-turns"),
@@ -206,14 +202,13 @@ STRIKES = [
         api_error="message_over_context_limit")), "no_signal", says="smaller pieces"),
     Row("crash", facts(run=SEGFAULT, code=-9), "crash", delay=30,
         says="without a result (exit code -9). Last words: first line\nlast line"),
-    Row("second crash", facts(run=UNFINISHED), "crash", state=after("crash"), delay=60),
+    Row("second crash", facts(run=SEGFAULT, code=None), "crash", state=after("crash"), delay=60,
+        says="without a result. Last words"),
     Row("crash after a timeout", facts(run=UNFINISHED), "crash", state=after("timeout"), delay=30),
     Row("third crash", facts(run=UNFINISHED), "crash", 1, after("crash", "crash"),
         says="3 iterations in a row"),
     Row("a crash is the last of a mix", facts(run=UNFINISHED), "crash", 3,
         after("no_signal", "crash"), says="(no signal, crash, crash)"),
-    Row("third timeout", facts(ended="timeout"), "timeout", 3, after("timeout", "timeout"),
-        says="CLAUDE_TIMEOUT"),
     Row("third invalid signal", facts(RUBBISH), "bad_signal", 3, after("no_signal", "no_signal"),
         says="not JSON"),
     Row("a flood of output", facts(ended="flood", run=UNFINISHED, code=-15), "crash", delay=30,
@@ -235,11 +230,12 @@ def test_decide(row: Row) -> None:
     assert pause == (row.delay, row.until)
     assert row.says in f"{found.why}\n{found.note}"
     assert found.why.strip() or not found.stop, "every stop says why"
+    assert not found.pause or found.pause.why, "and every pause"
 
 
 @pytest.mark.parametrize("row", [*STOPPED, *MONEY, *OUTAGES, *STRIKES], ids=lambda row: row.name)
 def test_every_failure_tells_the_next_iteration(row: Row) -> None:
-    """What the next child cannot know of itself stands in the note: left-over changes, for one."""
+    """The note names changes that were left uncommitted."""
     changed = row.facts._replace(uncommitted=("left.py",))
     assert "left.py" in policy.decide(changed, row.state, LIMITS, TIMEOUTS).note
 
@@ -290,7 +286,7 @@ def test_what_a_child_may_spend(
     ],
 )
 def test_what_a_run_cost(run: RunResult, cost: float | None) -> None:
-    """None: it did not say, so that its budget is held back."""
+    """None means unknown: the budget of the run is held back."""
     assert money.cost(run) == cost
 
 
@@ -301,3 +297,4 @@ def test_verify_failed(failures: int, code: ExitCode | None) -> None:
     assert (found.outcome, found.next) == ("verify_failed", "implementation")
     assert (found.stop.code if found.stop else None) == code
     assert "boom" in found.note and found.notes == (found.note,)
+    assert not found.stop or ("VERIFY failed 3 times" in found.why and "boom" in found.why)

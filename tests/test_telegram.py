@@ -1,4 +1,6 @@
-"""Messages to Telegram: what arrives, what is tried again, and what is said when nothing does."""
+"""Messages to Telegram: what arrives, what is tried again, and what a failure says."""
+
+from __future__ import annotations
 
 import re
 import socket
@@ -17,10 +19,10 @@ DOWN = Answer(502, b"<html>Bad Gateway</html>")
 DROP = Answer(drop=True)
 
 
-def sent(api: TelegramApi, text: str, token: str = TOKEN) -> tuple[str | None, list[float]]:
+def sent(api: TelegramApi, text: str) -> tuple[str | None, list[float]]:
     """What `send` returned, and the pauses it asked for."""
     pauses: list[float] = []
-    return send(Telegram(token, CHAT, api.url), text, sleep=pauses.append), pauses
+    return send(Telegram(TOKEN, CHAT, api.url), text, sleep=pauses.append), pauses
 
 
 def units(text: str) -> int:
@@ -29,40 +31,24 @@ def units(text: str) -> int:
 
 
 @pytest.mark.parametrize(
-    "text",
-    [
-        "plain",
-        "_under_score *star* [x](y) `tick` <b>&amp; \\",
-        "Zażółć gęślą jaźń 日本語 🎉",
-        "two\nlines\tand a tab",
-    ],
-)
-def test_any_text_arrives_as_it_is(text: str) -> None:
-    with TelegramApi() as api:
-        assert sent(api, text) == (None, [])
-        assert api.texts == [text]
-        assert api.messages[0]["link_preview_options"] == {"is_disabled": True}
-
-
-@pytest.mark.parametrize(
     ("text", "arrives"),
     [
+        ("_under_score *star* [x](y) `tick` <b>&amp; \\", None),
+        ("Zażółć gęślą jaźń 日本語 🎉\n\tand a tab", None),
         ("a\x00b\x1b[31mc\x7f", "a\ufffdb\ufffd[31mc\ufffd"),
         ("lone \ud83d half", "lone \ufffd half"),
         ("dos\r\nmac\rend", "dos\nmac\nend"),
         (f"my token is {TOKEN}", "my token is ***"),
+        (" \n\t ", ""),
     ],
 )
-def test_what_would_do_harm_is_replaced(text: str, arrives: str) -> None:
+def test_any_text_arrives_as_it_is(text: str, arrives: str | None) -> None:
+    """Only control characters and the token are replaced, and blanks are not sent."""
     with TelegramApi() as api:
         assert sent(api, text) == (None, [])
-        assert api.texts == [arrives]
-
-
-def test_nothing_to_say_sends_nothing() -> None:
-    with TelegramApi() as api:
-        assert sent(api, " \n\t ") == (None, [])
-        assert api.requests == 0
+        assert "".join(api.texts) == (text if arrives is None else arrives)
+        assert all(m["link_preview_options"] == {"is_disabled": True} for m in api.messages)
+        assert api.requests == (arrives != "")
 
 
 @pytest.mark.parametrize(
@@ -70,9 +56,7 @@ def test_nothing_to_say_sends_nothing() -> None:
     [
         ([BUSY], [3.0]),
         ([DOWN, DOWN], [1.0, 2.0]),
-        ([DROP], [1.0]),
         ([refusal(429, "no number"), DOWN, DROP], [1.0, 2.0, 4.0]),
-        ([refusal(429, "not a number", retry_after="x")], [1.0]),
         ([refusal(500, "negative", retry_after=-5)], [1.0]),
     ],
 )
@@ -104,45 +88,30 @@ def test_trouble_that_stays_is_told_in_one_sentence(answer: Answer, tries: int, 
     with TelegramApi([answer] * 9) as api:
         trouble, _ = sent(api, "hello")
         assert api.requests == tries
-    assert trouble is not None
-    assert re.search(says, trouble)
-    assert trouble.isprintable()
-    assert TOKEN not in trouble
-    assert len(trouble) < 400
+    check(trouble, says)
 
 
-@pytest.mark.parametrize(
-    ("address", "says"),
-    [
-        ("http://127.0.0.1:{free}", "Connection refused"),
-        ("http://", "nothing is lost"),
-        ("http://[::1", "nothing is lost"),
-        ("http://..invalid", "nothing is lost"),
-        ("ftp://127.0.0.1", "nothing is lost"),
-        ("not an address", "nothing is lost"),
-    ],
-)
-def test_no_server_is_told_too(address: str, says: str) -> None:
+def check(trouble: str | None, says: str) -> None:
+    """One printable sentence with these words and without the token."""
+    assert trouble is not None and re.search(says, trouble)
+    assert trouble.isprintable() and TOKEN not in trouble and len(trouble) < 400
+
+
+@pytest.mark.parametrize("address", ["http://[::1", "http://..invalid", "ftp://127.0.0.1", "no"])
+def test_no_server_is_told_too(address: str) -> None:
+    """The cause is the network's, also while an error of the loop is handled."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         free = probe.getsockname()[1]
-    trouble = send(Telegram(TOKEN, CHAT, address.format(free=free)), "hi", sleep=lambda _: None)
-    assert trouble is not None
-    assert says in trouble
-    assert TOKEN not in trouble
-
-
-def test_the_cause_is_the_network_s_also_while_a_bug_is_handled() -> None:
     try:
         raise KeyError("a bug of ours")
     except KeyError:
-        trouble = send(Telegram(TOKEN, CHAT, "http://127.0.0.1:1"), "hi", sleep=lambda _: None)
-    assert trouble is not None
-    assert "Connection refused" in trouble
+        for url, says in ((address, "nothing"), (f"http://127.0.0.1:{free}", "Connection refused")):
+            check(send(Telegram(TOKEN, CHAT, url), "hi", sleep=lambda _: None), says)
 
 
 def test_a_minute_is_all_it_takes() -> None:
-    """However often Telegram asks to wait: five messages, and never a try after PATIENCE."""
+    """However often Telegram asks to wait, however slow it is, and however much is left to send."""
     now = 0.0
 
     def sleep(seconds: float) -> None:
@@ -150,23 +119,22 @@ def test_a_minute_is_all_it_takes() -> None:
         now += seconds
 
     with TelegramApi([refusal(429, "wait", retry_after=25)] * 9) as api:
-        trouble = send(Telegram(TOKEN, CHAT, api.url), "hi", sleep, clock=lambda: now)
-        assert api.requests == 3
-    assert now == 50
-    assert trouble is not None
-
-
-def test_a_slow_server_does_not_hold_the_loop() -> None:
-    ticks = chain([0, 59.5], repeat(61))  # half a second is left when it begins
+        assert send(Telegram(TOKEN, CHAT, api.url), "hi", sleep, clock=lambda: now)
+        assert (api.requests, now) == (3, 50)
+    ticks = chain([0, 59.5], repeat(61))  # half a second is left when the request begins
     with TelegramApi([Answer(delay=1.0)] * 9) as api:
-        telegram = Telegram(TOKEN, CHAT, api.url)
-        trouble = send(telegram, "hi", sleep=lambda _: None, clock=lambda: next(ticks))
+        said = send(Telegram(TOKEN, CHAT, api.url), "hi", sleep, clock=lambda: next(ticks))
         assert api.requests == 1
-    assert trouble is not None
-    assert "timed out" in trouble
+    check(said, "timed out")
+    ticks = chain([0, 1], repeat(61))
+    with TelegramApi() as api:
+        said = send(Telegram(TOKEN, CHAT, api.url), "x" * 5000, sleep, clock=lambda: next(ticks))
+        assert api.requests == 1
+    assert said == "Telegram message not delivered (no time left): nothing is lost."
 
 
-def test_a_long_text_is_cut_at_line_ends_and_says_where_to_read_on() -> None:
+def test_a_long_text_is_cut_at_line_ends() -> None:
+    """The last message says where to read on."""
     lines = [f"line {number} {'x' * 90}" for number in range(1000)]
     with TelegramApi() as api:
         assert sent(api, "\n".join(lines)) == (None, [])
@@ -179,9 +147,7 @@ def test_a_long_text_is_cut_at_line_ends_and_says_where_to_read_on() -> None:
 @pytest.mark.parametrize(
     ("text", "sizes"),
     [
-        ("x" * 4096, [4096]),
         ("x" * 4097, [4096, 1]),
-        ("🎉" * 3000, [4096, 1904]),
         ("x" + "🎉" * 3000, [4095, 1906]),
         ("a" + "\n" * 9000 + "b", [4096, 808]),
         ("\n" + "x" * 5000, [4096, 905]),
@@ -193,27 +159,13 @@ def test_the_limit_counts_utf_16_units(text: str, sizes: list[int]) -> None:
         assert [units(arrived) for arrived in api.texts] == sizes
 
 
-def test_what_is_left_when_the_minute_is_over_is_not_tried() -> None:
-    ticks = chain([0, 1], repeat(61))
-    with TelegramApi() as api:
-        telegram = Telegram(TOKEN, CHAT, api.url)
-        trouble = send(telegram, "x" * 5000, lambda _: None, clock=lambda: next(ticks))
-        assert api.requests == 1
-    assert trouble == "Telegram message not delivered (no time left): nothing is lost."
-
-
-@given(st.text(st.sampled_from("a\n 🎉é"), max_size=300).map(lambda part: part * 40))
-def test_split_loses_nothing_but_blanks(text: str) -> None:
-    messages = split(text, "here")
+@given(st.text(max_size=600) | st.text(st.sampled_from("a\n 🎉é"), max_size=300), st.text())
+def test_split_loses_nothing_but_blanks(text: str, read_on: str) -> None:
+    text *= 40
+    messages = split(text, read_on)
     assert len(messages) <= MOST
     assert all(message.strip() and units(message) <= LIMIT for message in messages)
-    arrived, cut, _ = "".join(messages).partition("\n[cut here")
+    arrived, cut, _ = "\n".join(messages).partition("\n[cut here")
     whole = "".join(text.split())
     assert whole.startswith("".join(arrived.split()))
     assert cut or whole == "".join(arrived.split())
-
-
-@given(st.text(max_size=5000), st.text(max_size=9000))
-def test_split_takes_any_text(text: str, read_on: str) -> None:
-    for message in split(text * 9, read_on):
-        assert 0 < units(message) <= LIMIT

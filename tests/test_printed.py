@@ -1,0 +1,194 @@
+"""The pages that the loop prints into a session folder, and what counts as a child's progress."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from samocode.pages import compare, iteration, overview, task
+from samocode.pages.answers import Added, Reading
+from samocode.pages.compare import MAX_DEPTH, NO_PROGRESS
+from samocode.pages.qa_file import QaFile
+from samocode.record.history import History
+from samocode.record.state import Approval, Iteration, SessionState, Worktree, WorktreeStatus
+
+NOTHING = Reading({}, {}, (), "")
+
+
+@pytest.fixture
+def said() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def qa(tmp_path: Path, said: list[str]) -> QaFile:
+    """A printed page with one question."""
+    history = History(tmp_path / "_history.jsonl").load()
+    history.append("asked", id=1, kind="qa", title="Which?", why="so", suggested="x")
+    file = QaFile(tmp_path, history, said.append)
+    assert file.read() == Reading({}, {}, (1,), "") and file.print()
+    return file
+
+
+def test_a_page_is_read_again_only_after_a_change(qa: QaFile, said: list[str]) -> None:
+    """As printed it says nothing. Without the line that names its print it is the last one."""
+    path = qa.file.path
+    before = path.stat()
+    assert qa.read() == qa.read() == NOTHING and qa.print() and path.stat() == before
+    bare = path.read_text().partition("\n\n")[2]
+    path.write_text(bare.rstrip() + " B\n")
+    assert qa.read() == Reading({1: Added("B")}, {}, (), "")
+    assert qa.read() == NOTHING and said == []
+    path.write_text("a person saved meanwhile")
+    assert qa.print() is False and path.read_text() == "a person saved meanwhile"
+
+
+def test_only_what_is_not_taken_yet_is_untaken(tmp_path: Path) -> None:
+    history = History(tmp_path / "_history.jsonl").load()
+    for number in (1, 2):
+        history.append("asked", id=number, kind="qa", title=f"Q{number}?", why="so", suggested="x")
+    history.append("found", id=2, text="B")
+    file = QaFile(tmp_path, history, print)
+    file.read()
+    assert file.print()
+    file.file.path.write_text(file.file.path.read_text() + "same")
+    assert file.read().added == {2: Added("same")} and file.untaken == {2}
+
+
+def test_a_page_that_nobody_printed_is_set_aside(tmp_path: Path, said: list[str]) -> None:
+    (tmp_path / "_qa.md").write_text("mine")
+    file = QaFile(tmp_path, History(tmp_path / "_history.jsonl").load(), said.append)
+    assert file.read() == NOTHING and (tmp_path / "_qa.md.kept-1").read_text() == "mine"
+    assert said == ["   _qa.md was written before anything was asked: it is _qa.md.kept-1 now."]
+    assert file.print() and not (tmp_path / "_qa.md").exists()
+
+
+def test_a_page_that_is_not_text_is_set_aside(qa: QaFile, said: list[str]) -> None:
+    path = qa.file.path
+    path.write_bytes(b"\xff")
+    assert qa.read() == Reading({}, {}, (1,), "")
+    kept = f"{path.name} is not UTF-8 text (save it as UTF-8): it is {path.name}.kept-1 now."
+    assert said == [kept] and path.with_name("_qa.md.kept-1").read_bytes() == b"\xff"
+    path.mkdir()
+    assert qa.read().gone == (1,) and "_qa.md.kept-2 now." in said[1]
+    assert qa.print() and "## Q1: Which?" in path.read_text()
+    assert qa.read() == NOTHING and qa.file.keep() == "_qa.md.kept-3"
+    assert path.with_name("_qa.md.kept-3").read_text() == path.read_text()
+
+
+def test_a_save_is_read_when_it_has_settled(qa: QaFile, tmp_path: Path) -> None:
+    """Editors save in pieces. The page as it was printed needs no wait."""
+    path = qa.file.path
+    printed = path.read_text()
+    assert qa.file.settled(60)
+    path.write_text(printed + "half")
+    assert not qa.file.settled(60) and not qa.file.settled(60) and qa.file.settled(0)
+    path.write_text(printed + "half a word")
+    assert not qa.file.settled(60) and qa.file.changed()
+    path.write_text("\ufeff" + printed.replace("\n", "\r\n"))
+    assert qa.file.settled(60) and not qa.file.changed()
+    path.unlink()
+    assert not qa.file.settled(60)
+    (tmp_path / "_qa.md.swap").write_text("a print that was killed")
+    QaFile(tmp_path, History(tmp_path / "_history.jsonl").load(), print)
+    assert path.read_text() == "a print that was killed"
+
+
+def test_the_page_of_an_iteration(tmp_path: Path) -> None:
+    """Every field, for a first iteration and for a later one with a plan, notes and a budget."""
+    now = datetime(2026, 1, 8, 11, 0, 7)
+    first = json.loads(iteration.page(SessionState(), now, 3600, None, None))
+    assert first == {
+        "iteration": 1, "phase": "investigation", "stamp": "01-08-11:00",
+        "deadline": "2026-01-08T12:00:07", "entered": {"investigation": 1}, "head": None,
+        "git": False, "approved_plan": None, "previous": None, "notes": [], "budget_usd": None,
+    }  # fmt: skip
+    state = SessionState(
+        iteration=4, phase="testing", last=Iteration(4, "testing", "timeout", "too long"),
+        worktree=Worktree(tmp_path, "b", "main"), approved=Approval("p.md", "d", "c"),
+    )  # fmt: skip
+    state.entered, state.notes = {"testing": 2}, ["a note"]
+    iteration.write(tmp_path, iteration.page(state, now, 60, 2.5, "abc"))
+    text = (tmp_path / "_iteration.json").read_text()
+    assert text.startswith('{\n "iteration": 5,\n') and text.endswith("\n}\n")
+    assert json.loads(text) == first | {
+        "iteration": 5, "phase": "testing", "deadline": "2026-01-08T11:01:07",
+        "entered": {"testing": 2}, "head": "abc", "git": True, "approved_plan": "p.md",
+        "previous": {"iteration": 4, "outcome": "timeout", "note": "too long"},
+        "notes": ["a note"], "budget_usd": 2.5,
+    }  # fmt: skip
+
+
+def test_the_page_of_the_humans_words() -> None:
+    state = SessionState()
+    state.texts = [("2026-01-08T11:00:07", "task", " build it\r\n"), ("2026-01-09T", "note", "b")]
+    assert task.text("s", state) == (
+        "# s: the human's words, printed by the loop\n\n## 2026-01-08 11:00 task\n\nbuild it\n"
+        "\n## 2026-01-09  note\n\nb\n"
+    )
+
+
+def test_the_notebook_comes_back(tmp_path: Path) -> None:
+    """A missing or unreadable one is replaced, and the old one is named for the next child."""
+    page = tmp_path / "_overview.md"
+    overview.create(tmp_path, "work")
+    assert page.read_text().startswith("# work\n\n## Status\n")
+    assert overview.restore(tmp_path) is None
+    page.write_text(" \n")
+    assert overview.restore(tmp_path) == (
+        "_overview.md was missing or empty: the skeleton is back."
+    )  # fmt: skip
+    page.unlink()
+    page.mkdir()
+    why = overview.restore(tmp_path)
+    assert why and "_overview.md" in why and why.endswith(
+        ", and is _overview.md.kept-1 now: the skeleton is back."
+    )  # fmt: skip
+    assert page.read_text().startswith(f"# {tmp_path.name}\n")
+    assert page.read_text().endswith(
+        "- _overview.md.kept-1: the notebook until now; take what counts from it, in few words\n"
+    )
+
+
+CODE = WorktreeStatus("abc", untracked=("new.py", "gone.py"))
+
+
+@pytest.mark.parametrize(
+    ("write", "moved"),
+    [
+        (None, False),
+        *((f"session/{name}", False) for name in sorted(NO_PROGRESS)),
+        ("session/dive.md", True),
+        ("session/deep/_qa.md", True),
+        (f"session/{'d/' * MAX_DEPTH}x", True),
+        (f"session/{'d/' * (MAX_DEPTH + 1)}x", False),
+        ("tree/new.py", True),
+        ("tree/ignored.py", False),
+    ],
+)
+def test_what_is_progress(tmp_path: Path, write: str | None, moved: bool) -> None:
+    """A file of the session folder or an untracked file of the worktree, except what the loop and
+    every child write anyway."""
+    folder, tree = tmp_path / "session", tmp_path / "tree"
+    for path in (folder / "_iteration.json", tree / "new.py", tmp_path / (write or "x")):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("old")
+    time.sleep(0.05)  # the clock of a file system ticks
+    (folder / "_iteration.json").write_text("now")
+    before = compare.mark(folder / "_iteration.json", CODE)
+    if write:
+        (tmp_path / write).write_text("new")
+    assert compare.progress(folder, tree, before, CODE) is moved
+    assert compare.progress(folder, None, before, CODE) is (moved and write != "tree/new.py")
+
+
+def test_a_commit_or_a_tracked_change_is_progress(tmp_path: Path) -> None:
+    before = compare.Mark(CODE, time.time_ns() + 10**12)
+    for now, moved in (
+        (CODE, False), (CODE._replace(head="def"), True), (CODE._replace(dirty={"a": "1"}), True)
+    ):  # fmt: skip
+        assert compare.progress(tmp_path / "not there", tmp_path, before, now) is moved
