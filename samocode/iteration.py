@@ -62,7 +62,7 @@ class Iterations(NamedTuple):
         decision = self._conclude(run._replace(left_over=tuple(map(str, left))), None)
         if decision:
             outcome = decision.outcome
-            self.say(f"Iteration {pending.n} was left by a killed loop: {outcome}.")
+            self.say(f"Iteration {pending.n}, left by a killed loop, ended as: {outcome}.")
         return decision
 
     def _conclude(self, run: RunResult, before: Before | None) -> Decision | None:

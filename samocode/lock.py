@@ -55,7 +55,7 @@ def holder(folder: Path) -> str:
     """Describe the process that holds the lock."""
     found = mapping(parse(files.read_any(_place(folder))))
     if not found:
-        return f"{_place(folder)} does not say by whom"
+        return f"{_place(folder)} does not name the process"
     return f"pid {found.get('pid')} on {found.get('host')} since {found.get('since')}"
 
 

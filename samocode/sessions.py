@@ -178,7 +178,7 @@ def hand_over(folder: Path, texts: Texts) -> bool:
     if not is_held(folder):
         return False
     if "dive" in texts:
-        raise UserError("--dive is not for a session that runs: wait, or send a --task.")
+        raise UserError("--dive cannot be added to a running session. Wait, or send --task.")
     send(folder, texts["task"])
     return is_held(folder)
 

@@ -52,7 +52,7 @@ def take(session: Session, texts: Texts, say: Say) -> None:
     state, fresh = session.state, new(session, texts)
     running = bool(state.iteration) and state.done is None
     if state.iteration and (known := [f"--{kind}" for kind in texts if kind not in fresh]):
-        say(f"The words of {' and '.join(known)} are in {TASK} already: not added again.")
+        say(f"{TASK} already has the text of {' and '.join(known)}; it was not added again.")
     for kind, text in fresh.items():
         add(session.history, "note" if running else kind, text)
     if untouched:  # else the gate records what a person added, once it settles
@@ -88,7 +88,7 @@ def take_inbox(session: Session, say: Say) -> None:
             say(f"{INBOX}: {path.name} is no note; it is {files.set_aside(path).name} now.")
             continue
         if _known(session.state, "task", text):
-            say(f"A note was sent that is on record already: {text.splitlines()[0][:200]}")
+            say(f"This note is already recorded: {text.splitlines()[0][:200]}")
         elif path.name not in session.state.inbox:
             add(session.history, "note" if session.state.done is None else "task", text, path.name)
             say(f"A note was sent: {text.splitlines()[0][:200]}")

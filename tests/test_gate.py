@@ -246,7 +246,7 @@ def test_same_with_nothing_to_take(project: Project) -> None:
     project.run(*EXIT, task="t")
     project.answer(1, "same")
     ended = project.run(*EXIT)
-    assert ended.returncode == 4 and "takes a text that is not there" in ended.stdout
+    assert ended.returncode == 4 and "there is no text that" in ended.stdout
     assert "Answer: same" in (project.session / "_qa.md").read_text() and answers(project) == []
 
 

@@ -82,7 +82,7 @@ class Row:
 
 FIRST = [
     Row("code changed", facts(DONE, changed_code=("a.py",)), "changed_code", 3,
-        says="a.py. Nothing was reverted; look at it, then run again to accept"),
+        says="a.py. Nothing was reverted. Review the changes, then run again to accept"),
     Row("history tampered with", facts(DONE, tampered=True, changed_code=("a.py",)), "tampered", 3,
         says="_history.jsonl"),
 ]  # fmt: skip
@@ -212,7 +212,7 @@ STRIKES = [
     Row("third invalid signal", facts(RUBBISH), "bad_signal", 3, after("no_signal", "no_signal"),
         says="not JSON"),
     Row("a flood of output", facts(ended="flood", run=UNFINISHED, code=-15), "crash", delay=30,
-        says="gigabyte"),
+        says="1 GB of output"),
     Row("no init, later", facts(ended="no_init", run=NO_INIT), "crash", delay=30,
         says="did not start"),
     Row("no init at the first spawn", facts(run=NO_INIT._replace(stderr="unknown option '-x'"),

@@ -63,7 +63,9 @@ def test_a_page_that_nobody_printed_is_set_aside(tmp_path: Path, said: list[str]
     (tmp_path / "_qa.md").write_text("mine")
     file = QaFile(tmp_path, History(tmp_path / "_history.jsonl").load(), said.append)
     assert file.read() == NOTHING and (tmp_path / "_qa.md.kept-1").read_text() == "mine"
-    assert said == ["   _qa.md was written before anything was asked: it is _qa.md.kept-1 now."]
+    assert said == [
+        "   _qa.md was written before anything was asked. It was renamed to _qa.md.kept-1."
+    ]
     assert file.print() and not (tmp_path / "_qa.md").exists()
 
 
@@ -71,10 +73,12 @@ def test_a_page_that_is_not_text_is_set_aside(qa: QaFile, said: list[str]) -> No
     path = qa.file.path
     path.write_bytes(b"\xff")
     assert qa.read() == Reading({}, {}, (1,), "")
-    kept = f"{path.name} is not UTF-8 text (save it as UTF-8): it is {path.name}.kept-1 now."
+    kept = (
+        f"{path.name} is not UTF-8 text (save it as UTF-8). It was renamed to {path.name}.kept-1."
+    )
     assert said == [kept] and path.with_name("_qa.md.kept-1").read_bytes() == b"\xff"
     path.mkdir()
-    assert qa.read().gone == (1,) and "_qa.md.kept-2 now." in said[1]
+    assert qa.read().gone == (1,) and "_qa.md.kept-2." in said[1]
     assert qa.print() and "## Q1: Which?" in path.read_text()
     assert qa.read() == NOTHING and qa.file.keep() == "_qa.md.kept-3"
     assert path.with_name("_qa.md.kept-3").read_text() == path.read_text()
@@ -140,13 +144,13 @@ def test_the_notebook_comes_back(tmp_path: Path) -> None:
     assert overview.restore(tmp_path) is None
     page.write_text(" \n")
     assert overview.restore(tmp_path) == (
-        "_overview.md was missing or empty: the skeleton is back."
+        "_overview.md was missing or empty. An empty notebook was created."
     )  # fmt: skip
     page.unlink()
     page.mkdir()
     why = overview.restore(tmp_path)
     assert why and "_overview.md" in why and why.endswith(
-        ", and is _overview.md.kept-1 now: the skeleton is back."
+        ", and is _overview.md.kept-1 now. An empty notebook was created."
     )  # fmt: skip
     assert page.read_text().startswith(f"# {tmp_path.name}\n")
     assert page.read_text().endswith(

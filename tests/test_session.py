@@ -199,7 +199,7 @@ def test_only_the_kernel_says_who_holds_the_lock(session: Session, data: str) ->
             pass
         file.write_text(data)
         assert lock.is_running(session.folder)
-        assert ("does not say by whom" in lock.holder(session.folder)) == ("pid" not in data)
+        assert ("does not name the process" in lock.holder(session.folder)) == ("pid" not in data)
 
 
 # The human's words
@@ -211,7 +211,9 @@ def take(session: Session, texts: Texts) -> tuple[str, ...]:
     new, said = task.new(session, texts), list[str]()
     task.take(session, texts, said.append)
     known = tuple(kind for kind in texts if kind not in new)
-    repeated = f"The words of --{' and --'.join(known)} are in _task.md already: not added again."
+    repeated = (
+        f"_task.md already has the text of --{' and --'.join(known)}; it was not added again."
+    )
     assert said == ([repeated] if known and session.state.iteration else [])
     return known
 

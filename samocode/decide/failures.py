@@ -17,7 +17,7 @@ BLOCKING = {
         "project's .claude), or accept it with SAMOCODE_PAYER=key."),
     "mode": ("mode", "Claude runs in another permission mode than CLAUDE_PERMISSION_MODE asks for, "
         "because a settings.json forbids it (disableBypassPermissionsMode, disableAutoMode). "
-        "Change the one or the other."),
+        "Change one of the two settings."),
     "model_not_found": ("model", "Claude does not know the model. Correct CLAUDE_MODEL or "
         "--model."),
     "invalid_request": ("invalid_request", "The request is refused, and waiting does not help. The "
@@ -43,8 +43,8 @@ TOO_MUCH = {
 """The run was too long (by subtype, class or `api_error`). A new run may succeed. Once treated as
 an outage, it was retried and paid for forty times."""
 BROKEN = {
-    "no_init": "claude did not start within its grace",
-    "flood": "claude was ended: it wrote more than a gigabyte of output",
+    "no_init": "claude did not start in time",
+    "flood": "claude was stopped after writing more than 1 GB of output",
 }
 PERMANENT_STATUSES = frozenset(range(400, 500)) - {408, 409, 429}
 """Most refused requests, such as spending limits, have the class `unknown` (CLI 2.1.332)."""

@@ -25,11 +25,11 @@ def decide(facts: IterationFacts, state: SessionState, limits: Limits, times: Ti
     run, signal, phase = facts.run, facts.check.signal, facts.phase
     error, waits = error_class(run), _until_reset(facts, limits, times)
     if facts.tampered:
-        why = f"A child changed {HISTORY}; it was put back, and the other one is kept beside."
+        why = f"A child changed {HISTORY}. It was restored, and the changed file was kept."
         return _blocked(facts, "tampered", why)
     if facts.changed_code:
         why = f"Code changed before a plan was approved: {few(facts.changed_code)}. Nothing was "
-        why += "reverted; look at it, then run again to accept the present state."
+        why += "reverted. Review the changes, then run again to accept them."
         return _blocked(facts, "changed_code", why)
     if signal:
         return _signalled(facts, signal, state, waits)

@@ -66,10 +66,10 @@ class Answers:
             if earlier:
                 self._keep(f"an earlier text for Q{number} is not taken")
             self._session.history.append("found", id=number, text=added.text)
-            self.say(f"   {QA}: text was found for Q{number}; answer `same` to take it.")
+            self.say(f"   {QA}: found text for Q{number}; answer `same` to accept it.")
         for number in reading.struck:  # the child may have removed it; asking again is safer
             self._session.history.append("found", id=number, text="")
-            self.say(f"   {QA}: the answer to Q{number} was removed; `before` keeps it.")
+            self.say(f"   {QA}: the answer to Q{number} was removed; `before` restores it.")
         self._say_rest(reading)
 
     def take(self, question: Question, added: Added, by: str) -> bool:
@@ -78,7 +78,7 @@ class Answers:
         if len(added.text) > MAX_ANSWER:
             self._keep(f"the answer to Q{number} is too long; name a file in it")
         elif text is None:
-            self.say(f"Q{number}: `{added.text.strip()}` takes a text that is not there.")
+            self.say(f"Q{number}: there is no text that `{added.text.strip()}` refers to.")
         elif unfinished(question, text):
             self.say(f"Q{number}: waiting for the rest of: {text[-60:]}")
         elif not nothing_yet(text):
@@ -89,7 +89,7 @@ class Answers:
     def take_line(self, question: Question, line: str) -> bool:
         """Record a line typed for a question. An empty line takes the suggestion."""
         if question not in self._session.state.open:
-            self.say(f"   Q{question.id} is answered in {QA} meanwhile: that counts.")
+            self.say(f"   Q{question.id} was answered in {QA} first; that answer counts.")
             return False
         if line.strip():
             return self.take(question, Added(line), "terminal")
@@ -144,12 +144,12 @@ class Answers:
             answer = self._session.state.answers.get(number)
             if answer and answer.text == shown:
                 self._session.history.append("struck", id=number)
-                self.say(f"Q{number}: its answer was struck out, so it is open again.")
+                self.say(f"Q{number}: the answer was removed, so the question is open again.")
 
     def _say_rest(self, reading: Reading) -> None:
         if reading.gone:
             names = ", ".join(f"Q{number}" for number in reading.gone)
-            self.say(f"   {QA}: {names} was not as printed, and is printed again.")
+            self.say(f"   {QA}: the heading of {names} was changed; it is printed again.")
         if reading.stray:
             self._keep("words above the first question belong to none")
 

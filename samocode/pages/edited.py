@@ -75,7 +75,7 @@ class EditedFile:
     def put_aside(self, why: str) -> None:
         """Rename the file and say why."""
         self.data = None
-        self._say(f"{why}: it is {files.set_aside(self.path).name} now.")
+        self._say(f"{why}. It was renamed to {files.set_aside(self.path).name}.")
 
     def keep(self) -> str:
         """Save the content last read under a free name and return the name."""

@@ -38,4 +38,4 @@ def restore(folder: Path) -> str | None:
         why = f"{error}, and is {kept} now"
         listed = f"- {kept}: the notebook until now; take what counts from it, in few words\n"
     files.write(path, SKELETON.format(name=folder.name) + listed)
-    return f"{why}: the skeleton is back."
+    return f"{why}. An empty notebook was created."
