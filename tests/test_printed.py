@@ -142,6 +142,7 @@ def test_the_notebook_comes_back(tmp_path: Path) -> None:
     assert overview.restore(tmp_path) == (
         "_overview.md was missing or empty: the skeleton is back."
     )  # fmt: skip
+    assert page.read_text().endswith("\n## Files\n")
     page.unlink()
     page.mkdir()
     why = overview.restore(tmp_path)
@@ -192,3 +193,10 @@ def test_a_commit_or_a_tracked_change_is_progress(tmp_path: Path) -> None:
         (CODE, False), (CODE._replace(head="def"), True), (CODE._replace(dirty={"a": "1"}), True)
     ):  # fmt: skip
         assert compare.progress(tmp_path / "not there", tmp_path, before, now) is moved
+
+
+def test_a_file_of_the_same_moment_is_progress(tmp_path: Path) -> None:
+    (tmp_path / "dive.md").write_text("new")
+    moment = (tmp_path / "dive.md").lstat().st_ctime_ns
+    assert compare.progress(tmp_path, None, compare.Mark(None, moment), None)
+    assert not compare.progress(tmp_path, None, compare.Mark(None, moment + 1), None)
