@@ -55,6 +55,8 @@ def test_only_what_is_not_taken_yet_is_untaken(tmp_path: Path) -> None:
     file = QaFile(tmp_path, history, print)
     file.read()
     assert file.print()
+    history.append("lapsed", why="x", plan=None)
+    assert file.print() is True, "the page is as before"
     file.file.path.write_text(file.file.path.read_text() + "same")
     assert file.read().added == {2: Added("same")} and file.untaken == {2}
 
@@ -87,7 +89,7 @@ def test_a_save_is_read_when_it_has_settled(qa: QaFile, tmp_path: Path) -> None:
     assert qa.file.settled(60)
     path.write_text(printed + "half")
     assert not qa.file.settled(60) and not qa.file.settled(60) and qa.file.settled(0)
-    path.write_text(printed + "half a word")
+    path.write_bytes(printed.encode() + b"half a word \xff")
     assert not qa.file.settled(60) and qa.file.changed()
     path.write_text("\ufeff" + printed.replace("\n", "\r\n"))
     assert qa.file.settled(60) and not qa.file.changed()
