@@ -55,6 +55,8 @@ def test_only_what_is_not_taken_yet_is_untaken(tmp_path: Path) -> None:
     file = QaFile(tmp_path, history, print)
     file.read()
     assert file.print()
+    history.append("lapsed", why="x", plan=None)
+    assert file.print() is True, "the page is as before"
     file.file.path.write_text(file.file.path.read_text() + "same")
     assert file.read().added == {2: Added("same")} and file.untaken == {2}
 
@@ -91,7 +93,7 @@ def test_a_save_is_read_when_it_has_settled(qa: QaFile, tmp_path: Path) -> None:
     assert qa.file.settled(60)
     path.write_text(printed + "half")
     assert not qa.file.settled(60) and not qa.file.settled(60) and qa.file.settled(0)
-    path.write_text(printed + "half a word")
+    path.write_bytes(printed.encode() + b"half a word \xff")
     assert not qa.file.settled(60) and qa.file.changed()
     path.write_text("\ufeff" + printed.replace("\n", "\r\n"))
     assert qa.file.settled(60) and not qa.file.changed()
@@ -146,6 +148,7 @@ def test_the_notebook_comes_back(tmp_path: Path) -> None:
     assert overview.restore(tmp_path) == (
         "_overview.md was missing or empty. An empty notebook was created."
     )  # fmt: skip
+    assert page.read_text().endswith("\n## Files\n")
     page.unlink()
     page.mkdir()
     why = overview.restore(tmp_path)
@@ -196,3 +199,10 @@ def test_a_commit_or_a_tracked_change_is_progress(tmp_path: Path) -> None:
         (CODE, False), (CODE._replace(head="def"), True), (CODE._replace(dirty={"a": "1"}), True)
     ):  # fmt: skip
         assert compare.progress(tmp_path / "not there", tmp_path, before, now) is moved
+
+
+def test_a_file_of_the_same_moment_is_progress(tmp_path: Path) -> None:
+    (tmp_path / "dive.md").write_text("new")
+    moment = (tmp_path / "dive.md").lstat().st_ctime_ns
+    assert compare.progress(tmp_path, None, compare.Mark(None, moment), None)
+    assert not compare.progress(tmp_path, None, compare.Mark(None, moment + 1), None)

@@ -181,7 +181,7 @@ SIX = ("ab", "a b", "c", "d", "e", "f")
 
 
 GOOD: list[tuple[Any, tuple[Any, ...]]] = [
-    (ASK, (WHICH, MATTERS, (), "foo")),
+    (ASK | {"because": ""}, (WHICH, MATTERS, (), "foo")),
     (ASK | OPTIONS | {"suggested": " b "}, (WHICH, MATTERS, TWO, "b", "it fits")),
     (ASK | {"suggested": "B", "options": []}, (WHICH, MATTERS, (), "B")),
     (ASK | {"options": SIX, "suggested": "JWT, short"}, (WHICH, MATTERS, SIX, "JWT, short")),
@@ -217,7 +217,8 @@ def test_no_question_is_answered_with_an_example(waits_for: str, more: Any) -> N
         ([7], "Question 1: it must be an object."),
         ([ASK, {}], "Question 2: `title` is missing.\nQuestion 2: `why` is missing.\n"
             "Question 2: `suggested` is missing."),
-        ([ASK | {"title": None, "suggested": ""}], "`title` is missing.\nQuestion 1: `suggested`"),
+        ([ASK | {"title": None, "suggested": ""}],
+            "Question 1: `title` is missing.\nQuestion 1: `suggested` is missing."),
         ([ASK | {"title": "?!"}], 'Question 1: `title` says nothing; it is "?!".'),
         ([ASK | {"title": 5}], "Question 1: `title` must be text; it is 5."),
         ([ASK | {"why": ["z" * 76]}], "Question 1: `why` must be text; it is [\"" + CUT[1:]),
