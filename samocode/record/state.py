@@ -142,6 +142,10 @@ class SessionState:
     """The summary, once the session is done."""
     stopped: tuple[int, str] | None = None
     """Exit code and reason of the last stop, until the next start."""
+    began: str = ""
+    """When the last iteration began."""
+    paused: tuple[str, str] | None = None
+    """Why the loop waits for the API, and until when, until it goes on."""
 
     def __init__(self, **values: Any) -> None:
         self.start_counting()
