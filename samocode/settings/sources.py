@@ -13,7 +13,8 @@ from samocode.settings.clone import RUN_TAG
 
 T_co = TypeVar("T_co", covariant=True)
 
-OTHERS = (RUN_TAG, "SAMOCODE_TEST_CLAUDE")  # no settings: the child's tag, the tests' CLI
+OTHERS = (RUN_TAG, "SAMOCODE_TEST_CLAUDE", "SAMOCODE_BIN")
+"""No settings: the child's tag, the tests' CLI, the folder that install.sh links into."""
 
 
 class Layer(NamedTuple):
@@ -26,15 +27,18 @@ class Layer(NamedTuple):
 class Row(Generic[T_co]):
     """One setting. As an attribute of a table that was read it is the setting's value.
 
-    `flag` is written as in help, "--timeout S"; one without a second word is a switch. `read` takes
-    a text without outer blanks. Its ValueError says what would do, and shows no secret.
+    `flag` is written as in help, "--timeout S"; one without a second word is a switch, and a second
+    word in brackets may be left out. `read` takes a text without outer blanks. Its ValueError says
+    what would do, and shows no secret. `group` is the flag's heading in help.
     """
 
     def __init__(
-        self, key: str, flag: str, default: str, meaning: str, read: Callable[[str], T_co]
-    ) -> None:
+        self, key: str, flag: str, default: str, meaning: str, read: Callable[[str], T_co],
+        group: str = "",
+    ) -> None:  # fmt: skip
         self.key, self.default, self.meaning, self.read = key, default, meaning, read
         self.flag, _, self.takes = flag.partition(" ")
+        self.group = group
 
     @overload
     def __get__(self, table: None, owner: type) -> Self: ...

@@ -74,7 +74,7 @@ class Notifier(NamedTuple):
         """The last words of a run."""
         text = status.stop_text(self.session, stop, self.command())
         self.view.say("\n" + text)
-        if stop.code != ExitCode.INTERRUPTED:
+        if not stop.seen:
             hurried = stop.code == ExitCode.TERMINATED
             self.notify(text).join(HURRIED_WORDS if hurried else LAST_WORDS)
 
