@@ -19,7 +19,7 @@ def test_the_first_run_sets_everything_up(installed: Machine) -> None:
     assert {file.name: file.readlink() for file in installed.commands.iterdir()} == (
         installed.sources()
     )
-    assert {path.name for path in installed.home.iterdir()} == {".claude"}
+    assert {path.name for path in installed.home.iterdir()} == {".claude", ".local"}
     python = installed.clone / ".venv/bin/python"
     subprocess.run([python, "-c", "import dotenv, requests"], check=True)
 
