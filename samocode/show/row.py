@@ -97,8 +97,8 @@ def rows(sessions: Path) -> list[Row]:
 
 def _row(history: Path) -> Row:
     folder = history.parent
-    running = is_running(folder)
     try:
-        return Row.of(folder, glance(history), running)
+        return Row.of(folder, glance(history), is_running(folder))
     except (UserError, OSError) as error:
-        return Row(folder.name, str(folder), running, "damaged", " ".join(str(error).split()))
+        why = " ".join(str(error).split())
+        return Row(folder.name, str(folder), running=False, state="damaged", waits_for=why)

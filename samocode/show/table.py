@@ -12,20 +12,33 @@ from samocode.show.text import printable, span
 
 HEAD = ("SESSION", "STATE", "PHASE", "RUNS", "USD", "AGE", "WAITS FOR")
 RIGHT = ("RUNS", "USD", "AGE")
+SPARED = ("RUNS", "AGE", "PHASE", "USD")  # in this order, on a narrow terminal
+ROOM = 20  # columns for what a session waits for
 DAYS = 2  # from here on an age is in days
 
 
 def table(rows: Sequence[Row], now: datetime, columns: int | None = None) -> str:
-    """The rows below their headings, each cut where the terminal ends."""
+    """The rows below their headings. Where the terminal is narrow, columns are left out; what still
+    does not fit is cut."""
     cells = [HEAD, *(_cells(row, now) for row in rows)]
     widths = [max(map(width, column)) for column in zip(*cells, strict=True)]
+    kept = _kept(widths, columns)
     lines = [
-        "  ".join(_padded(*three) for three in zip(line, widths, HEAD, strict=True)).rstrip()
-        for line in cells
+        "  ".join(_padded(line[n], widths[n], HEAD[n]) for n in kept).rstrip() for line in cells
     ]
     unknown = any(row.held_usd or row.unpriced for row in rows)
     note = ["", "USD with +: some runs did not report what they cost."] if unknown else []
     return "\n".join([*(cut(line, columns) if columns else line for line in lines), *note])
+
+
+def _kept(widths: Sequence[int], columns: int | None) -> list[int]:
+    """The numbers of the columns that are shown."""
+    kept, last = list(range(len(HEAD))), min(ROOM, widths[-1])
+    for heading in SPARED:
+        if columns is None or sum(widths[n] + 2 for n in kept[:-1]) + last <= columns:
+            break
+        kept.remove(HEAD.index(heading))
+    return kept
 
 
 def _cells(row: Row, now: datetime) -> tuple[str, ...]:

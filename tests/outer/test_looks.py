@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
 import signal
+import struct
+import subprocess
+import termios
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +153,32 @@ def test_the_table_shows_every_session_in_words(stage: Stage) -> None:
     rows = json.loads(table(stage, "--json").out)["sessions"]
     assert {row["name"][9:]: row["state"] for row in rows} == states
     assert {row["name"][9:] for row in rows if row["running"]} == {"waits", "runs"}
+
+
+def on_terminal(stage: Stage, columns: int) -> list[str]:
+    """The lines of --status on a terminal of this width."""
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 24, columns, 0, 0))
+    command = [stage.command()[0], str(stage.main), "--config", str(stage.config), "--status"]
+    subprocess.run(command, env=stage.environ, stdout=theirs, check=True)
+    shown = os.read(ours, 1 << 16).decode()
+    os.close(ours)
+    os.close(theirs)
+    return shown.splitlines()
+
+
+def test_the_table_fits_its_terminal(stage: Stage) -> None:
+    """A narrow one gets fewer columns, and keeps what a session waits for; a wide character counts
+    as two. What a child asks drives no terminal."""
+    stage.script("ask('Where do 漢字漢字漢字漢字漢字漢字漢字漢字漢字 tokens \u202elive?')")
+    assert stage.begin("--on-wait", "exit").code == 4
+    for columns in (40, 60, 80, 200):
+        head, row = on_terminal(stage, columns)
+        assert head.startswith("SESSION ") and "\u202e" not in row
+        assert len(row) + sum(c >= "一" for c in row if c != "…") <= columns
+        assert row.endswith("…") == (columns < 100)
+        assert ("PHASE" in head) == (columns > 60) and ("Q1: Where do" in row) == (columns > 40)
+    assert "Q1: Where do" in table(stage).out
 
 
 def test_the_detail_shows_the_child_at_work(stage: Stage) -> None:
