@@ -13,6 +13,8 @@ import termios
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from samocode.show.row import STOPPED
 from tests.outer import speech
 from tests.outer.speech import wait_for
@@ -59,14 +61,17 @@ def test_stop_lets_the_iteration_end(stage: Stage) -> None:
     assert speech.iterations(stage.session)[1]["phase"] == "requirements"
 
 
-def test_stop_ends_a_wait_at_once(stage: Stage) -> None:
-    """At a gate, where no iteration runs; the question stays open."""
-    stage.script("ask('Which?')", DONE)
+@pytest.mark.parametrize(
+    ("step", "state"), [("ask('Which?')", "waiting for you"), ("usage_limit(3600)", "paused")]
+)
+def test_stop_ends_a_wait_at_once(stage: Stage, step: str, state: str) -> None:
+    """At a gate, or in a wait for the API: no iteration runs there."""
+    stage.script(step, DONE)
     loop = stage.start()
-    stage.asked()
+    wait_for(lambda: stage.has_history() and detail(stage)["state"] == state)
     assert stage.run("--stop").code == 0
     assert loop.wait().code == 130 and stage.children == 1
-    assert speech.open_questions(stage.session) == {1: "qa"}
+    assert detail(stage)["state"] == "interrupted"
 
 
 def test_stop_now_ends_the_child(stage: Stage) -> None:
@@ -86,16 +91,19 @@ def test_stop_reaches_only_the_loop_that_holds_the_lock(stage: Stage) -> None:
     stage.up(1)
     lock = stage.folder / "sessions/.locks" / stage.session.name
     held = json.loads(lock.read_text())
+    other = subprocess.Popen(["sleep", "600"])
     wrong: dict[str, dict[str, object]] = {
         "another machine": {"host": "elsewhere"},
-        "not as a process": {"pid": os.getpid()},
+        "not as a process": {"pid": other.pid},
     }
     for words, changed in wrong.items():
         lock.write_text(json.dumps({**held, **changed}))
         for now in ([], ["now"]):
             ended = stage.run("--stop", *now)
             assert ended.code == 2 and words in ended.out and ended.out.count("\n") == 1
-    assert loop.running
+    assert loop.running and other.poll() is None
+    other.kill()
+    other.wait()
     lock.write_text(json.dumps(held))
     assert stage.run("--stop", "now").code == 0 and loop.wait().code == 143
     ended = stage.run("--stop")
