@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Create .venv in this folder, and link every command into Claude's commands folder.
-# Never overwrites other files. Works with bash 3.2 (macOS). tests/run sources it for find_python.
+# Create .venv in this folder, link every command into Claude's commands folder, and main.py as
+# `samocode`. Never overwrites other files. Works with bash 3.2 (macOS). tests/run sources it.
 set -euo pipefail
 unset CDPATH # with it, cd may go to another folder
 
@@ -8,8 +8,9 @@ usage() {
     cat <<'END'
 Usage: ./install.sh [--demo | --uninstall | --help]
 
-  (nothing)     make .venv here and link commands/*.md into ~/.claude/commands
-                (or $CLAUDE_CONFIG_DIR/commands); may be run again at any time
+  (nothing)     make .venv here, link commands/*.md into ~/.claude/commands
+                (or $CLAUDE_CONFIG_DIR/commands) and main.py as samocode into
+                ~/.local/bin (or $SAMOCODE_BIN); may be run again at any time
   --demo        make .venv here, then play a whole session with a scripted
                 stand-in for Claude: no claude, no key, no link is needed or made
   --uninstall   remove the links, .venv, .demo and the folders this script made
@@ -108,7 +109,7 @@ make_folder() {
     remember "folder $1"
 }
 
-# Link one command. If something else has its name, report it and return 1.
+# Link one file. If something else has its name, report it and return 1.
 link() {
     local source=$1 name=$2
     if [ "$name" -ef "$source" ]; then return; fi
@@ -129,23 +130,43 @@ is_own() {
     local target place
     target=$(readlink "$1")
     place=${target%/commands/"$(basename "$1")"}
+    [ "$place" != "$target" ] || place=${target%/main.py}
     [ "$place" != "$target" ] || return 1
     [ "$place" = "$clone" ] || { [ ! -e "$1" ] && grep -Fqxs -- "clone $place" "$made"; }
 }
 
-# Remove this script's links from folder $1; with "stale", only the dead ones.
-remove_links() {
-    local name
-    for name in "$1"/*.md; do
-        [ -L "$name" ] || continue
-        is_own "$name" || continue
-        if [ "${2:-}" = stale ] && [ -e "$name" ]; then continue; fi
-        rm "$name"
-        say "Removed $name"
-    done
+# Remove link $1 if it is this script's; with "stale", only if what it leads to is gone.
+remove_link() {
+    [ -L "$1" ] && is_own "$1" || return 0
+    if [ "${2:-}" = stale ] && [ -e "$1" ]; then return 0; fi
+    rm "$1"
+    say "Removed $1"
 }
 
-link_commands() {
+# The same for all links to commands in folder $1.
+remove_links() {
+    local name
+    for name in "$1"/*.md; do remove_link "$name" "${2:-}"; done
+}
+
+# Link main.py as the program samocode.
+link_program() {
+    if [ -z "$bin" ]; then
+        warn "HOME is not set: there is no place for the link samocode. Set SAMOCODE_BIN to a folder, or call $clone/main.py"
+        return
+    fi
+    make_folder "$bin"
+    remember "program $bin/samocode"
+    remove_link "$bin/samocode" stale
+    link "$clone/main.py" "$bin/samocode" || return 1
+    say "samocode is linked in $bin"
+    case ":$PATH:" in
+        *":$bin:"*) ;;
+        *) warn "$bin is not on your PATH. Add it in your shell's profile: export PATH=\"$bin:\$PATH\"" ;;
+    esac
+}
+
+link_all() {
     local source linked=0 left=0 gone=""
     make_folder "$folder"
     remember "links $folder"
@@ -156,6 +177,7 @@ link_commands() {
         if link "$source" "$folder/$(basename "$source")"; then linked=$((linked + 1)); else left=$((left + 1)); fi
     done
     say "$linked commands are linked in $folder"
+    link_program || left=$((left + 1))
     [ "$left" = 0 ] && return
     warn "$left were left alone, see above."
     [ -z "$gone" ] || warn "Was that this clone before you moved it? Then run: rm$gone; and this script again."
@@ -181,6 +203,7 @@ Next: in your project's folder write a file named .samocode:
     SESSIONS=../myproject-sessions
 Start claude there and say:
     Run samocode with a dive into <what to look at>. Task: <what to do>.
+Or run it yourself there: samocode --session <name> --task "<what to do>"
 To see a whole session first, without claude: ./install.sh --demo
 END
 }
@@ -190,7 +213,7 @@ install() {
     check_tools
     make_venv
     install_requirements
-    link_commands || status=1
+    link_all || status=1
     next_steps
     return $status
 }
@@ -204,11 +227,13 @@ demo() {
 uninstall() {
     local line
     remove_links "$folder"
+    if [ -n "$bin" ]; then remove_link "$bin/samocode"; fi
     if [ -f "$made" ]; then
         # Newest first, so that a folder is removed before its parent.
         sed -n '1!G;h;$p' "$made" | while IFS= read -r line; do
             case $line in
                 "links "*) remove_links "${line#links }" ;;
+                "program "*) remove_link "${line#program }" ;;
                 "folder "*) if rmdir "${line#folder }" 2>/dev/null; then say "Removed ${line#folder }"; fi ;;
             esac
         done
@@ -235,6 +260,8 @@ main() {
     if [ -z "${CLAUDE_CONFIG_DIR:-}${HOME:-}" ]; then die "Neither HOME nor CLAUDE_CONFIG_DIR is set: there is no place for the commands."; fi
     folder=${CLAUDE_CONFIG_DIR:-$HOME/.claude}/commands
     case $folder in /*) ;; *) folder=$PWD/$folder ;; esac
+    bin=${SAMOCODE_BIN:-${HOME:+$HOME/.local/bin}}
+    case $bin in /* | "") ;; *) bin=$PWD/$bin ;; esac
     if [ "${1:-}" = --uninstall ]; then uninstall; else install; fi
 }
 

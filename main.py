@@ -72,27 +72,27 @@ def main(flags: Mapping[str, str], timeouts: Timeouts, env_file: Path | None = E
 
 
 def run(settings: Settings, timeouts: Timeouts) -> int:
-    """Find or create the session and run it. With --max-iterations 0 only show its status."""
+    """Find or create the session and run it, or only look at it (--status, --stop)."""
+    if settings.looks:
+        from samocode.show.looks import look
+
+        return look(settings, timeouts)
     from samocode.show.notices import notifier
 
     texts = words(settings)
     project, name = settings.project, settings.session or ""
     repository = Repository.find(project.main_repo, settings.environ)
     folder, made = sessions.find_or_create(project, name, texts, repository)
-    show_only = settings.max_iterations == 0
-    if show_only and not made and not texts:
-        session = open_session(project.main_repo, folder, repository, repair=False)
-        notifier(session, settings, timeouts).show_status()
-        return ExitCode.DONE
     if texts and sessions.hand_over(folder, texts):
         print(f"{folder.name} runs: the note is read before its next iteration.")
         return ExitCode.DONE
+    shutdown = Shutdown()
+    shutdown.install()  # before the lock says whom --stop may signal
     with locked(folder), sessions.all_or_nothing(folder, made):
         session = open_session(project.main_repo, folder, repository)
         notices = notifier(session, settings, timeouts)
-        if not show_only:
-            return Loop(session, settings, timeouts, notices).run(texts)
-        Shutdown().install()  # Ctrl-C would kill git in the middle of `worktree add`
+        if settings.max_iterations > 0:
+            return Loop(session, settings, timeouts, notices, shutdown).run(texts)
         task.make(session, texts, notices.view.say)
     notices.show_status()
     return ExitCode.DONE
@@ -103,12 +103,13 @@ class Loop:
     """One run of a session: iterations until a Stop."""
 
     def __init__(
-        self, session: Session, settings: Settings, timeouts: Timeouts, notifier: "Notifier"
-    ) -> None:
+        self, session: Session, settings: Settings, timeouts: Timeouts, notifier: "Notifier",
+        shutdown: Shutdown,
+    ) -> None:  # fmt: skip
         self.session, self.settings = session, settings
         self.notifier, self.view = notifier, notifier.view
         self.limits = Limits(settings.max_iterations, settings.max_cost, settings.max_wait)
-        self.shutdown, answers = Shutdown(), Answers(session, self.view.say)
+        self.shutdown, answers = shutdown, Answers(session, self.view.say)
         places = (prompt(session.folder), self.limits, self.shutdown, timeouts, self.view.say)
         self.iterations = Iterations(session, answers, settings, *places)
         self.gate = Gate(
@@ -119,7 +120,6 @@ class Loop:
 
     def run(self, texts: Texts) -> int:
         """Run until a Stop and return its exit code. An error becomes a Stop, too."""
-        self.shutdown.install()
         become_reaper()
         self.notifier.hello()
         done = self.session.state.done

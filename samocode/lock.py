@@ -11,6 +11,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+from samocode.child.process_table import has_proc
 from samocode.record import files
 from samocode.record.exits import UserError
 from samocode.record.history import local_now
@@ -57,6 +58,38 @@ def holder(folder: Path) -> str:
     if not found:
         return f"{_place(folder)} does not name the process"
     return f"pid {found.get('pid')} on {found.get('host')} since {found.get('since')}"
+
+
+def signal_holder(folder: Path, number: int) -> int:
+    """Send a signal to the loop that holds the session; its pid. UserError when none does, or it
+    cannot be reached from here."""
+    if not is_held(folder):
+        raise UserError(f"No loop runs {folder.name}: there is nothing to stop.")
+    found = mapping(parse(files.read_any(_place(folder))))
+    pid, host = found.get("pid"), found.get("host")
+    if host != os.uname().nodename:
+        raise UserError(f"{folder.name} runs on another machine ({holder(folder)}): stop it there.")
+    if not isinstance(pid, int) or not _holds(pid, _place(folder)):
+        raise UserError(
+            f"{folder.name} runs, but not as a process of yours that can be seen from here "
+            f"({holder(folder)}): stop it where it was started."
+        )
+    os.kill(pid, number)
+    return pid
+
+
+def _holds(pid: int, place: Path) -> bool:
+    """Whether a process holds the lock, as the kernel says. Its pid may be another's by now, or
+    count in another container. Without /proc (macOS) the file's word must do."""
+    if not has_proc():
+        return pid > 0
+    own = Path("/proc", str(pid))
+    try:
+        lock, fds = place.stat(), [path.name for path in (own / "fd").iterdir()]
+        found = [fd for fd in fds if os.path.samestat((own / "fd" / fd).stat(), lock)]
+        return any("FLOCK" in (own / "fdinfo" / fd).read_text() for fd in found)
+    except OSError:  # gone, or another user's
+        return False
 
 
 def _place(folder: Path) -> Path:

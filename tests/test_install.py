@@ -49,7 +49,7 @@ def test_a_second_run_changes_nothing_and_needs_no_network(installed: Machine) -
     assert {file.name: file.readlink() for file in installed.commands.iterdir()} == (
         installed.sources()
     )
-    assert names(installed.home) == {".claude"}
+    assert names(installed.home) == {".claude", ".local"}
     before = tree(installed.home)
     assert "Installing" not in installs(installed.knowing(PIP_FIND_LINKS="/nowhere"))
     assert tree(installed.home) == before
@@ -288,3 +288,56 @@ def test_uninstall_removes_exactly_what_was_made(machine: Machine, folder: bool)
     installs(machine, "--uninstall")
     assert tree(machine.home) == before and names(machine.clone) == clone
     installs(machine, "--uninstall")
+
+
+@needs_wheels
+def test_the_short_command_is_linked_and_taken_away(machine: Machine) -> None:
+    """Into ~/.local/bin or where SAMOCODE_BIN says; what else has its name is left alone."""
+    done = machine.install()
+    link = machine.home / ".local/bin/samocode"
+    assert link.readlink() == machine.clone / "main.py"
+    assert f"samocode is linked in {link.parent}" in done.stdout
+    assert f"{link.parent} is not on your PATH" in done.stderr
+    there = machine.knowing(SAMOCODE_BIN=str(machine.bin))
+    done = there.install()
+    assert (
+        machine.bin / "samocode"
+    ).readlink() == link.readlink() and "your PATH" not in done.stderr
+    moved = replace(machine, clone=machine.clone.rename(machine.clone.with_name("moved clone")))
+    assert moved.install().returncode == 0 and link.readlink() == moved.clone / "main.py"
+    assert moved.install("--uninstall").returncode == 0  # without the variable, too
+    assert not link.is_symlink() and not (machine.bin / "samocode").is_symlink()
+    assert names(machine.home) == set()
+    (machine.bin / "samocode").write_text("mine")
+    done = replace(there, clone=moved.clone).install()
+    assert done.returncode == 1 and f"Left alone: {machine.bin / 'samocode'}" in done.stderr
+    assert (machine.bin / "samocode").read_text() == "mine"
+
+
+@needs_wheels
+def test_the_short_command_finds_its_python_and_is_in_what_it_prints(machine: Machine) -> None:
+    """By its link, with a python on PATH that has none of the packages. SAMOCODE_BIN is no
+    unknown setting."""
+    shutil.copytree(ROOT / "samocode", machine.clone / "samocode")
+    for name in ("main.py", "workflow.md"):
+        shutil.copy(ROOT / name, machine.clone)
+    there = machine.knowing(SAMOCODE_BIN=str(machine.bin))
+    there.install()
+    machine.executable("python3", f'exec "{sys.executable}" -S "$@"')
+    project = machine.home / "project"
+    project.mkdir()
+    (project / ".samocode").write_text("MAIN_REPO=.\nWORKTREES=../trees\nSESSIONS=../sessions\n")
+    for path, shown in ((machine.bin, "samocode"), (Path("/nowhere"), str(machine.clone))):
+        done = subprocess.run(
+            [machine.bin / "samocode", "--session", "work", "--dive", "t", "--max-iterations", "0"],
+            env={"PATH": f"{path}:{os.environ['PATH']}", "HOME": str(machine.home),
+                 "SAMOCODE_BIN": str(machine.bin)},
+            cwd=project, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert (done.returncode, done.stderr) == (0, ""), done.stderr
+        assert shown in done.stdout.partition("To go on: ")[2]
+    said = subprocess.run(
+        [machine.bin / "samocode"], env={"PATH": str(machine.bin)}, capture_output=True, text=True,
+        timeout=60, check=False,
+    )  # fmt: skip
+    assert said.returncode == 2 and said.stderr.startswith("usage: samocode --session NAME")

@@ -8,23 +8,30 @@ import os
 import select
 import signal
 import time
+from collections.abc import Mapping
 from types import FrameType
 from typing import final
 
 from samocode.record.exits import ExitCode, Stop
 
 STEP = 0.5  # seconds between checks of the clock
+ASK = signal.SIGUSR1  # sent by --stop
+WORDS: Mapping[int, bytes] = {
+    ASK: b"\nAsked by --stop: stopping once no iteration runs; Ctrl-C: now.\n",
+    signal.SIGINT: b"\nStopping once no iteration runs; Ctrl-C again: now.\n",
+}
 
 
 @final
 class Shutdown:
-    """The first Ctrl-C stops after this iteration; a second one, SIGTERM or SIGHUP at once. If no
-    iteration runs, each of them stops at once."""
+    """The first Ctrl-C or --stop (SIGUSR1) stops after this iteration; another Ctrl-C, SIGTERM or
+    SIGHUP at once. If no iteration runs, each of them stops at once."""
 
     def __init__(self) -> None:
         self.requested = False
         self.now = False
         self.code = ExitCode.INTERRUPTED
+        self._by = "a signal"
         self._woken, self._wakes = os.pipe()
         os.set_blocking(self._wakes, False)
 
@@ -33,13 +40,12 @@ class Shutdown:
         """The requested Stop, if any."""
         if not self.requested:
             return None
-        who = "you" if self.code == ExitCode.INTERRUPTED else "a signal"
-        return Stop(self.code, f"Stopped by {who}.")
+        return Stop(self.code, f"Stopped by {self._by}.", seen=self._by == "you")
 
     def install(self) -> None:
-        """Handle SIGINT, SIGTERM and SIGHUP. A signal that was ignored (nohup) stays ignored."""
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            if signal.getsignal(number) is not signal.SIG_IGN:
+        """Handle these signals. One that was ignored (nohup) stays so, except that of --stop."""
+        for number in (ASK, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if number == ASK or signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._on_signal)
                 # Python removes its handlers before it exits, so a late Ctrl-C would kill it.
                 atexit.register(signal.signal, number, signal.SIG_IGN)
@@ -61,15 +67,15 @@ class Shutdown:
             self.wait(min(STEP, left))
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
-        if number == signal.SIGINT:
-            self.now = self.requested
-            if not self.now:  # print is not safe in a signal handler
-                with contextlib.suppress(OSError):
-                    os.write(2, b"\nStopping once no iteration runs; Ctrl-C again: now.\n")
-        else:
+        again, self.requested = self.requested, True
+        if number not in (ASK, signal.SIGINT):
+            self.now, self.code, self._by = True, ExitCode.TERMINATED, "a signal"
+        elif not again:
+            self._by = "--stop" if number == ASK else "you"
+            with contextlib.suppress(OSError):  # a plain write: print is not safe here
+                os.write(2, WORDS[number])
+        elif number == signal.SIGINT:
             self.now = True
-            self.code = ExitCode.TERMINATED
-        self.requested = True
 
 
 def _ignore(_number: int, _frame: FrameType | None) -> None:

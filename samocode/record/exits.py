@@ -28,6 +28,8 @@ class Stop(NamedTuple):
 
     code: ExitCode
     why: str = ""
+    seen: bool = False
+    """Whoever stopped it sits before it: no message is sent."""
 
 
 class UserError(Exception):

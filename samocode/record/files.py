@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import stat
+import sys
 from pathlib import Path
 from typing import BinaryIO
 
@@ -75,6 +76,17 @@ def end(path: Path, most: int) -> str:
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - most))
         return file.read(most).decode("utf-8", "replace")
+
+
+def tail(path: Path, most: int) -> bytes:
+    """The last bytes of a regular file of any size, `most` of them; all of it where they are fewer.
+    Empty without a file (see `opened`)."""
+    file = opened(path, sys.maxsize)
+    if file is None:
+        return b""
+    with file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - most))
+        return file.read(most)
 
 
 def created(path: Path) -> BinaryIO:

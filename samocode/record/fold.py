@@ -67,6 +67,7 @@ def _start(state: SessionState, line: Line) -> None:
     if line.get("made") or state.as_made is None:
         state.as_made = _status(line)
     state.spawned, state.stopped, state.program = 0, None, line.get("version", "")
+    state.paused = None
 
 
 def _setup(state: SessionState, line: Line) -> None:
@@ -76,6 +77,7 @@ def _setup(state: SessionState, line: Line) -> None:
 def _begin(state: SessionState, line: Line) -> None:
     n, budget = int(line["n"]), line.get("budget_usd")
     state.pending = Begun(n, line["phase"], line["log"], _status(line), budget)
+    state.began, state.paused = str(line.get("t", "")), None
 
 
 def _iteration(state: SessionState, line: Line) -> None:
@@ -184,6 +186,11 @@ def _lapsed(state: SessionState, line: Line) -> None:
 
 def _stop(state: SessionState, line: Line) -> None:
     state.stopped = (int(line["exit"]), str(line.get("why", "")))
+    state.paused = None
+
+
+def _limit(state: SessionState, line: Line) -> None:
+    state.paused = (str(line.get("why", "")), str(line["until"]))
 
 
 def _status(line: Line) -> WorktreeStatus | None:
@@ -204,4 +211,5 @@ _STEPS: Mapping[str, Callable[[SessionState, Line], None]] = {
     "approved": _approved,
     "lapsed": _lapsed,
     "stop": _stop,
+    "limit": _limit,
 }

@@ -140,6 +140,10 @@ class SessionState:
     """The summary, if the session is done."""
     stopped: tuple[int, str] | None = None
     """Exit code and reason of the last stop; None while a loop runs."""
+    began: str = ""
+    """Start time of the last iteration."""
+    paused: tuple[str, str] | None = None
+    """Why the loop waits for the API, and until when."""
 
     def __init__(self, **values: Any) -> None:
         self.start_counting()

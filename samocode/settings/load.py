@@ -66,7 +66,12 @@ class Settings(RunTable):
         if self.max_iterations == 0 and "--max-iterations" not in flags:
             problems.append("SAMOCODE_MAX_ITERATIONS: 0 lets nothing run: write 1 or more.")
         self.claude = _claude(self.claude_path, cwd, environ)
-        if self.max_iterations > 0:  # 0 only shows the status
+        idle = self.max_iterations == 0
+        self.looks = bool({"--status", "--stop"} & flags.keys()) or (
+            idle and not {"--task", "--dive"} & flags.keys()
+        )
+        """Nothing is created and nothing runs."""
+        if not idle and not self.looks:
             problems += self._refusals(environ, uid)
         if problems or found is None:
             raise UserError(*problems)

@@ -13,7 +13,7 @@ from samocode.settings.clone import RUN_TAG
 
 T_co = TypeVar("T_co", covariant=True)
 
-OTHERS = (RUN_TAG, "SAMOCODE_TEST_CLAUDE")  # set by the loop, and by the tests
+OTHERS = (RUN_TAG, "SAMOCODE_TEST_CLAUDE", "SAMOCODE_BIN")  # set by the loop, the tests, the user
 
 
 class Layer(NamedTuple):
@@ -25,14 +25,17 @@ class Layer(NamedTuple):
 
 class Row(Generic[T_co]):
     """One setting. On a loaded table the attribute gives the value, on the class the row itself.
-    `flag` is written as in the help, "--timeout S"; without a second word it is a switch. `read`
-    parses a stripped text. Its ValueError says what is valid and never shows a secret."""
+    `flag` is written as in the help, "--timeout S"; without a second word it is a switch, and a
+    second word in brackets is optional. `group` is its heading in the help. `read` parses a
+    stripped text. Its ValueError says what is valid and never shows a secret."""
 
     def __init__(
-        self, key: str, flag: str, default: str, meaning: str, read: Callable[[str], T_co]
-    ) -> None:
+        self, key: str, flag: str, default: str, meaning: str, read: Callable[[str], T_co],
+        group: str = "",
+    ) -> None:  # fmt: skip
         self.key, self.default, self.meaning, self.read = key, default, meaning, read
         self.flag, _, self.takes = flag.partition(" ")
+        self.group = group
 
     @overload
     def __get__(self, table: None, owner: type) -> Self: ...

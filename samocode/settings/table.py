@@ -65,6 +65,7 @@ seconds = number(WEEK, f"seconds above 0, at most {WEEK} (a week), such as 1800"
 dollars = number(1_000_000, "dollars above 0, such as 20 or 2.50")
 bot_token = matching(r"\d+:[\w-]+", "a bot token: copy all of it from @BotFather", secret=True)
 chat = matching(r"-?\d+|@\w+", "a chat: write its number, or @channel")
+stops = matching("yes|now", "a way to stop: write --stop, or --stop now")
 url = matching(
     r"https?://([\w.:%~-]+@)?(\[[0-9a-f:]+\]|[\w.-]+)(:[0-6]?\d{1,4})?(/[\w./%~-]*)?",
     "a web address such as https://api.telegram.org",
@@ -97,40 +98,52 @@ def claude_flags(text: str) -> tuple[str, ...]:
     return flags
 
 
+WORK, LOOK = "begin a session, or go on with it", "look at sessions, stop one"
+LIMITS, WAIT, MORE = "the child, and limits", "questions", "more"
+"""Headings of help, in the order of their first rows."""
+
+
 # fmt: off
 class RunTable(Table):
     """The settings of a run, from flags, the environment and .env."""
 
     session = Row("", "--session NAME", "",
-        "the session's name; with --task or --dive it is made if needed", optional(words))
+        "the session's name; with --task or --dive it is made if needed", optional(words), WORK)
     task = Row("", "--task TEXT", "",
-        "what to do; - reads it from standard input", optional(words))
+        "what to do; - reads it from standard input", optional(words), WORK)
     dive = Row("", "--dive TEXT", "",
-        "what to look into first; alone: research only", optional(words))
+        "what to look into first; alone: research only", optional(words), WORK)
     config = Row("", "--config FILE", "",
-        "the project's .samocode, or its folder; else the nearest upwards", optional(path))
+        "the project's .samocode, or its folder; else the nearest upwards", optional(path), WORK)
+    status = Row("", "--status", "",
+        "show all sessions, or the one of --session in detail", bool, LOOK)
+    json = Row("", "--json", "",
+        "--status as JSON, for programs", bool, LOOK)
+    stop = Row("", "--stop [now]", "",
+        "ask a running loop to stop after its iteration, or now", optional(stops), LOOK)
     claude_path = Row("CLAUDE_PATH", "", "claude",
         "the Claude CLI: a name on PATH, or a path", line)
     model = Row("CLAUDE_MODEL", "--model MODEL", "opus",
-        "the model, as claude --model takes it", name)
+        "the model, as claude --model takes it", name, LIMITS)
     timeout = Row("CLAUDE_TIMEOUT", "--timeout S", "1800",
-        "seconds that one iteration may take", seconds)
+        "seconds that one iteration may take", seconds, LIMITS)
     permission_mode = Row("CLAUDE_PERMISSION_MODE", "", "bypassPermissions",
         f"what the child may do unasked: {', '.join(MODES)}", one_of(*MODES))
     claude_args = Row("CLAUDE_ARGS", "", "",
         "more flags for claude, quoted as in a shell", claude_flags)
     max_iterations = Row("SAMOCODE_MAX_ITERATIONS", "--max-iterations N", "100",
-        "iterations that one run may spawn; the flag takes 0: only make or show the session", count)
+        "iterations that one run may spawn; the flag takes 0: only make or show the session",
+        count, LIMITS)
     max_cost = Row("SAMOCODE_MAX_COST", "--max-cost USD", "",
-        "USD that a session may cost at list prices", optional(dollars))
+        "USD that a session may cost at list prices", optional(dollars), LIMITS)
     max_wait = Row("SAMOCODE_MAX_WAIT", "", "21600",
         "seconds to wait for an outage or a usage limit to end", seconds)
     payer = Row("SAMOCODE_PAYER", "", "",
         "key: accept an API key that claude finds in a settings.json", optional(one_of("key")))
     on_wait = Row("", "--on-wait pause/exit", "pause",
-        "at a question: wait for the answer, or exit with code 4", one_of("pause", "exit"))
+        "at a question: wait for the answer, or exit with code 4", one_of("pause", "exit"), WAIT)
     yes = Row("", "--yes", "",
-        "take suggested answers and approve plans, for this run", bool)
+        "take suggested answers and approve plans, for this run", bool, WAIT)
     telegram_token = Row("TELEGRAM_BOT_TOKEN", "", "",
         "Telegram messages: the bot's token", optional(bot_token))
     telegram_chat = Row("TELEGRAM_CHAT_ID", "", "",
@@ -138,9 +151,9 @@ class RunTable(Table):
     telegram_url = Row("TELEGRAM_API_URL", "", "https://api.telegram.org",
         "Telegram messages: where the Bot API answers", url)
     demo = Row("", "--demo", "",
-        "play a whole session with a stand-in: no key, no network", bool)
+        "play a whole session with a stand-in: no key, no network", bool, MORE)
     check_signal = Row("", "--check-signal DIR", "",
-        "the Stop hook: check the signal in DIR", optional(path))
+        "the Stop hook: check the signal in DIR", optional(path), MORE)
 
 
 class ProjectTable(Table):

@@ -73,7 +73,7 @@ class Notifier(NamedTuple):
         """Show a stop and send it by Telegram."""
         text = status.stop_text(self.session, stop, self.command())
         self.view.say("\n" + text)
-        if stop.code != ExitCode.INTERRUPTED:
+        if not stop.seen:
             hurried = stop.code == ExitCode.TERMINATED
             self.notify(text).join(HURRIED_WORDS if hurried else LAST_WORDS)
 

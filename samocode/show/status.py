@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from collections.abc import Mapping
 from datetime import datetime
-from pathlib import Path
 
 from samocode.git import worktree as worktrees
 from samocode.git.branches import story
@@ -18,6 +15,9 @@ from samocode.record.state import SessionState
 from samocode.record.words import few
 from samocode.session import Session
 from samocode.settings.flags import RAISED
+from samocode.show.child import Doing, doing
+from samocode.show.row import standing
+from samocode.show.sizes import size
 from samocode.show.text import clip, money, span
 
 TITLES: Mapping[int, str] = {
@@ -44,9 +44,12 @@ def how_to_answer(session: Session, terminal: bool) -> str:
 
 
 def status(session: Session, command: str) -> str:
-    """Return the status for `--max-iterations 0`. `command` resumes the session."""
+    """Return the status for `--status`. `command` resumes the session."""
     state, running = session.state, is_running(session.folder)
-    lines = _facts(session, "a loop runs it now" if running else "no loop runs it")
+    word = standing(state, running)[0]
+    lines = _facts(session, f"{word} ({'a loop runs it now' if running else 'no loop runs it'})")
+    if running and (child := doing(session)):
+        lines.append(f"Child:     {_work(child)}")
     if state.last:
         last, outcome = state.last, state.last.outcome.replace("_", " ")
         lines.append(f"Last:      iteration {last.n} {last.phase}: {outcome}")
@@ -61,23 +64,26 @@ def status(session: Session, command: str) -> str:
     return "\n".join(lines)
 
 
-def _facts(session: Session, running: str) -> list[str]:
+def _facts(session: Session, word: str) -> list[str]:
     state, tree = session.state, session.state.worktree
-    worktree = f"{tree.path} (branch {tree.branch}, from {tree.base})" if tree else ""
+    worktree = ""
+    if tree:
+        worktree = f"{tree.path} (branch {tree.branch}, from {tree.base}; {size(tree.path)})"
     asked = [text for _, kind, text in state.texts if kind != "note"]
     phase = "done" if state.done is not None else state.phase
     phase += " (the summary is still to come)" if state.done is None and phase == "done" else ""
     plan = f"{state.approved.plan} (approved)" if state.approved else "none approved"
-    size = _size(session.folder / LOGS)
+    logs = f"{size(session.folder / LOGS)} in {LOGS}/; delete .jsonl and .stderr as you like"
     return [
         f"Session:   {session.folder}",
         *(f"Task:      {clip(text)}" for text in asked[-1:]),
         f"Worktree:  {worktree or 'none (research)'}",
-        f"Phase:     {phase} (round {state.round}; {running})",
+        f"State:     {word}",
+        f"Phase:     {phase} (round {state.round})",
         f"So far:    {state.iterations} iterations, {money(state)}",
         f"Plan:      {plan}",
         f"Notebook:  {session.folder / OVERVIEW}",
-        f"Logs:      {size} in {LOGS}/; delete .jsonl and .stderr as you like",
+        f"Logs:      {logs}",
     ]
 
 
@@ -95,7 +101,7 @@ def stop_text(session: Session, stop: Stop, command: str) -> str:
         f"{state.iterations} iteration{'s' * (state.iterations != 1)}, {money(state)}, "
         f"{_elapsed(state)}."
     )
-    lines.append(f"Session: {session.folder} (logs: {_size(session.folder / LOGS)})")
+    lines.append(f"Session: {session.folder} (logs: {size(session.folder / LOGS)})")
     if code in (ExitCode.BLOCKED, ExitCode.FAILED) and state.last:
         logs = sorted((session.folder / LOGS).glob(f"{state.last.n:03d}-*.jsonl"))
         lines += [f"Log: {log}" for log in logs[-1:]]
@@ -139,15 +145,18 @@ def done_lines(session: Session) -> list[str]:
     ]
 
 
-def _size(folder: Path) -> str:
-    size = 0
-    with contextlib.suppress(OSError), os.scandir(folder) as entries:  # up to ten thousand files
-        size = sum(entry.stat(follow_symlinks=False).st_size for entry in entries)
-    return f"{size / 1e6:.1f} MB"
+def _work(child: Doing) -> str:
+    """What a running child does, in a line."""
+    heard = f", last sign of life {_ago(child.heard)} ago" if child.heard else ", no word yet"
+    since = f"iteration {child.iteration} for {_ago(child.since)}{heard}"
+    return since + (f"\n           {clip(child.last)}" if child.last else "")
 
 
 def _elapsed(state: SessionState) -> str:
-    if not state.started:
-        return "just begun"
-    began = datetime.fromisoformat(state.started)
-    return f"{span((datetime.now().astimezone() - began).total_seconds())} since it was made"
+    return f"{_ago(state.started)} since it was made" if state.started else "just begun"
+
+
+def _ago(moment: str) -> str:
+    """How long ago a moment of the record is."""
+    then = datetime.fromisoformat(moment)
+    return span((datetime.now().astimezone() - then).total_seconds())

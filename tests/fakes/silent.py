@@ -29,6 +29,7 @@ def main() -> int:
     """Play main.run, with Silent for the leaves; the exit code."""
     from main import Loop
     from samocode import sessions
+    from samocode.child.shutdown import Shutdown
     from samocode.git.repository import Repository
     from samocode.lock import locked
     from samocode.session import open_session
@@ -43,7 +44,9 @@ def main() -> int:
     with locked(folder):
         session = open_session(project.main_repo, folder, repository)
         silent: Any = Silent()
-        return Loop(session, settings, Timeouts(), silent).run(texts)
+        shutdown = Shutdown()
+        shutdown.install()
+        return Loop(session, settings, Timeouts(), silent, shutdown).run(texts)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,41 @@
+"""How much room the folders of a session take."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+MOST = 200_000  # files looked at: a look at a session takes seconds at most
+
+
+class Size(NamedTuple):
+    """Bytes of the files below a folder; links and their targets aside."""
+
+    bytes: int
+    whole: bool
+    """Whether all files were looked at."""
+
+    def __str__(self) -> str:
+        amount = self.bytes / 1e6
+        text = f"{amount:.1f} MB" if amount < 1000 else f"{amount / 1000:.1f} GB"
+        return text if self.whole else f"over {text}"
+
+
+def size(folder: Path) -> Size:
+    """The size of a folder; of one that is gone 0."""
+    total, looked, folders = 0, 0, [str(folder)]
+    while folders:
+        try:
+            with os.scandir(folders.pop()) as entries:
+                for entry in entries:
+                    looked += 1
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.path)
+                    elif entry.is_file(follow_symlinks=False):
+                        total += entry.stat(follow_symlinks=False).st_size
+        except OSError:  # gone meanwhile, or not to be read
+            continue
+        if looked > MOST and folders:
+            return Size(total, whole=False)
+    return Size(total, whole=True)

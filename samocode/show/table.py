@@ -1,0 +1,95 @@
+"""The table of all sessions, as wide as its terminal."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Sequence
+from datetime import datetime
+
+from samocode.show.row import Row
+from samocode.show.text import printable, span
+
+HEAD = ("SESSION", "STATE", "PHASE", "RUNS", "USD", "AGE", "WAITS FOR")
+RIGHT = ("RUNS", "USD", "AGE")
+SPARED = ("RUNS", "AGE", "PHASE", "USD")  # in this order, on a narrow terminal
+ROOM = 20  # columns for what a session waits for
+DAYS = 2  # from here on an age is in days
+
+
+def table(rows: Sequence[Row], now: datetime, columns: int | None = None) -> str:
+    """The rows below their headings. Where the terminal is narrow, columns are left out; what still
+    does not fit is cut."""
+    cells = [HEAD, *(_cells(row, now) for row in rows)]
+    widths = [max(map(width, column)) for column in zip(*cells, strict=True)]
+    kept = _kept(widths, columns)
+    lines = [
+        "  ".join(_padded(line[n], widths[n], HEAD[n]) for n in kept).rstrip() for line in cells
+    ]
+    unknown = any(row.held_usd or row.unpriced for row in rows)
+    note = ["", "USD with +: some runs did not report what they cost."] if unknown else []
+    return "\n".join([*(cut(line, columns) if columns else line for line in lines), *note])
+
+
+def _kept(widths: Sequence[int], columns: int | None) -> list[int]:
+    """The numbers of the columns that are shown."""
+    kept, last = list(range(len(HEAD))), min(ROOM, widths[-1])
+    for heading in SPARED:
+        if columns is None or sum(widths[n] + 2 for n in kept[:-1]) + last <= columns:
+            break
+        kept.remove(HEAD.index(heading))
+    return kept
+
+
+def _cells(row: Row, now: datetime) -> tuple[str, ...]:
+    more = "+" if row.held_usd or row.unpriced else ""
+    cells = (
+        row.name, row.state, row.phase, f"{row.iterations}", f"{row.cost_usd:.2f}{more}",
+        _age(row.made, now), row.waits_for,
+    )  # fmt: skip
+    return tuple(printable(" ".join(cell.split())) for cell in cells)
+
+
+def _age(made: str, now: datetime) -> str:
+    if not made:
+        return ""
+    seconds = (now - datetime.fromisoformat(made)).total_seconds()
+    days = int(seconds // 86_400)
+    return f"{days}d" if days >= DAYS else span(seconds)
+
+
+def _padded(cell: str, wide: int, heading: str) -> str:
+    space = " " * (wide - width(cell))
+    return space + cell if heading in RIGHT else cell + space
+
+
+def width(text: str) -> int:
+    """The columns that a text takes on a terminal."""
+    return sum(map(_columns, text)) if not text.isascii() else len(text)
+
+
+def _columns(char: str) -> int:
+    if unicodedata.combining(char) or unicodedata.category(char) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
+def cut(line: str, columns: int) -> str:
+    """The beginning of a line that fits, with an ellipsis where something is missing."""
+    if width(line) <= columns:
+        return line
+    taken, left = "", columns - 1
+    for char in line:
+        left -= _columns(char)
+        if left < 0:
+            break
+        taken += char
+    return taken + "…"
+
+
+def terminal_columns(descriptor: int = 1) -> int | None:
+    """How wide the terminal is; None where the output is none."""
+    try:
+        return os.get_terminal_size(descriptor).columns or None
+    except OSError:
+        return None
