@@ -57,6 +57,7 @@ class Iterations(NamedTuple):
             session.put_back(None, self.say)
             self.answers.after_child()
             self.answers.page.print()
+            session.history.append("dropped", n=pending.n)
             return None
         run = claude.recover(log)
         decision = self._conclude(run._replace(left_over=tuple(map(str, left))), None)

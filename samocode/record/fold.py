@@ -116,6 +116,11 @@ def _count(state: SessionState, line: Line, delay: float) -> None:
     state.entered = state.entered or {line["phase"]: 1}
 
 
+def _dropped(state: SessionState, _: Line) -> None:
+    """A killed loop began an iteration and started no child."""
+    state.pending = None
+
+
 def _usd(line: Line, key: str) -> float | None:
     return None if (amount := line.get(key)) is None else float(amount)
 
@@ -204,6 +209,7 @@ _STEPS: Mapping[str, Callable[[SessionState, Line], None]] = {
     "setup": _setup,
     "begin": _begin,
     "iteration": _iteration,
+    "dropped": _dropped,
     "asked": _asked,
     "answer": _answer,
     "found": _found,

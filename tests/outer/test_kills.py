@@ -205,3 +205,21 @@ def test_a_torn_last_line_of_the_history(stage: Stage) -> None:
         file.write(b'{"t": "2026-01-01T00:00:00+00:00", "event": "iter')
     assert stage.run().code == 0
     assert [line["n"] for line in speech.iterations(stage.session)] == [1, 2]
+
+
+def test_an_answer_after_a_kill_that_left_no_log(quick: Stage) -> None:
+    """An iteration began, and nothing of it is left: the human can still answer."""
+    gone = "shutil.rmtree(SESSION / '_logs'); forged = SESSION / '_qa.md'; "
+    forge = "forged.write_text(forged.read_text().replace('Answer: A', 'Answer: other')); "
+    quick.script("ask('Which?')", "import shutil; " + gone + forge + "up(); time.sleep(60)")
+    assert quick.begin("--on-wait", "exit").code == 4
+    speech.answer(quick.session, 1, "A")
+    loop = quick.start("--on-wait", "exit")
+    quick.up(2)
+    loop.process.kill()
+    loop.wait()
+    assert quick.run("--on-wait", "exit").code == 4, "found while a child ran"
+    quick.then(DONE)
+    speech.answer(quick.session, 1, "B, again")
+    ended = quick.run("--on-wait", "exit")
+    assert ended.code == 0, ended.out
