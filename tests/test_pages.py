@@ -271,8 +271,10 @@ def test_what_follows_a_lost_heading_answers_nothing(old: str, new: str, stray: 
 def test_a_deleted_question_leaves_the_others_their_words() -> None:
     """Also where an answer is a word that the deleted one showed."""
     one = made(found={2: "foo"})
-    text = one.text.replace(one.blocks[1].text, "").replace("\nAnswer:", "\nAnswer: foo", 1)
-    assert read(text, one) == Reading({1: Added("foo")}, {}, (2,), "")
+    left = one.text.replace(one.blocks[1].text, "")
+    for words in ("foo", "two words"):
+        text = left.replace("\nAnswer:", f"\nAnswer: {words}", 1)
+        assert read(text, one) == Reading({1: Added(words)}, {}, (2,), "")
 
 
 def test_a_question_that_is_there_twice_answers_nothing() -> None:
