@@ -13,7 +13,7 @@ from samocode.child import run as claude
 from samocode.child.shutdown import Shutdown
 from samocode.child.stream import Event, RunResult
 from samocode.decide import facts, policy
-from samocode.decide.facts import Decision, Limits
+from samocode.decide.facts import Decision, IterationFacts, Limits
 from samocode.gate.answers import Answers
 from samocode.pages.names import SIGNAL
 from samocode.session import Before, Session
@@ -33,13 +33,15 @@ class Iterations(NamedTuple):
     timeouts: Timeouts
     say: Callable[[str], None]
 
-    def run_next(self, show: Callable[[Event | None], None]) -> tuple[Decision | None, RunResult]:
+    def run_next(
+        self, show: Callable[[Event | None], None]
+    ) -> tuple[Decision | None, IterationFacts]:
         """Start a child and see it through; `show` gets its events as they come."""
         for line in self.session.restore():
             self.say(line)
         job, before = self.session.begin(self.settings.timeout, self.limits)
         run = claude.run(self.settings, self.prompt, job, self.shutdown, self.timeouts, show)
-        return self._conclude(run, before), run
+        return self._conclude(run, before)
 
     def recover(self) -> Decision | None:
         """Where a killed loop left an iteration or SETUP without its end: end what still runs of
@@ -59,15 +61,17 @@ class Iterations(NamedTuple):
             self.answers.page.print()
             return None
         run = claude.recover(log)
-        decision = self._conclude(run._replace(left_over=tuple(map(str, left))), None)
+        decision, _ = self._conclude(run._replace(left_over=tuple(map(str, left))), None)
         if decision:
             outcome = decision.outcome
             self.say(f"Iteration {pending.n} was left by a killed loop: {outcome}.")
         return decision
 
-    def _conclude(self, run: RunResult, before: Before | None) -> Decision | None:
-        """None when VERIFY was interrupted: nothing is recorded, so that the next start reads the
-        signal again. `before` is None after a kill."""
+    def _conclude(
+        self, run: RunResult, before: Before | None
+    ) -> tuple[Decision | None, IterationFacts]:
+        """No decision when VERIFY was interrupted: nothing is recorded, so that the next start
+        reads the signal again. `before` is None after a kill."""
         session = self.session
         if session.top and not session.top.is_dir() and (made := session.ensure_worktree()):
             self.say(f"   the worktree was gone: {made}")
@@ -83,4 +87,4 @@ class Iterations(NamedTuple):
             self.answers.page.print()  # before new questions: a page may name no later print
             session.record(found, decision)
             self.answers.page.print()
-        return decision
+        return decision, found

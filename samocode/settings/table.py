@@ -136,6 +136,8 @@ class RunTable(Table):
         "at a question: wait for the answer, or exit with code 4", one_of("pause", "exit"))
     yes = Row("", "--yes", "",
         "take suggested answers and approve plans, for this run", bool)
+    quiet = Row("", "--quiet", "",
+        "print only questions, the ends of iterations and the stop", bool)
     telegram_token = Row("TELEGRAM_BOT_TOKEN", "", "",
         "Telegram messages: the bot's token", optional(bot_token))
     telegram_chat = Row("TELEGRAM_CHAT_ID", "", "",

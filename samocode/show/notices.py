@@ -21,6 +21,7 @@ from samocode.settings.load import Settings
 from samocode.settings.timeouts import Timeouts
 from samocode.show import status
 from samocode.show.live import View
+from samocode.show.text import money, span, step
 
 LAST_WORDS = 90.0  # seconds that the end waits for its message to be sent
 HURRIED_WORDS = 5.0  # the same when a supervisor wants the loop gone
@@ -36,12 +37,18 @@ class Notifier(NamedTuple):
     """Sends a text by Telegram and returns what went wrong; None where that is not set up."""
 
     def hello(self) -> None:
-        """The first line of a run: model, permission mode, who pays."""
-        settings = self.settings
-        self.view.say(
-            f"samocode {__version__}: session {self.session.name}, model {settings.model}, "
-            f"permission mode {settings.permission_mode}, paid by {settings.paid_by}"
-        )
+        """The first lines of a run: session, phase, model, permission mode, who pays, caps."""
+        settings, state = self.settings, self.session.state
+        cost = "no cost limit" if settings.max_cost is None else f"{settings.max_cost:.2f} USD"
+        limits = f"{settings.max_iterations} iterations of {span(settings.timeout)} each, {cost}"
+        facts = {
+            "Phase": step(state.phase),
+            "Model": f"{settings.model}, permission mode {settings.permission_mode}",
+            "Paid by": settings.paid_by,
+            "Works in": str(self.session.cwd),
+            "Limits": f"{limits} ({money(state)})",
+        }
+        self.view.header(f"samocode {__version__}: session {self.session.name}", facts)
 
     def terminal(self, poll: float) -> Terminal | None:
         """Where a person can type answers, None when nobody can; looked at every `poll` seconds."""
@@ -49,7 +56,7 @@ class Notifier(NamedTuple):
             return None
         from samocode.terminal.typed import TypedAnswers
 
-        return TypedAnswers(sys.stdin.fileno(), self.view.prompt, poll)
+        return TypedAnswers(sys.stdin.fileno(), self.view.screen.begin, poll)
 
     def questions(self, terminal: bool) -> None:
         """A wait at the gate begins: show the open questions and where to answer."""
@@ -102,7 +109,8 @@ class Notifier(NamedTuple):
 
 def notifier(session: Session, settings: Settings, timeouts: Timeouts) -> Notifier:
     """The Notifier of a run, with a view that shortens the session's paths."""
-    view = View(quiet=timeouts.quiet, known=(str(session.folder), str(session.cwd)))
+    known = (str(session.folder), str(session.cwd))
+    view = View(None, settings.environ, timeouts.quiet, known, settings.quiet)
     if settings.telegram is None:
         return Notifier(session, settings, view)
     from samocode.telegram.send import send  # a leaf: only where it is set up

@@ -18,7 +18,9 @@ from samocode.record.state import SessionState
 from samocode.record.words import few
 from samocode.session import Session
 from samocode.settings.flags import RAISED
-from samocode.show.text import clip, money, span
+from samocode.show.columns import clip
+from samocode.show.screen import PIPED
+from samocode.show.text import in_words, money, span
 
 TITLES: Mapping[int, str] = {
     ExitCode.DONE: "done",
@@ -50,11 +52,11 @@ def status(session: Session, command: str) -> str:
     state, running = session.state, is_running(session.folder)
     lines = _facts(session, "a loop runs it now" if running else "no loop runs it")
     if state.last:
-        last, outcome = state.last, state.last.outcome.replace("_", " ")
+        last, outcome = state.last, in_words(state.last.outcome)
         lines.append(f"Last:      iteration {last.n} {last.phase}: {outcome}")
     if state.stopped:
         code, why = state.stopped
-        lines.append(f"Stopped:   {clip(why) or TITLES.get(code, '')} (exit code {code})")
+        lines.append(f"Stopped:   {clip(why, PIPED) or TITLES.get(code, '')} (exit code {code})")
     if state.open:
         lines += ["", f"Open questions ({session.folder / QA}):", questions_text(session)]
     if not running and state.done is None:
@@ -73,7 +75,7 @@ def _facts(session: Session, running: str) -> list[str]:
     size = _size(session.folder / LOGS)
     return [
         f"Session:   {session.folder}",
-        *(f"Task:      {clip(text)}" for text in asked[-1:]),
+        *(f"Task:      {clip(text, PIPED)}" for text in asked[-1:]),
         f"Worktree:  {worktree or 'none (research)'}",
         f"Phase:     {phase} (round {state.round}; {running})",
         f"So far:    {state.iterations} iterations, {money(state)}",

@@ -1,16 +1,39 @@
-"""How text, times and sizes are written for people."""
+"""How outcomes, phases, times and sums are written for people."""
 
 from __future__ import annotations
 
+from samocode.decide.signal import PHASES
 from samocode.record.state import SessionState
 
-WIDTH = 110  # columns of a live line
+OUTCOMES = {
+    "continue": "goes on",
+    "waiting": "asks you",
+    "verify_failed": "VERIFY failed",
+    "stalled": "nothing changed three times in a row",
+    "looping": "work goes in circles",
+    "tampered": "changed the history",
+    "changed_code": "changed code before approval",
+    "budget": "budget used up",
+    "limited": "usage limit reached",
+    "transient": "the API failed",
+    "timeout": "time limit reached",
+    "crash": "claude crashed",
+    "no_signal": "no signal",
+    "bad_signal": "invalid signal",
+    "stopped": "stopped by a person",
+    "interrupted": "the loop was killed",
+}
+"""Words for outcomes that need other words than their names."""
 
 
-def clip(text: str) -> str:
-    """One line of at most WIDTH columns."""
-    text = " ".join(text.split())
-    return text if len(text) <= WIDTH else text[: WIDTH - 3] + "..."
+def in_words(outcome: str) -> str:
+    """An outcome as people say it."""
+    return OUTCOMES.get(outcome, outcome.replace("_", " "))
+
+
+def step(phase: str) -> str:
+    """A phase as a step of the seven."""
+    return f"{phase} ({PHASES.index(phase) + 1} of {len(PHASES)})" if phase in PHASES else phase
 
 
 def money(state: SessionState) -> str:
@@ -23,12 +46,6 @@ def money(state: SessionState) -> str:
     return ", ".join(parts) or "nothing spent"
 
 
-def printable(text: str) -> str:
-    """No control characters: what a model or a repository says must not drive the terminal."""
-    clean = "".join(c if c in "\n\t" or c.isprintable() else "?" for c in text)
-    return clean.encode("utf-8", "replace").decode("utf-8")
-
-
 def span(seconds: float) -> str:
     """A length of time as people say it: 40s, 12m, 3h05m; 0s when the clock was set back."""
     seconds = max(seconds, 0)
@@ -36,3 +53,10 @@ def span(seconds: float) -> str:
         return f"{seconds:.0f}s"
     minutes = int(seconds // 60)
     return f"{minutes}m" if minutes < 60 else f"{minutes // 60}h{minutes % 60:02d}m"
+
+
+def watch(seconds: float) -> str:
+    """A length of time to the second, as a stopwatch shows it: 0:40, 12:05, 3:05:00."""
+    minutes, rest = divmod(int(max(seconds, 0)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
