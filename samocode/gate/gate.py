@@ -21,12 +21,21 @@ UNSETTLED = 20  # looks at a page in the time that a save takes to settle
 class Terminal(Protocol):
     """A place where a person can type an answer (samocode/terminal)."""
 
-    def ask(self, number: int, hint: str) -> str | None:
-        """A line typed for this question; None when none came within a moment."""
+    @property
+    def here(self) -> bool:
+        """Whether a person can type here now."""
+        ...
+
+    def ask(self, question: Question, hint: str) -> str | None:
+        """An answer typed for this question; None when none came within a moment."""
         ...
 
     def forget(self) -> None:
-        """Drop what was typed so far: it answers nothing that is shown from now on."""
+        """Drop what was typed and not read: it answers nothing that is shown from now on."""
+        ...
+
+    def rest(self) -> None:
+        """Nothing is asked any more: give the terminal back."""
         ...
 
 
@@ -57,6 +66,13 @@ class Gate:
 
     def wait(self) -> Stop | None:
         """Collect answers, approvals and lapses until nothing is open; or why to stop here."""
+        try:
+            return self._wait()
+        finally:
+            if self._terminal:
+                self._terminal.rest()
+
+    def _wait(self) -> Stop | None:
         announced: set[int] = set()
         while True:
             if stop := self._shutdown.stop:
@@ -70,7 +86,7 @@ class Gate:
             if settled and now - announced:  # questions may open during the wait, too
                 if self._terminal:
                     self._terminal.forget()
-                self._announce(self._terminal is not None)
+                self._announce(self._terminal is not None and self._terminal.here)
                 announced |= now
             if settled and not self._may_wait:
                 return Stop(ExitCode.WAITING)
@@ -102,7 +118,7 @@ class Gate:
             self._shutdown.wait(self._timeouts.poll)
             return
         question = self._session.state.open[0]
-        line = self._terminal.ask(question.id, _hint(question))
+        line = self._terminal.ask(question, _hint(question))
         if line is None:
             return
         while self._file.changed() and not self._shutdown.requested:  # saved first counts first

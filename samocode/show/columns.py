@@ -66,11 +66,10 @@ def clip(text: str, columns: int) -> str:
 
 
 def wrap(text: str, columns: int, indent: str = "") -> str:
-    """The text broken at blanks; `indent` begins every line but the first."""
+    """The text broken at blanks; `indent` begins what is the rest of a line."""
     lines: list[str] = []
     for paragraph in text.splitlines():
-        line = indent if lines else ""
-        empty = True
+        line, empty = "", True
         for word in paragraph.split(" "):
             if not empty and width(line) + 1 + width(word) > columns:
                 lines.append(line)

@@ -55,11 +55,11 @@ class View:
         """What runs here, in a line for each fact."""
         if self.quiet:
             return
-        self._fit(title, BOLD)
+        self.fit(title, BOLD)
         for name, fact in facts.items():
-            self._fit(f"  {name:<9} {fact}", indent=12)
+            self.fit(f"  {name:<9} {fact}", indent=12)
 
-    def _fit(self, text: str, style: str = "", indent: int = 5) -> None:
+    def fit(self, text: str, style: str = "", indent: int = 5) -> None:
         """Print a line, broken at blanks on a terminal."""
         self.say(
             wrap(text, self.screen.columns, " " * indent) if self.screen.moves else text, style
@@ -73,7 +73,7 @@ class View:
         if not self.quiet:
             head = f"{state.iteration + 1}: {step(state.phase)}"
             self.say()
-            self._fit(f"== Iteration {head}, {datetime.now():%H:%M}, {self._spent}", BOLD, 3)
+            self.fit(f"== Iteration {head}, {datetime.now():%H:%M}, {self._spent}", BOLD, 3)
 
     def event(self, event: Event | None) -> None:
         """A line for what the child does; None where nothing new came."""
@@ -86,7 +86,7 @@ class View:
         self._heard = now
         if (init := Init.of(event)) and init != self._init:
             self._init = init
-            self._fit("  " + introduced(init), DIM)
+            self.fit("  " + introduced(init), DIM)
         for line in self._child.of(event):
             self._show(line, now)
 
@@ -136,7 +136,7 @@ class View:
         next_phase = f" -> {decision.next}" if onward else ""
         what = f"{in_words(decision.outcome)}{next_phase} ({span(run.seconds)}, {price}, {files})"
         name = f"Iteration {self._name}: " if self.quiet else ""
-        self._fit(f"-- {name}{what}", colour(decision), 3)
+        self.fit(f"-- {name}{what}", colour(decision), 3)
         if run.left_over:
             self.say(f"   ended what it left running: {', '.join(run.left_over)}")
         if decision.note.strip() and decision.outcome != "continue":

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 from samocode import __version__
 from samocode.decide.facts import Pause
 from samocode.decide.money import used_up
+from samocode.gate.approval import plan_text
 from samocode.gate.gate import Terminal
+from samocode.pages.names import QA
 from samocode.record.exits import ExitCode, Stop
 from samocode.session import Session
 from samocode.settings.clone import at_terminal
@@ -20,7 +24,9 @@ from samocode.settings.flags import resume_command
 from samocode.settings.load import Settings
 from samocode.settings.timeouts import Timeouts
 from samocode.show import status
-from samocode.show.live import View
+from samocode.show.columns import wrap
+from samocode.show.live import BOLD, View
+from samocode.show.screen import Screen
 from samocode.show.text import money, span, step
 
 LAST_WORDS = 90.0  # seconds that the end waits for its message to be sent
@@ -54,16 +60,36 @@ class Notifier(NamedTuple):
         """Where a person can type answers, None when nobody can; looked at every `poll` seconds."""
         if not at_terminal():
             return None
-        from samocode.terminal.typed import TypedAnswers
+        from samocode.terminal.typed import Room, TypedAnswers
 
-        return TypedAnswers(sys.stdin.fileno(), self.view.screen.begin, poll)
+        screen = self.view.screen
+        if not screen.moves:  # `| tee log`: there is a terminal all the same
+            with contextlib.suppress(OSError):
+                screen = Screen(Path("/dev/tty").open("w"), self.settings.environ)  # noqa: SIM115 - as long as we
+        where = str(self.session.folder / QA)
+        room = Room(screen, screen.moves, self.view.fit, self.show_question, self.plan, where)
+        return TypedAnswers(sys.stdin.fileno(), room, poll)
+
+    def plan(self, name: str) -> str | None:
+        """A plan's text, broken to fit."""
+        text = plan_text(self.session, name)
+        return None if text is None else wrap(text, self.view.screen.columns)
+
+    def show_question(self, number: int) -> None:
+        """Show one question, for the prompt that follows."""
+        text = status.question_text(self.session, number, self.view.screen.columns)
+        title, _, rest = text.partition("\n")
+        self.view.say(f"\n{title}", BOLD)
+        self.view.say(rest)
 
     def questions(self, terminal: bool) -> None:
         """A wait at the gate begins: show the open questions and where to answer."""
         if self.settings.on_wait == "exit":
             return  # the stop that follows says it all
-        text = status.questions_text(self.session)
-        self.view.say(f"\n{text}\n\n{status.how_to_answer(self.session, terminal)}")
+        text, count = status.questions_text(self.session), len(self.session.state.open)
+        how = status.how_to_answer(self.session, terminal)
+        few = f"{count} questions wait for you." if count > 1 else "A question waits for you."
+        self.view.say(f"\n{few}\n{how}" if terminal else f"\n{text}\n\n{how}")
         answer = status.how_to_answer(self.session, terminal=False)
         self.notify(f"samocode {self.session.name} waits for you\n\n{text}\n\n{answer}")
 

@@ -13,6 +13,7 @@ from samocode.show.columns import Layout, layout, printable, width
 
 PIPED = 110  # columns of a line that is clipped where there is no terminal
 LEAST, MOST = 20, 200  # columns; a terminal that does not know its size says 0
+BRACKETS = ("\x1b[?2004l", "\x1b[?2004h")
 MOST_ROWS = 12  # of the block
 
 
@@ -79,11 +80,11 @@ class Screen:
         with self._lock:
             self._put(printable(text))
 
-    def again(self) -> None:
-        """Show the block again: something else wrote on the terminal."""
+    def brackets(self, on: bool) -> None:
+        """Whether the terminal marks where a paste begins and ends."""
         with self._lock:
-            if self._block:
-                self._put("\r\n" + self._draw())
+            if self.moves:
+                self._put(BRACKETS[on])
 
     def _measured(self) -> tuple[int, int]:
         try:

@@ -18,7 +18,7 @@ from samocode.record.state import SessionState
 from samocode.record.words import few
 from samocode.session import Session
 from samocode.settings.flags import RAISED
-from samocode.show.columns import clip
+from samocode.show.columns import clip, wrap
 from samocode.show.screen import PIPED
 from samocode.show.text import in_words, money, span
 
@@ -38,6 +38,14 @@ def questions_text(session: Session) -> str:
     shown, waiting = page(session.state), {question.id for question in session.state.open}
     blocks = shown.blocks if shown else ()
     return "\n\n".join(b.text.strip() for b in blocks if b.question.id in waiting)
+
+
+def question_text(session: Session, number: int, columns: int) -> str:
+    """One question as it is printed, without what only a page needs, broken to fit."""
+    shown = page(session.state)
+    block = next(b.text for b in (shown.blocks if shown else ()) if b.question.id == number)
+    lines = block.strip().removeprefix("## ").removesuffix("Answer:").splitlines()
+    return "\n".join(wrap(line, columns, "  ") for line in lines if line.strip())
 
 
 def how_to_answer(session: Session, terminal: bool) -> str:
