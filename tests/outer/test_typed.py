@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import signal
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -117,8 +120,8 @@ def test_the_terminal_is_given_back(quick: Stage, at: Open, name: str) -> None:
     """At SIGTERM by the loop, after SIGKILL by the shell; the next prompt works."""
     quick.script(ASK, STOP)
     terminal = at().wait_last(ASKED).keys("half").wait_last("half")
-    pid = quick.execute(["pgrep", "-f", f"loop --config {quick.config}"]).out.split()[0]
-    quick.execute(["kill", f"-{name}", pid])
+    lock = quick.session.parent / ".locks" / quick.session.name
+    os.kill(json.loads(lock.read_text())["pid"], getattr(signal, f"SIG{name}"))
     terminal.wait("CODE=1").keys("stty -a | grep -o ' echo '", "Enter").wait("\n echo")
     again = " ".join(quick.command())
     terminal.keys(f"clear; {again}", "Enter").wait_last(ASKED)
