@@ -108,7 +108,7 @@ class View:
 
     def _still(self, now: float) -> None:
         """The line that moves, or now and then a line that says how long the child runs."""
-        if self.screen.moves:
+        if self.screen.here:
             self.screen.block(self.moving(now))
         elif now - self._spoke > self._patience:
             self.say(f"  ... still running, {span(now - self._began)}")

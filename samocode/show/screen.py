@@ -39,6 +39,17 @@ class Screen:
         return min(max(self._measured()[0], LEAST), MOST) - 1
 
     @property
+    def here(self) -> bool:
+        """Whether a block may be shown now: a job in the background would write over what the
+        person types into the shell."""
+        if not self.moves:
+            return False
+        try:
+            return os.tcgetpgrp(self._out.fileno()) == os.getpgrp()
+        except OSError:  # a terminal that is not the one it was started from
+            return True
+
+    @property
     def rows(self) -> int:
         """How high the terminal is."""
         return self._measured()[1]
@@ -55,7 +66,9 @@ class Screen:
         """Show this below the lines, the cursor before that character; nothing where nothing can
         change in place."""
         with self._lock:
-            if self.moves and ((text, cursor) != self._block or self._size != self._measured()):
+            if not self.here:
+                self._block = None
+            elif (text, cursor) != self._block or self._size != self._measured():
                 erased = self._erase()
                 self._block = (text, cursor)
                 self._put(erased + self._draw())

@@ -32,7 +32,7 @@ class Terminal:
             "/bin/bash --norc --noprofile",
         )
         self._tmux("set-option", "-g", "history-limit", "5000")
-        self.keys(f"clear; TERM={kind} {said} {after}; echo CODE=$?", "Enter")
+        self.keys(f"clear; TERM={kind} {said} {after or ';'} echo CODE=$?", "Enter")
 
     def _tmux(self, *words: str) -> str:
         command: Sequence[str] = ["tmux", "-S", self._socket, *words]

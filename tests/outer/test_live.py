@@ -91,12 +91,24 @@ def test_a_terminal_that_becomes_narrower(quick: Stage, at: Open) -> None:
 
 
 @needs_tmux
+def test_in_the_background_nothing_moves(quick: Stage, at: Open) -> None:
+    """What a person types into the shell meanwhile is not written over."""
+    quick.script(STORY, STOP)
+    terminal = at(80, after="&").wait("failed: 2 tests")
+    terminal.keys("fg", "Enter").wait_last(" · ").keys("C-z").wait("Stopped")
+    terminal.keys("bg", "Enter").keys("echo I ty", "pe", "Enter").wait("\nI type")
+    (quick.steps / "go").touch()
+    terminal.wait("To go on")
+    assert terminal.text.count(" · 29:") == 1
+
+
+@needs_tmux
 @pytest.mark.parametrize("how", ["colour", "NO_COLOR", "dumb", "cat"])
 def test_colours_and_movement_are_for_terminals(quick: Stage, at: Open, how: str) -> None:
     """No colours with NO_COLOR; no movement either where the terminal is dumb or there is none."""
     quick.extra |= {"NO_COLOR": {"NO_COLOR": "1"}, "dumb": {"TERM": "dumb"}}.get(how, {})
     quick.script(STORY, STOP)
-    terminal = at(80, after="| cat" if how == "cat" else "").wait("failed: 2 tests")
+    terminal = at(80, after="| cat;" if how == "cat" else "").wait("failed: 2 tests")
     if how in ("colour", "NO_COLOR"):
         terminal.wait_last(" · ")
     assert ("\x1b[31m" in terminal.colours) is (how == "colour")

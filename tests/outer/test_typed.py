@@ -92,7 +92,7 @@ def test_answered_elsewhere_while_somebody_types(quick: Stage, at: Open) -> None
 
 
 @needs_tmux
-@pytest.mark.parametrize("after", ["", "| cat"])
+@pytest.mark.parametrize("after", ["", "| cat;"])
 def test_a_long_answer_is_whole(quick: Stage, at: Open, after: str) -> None:
     """Ten KB in one line and a hundred lines more, also where the output is piped."""
     quick.script(ASK, STOP)
