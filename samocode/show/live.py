@@ -20,6 +20,7 @@ from samocode.show.text import in_words, money, span, step, watch
 
 BOLD, GREEN = "1", "32"
 MOST_LINES = 50  # of a child in a second; a person reads fewer
+NARROW = 60  # columns; with fewer the moving line names no phase
 SILENT = 3.0  # seconds without an event after which the moving line says so
 
 
@@ -119,7 +120,7 @@ class View:
         parts += [self._spent] if self._spent else []
         if (silent := now - self._heard) > SILENT:
             parts.insert(2, f"silent {watch(silent)}")
-        line = self._name
+        line = self._name if self.screen.columns >= NARROW else self._name.partition(" ")[0]
         for part in parts:
             if width(line) + 3 + width(part) <= self.screen.columns:
                 line += f" · {part}"

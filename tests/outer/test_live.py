@@ -60,8 +60,8 @@ def at(quick: Stage) -> Iterator[Open]:
 def test_a_run_on_a_terminal(quick: Stage, at: Open, columns: int) -> None:
     """A header, a line for each thing the child does, one line that moves, how it ended."""
     quick.script(STORY, STOP)
-    terminal = at(columns).wait("failed: 2").wait_last("1 investigation · 0:0")
-    assert "left" in terminal.screen[-1], terminal.screen
+    terminal = at(columns).wait("failed: 2").wait_last(" · 0:0")
+    assert "left" in terminal.screen[-1] and "nothing spent" in terminal.screen[-1]
     shown = "\n".join(terminal.screen)
     assert (
         "  I look at 日本\u3000e\u0301 ?[31mred ?turned\n    Read a.py\n    Bash npm test x"
