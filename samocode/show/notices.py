@@ -65,7 +65,9 @@ class Notifier(NamedTuple):
         screen = self.view.screen
         if not screen.moves:  # `| tee log`: there is a terminal all the same
             with contextlib.suppress(OSError):
-                screen = Screen(Path("/dev/tty").open("w"), self.settings.environ)  # noqa: SIM115 - as long as we
+                out = Path("/dev/tty").open("w", encoding="utf-8")  # noqa: SIM115 - lives as long as we
+                other = Screen(out, self.settings.environ, shared=True)
+                screen = other if other.moves else screen
         where = str(self.session.folder / QA)
         room = Room(screen, screen.moves, self.view.fit, self.show_question, self.plan, where)
         return TypedAnswers(sys.stdin.fileno(), room, poll)

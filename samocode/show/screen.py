@@ -22,8 +22,10 @@ class Screen:
     """Prints to `out`; a reader that went away (a closed pipe) never stops the loop. The cursor is
     in the block that is shown, so that the next line can be printed over it."""
 
-    def __init__(self, out: TextIO, environ: Mapping[str, str]) -> None:
-        self._out, self._lock = out, threading.RLock()  # Telegram's thread prints too
+    def __init__(self, out: TextIO, environ: Mapping[str, str], shared: bool = False) -> None:
+        """`shared`: others print on this terminal, so the block is drawn again at each call."""
+        self._out, self._shared = out, shared
+        self._lock = threading.RLock()  # Telegram's thread prints too
         self.moves = out.isatty() and environ.get("TERM", "") not in ("", "dumb")
         """Whether a block can be shown: on a terminal."""
         self._colours = self.moves and not environ.get("NO_COLOR")
@@ -68,7 +70,7 @@ class Screen:
         with self._lock:
             if not self.here:
                 self._block = None
-            elif (text, cursor) != self._block or self._size != self._measured():
+            elif (text, cursor) != self._block or self._size != self._measured() or self._shared:
                 erased = self._erase()
                 self._block = (text, cursor)
                 self._put(erased + self._draw())
