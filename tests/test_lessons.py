@@ -72,7 +72,7 @@ LESSONS: dict[int, tuple[str, tuple[str, ...]]] = {
     ),
     14: (
         "an API key silently beat the subscription",
-        ("test_config::test_who_pays", "test_lessons::test_the_first_line_says_who_pays"),
+        ("test_config::test_who_pays", "test_lessons::test_the_header_says_who_pays"),
     ),
     15: (
         "background work was lost at exit",
@@ -197,10 +197,10 @@ def test_a_grandchild_that_holds_stdout_holds_nothing(project: Project) -> None:
     assert project.history("iteration")[0]["left_over"]
 
 
-def test_the_first_line_says_who_pays(project: Project) -> None:
+def test_the_header_says_who_pays(project: Project) -> None:
     project.extra = {"ANTHROPIC_API_KEY": "sk-secret"}
     project.script(DONE)
-    first = project.run(task="t").stdout.splitlines()[0]
+    first = project.run(task="t").stdout.partition("==")[0]
     assert "ANTHROPIC_API_KEY" in first and "opus" in first and "bypassPermissions" in first
     assert "sk-secret" not in first
 

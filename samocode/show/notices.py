@@ -45,7 +45,8 @@ class Notifier(NamedTuple):
     def hello(self) -> None:
         """The first lines of a run: session, phase, model, permission mode, who pays, caps."""
         settings, state = self.settings, self.session.state
-        cost = "no cost limit" if settings.max_cost is None else f"{settings.max_cost:.2f} USD"
+        most = settings.max_cost
+        cost = "no cost limit" if most is None else f"{most:.2f}".removesuffix(".00") + " USD"
         limits = f"{settings.max_iterations} iterations of {span(settings.timeout)} each, {cost}"
         facts = {
             "Phase": step(state.phase),
