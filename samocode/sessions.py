@@ -118,13 +118,21 @@ def _check_project(folder: Path, project: Project, repository: Repository | None
         whose = f"clone ({tree.path} belongs to {at})"
     elif repository and tree and tree.commit and repository.commit(tree.commit) is None:
         whose = f"repository (its commit {tree.commit[:9]} is not in {repository.top})"
-    elif state.place not in (None, _place(project, repository)):
+    elif (repository and tree and state.place not in (None, _place(project, repository))) or (
+        tree is None and state.place and _is_elsewhere(Path(state.place), project.main_repo)
+    ):
         whose = f"folder ({state.place})"
     if whose:
         raise UserError(
             f"{folder} is a session of another {whose}: choose another --session name, or give "
             "each project its own SESSIONS."
         )
+
+
+def _is_elsewhere(place: Path, main_repo: Path) -> bool:
+    """Whether a research session's folder is still there and is not MAIN_REPO: one that is gone
+    was moved."""
+    return place.is_dir() and not place.samefile(main_repo)
 
 
 def _place(project: Project, repository: Repository | None) -> str:

@@ -204,5 +204,8 @@ def test_a_commit_or_a_tracked_change_is_progress(tmp_path: Path) -> None:
 def test_a_file_of_the_same_moment_is_progress(tmp_path: Path) -> None:
     (tmp_path / "dive.md").write_text("new")
     moment = (tmp_path / "dive.md").lstat().st_ctime_ns
-    assert compare.progress(tmp_path, None, compare.Mark(None, moment), None)
-    assert not compare.progress(tmp_path, None, compare.Mark(None, moment + 1), None)
+    names = frozenset(path.name for path in tmp_path.iterdir())
+    assert compare.progress(tmp_path, None, compare.Mark(None, moment, names), None)
+    assert not compare.progress(tmp_path, None, compare.Mark(None, moment + 1, names), None)
+    removed = compare.Mark(None, moment + 1, names | {"old.md"})
+    assert compare.progress(tmp_path, None, removed, None), "a removed artifact"

@@ -7,7 +7,6 @@ import os
 import shlex
 import signal
 import subprocess
-import threading
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -78,22 +77,13 @@ def git(
 
 
 def _ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    """Wait for git and return its exit code, stdout and stderr. With `communicate(timeout=...)`,
-    Python polls: a short command would take twice as long."""
-    late = threading.Event()
-
-    def kill() -> None:
-        late.set()
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)  # its filters too: they hold the pipes open
-
-    timer = threading.Timer(TIMEOUT, kill)
-    timer.start()
-    try:
-        with process:
-            out, err = process.communicate()
-    finally:
-        timer.cancel()
-    if late.is_set():
-        return 124, "", f"git gave no answer in {TIMEOUT} s"
+    """Wait for git and return its exit code, stdout and stderr. A daemon that git left behind may
+    hold the pipes for ever: after TIMEOUT nothing is read any more."""
+    with process:
+        try:
+            out, err = process.communicate(timeout=TIMEOUT)
+        except subprocess.TimeoutExpired:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            return 124, "", f"git gave no answer in {TIMEOUT} s"
     return process.returncode, out, err

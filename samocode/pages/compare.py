@@ -23,16 +23,18 @@ class Mark(NamedTuple):
     """None without git."""
     clock: int
     """ctime in nanoseconds, by the clock of the session folder's file system."""
+    names: Set[str] = frozenset()
+    """What the session folder held: a removed artifact is progress, too."""
 
 
 def mark(page: Path, status: WorktreeStatus | None) -> Mark:
     """Take the time from `page`, which was just printed."""
-    return Mark(status, page.lstat().st_ctime_ns)
+    return Mark(status, page.lstat().st_ctime_ns, _names(str(page.parent), NO_PROGRESS))
 
 
 def progress(folder: Path, tree: Path | None, before: Mark, now: WorktreeStatus | None) -> bool:
     """Whether HEAD, a tracked or untracked file, or another file of the session folder changed."""
-    if now != before.code:
+    if now != before.code or _names(str(folder), NO_PROGRESS) != before.names:
         return True
     untracked = now.untracked if tree and now else ()
     files_changed = any(_is_newer(f"{tree}/{name}", before.clock) for name in untracked)
@@ -50,6 +52,13 @@ def _folder_changed(folder: str, clock: int, less: Set[str], depth: int) -> bool
         return True
     folders = [path for path in paths if depth and files.is_folder(path)]
     return any(_folder_changed(path, clock, frozenset(), depth - 1) for path in folders)
+
+
+def _names(folder: str, less: Set[str]) -> Set[str]:
+    try:
+        return set(os.listdir(folder)) - less  # noqa: PTH208 - names
+    except OSError:  # a child took the right to read it away
+        return frozenset()
 
 
 def _is_newer(path: str, clock: int) -> bool:
