@@ -20,7 +20,7 @@ from samocode.pages.names import HISTORY, LOGS, TASK
 from samocode.record import files
 from samocode.record.exits import ExitCode, UserError
 from samocode.record.history import VERSION, History, local_now
-from samocode.record.state import Worktree
+from samocode.record.state import SessionState, Worktree
 from samocode.settings.project import Project
 from samocode.task import Texts, add, send
 
@@ -118,9 +118,7 @@ def _check_project(folder: Path, project: Project, repository: Repository | None
         whose = f"clone ({tree.path} belongs to {at})"
     elif repository and tree and tree.commit and repository.commit(tree.commit) is None:
         whose = f"repository (its commit {tree.commit[:9]} is not in {repository.top})"
-    elif (repository and tree and state.place not in (None, _place(project, repository))) or (
-        tree is None and state.place and _is_elsewhere(Path(state.place), project.main_repo)
-    ):
+    elif _is_elsewhere(state, project, repository):
         whose = f"folder ({state.place})"
     if whose:
         raise UserError(
@@ -129,10 +127,15 @@ def _check_project(folder: Path, project: Project, repository: Repository | None
         )
 
 
-def _is_elsewhere(place: Path, main_repo: Path) -> bool:
-    """Whether a research session's folder is still there and is not MAIN_REPO: one that is gone
-    was moved."""
-    return place.is_dir() and not place.samefile(main_repo)
+def _is_elsewhere(state: SessionState, project: Project, repository: Repository | None) -> bool:
+    """Whether the session's folder is not MAIN_REPO. Without a worktree it has a path, and one that
+    is gone was moved."""
+    if state.place is None:
+        return False
+    if state.worktree:
+        return repository is not None and state.place != _place(project, repository)
+    place = Path(state.place)
+    return place.is_dir() and not place.samefile(project.main_repo)
 
 
 def _place(project: Project, repository: Repository | None) -> str:

@@ -39,6 +39,11 @@ class Branches(NamedTuple):
         """Whether the local branch exists."""
         return LOCAL + branch in self.commits
 
+    def holder(self, branch: str) -> Path | None:
+        """Return the existing folder where a local branch is checked out."""
+        at = self.holders.get(branch)
+        return at if at and at.is_dir() else None
+
     def full(self, name: str) -> str:
         """Return a branch's full ref name, which no tag can shadow. Return other names as is."""
         return next((p + name for p in (LOCAL, REMOTE) if p + name in self.commits), name)

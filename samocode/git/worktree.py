@@ -29,7 +29,7 @@ def ensure(repository: Repository, worktree: Worktree) -> str | None:
             f"{at} is there and is no worktree of {repository.top}: move it away and run again."
         )
     branches = Branches.read(repository)
-    if (taken := branches.holders.get(worktree.branch)) and taken.is_dir():
+    if taken := branches.holder(worktree.branch):
         raise UserError(
             f"Branch {worktree.branch} is checked out in {taken}: switch that to another branch."
         )
@@ -75,8 +75,7 @@ def merge(repository: Repository, worktree: Worktree) -> str:
         base = base.partition("/")[2]
     merging = f"merge {shlex.quote(worktree.branch)}"
     here = repository.current() == base
-    elsewhere = branches.holders.get(base)
-    if not here and elsewhere and elsewhere.is_dir():
+    if not here and (elsewhere := branches.holder(base)):
         return f"{typed(elsewhere)} {merging}"
     is_branch = full != worktree.base
     return (f"{top} switch {shlex.quote(base)} && " if is_branch else "") + f"{top} {merging}"
@@ -84,8 +83,8 @@ def merge(repository: Repository, worktree: Worktree) -> str:
 
 def _remove(branches: Branches, branch: str) -> str:
     """Return the command that removes a branch and its worktree, if it has one."""
-    git, at = typed(branches.repository.top), branches.holders.get(branch)
-    worktree = f"remove {shlex.quote(str(at))}" if at and at.is_dir() else "prune"
+    git, at = typed(branches.repository.top), branches.holder(branch)
+    worktree = f"remove {shlex.quote(str(at))}" if at else "prune"
     return f"{git} worktree {worktree} && {git} branch -D {shlex.quote(branch)}"
 
 

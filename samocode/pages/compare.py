@@ -29,40 +29,36 @@ class Mark(NamedTuple):
 
 def mark(page: Path, status: WorktreeStatus | None) -> Mark:
     """Take the time from `page`, which was just printed."""
-    return Mark(status, page.lstat().st_ctime_ns, _names(str(page.parent), NO_PROGRESS))
+    return Mark(status, page.lstat().st_ctime_ns, _names(str(page.parent)) - NO_PROGRESS)
 
 
 def progress(folder: Path, tree: Path | None, before: Mark, now: WorktreeStatus | None) -> bool:
     """Whether HEAD, a tracked or untracked file, or another file of the session folder changed."""
-    if now != before.code or _names(str(folder), NO_PROGRESS) != before.names:
+    names = _names(str(folder)) - NO_PROGRESS
+    if now != before.code or names != before.names:
         return True
     untracked = now.untracked if tree and now else ()
     files_changed = any(_is_newer(f"{tree}/{name}", before.clock) for name in untracked)
-    return files_changed or _folder_changed(str(folder), before.clock, NO_PROGRESS, MAX_DEPTH)
+    return files_changed or _any_newer(str(folder), names, before.clock, MAX_DEPTH)
 
 
-def _folder_changed(folder: str, clock: int, less: Set[str], depth: int) -> bool:
-    """Whether anything is newer than `clock`. New names sort last, so few need to be examined."""
-    try:
-        names = sorted(set(os.listdir(folder)) - less, reverse=True)  # noqa: PTH208 - names only
-    except OSError:  # a child may have made it unreadable
-        return False
-    paths = [f"{folder}/{name}" for name in names]
+def _any_newer(folder: str, names: Set[str], clock: int, depth: int) -> bool:
+    """Whether any of these, or anything in them, is newer than `clock`. New names sort last, so few
+    need to be examined."""
+    paths = [f"{folder}/{name}" for name in sorted(names, reverse=True)]
     if any(_is_newer(path, clock) for path in paths):
         return True
     folders = [path for path in paths if depth and files.is_folder(path)]
-    return any(_folder_changed(path, clock, frozenset(), depth - 1) for path in folders)
+    return any(_any_newer(path, _names(path), clock, depth - 1) for path in folders)
 
 
-def _names(folder: str, less: Set[str]) -> Set[str]:
+def _names(folder: str) -> Set[str]:
     try:
-        return set(os.listdir(folder)) - less  # noqa: PTH208 - names
-    except OSError:  # a child took the right to read it away
+        return set(os.listdir(folder))  # noqa: PTH208 - names only
+    except OSError:  # a child may have made it unreadable
         return frozenset()
 
 
 def _is_newer(path: str, clock: int) -> bool:
-    try:
-        return os.lstat(path).st_ctime_ns >= clock
-    except OSError:  # removed in the meantime
-        return False
+    found = files.stamp(path)
+    return found is not None and found[-1] >= clock

@@ -63,7 +63,8 @@ def read_any(path: Path, limit: int = 1 << 30) -> bytes:
 
 
 def stamp(path: Path | str) -> Stamp | None:
-    """Return a file's identity for change detection, or None. No program can set the ctime."""
+    """Return a file's identity for change detection, or None. The ctime is last: no program can set
+    it."""
     try:
         found = os.lstat(path)
     except OSError:

@@ -10,16 +10,9 @@ from samocode.pages.names import HISTORY
 from samocode.record.exits import ExitCode, UserError
 from samocode.record.glance import glance
 from samocode.record.state import SessionState
+from samocode.show.text import TITLES
 
-STOPPED = {
-    ExitCode.DONE: "done",
-    ExitCode.FAILED: "failed",
-    ExitCode.BLOCKED: "blocked",
-    ExitCode.WAITING: "stopped, waiting",
-    ExitCode.LIMIT: "limit reached",
-    ExitCode.INTERRUPTED: "interrupted",
-    ExitCode.TERMINATED: "terminated",
-}
+STOPPED = {**TITLES, ExitCode.WAITING: "stopped, waiting"}
 """The state of a session that no loop runs, by the exit code of its last run."""
 ASKED = (ExitCode.WAITING, ExitCode.INTERRUPTED, ExitCode.TERMINATED)
 """After these an open question says more than the reason of the stop."""
@@ -65,7 +58,7 @@ def standing(state: SessionState, running: bool) -> tuple[str, str]:
     if state.stopped:
         code, why = state.stopped
         asked = question if question and code in ASKED else ""
-        word = STOPPED.get(ExitCode(code), "stopped") if code in set(ExitCode) else "stopped"
+        word = STOPPED.get(code, "stopped")
         return word, "" if code == ExitCode.DONE else asked or " ".join(why.split())
     if not state.program and not state.setting_up:
         return "not started", ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 
 from samocode.git import worktree as worktrees
@@ -18,17 +17,7 @@ from samocode.settings.flags import RAISED
 from samocode.show.child import Doing, doing
 from samocode.show.row import standing
 from samocode.show.sizes import size
-from samocode.show.text import clip, money, span
-
-TITLES: Mapping[int, str] = {
-    ExitCode.DONE: "done",
-    ExitCode.FAILED: "failed",
-    ExitCode.BLOCKED: "blocked",
-    ExitCode.WAITING: "waiting for you",
-    ExitCode.LIMIT: "limit reached",
-    ExitCode.INTERRUPTED: "interrupted",
-    ExitCode.TERMINATED: "terminated",
-}
+from samocode.show.text import TITLES, clip, money, span
 
 
 def questions_text(session: Session) -> str:

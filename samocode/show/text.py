@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from samocode.record.exits import ExitCode
 from samocode.record.state import SessionState
 
 WIDTH = 110  # columns
+TITLES: Mapping[int, str] = {
+    ExitCode.DONE: "done",
+    ExitCode.FAILED: "failed",
+    ExitCode.BLOCKED: "blocked",
+    ExitCode.WAITING: "waiting for you",
+    ExitCode.LIMIT: "limit reached",
+    ExitCode.INTERRUPTED: "interrupted",
+    ExitCode.TERMINATED: "terminated",
+}
+"""How a run ended, by its exit code."""
 
 
 def clip(text: str) -> str:
