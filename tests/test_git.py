@@ -10,12 +10,13 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from samocode.decide.context import changed_code, signal_context
-from samocode.git import gitdir
+from samocode.git import command, gitdir
 from samocode.git import worktree as worktrees
 from samocode.git.branches import Branches, story
 from samocode.git.checkout import Checkout
@@ -463,3 +464,15 @@ def test_a_worktree_made_again_touches_only_itself() -> None:
         ask_all(repo, session)
         changed = {path for path, data in photo(repo).items() if before.get(path) != data}
         assert changed and all("/.git/worktrees/s" in path for path in changed), changed
+
+
+def test_a_daemon_that_git_leaves_holds_nobody_up(
+    repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It keeps git's output open in a process session of its own: git is given up at the limit."""
+    monkeypatch.setattr(command, "TIMEOUT", 1)
+    alias = f"alias.d=!setsid sleep 600 & echo $! > '{tmp_path}/pid'"
+    said = command.git(repo, os.environ, "-c", alias, "d")
+    daemon = psutil.Process(int((tmp_path / "pid").read_text()))
+    assert said.returncode == 124 and daemon.is_running(), "it was not waited for"
+    daemon.kill()

@@ -96,6 +96,17 @@ def test_without_git_a_session_belongs_to_its_folder(tmp_path: Path) -> None:
     assert refused.code == 2 and "is a session of another folder" in refused.out
 
 
+def test_research_goes_on_after_git_init_and_after_a_move(tmp_path: Path) -> None:
+    """It is the same folder, whatever git says of it by now and wherever it lies."""
+    stage = Stage(tmp_path / "project")
+    stage.script(default="work(); signal('blocked', reason='look')")
+    assert stage.begin().code == 3
+    git("init", "-q", cwd=stage.repo)
+    assert stage.run().code == 3
+    stage.folder = stage.folder.rename(tmp_path / "moved")
+    assert stage.run().code == 3
+
+
 @pytest.mark.parametrize("how", ["git mv sub other", "git rm -qr sub"])
 def test_work_that_removes_its_own_folder_is_recorded(stage: Stage, how: str) -> None:
     """Then the session is blocked, at this start and at the next, with what to do."""
