@@ -159,10 +159,10 @@ class Loop:
     def step(self) -> Stop | None:
         """Run one iteration, print it, and wait if its decision asks for a pause."""
         self.view.iteration(self.session.state, self.settings.timeout)
-        decision, run = self.iterations.run_next(self.view.event)
+        decision, facts = self.iterations.run_next(self.view.event)
         if decision is None:
             return self.shutdown.stop
-        self.view.ended(decision, run)
+        self.view.ended(decision, facts)
         if decision.pause and not policy.cap(self.session.state, self.limits):
             self.wait_for_api(decision.pause)
         return decision.stop

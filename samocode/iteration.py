@@ -13,7 +13,7 @@ from samocode.child import run as claude
 from samocode.child.shutdown import Shutdown
 from samocode.child.stream import Event, RunResult
 from samocode.decide import facts, policy
-from samocode.decide.facts import Decision, Limits
+from samocode.decide.facts import Decision, IterationFacts, Limits
 from samocode.gate.answers import Answers
 from samocode.pages.names import SIGNAL
 from samocode.session import Before, Session
@@ -33,13 +33,15 @@ class Iterations(NamedTuple):
     timeouts: Timeouts
     say: Callable[[str], None]
 
-    def run_next(self, show: Callable[[Event | None], None]) -> tuple[Decision | None, RunResult]:
+    def run_next(
+        self, show: Callable[[Event | None], None]
+    ) -> tuple[Decision | None, IterationFacts]:
         """Run one iteration. `show` gets the child's events."""
         for line in self.session.restore():
             self.say(line)
         job, before = self.session.begin(self.settings.timeout, self.limits)
         run = claude.run(self.settings, self.prompt, job, self.shutdown, self.timeouts, show)
-        return self._conclude(run, before), run
+        return self._conclude(run, before)
 
     def recover(self) -> Decision | None:
         """Finish the iteration that a killed loop left, if any. Processes that the killed loop left
@@ -60,15 +62,17 @@ class Iterations(NamedTuple):
             session.history.append("dropped", n=pending.n)
             return None
         run = claude.recover(log)
-        decision = self._conclude(run._replace(left_over=tuple(map(str, left))), None)
+        decision, _ = self._conclude(run._replace(left_over=tuple(map(str, left))), None)
         if decision:
             outcome = decision.outcome
             self.say(f"Iteration {pending.n}, left by a killed loop, ended as: {outcome}.")
         return decision
 
-    def _conclude(self, run: RunResult, before: Before | None) -> Decision | None:
-        """Decide and record. `before` is None after a kill. Returns None if VERIFY was interrupted:
-        the next start reads the signal again."""
+    def _conclude(
+        self, run: RunResult, before: Before | None
+    ) -> tuple[Decision | None, IterationFacts]:
+        """Decide and record. `before` is None after a kill. There is no decision if VERIFY was
+        interrupted: the next start reads the signal again."""
         session = self.session
         if session.top and not session.top.is_dir() and (made := session.ensure_worktree()):
             self.say(f"   the worktree was gone: {made}")
@@ -84,4 +88,4 @@ class Iterations(NamedTuple):
             self.answers.page.print()  # before new questions: no page may name a later print
             session.record(found, decision)
             self.answers.page.print()
-        return decision
+        return decision, found

@@ -29,7 +29,8 @@ def prepare(iterations: Iterations, texts: Texts) -> Stop | None:
     for warning in [*settings.warnings, *_visible_folders(session, settings)]:
         say(f"warning: {warning}")
     made = session.ensure_worktree()
-    say(made or f"Working in {session.cwd}")
+    if made:
+        say(made)
     if made and (left := _uncommitted(session, settings)):
         say(f"note: uncommitted changes and new files of MAIN_REPO are not in it ({left} files)")
     if session.checkout is None:

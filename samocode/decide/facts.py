@@ -14,7 +14,7 @@ from samocode.git.checkout import Checkout
 from samocode.pages import compare
 from samocode.pages.compare import Mark
 from samocode.record.exits import Stop
-from samocode.record.state import SessionState
+from samocode.record.state import SessionState, WorktreeStatus
 from samocode.record.words import few
 
 HEARD = frozenset({"continue", "waiting", "blocked", "done", "verify_failed", "stalled", "looping"})
@@ -46,6 +46,8 @@ class IterationFacts(NamedTuple):
     untracked: tuple[str, ...] = ()
     progress: bool = True
     """The iteration changed a file or made a commit."""
+    files: int = 0
+    """Files of the worktree that changed: in commits, uncommitted, or new."""
     stopping: bool = False
     """The user asked to stop."""
 
@@ -87,8 +89,19 @@ def read(
         uncommitted=context.uncommitted,
         untracked=status.untracked if status else (),
         progress=before is None or compare.progress(folder, tree, before, status),
+        files=_files(checkout, before.code if before else None, status),
         stopping=stopping,
     )
+
+
+def _files(
+    checkout: Checkout | None, before: WorktreeStatus | None, now: WorktreeStatus | None
+) -> int:
+    if checkout is None or before is None or now is None:
+        return 0
+    new = set(now.untracked) - set(before.untracked)
+    moved = before.head != now.head  # named among the changes, and no file
+    return len(new.union(checkout.changes(before, now))) - moved
 
 
 class Pause(NamedTuple):

@@ -136,7 +136,9 @@ class Answers:
         )  # fmt: skip
         how = "taken as a change request" if took == CHANGE else "answer"
         how = "taken as a yes" if took == APPROVE else how
-        self.say(f"Q{number}: {question.title}\n   {how} ({by}): {text.splitlines()[0][:200]}")
+        first, *more = text.splitlines()
+        rest = f" (and {len(more)} more line{'s' * (len(more) > 1)})" if more else ""
+        self.say(f"Q{number}: {question.title}\n   {how} ({by}): {first[:200]}{rest}")
 
     def _strike(self, struck: Mapping[int, str]) -> None:
         """Reopen the questions whose answer was removed from the page."""

@@ -21,12 +21,21 @@ UNSETTLED = 20  # checks per settle time of a page
 class Terminal(Protocol):
     """Where a person can type an answer (samocode/terminal)."""
 
-    def ask(self, number: int, hint: str) -> str | None:
-        """Return a line typed for this question, or None after a short wait."""
+    @property
+    def here(self) -> bool:
+        """Whether a person can type here now."""
+        ...
+
+    def ask(self, question: Question, hint: str) -> str | None:
+        """An answer typed for this question; None when none came within a moment."""
         ...
 
     def forget(self) -> None:
-        """Discard typed input, so that it does not answer a question shown later."""
+        """Drop what was typed and not read: it answers nothing that is shown from now on."""
+        ...
+
+    def rest(self) -> None:
+        """Nothing is asked any more: give the terminal back."""
         ...
 
 
@@ -56,6 +65,13 @@ class Gate:
 
     def wait(self) -> Stop | None:
         """Wait until no question is open. Return a Stop if the loop must end here."""
+        try:
+            return self._wait()
+        finally:
+            if self._terminal:
+                self._terminal.rest()
+
+    def _wait(self) -> Stop | None:
         announced: set[int] = set()
         while True:
             if stop := self._shutdown.stop:
@@ -69,7 +85,7 @@ class Gate:
             if settled and now - announced:  # questions may also open during the wait
                 if self._terminal:
                     self._terminal.forget()
-                self._announce(self._terminal is not None)
+                self._announce(self._terminal is not None and self._terminal.here)
                 announced |= now
             if settled and not self._may_wait:
                 return Stop(ExitCode.WAITING)
@@ -101,7 +117,7 @@ class Gate:
             self._shutdown.wait(self._timeouts.poll)
             return
         question = self._session.state.open[0]
-        line = self._terminal.ask(question.id, _hint(question))
+        line = self._terminal.ask(question, _hint(question))
         if line is None:
             return
         while self._file.changed() and not self._shutdown.requested:  # a saved answer counts first

@@ -28,6 +28,10 @@ class Checkout(NamedTuple):
         repository, path = self.repository, self.worktree.path
         return status.look(path, repository.environ, repository.top, refresh)
 
+    def changes(self, before: WorktreeStatus, now: WorktreeStatus) -> tuple[str, ...]:
+        """The tracked files that differ between two statuses, those of commits too."""
+        return status.changes(self.worktree.path, self.repository.environ, before, now)
+
     def ignored(self) -> tuple[str, ...]:
         """The files and whole folders that git ignores in the worktree."""
         said = self.repository.call(

@@ -144,6 +144,8 @@ class RunTable(Table):
         "at a question: wait for the answer, or exit with code 4", one_of("pause", "exit"), WAIT)
     yes = Row("", "--yes", "",
         "take suggested answers and approve plans, for this run", bool, WAIT)
+    quiet = Row("", "--quiet", "",
+        "print only questions, the ends of iterations and the stop", bool, MORE)
     telegram_token = Row("TELEGRAM_BOT_TOKEN", "", "",
         "Telegram messages: the bot's token", optional(bot_token))
     telegram_chat = Row("TELEGRAM_CHAT_ID", "", "",

@@ -1,99 +1,164 @@
-"""The live view: lines while a child works, and the outcome of each iteration."""
+"""The live view: a header, lines while a child works, and how each iteration ended."""
 
 from __future__ import annotations
 
-import contextlib
-import os
 import sys
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, TextIO, final
+from typing import TextIO, final
 
 from samocode.child.command import TESTED
-from samocode.child.stream import Event, Init, RunResult, content
-from samocode.decide.facts import Decision
+from samocode.child.stream import Event, Init
+from samocode.decide.facts import Decision, IterationFacts
 from samocode.decide.money import cost
 from samocode.record.state import SessionState
-from samocode.record.untrusted import mapping
-from samocode.show.text import clip, money, printable, span
+from samocode.show.child import DIM, RED, YELLOW, ChildLines, Line
+from samocode.show.columns import clip, width, wrap
+from samocode.show.screen import Screen
+from samocode.show.text import in_words, money, span, step, watch
 
-TOOL_INPUTS = (
-    "command",
-    "file_path",
-    "path",
-    "pattern",
-    "url",
-    "query",
-    "description",
-    "skill",
-    "prompt",
-)
+BOLD, GREEN = "1", "32"
+MOST_LINES = 50  # of a child in a second; a person reads fewer
+NARROW = 60  # columns; with fewer the moving line names no phase
+SILENT = 3.0  # seconds without an event after which the moving line says so
 
 
 @final
 class View:
-    """Prints to `out`. A closed pipe does not stop the loop. `quiet` is the time in seconds after
-    which a silent child is reported as still running. The folders in `known` are omitted from
-    paths."""
+    """Shows one run on `screen`.
+
+    `patience`: seconds without a line after which a child is mentioned as still running, where no
+    line can move. `known`: folders that are left out of paths. `quiet`: nothing of what a child
+    does is shown.
+    """
 
     def __init__(
-        self, out: TextIO | None = None, quiet: float = 300.0, known: tuple[str, ...] = (),
+        self, out: TextIO | None = None, environ: Mapping[str, str] | None = None,
+        patience: float = 300.0, known: tuple[str, ...] = (), quiet: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:  # fmt: skip
-        self.out, self.quiet, self.known, self.clock = out or sys.stdout, quiet, known, clock
-        self._began = self._spoke = 0.0
+        self.screen = Screen(out or sys.stdout, environ or {})
+        self.quiet, self._patience, self._clock = quiet, patience, clock
+        self._known = known
+        self._child = ChildLines(known, clock)
+        self._began = self._spoke = self._heard = self._limit = 0.0
         self._init: Init | None = None
+        self._name, self._spent = "", ""
+        self._second, self._lines, self._left_out = 0.0, 0, 0
 
-    def say(self, text: str = "") -> None:
-        """Print one or more lines."""
-        self._spoke = self.clock()
-        self.prompt(text + "\n")
+    def say(self, text: str = "", style: str = "") -> None:
+        """Print lines, whatever characters are in them."""
+        self._spoke = self._clock()
+        self.screen.print(text, style)
 
-    def prompt(self, text: str) -> None:
-        """Print the start of a line that the user completes."""
-        try:
-            self.out.write(printable(text))
-            self.out.flush()
-        except OSError:  # a closed pipe; Python must not fail on it at exit
-            with contextlib.suppress(OSError):
-                os.dup2(os.open(os.devnull, os.O_WRONLY), self.out.fileno())
+    def header(self, title: str, facts: Mapping[str, str]) -> None:
+        """What runs here, in a line for each fact."""
+        if self.quiet:
+            return
+        self.fit(title, BOLD)
+        for name, fact in facts.items():
+            self.fit(f"  {name:<9} {fact}", indent=12)
+
+    def fit(self, text: str, style: str = "", indent: int = 5) -> None:
+        """Print a line, broken at blanks on a terminal."""
+        self.say(
+            wrap(text, self.screen.columns, " " * indent) if self.screen.moves else text, style
+        )
 
     def iteration(self, state: SessionState, limit: float) -> None:
-        """Print the heading of an iteration."""
-        self._began = self.clock()
-        head = f"{state.iteration + 1} {state.phase} ({datetime.now():%H:%M}, limit {span(limit)}"
-        self.say(f"\n== {head}, {money(state)})")
+        """The heading of an iteration."""
+        self._began = self._heard = self._clock()
+        self._limit, self._child = limit, ChildLines(self._known, self._clock)
+        self._name, self._spent = f"{state.iteration + 1} {state.phase}", money(state)
+        if not self.quiet:
+            head = f"{state.iteration + 1}: {step(state.phase)}"
+            self.say()
+            self.fit(f"== Iteration {head}, {datetime.now():%H:%M}, {self._spent}", BOLD, 3)
 
     def event(self, event: Event | None) -> None:
-        """Print what the child does. None reports a silent child as still running."""
-        if event is None:
-            if self.clock() - self._spoke > self.quiet:
-                self.say(f"   ... still running, {span(self.clock() - self._began)}")
+        """A line for what the child does; None where nothing new came."""
+        if self.quiet:
             return
+        now = self._clock()
+        if event is None:
+            self._still(now)
+            return
+        self._heard = now
         if (init := Init.of(event)) and init != self._init:
             self._init = init
-            self.say("   " + introduced(init))
-        for line in describe(event):
-            for folder in self.known:
-                line = line.replace(f"{folder}/", "")
-            self.say("   " + clip(line))
+            self.fit("  " + introduced(init), DIM)
+        for line in self._child.of(event):
+            self._show(line, now)
 
-    def ended(self, decision: Decision, run: RunResult) -> None:
-        """Print the outcome of an iteration."""
-        spent = cost(run)
+    def _show(self, line: Line, now: float) -> None:
+        """Print a line of the child; of a flood only so many in a second."""
+        if now - self._second >= 1:
+            self._second, self._lines = now, 0
+            self._say_left_out()
+        self._lines += 1
+        if self._lines > MOST_LINES:
+            self._left_out += 1
+        else:
+            self.say(clip_indented(line.text, self.screen.columns), line.style)
+
+    def _say_left_out(self) -> None:
+        if self._left_out:
+            self.say(f"    ({self._left_out} more lines are in the log)", DIM)
+            self._left_out = 0
+
+    def _still(self, now: float) -> None:
+        """The line that moves, or now and then a line that says how long the child runs."""
+        if self.screen.here:
+            self.screen.block(self.moving(now))
+        elif now - self._spoke > self._patience:
+            self.say(f"  ... still running, {span(now - self._began)}")
+
+    def moving(self, now: float) -> str:
+        """Iteration, time so far, time left, cost so far, silence: as many as fit."""
+        parts = [watch(now - self._began), f"{watch(self._limit - now + self._began)} left"]
+        parts += [self._spent] if self._spent else []
+        if (silent := now - self._heard) > SILENT:
+            parts.insert(2, f"silent {watch(silent)}")
+        line = self._name if self.screen.columns >= NARROW else self._name.partition(" ")[0]
+        for part in parts:
+            if width(line) + 3 + width(part) <= self.screen.columns:
+                line += f" · {part}"
+        return clip(line, self.screen.columns)
+
+    def ended(self, decision: Decision, facts: IterationFacts) -> None:
+        """How an iteration ended."""
+        self._say_left_out()
+        self.screen.unblock()
+        run, spent = facts.run, cost(facts.run)
         price = "cost unknown" if spent is None else f"{spent:.2f} USD"
-        onward = f" -> {decision.next}" if _goes_on(decision) else ""
-        outcome = decision.outcome.replace("_", " ")
-        self.say(f"-- {outcome}{onward} ({span(run.seconds)}, {price})")
+        files = f"{facts.files} file{'s' * (facts.files != 1)} changed"
+        onward = decision.stop is None and decision.outcome != "waiting"
+        next_phase = f" -> {decision.next}" if onward else ""
+        what = f"{in_words(decision.outcome)}{next_phase} ({span(run.seconds)}, {price}, {files})"
+        name = f"Iteration {self._name}: " if self.quiet else ""
+        self.fit(f"-- {name}{what}", colour(decision), 3)
         if run.left_over:
             self.say(f"   ended what it left running: {', '.join(run.left_over)}")
         if decision.note.strip() and decision.outcome != "continue":
             self.say("   " + decision.note.strip().replace("\n", "\n   "))
 
 
+def colour(decision: Decision) -> str:
+    """Green where it went well, yellow where it waits or is tried again, red at a bad end."""
+    if decision.outcome in ("continue", "done"):
+        return GREEN if decision.outcome == "done" or not decision.stop else RED
+    return RED if decision.stop else YELLOW
+
+
+def clip_indented(text: str, columns: int) -> str:
+    """A line of at most so many columns, indented as it was."""
+    indent = text[: len(text) - len(text.lstrip(" "))]
+    return indent + clip(text, columns - len(indent))
+
+
 def introduced(init: Init) -> str:
-    """Summarize the init event in one line."""
+    """What claude says of itself, in a line."""
     other = f" (tested with {TESTED})" if init.version not in ("", TESTED) else ""
     source = init.key_source
     payer = "a login or cloud account, if there is one" if source == "none" else source
@@ -104,35 +169,3 @@ def introduced(init: Init) -> str:
         f"paid by {payer}" if payer else "",
     )
     return f"claude {init.version}".strip() + f"{other}: " + ", ".join(filter(None, facts))
-
-
-def _goes_on(decision: Decision) -> bool:
-    return decision.stop is None and decision.outcome != "waiting"
-
-
-def describe(event: Event) -> list[str]:
-    """Return one line per text, tool call, denial or retry in an event."""
-    kind, subtype = event.get("type"), event.get("subtype")
-    if kind == "system" and subtype == "api_retry":
-        status = event.get("error_status") or event.get("error")
-        return [
-            f"the API failed ({status}), try {event.get('attempt')} of {event.get('max_retries')}"
-        ]
-    if kind == "system" and subtype == "permission_denied":
-        return [f"permission denied: {event.get('tool_name')}"]
-    if kind != "assistant":
-        return []
-    depth = "  " if event.get("parent_tool_use_id") else ""
-    return [depth + line for block in content(event) if (line := _block(block))]
-
-
-def _block(block: Mapping[str, Any]) -> str:
-    """Return the line for one content block, or an empty string."""
-    if block.get("type") == "text":
-        lines = str(block.get("text", "")).strip().splitlines()
-        return lines[0] if lines else ""
-    if block.get("type") != "tool_use":
-        return ""
-    given = mapping(block.get("input"))
-    shown = next((str(given[key]) for key in TOOL_INPUTS if given.get(key)), "")
-    return f"{block.get('name')}: {' '.join(shown.split())}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from samocode.pages.names import LOGS
 from samocode.session import Session
-from samocode.show.child import doing
+from samocode.show.doing import doing
 from samocode.show.row import Row
 from samocode.show.sizes import size
 

@@ -14,10 +14,12 @@ from samocode.record.state import SessionState
 from samocode.record.words import few
 from samocode.session import Session
 from samocode.settings.flags import RAISED
-from samocode.show.child import Doing, doing
+from samocode.show.columns import clip, wrap
+from samocode.show.doing import Doing, doing
 from samocode.show.row import standing
+from samocode.show.screen import PIPED
 from samocode.show.sizes import size
-from samocode.show.text import TITLES, clip, money, span
+from samocode.show.text import TITLES, in_words, money, span
 
 
 def questions_text(session: Session) -> str:
@@ -25,6 +27,14 @@ def questions_text(session: Session) -> str:
     shown, waiting = page(session.state), {question.id for question in session.state.open}
     blocks = shown.blocks if shown else ()
     return "\n\n".join(b.text.strip() for b in blocks if b.question.id in waiting)
+
+
+def question_text(session: Session, number: int, columns: int) -> str:
+    """Return one question for the screen, without its `Answer:`, wrapped to `columns`."""
+    shown = page(session.state)
+    block = next(b.text for b in (shown.blocks if shown else ()) if b.question.id == number)
+    lines = block.strip().removeprefix("## ").removesuffix("Answer:").splitlines()
+    return "\n".join(wrap(line, columns, "  ") for line in lines if line.strip())
 
 
 def how_to_answer(session: Session, terminal: bool) -> str:
@@ -40,11 +50,11 @@ def status(session: Session, command: str) -> str:
     if running and (child := doing(session)):
         lines.append(f"Child:     {_work(child)}")
     if state.last:
-        last, outcome = state.last, state.last.outcome.replace("_", " ")
+        last, outcome = state.last, in_words(state.last.outcome)
         lines.append(f"Last:      iteration {last.n} {last.phase}: {outcome}")
     if state.stopped:
         code, why = state.stopped
-        lines.append(f"Stopped:   {clip(why) or TITLES.get(code, '')} (exit code {code})")
+        lines.append(f"Stopped:   {clip(why, PIPED) or TITLES.get(code, '')} (exit code {code})")
     if state.open:
         lines += ["", f"Open questions ({session.folder / QA}):", questions_text(session)]
     if not running and state.done is None:
@@ -65,7 +75,7 @@ def _facts(session: Session, word: str) -> list[str]:
     logs = f"{size(session.folder / LOGS)} in {LOGS}/; delete .jsonl and .stderr as you like"
     return [
         f"Session:   {session.folder}",
-        *(f"Task:      {clip(text)}" for text in asked[-1:]),
+        *(f"Task:      {clip(text, PIPED)}" for text in asked[-1:]),
         f"Worktree:  {worktree or 'none (research)'}",
         f"State:     {word}",
         f"Phase:     {phase} (round {state.round})",
@@ -138,7 +148,7 @@ def _work(child: Doing) -> str:
     """What a running child does, in a line."""
     heard = f", last sign of life {_ago(child.heard)} ago" if child.heard else ", no word yet"
     since = f"iteration {child.iteration} for {_ago(child.since)}{heard}"
-    return since + (f"\n           {clip(child.last)}" if child.last else "")
+    return since + (f"\n           {clip(child.last, PIPED)}" if child.last else "")
 
 
 def _elapsed(state: SessionState) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import unicodedata
 from collections.abc import Sequence
 from datetime import datetime
 
+from samocode.show.columns import cut, one_line, printable, width
 from samocode.show.row import Row
-from samocode.show.text import printable, span
+from samocode.show.text import span
 
 HEAD = ("SESSION", "STATE", "PHASE", "RUNS", "USD", "AGE", "WAITS FOR")
 RIGHT = ("RUNS", "USD", "AGE")
@@ -47,7 +47,7 @@ def _cells(row: Row, now: datetime) -> tuple[str, ...]:
         row.name, row.state, row.phase, f"{row.iterations}", f"{row.cost_usd:.2f}{more}",
         _age(row.made, now), row.waits_for,
     )  # fmt: skip
-    return tuple(printable(" ".join(cell.split())) for cell in cells)
+    return tuple(printable(one_line(cell)) for cell in cells)
 
 
 def _age(made: str, now: datetime) -> str:
@@ -61,30 +61,6 @@ def _age(made: str, now: datetime) -> str:
 def _padded(cell: str, wide: int, heading: str) -> str:
     space = " " * (wide - width(cell))
     return space + cell if heading in RIGHT else cell + space
-
-
-def width(text: str) -> int:
-    """The columns that a text takes on a terminal."""
-    return sum(map(_columns, text)) if not text.isascii() else len(text)
-
-
-def _columns(char: str) -> int:
-    if unicodedata.combining(char) or unicodedata.category(char) in ("Mn", "Me", "Cf"):
-        return 0
-    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
-
-
-def cut(line: str, columns: int) -> str:
-    """The beginning of a line that fits, with an ellipsis where something is missing."""
-    if width(line) <= columns:
-        return line
-    taken, left = "", columns - 1
-    for char in line:
-        left -= _columns(char)
-        if left < 0:
-            break
-        taken += char
-    return taken + "…"
 
 
 def terminal_columns(descriptor: int = 1) -> int | None:

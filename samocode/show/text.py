@@ -1,13 +1,13 @@
-"""Format text, costs and times for display."""
+"""How outcomes, phases, times and sums are written for people."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from samocode.decide.signal import PHASES
 from samocode.record.exits import ExitCode
 from samocode.record.state import SessionState
 
-WIDTH = 110  # columns
 TITLES: Mapping[int, str] = {
     ExitCode.DONE: "done",
     ExitCode.FAILED: "failed",
@@ -20,14 +20,39 @@ TITLES: Mapping[int, str] = {
 """How a run ended, by its exit code."""
 
 
-def clip(text: str) -> str:
-    """Shorten text to one line of at most WIDTH columns."""
-    text = " ".join(text.split())
-    return text if len(text) <= WIDTH else text[: WIDTH - 3] + "..."
+OUTCOMES = {
+    "continue": "goes on",
+    "waiting": "asks you",
+    "verify_failed": "VERIFY failed",
+    "stalled": "nothing changed three times in a row",
+    "looping": "work goes in circles",
+    "tampered": "changed the history",
+    "changed_code": "changed code before approval",
+    "budget": "budget used up",
+    "limited": "usage limit reached",
+    "transient": "the API failed",
+    "timeout": "time limit reached",
+    "crash": "claude crashed",
+    "no_signal": "no signal",
+    "bad_signal": "invalid signal",
+    "stopped": "stopped by a person",
+    "interrupted": "the loop was killed",
+}
+"""Words for outcomes that need other words than their names."""
+
+
+def in_words(outcome: str) -> str:
+    """An outcome as people say it."""
+    return OUTCOMES.get(outcome, outcome.replace("_", " "))
+
+
+def step(phase: str) -> str:
+    """A phase as a step of the seven."""
+    return f"{phase} ({PHASES.index(phase) + 1} of {len(PHASES)})" if phase in PHASES else phase
 
 
 def money(state: SessionState) -> str:
-    """Describe the cost of a session: spent, held back, unknown."""
+    """What a session cost: known to be spent, held back, unknown; nothing unknown is shown as 0."""
     spent, held, unknown = state.cost_usd, state.held_usd, state.unpriced
     parts = [f"{spent:.2f} USD spent"] if spent else []
     parts += [f"{held:.2f} USD held back for runs without a reported cost"] if held else []
@@ -36,16 +61,17 @@ def money(state: SessionState) -> str:
     return ", ".join(parts) or "nothing spent"
 
 
-def printable(text: str) -> str:
-    """Replace control characters, which could control the terminal."""
-    clean = "".join(c if c in "\n\t" or c.isprintable() else "?" for c in text)
-    return clean.encode("utf-8", "replace").decode("utf-8")
-
-
 def span(seconds: float) -> str:
-    """Format a duration: 40s, 12m, 3h05m. If the clock was set back it is 0s."""
+    """A length of time as people say it: 40s, 12m, 3h05m; 0s when the clock was set back."""
     seconds = max(seconds, 0)
     if seconds < 60:
         return f"{seconds:.0f}s"
     minutes = int(seconds // 60)
     return f"{minutes}m" if minutes < 60 else f"{minutes // 60}h{minutes % 60:02d}m"
+
+
+def watch(seconds: float) -> str:
+    """A length of time to the second, as a stopwatch shows it: 0:40, 12:05, 3:05:00."""
+    minutes, rest = divmod(int(max(seconds, 0)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -1,83 +1,208 @@
-"""Read answers typed at the terminal, one line each."""
+"""Answers typed at the terminal: one question at a time, its prompt below what is shown of it."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import select
-import termios
 import time
 from collections.abc import Callable
-from typing import final
+from typing import NamedTuple, Protocol, final
 
-PASTE = 0.2  # seconds without input after which a paste is complete
+from samocode.record.state import Question
+from samocode.terminal.editor import Editor
+from samocode.terminal.mode import Mode, in_foreground
+
+PASTE = 0.2  # seconds without a byte after which a paste is over
+MOST_READ = 1 << 20  # bytes at a time: then the files are looked at, too
+BEFORE, BEHIND = 3000, 1000  # characters around the cursor that are shown
+MOST_HINT = 60  # characters
+HELP = """\
+A letter takes that option. Anything else is your answer in your own words.{enter}
+A line that ends in \\ goes on in the next line. A paste may have several lines.{plan}
+Ctrl-D puts this prompt away, Ctrl-C stops the loop.
+You may also answer in {where}"""
+AWAY = """\
+Ctrl-D puts the prompt away. Enter brings it back, Ctrl-C stops the loop.
+You may also answer in {where}"""
+
+
+class Screen(Protocol):
+    """What a prompt is shown on (samocode/show/screen.py)."""
+
+    @property
+    def rows(self) -> int:
+        """How high the terminal is."""
+        ...
+
+    def block(self, text: str, cursor: int = 0) -> None:
+        """Show text below all lines, the cursor before that character."""
+        ...
+
+    def unblock(self) -> None:
+        """Take the text away."""
+        ...
+
+    def leave(self) -> None:
+        """Let the text stay as a line."""
+        ...
+
+    def begin(self, text: str) -> None:
+        """Print the beginning of a line."""
+        ...
+
+    def brackets(self, on: bool) -> None:
+        """Whether the terminal marks pastes."""
+        ...
+
+
+class Room(NamedTuple):
+    """What typed answers need of their surroundings."""
+
+    screen: Screen
+    moves: bool
+    """Whether the screen can show a block."""
+    say: Callable[[str], None]
+    show: Callable[[int], None]
+    """Shows the question of this number."""
+    plan: Callable[[str], str | None]
+    """The text of a plan by its name."""
+    where: str
+    """The file that takes answers, too."""
 
 
 @final
 class TypedAnswers:
-    """Prompts for one question at a time and returns whole lines."""
+    """Prompts for one question at a time and returns whole answers."""
 
-    def __init__(self, descriptor: int, prompt: Callable[[str], None], poll: float) -> None:
-        """`prompt` prints the start of a line; `poll` is the longest wait in seconds."""
-        self._descriptor, self._prompt, self._poll = descriptor, prompt, poll
-        self._open = True
-        self._prompted = 0  # the question that the prompt shows
-        self._typed = b""
+    def __init__(self, descriptor: int, room: Room, poll: float) -> None:
+        """`poll` is the longest wait in seconds."""
+        self._descriptor, self._room, self._poll = descriptor, room, poll
+        self._mode = Mode(descriptor, not room.moves, room.screen.brackets)
+        self._editor = Editor()
+        self._open, self._away, self._prompted = True, False, False
+        self._number = 0  # of the question that the prompt shows
+        self._pages: list[str] = []  # the rest of a plan that is paged
 
-    def ask(self, number: int, hint: str) -> str | None:
-        """Return a line typed for this question. None if none came within `poll` seconds, or the
-        loop runs in the background."""
-        if not self._open or not _in_foreground(self._descriptor):
+    @property
+    def here(self) -> bool:
+        """Whether a person can type here now."""
+        return self._open and in_foreground(self._descriptor)
+
+    def ask(self, question: Question, hint: str) -> str | None:
+        """An answer typed for this question; None when none came within the longest wait, or nobody
+        can type here now."""
+        if not self.here:
+            self._mode.leave()
             time.sleep(self._poll)
             return None
-        if self._prompted != number:
-            self._prompted = number
-            self._prompt(f"Your answer to Q{number} [{hint}]: ")
-        line = self._line()
-        if line is not None:
-            self._prompted = 0
-        return line
+        if self._number != question.id:
+            self._turn_to(question.id)
+        if self._mode.enter():  # first, or after Ctrl-Z: what was drawn is history
+            self._room.screen.leave()
+            self._prompted = False
+        self._prompt(hint)
+        self._read()
+        if self._editor.entered and not self._pages and not self._away:
+            return self._finished(question, hint)
+        return None
 
     def forget(self) -> None:
-        """Discard input typed before the questions were shown."""
-        self._typed = b""
-        if self._open and _in_foreground(self._descriptor):
-            with contextlib.suppress(termios.error):
-                termios.tcflush(self._descriptor, termios.TCIFLUSH)
+        """Drop what was typed and not read: it answers nothing that is shown from now on."""
+        self._mode.flush()
 
-    def _line(self) -> str | None:
-        ready, _, _ = select.select([self._descriptor], [], [], self._poll)
-        if ready:
-            data = os.read(self._descriptor, 65536)
-            self._open = bool(data)  # at end of input, the file is still watched
-            self._typed += data
-        if b"\n" not in self._typed:
+    def rest(self) -> None:
+        """Give the terminal back: nothing is asked any more."""
+        self._turn_to(0)
+        self._mode.leave()
+
+    def _turn_to(self, number: int) -> None:
+        """Another question; what was half typed for the last one answers nothing."""
+        self._room.screen.unblock()
+        if self._editor.text.strip():
+            self._room.say(f"   What you had typed for Q{self._number} was dropped.")
+        self._editor.clear()
+        self._pages, self._away, self._prompted = [], False, False
+        self._number = number
+        if number:
+            self._room.show(number)
+
+    def _prompt(self, hint: str) -> None:
+        """Show the prompt with what is typed so far."""
+        short = hint if len(hint) <= MOST_HINT else hint[: MOST_HINT - 3] + "..."
+        prompt = f"Your answer to Q{self._number} [{short}]: "
+        if self._pages:
+            prompt = f"-- {len(self._pages)} more lines of the plan: Enter shows them, q ends --"
+        text, cursor = self._editor.text, self._editor.cursor
+        start = max(0, cursor - BEFORE)
+        shown = ("..." if start else "") + text[start : cursor + BEHIND]
+        if self._away:
+            self._room.screen.unblock()
+        elif self._room.moves:
+            behind = len(shown) - len(text[cursor : cursor + BEHIND])
+            self._room.screen.block(prompt + shown, len(prompt) + behind)
+        elif not self._prompted:
+            self._room.screen.begin(prompt)
+        self._prompted = True
+
+    def _read(self) -> None:
+        """Take what is typed by now, or within the longest wait."""
+        wait, total = self._poll, 0
+        while total < MOST_READ and select.select([self._descriptor], [], [], wait)[0]:
+            try:
+                data = os.read(self._descriptor, 65536)
+            except OSError:  # the terminal is gone
+                data = b""
+            if not data:  # at the end of input the file is still watched
+                self._open = False
+                self._mode.leave()
+                return
+            total += len(data)
+            if self._away or self._pages:
+                self._command(data)
+                return
+            self._editor.feed(data)
+            wait = PASTE if self._editor.entered else 0.0  # "yes" may have a "but" below it
+        if self._editor.ended:
+            self._editor.clear()
+            self._away = True
+            self._room.screen.unblock()
+            self._room.say(AWAY.format(where=self._room.where))
+
+    def _command(self, keys: bytes) -> None:
+        """A key while the prompt is away, or a plan is paged."""
+        if self._away:
+            self._away = b"\n" not in keys
+        elif keys[:1] in (b"q", b"\x04", b"\x1b"):
+            self._pages = []
+        else:
+            self._page()
+        self._prompted = False
+
+    def _page(self) -> None:
+        """As much of the plan as fits the terminal."""
+        most = max(self._room.screen.rows - 3, 5)
+        page, self._pages = self._pages[:most], self._pages[most:]
+        self._room.screen.unblock()
+        self._room.say("\n".join(page))
+
+    def _finished(self, question: Question, hint: str) -> str | None:
+        """What was entered, as an answer; None where it was a wish for help or the plan."""
+        self._editor.finish()
+        self._prompt(hint)
+        self._room.screen.leave()
+        text, self._prompted = self._editor.text, False
+        self._editor.clear()
+        if text.strip() == "?":
+            enter = " Enter alone takes the suggestion." if question.suggested else ""
+            plan = "\np shows the plan, page by page." if question.plan else ""
+            self._room.say(HELP.format(enter=enter, plan=plan, where=self._room.where))
             return None
-        typed, self._typed = self._typed + _pasted(self._descriptor), b""
-        return typed.decode("utf-8", "replace").replace("\r", "").strip("\n")
-
-
-def _pasted(terminal: int) -> bytes:
-    """Read the rest of a paste, which belongs to the same answer ("yes" and then "but ..."). In
-    canonical mode the terminal would withhold a last line without Enter."""
-    more = b""
-    with contextlib.suppress(termios.error):
-        found = termios.tcgetattr(terminal)
-        eager = [*found[:3], found[3] & ~termios.ICANON, *found[4:]]
-        termios.tcsetattr(terminal, termios.TCSANOW, eager)
-        try:
-            while select.select([terminal], [], [], PASTE)[0] and (
-                data := os.read(terminal, 65536)
-            ):
-                more += data
-        finally:
-            termios.tcsetattr(terminal, termios.TCSANOW, found)
-    return more
-
-
-def _in_foreground(terminal: int) -> bool:
-    """Whether the loop may read. In the background, SIGTTIN would stop it."""
-    try:
-        return os.tcgetpgrp(terminal) == os.getpgrp()
-    except OSError:
-        return False
+        if text.strip().lower() == "p" and question.plan:
+            whole = self._room.plan(question.plan)
+            self._pages = (whole or "The plan is gone.").splitlines() or ["The plan is empty."]
+            self._page()
+            return None
+        if not text.strip() and not question.suggested:
+            self._room.say(f"   Enter alone is no answer here: {hint}.")
+            return None
+        return text

@@ -1,0 +1,152 @@
+"""A person answers at a terminal: real keys, real windows, real signals."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from samocode.terminal.editor import Editor
+from tests.outer import speech
+from tests.outer.screens import Terminal, needs_tmux
+from tests.outer.speech import wait_for
+from tests.outer.stage import TO_PLANNING, Stage
+
+ASK = "work(); ask('Which login method do the clients of the API use?', 'Where?')"
+PLAN = "plan('# Plan\\n' + ''.join(f'- [ ] step {n}\\n' for n in range(60)))"
+STOP = "work(); signal('blocked', reason='enough')"
+ASKED, SECOND = "Your answer to Q1 [Enter: A]:", "Your answer to Q2 [Enter: A]:"
+Open = Callable[..., Terminal]
+
+
+@pytest.fixture
+def at(quick: Stage) -> Iterator[Open]:
+    """Opens the terminal of a test."""
+    opened: list[Terminal] = []
+
+    def terminal(columns: int = 80, *args: str, after: str = "") -> Terminal:
+        opened.append(Terminal(quick, columns, "--task", "build it", *args, after=after))
+        return opened[-1]
+
+    yield terminal
+    for one in opened:
+        one.close()
+
+
+def answers(stage: Stage) -> list[tuple[str, str]]:
+    """(text, by) in the order of the record."""
+    return [(text, by) for _, text, by in speech.answers(stage.session)]
+
+
+@needs_tmux
+@pytest.mark.parametrize("columns", [40, 80, 160])
+def test_one_question_at_a_time(quick: Stage, at: Open, columns: int) -> None:
+    """Title, why and options stand above the prompt; a letter or Enter is enough."""
+    quick.script(ASK, STOP)
+    terminal = at(columns).wait_last(ASKED)
+    above = "\n".join(terminal.screen[-6:])
+    title = " ".join(re.split(r"\s+", above.partition("Why:")[0]))
+    assert "of the API use?" in title
+    assert "Why: a test\n- A) One\n- B) Two\nSuggested: A\n" in above
+    assert "Where?" not in terminal.text
+    terminal.keys("?", "Enter").wait("Enter alone takes").wait_last(ASKED)
+    terminal.keys("b", "Enter").wait_last(SECOND).keys("Enter").wait("CODE=3")
+    assert answers(quick) == [("b", "terminal"), ("A) One", "terminal")]
+
+
+@needs_tmux
+def test_editing_in_a_window_that_changes(quick: Stage, at: Open) -> None:
+    """Keys as in a shell; a paste is one answer; resizing and Ctrl-Z lose nothing."""
+    quick.script(ASK, STOP)
+    terminal = at(60).wait_last(ASKED)
+    terminal.keys("use sessions", "C-a", "we ", "M-f", "M-f", "C-w", "tokens")
+    terminal.wait_last("we use tokens")
+    terminal.resize(30)
+    wait_for(lambda: terminal.screen[-2:] == ["Your answer to Q1 [Enter: A]:", " we use tokens"])
+    terminal.resize(100)
+    terminal.wait_last(f"{ASKED} we use tokens").keys("C-z").wait("Stopped")
+    terminal.keys("stty -a | grep -o ' icanon'", "Enter").wait("\n icanon")
+    terminal.keys("fg", "Enter").wait_last(f"{ASKED} we use tokens")
+    terminal.keys("C-e", ".\\", "Enter")
+    terminal.paste("Two lines,\nof 日本\u3000too")
+    terminal.wait_last("of 日本\u3000too").keys("Enter").wait_last(SECOND)
+    terminal.keys("C-c").wait("To go on").keys("echo ENDED=$?", "Enter").wait("ENDED=130")
+    terminal.keys("stty -a | grep -o ' echo '", "Enter").wait("\n echo")
+    assert answers(quick) == [("we use tokens.\nTwo lines,\nof 日本\u3000too", "terminal")]
+
+
+@needs_tmux
+def test_answered_elsewhere_while_somebody_types(quick: Stage, at: Open) -> None:
+    """The first wins; what was half typed answers nothing, and that is said."""
+    quick.script(ASK, STOP)
+    terminal = at().wait_last(ASKED).keys("not thi").wait_last("not thi")
+    speech.answer(quick.session, 1, "from the file")
+    terminal.wait("answer (file): from the file").wait("What you had typed for Q1 was dropped.")
+    terminal.wait_last(SECOND).keys("C-d").wait("Ctrl-D puts the prompt away")
+    terminal.keys("Enter").wait_last(SECOND).keys("B", "Enter").wait("CODE=3")
+    assert answers(quick) == [("from the file", "file"), ("B", "terminal")]
+
+
+@needs_tmux
+@pytest.mark.parametrize("after", ["", "| cat;"])
+def test_a_long_answer_is_whole(quick: Stage, at: Open, after: str) -> None:
+    """Ten KB in one line and a hundred lines more, also where the output is piped."""
+    quick.script(ASK, STOP)
+    terminal, words = at(after=after).wait(ASKED), "word " * 2000 + "\n" + "line\n" * 100 + "end"
+    terminal.wait_last(ASKED).paste(words)
+    terminal.wait_last("end").keys("Enter").wait("Your answer to Q2").wait_last(SECOND)
+    assert answers(quick) == [(words, "terminal")]
+
+
+@needs_tmux
+def test_a_plan_is_paged(quick: Stage, at: Open) -> None:
+    """`p` shows it, Enter goes on, q ends; only then is the question answered."""
+    quick.script(TO_PLANNING, PLAN, STOP)
+    prompt = "Your answer to Q1 [yes, or what to change]:"
+    terminal = at().wait_last(prompt).keys("p", "Enter").wait_last("34 more lines of the plan")
+    terminal.keys("Enter").wait_last("7 more lines").keys("q").wait_last(prompt)
+    assert "step 52" in terminal.text and "step 53" not in terminal.text
+    terminal.keys("Enter").wait("Enter alone is no answer here: yes, or what").wait_last(prompt)
+    terminal.keys("y", "Enter").wait("taken as a yes").wait("CODE=3")
+
+
+@needs_tmux
+@pytest.mark.parametrize("name", ["TERM", "KILL"])
+def test_the_terminal_is_given_back(quick: Stage, at: Open, name: str) -> None:
+    """At SIGTERM by the loop, after SIGKILL by the shell; the next prompt works."""
+    quick.script(ASK, STOP)
+    terminal = at().wait_last(ASKED).keys("half").wait_last("half")
+    lock = quick.session.parent / ".locks" / quick.session.name
+    os.kill(json.loads(lock.read_text())["pid"], getattr(signal, f"SIG{name}"))
+    terminal.wait("CODE=1").keys("stty -a | grep -o ' echo '", "Enter").wait("\n echo")
+    again = " ".join(quick.command())
+    terminal.keys(f"clear; {again}", "Enter").wait_last(ASKED)
+    terminal.keys("B", "Enter").wait_last(SECOND)
+    assert len(answers(quick)) == 1
+
+
+@pytest.mark.parametrize(
+    ("keys", "text"),
+    [
+        (b"abc\x02\x02X\n", "aXbc"),
+        (b"one two\x17three\n", "one three"),
+        (b"one\x01\x0btwo \x19\n", "two one"),
+        (b"\x1b[200~a\rb\x1b[3~\x1b[201~c\n", "a\nb\x1b[3~c"),
+        (b"ab\\\ncd\x1b[A\x1b[H\x1b[C_\n", "a_b\ncd"),
+        ("é日\x7fx\n".encode(), "éx"),
+        (b"a\x1b[1;5Db\x1b[15~\x00\x1f\n", "ba"),
+    ],
+)
+def test_keys(keys: bytes, text: str) -> None:
+    """However the bytes of a key and of a character are cut."""
+    whole, cut = Editor(), Editor()
+    whole.feed(keys)
+    for byte in keys:
+        cut.feed(bytes([byte]))
+    for editor in (whole, cut):
+        editor.finish()
+        assert editor.text == text and editor.entered
