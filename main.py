@@ -25,7 +25,7 @@ if __name__ == "__main__":  # the Stop hook and --help exit before the slow impo
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, final
 
-from samocode import sessions, task
+from samocode import naming, sessions, task
 from samocode.child.command import prompt
 from samocode.child.processes import become_reaper
 from samocode.child.shutdown import Shutdown
@@ -72,16 +72,16 @@ def main(flags: Mapping[str, str], timeouts: Timeouts, env_file: Path | None = E
 
 
 def run(settings: Settings, timeouts: Timeouts) -> int:
-    """Find or create the session and run it, or only look at it (--status, --stop)."""
+    """Find or create the session and run it, or only look at it (--status, --watch, ...)."""
     if settings.looks:
         from samocode.show.looks import look
 
         return look(settings, timeouts)
     from samocode.show.notices import notifier
 
-    texts = words(settings)
-    project, name = settings.project, settings.session or ""
+    texts, project = words(settings), settings.project
     repository = Repository.find(project.main_repo, settings.environ)
+    name = settings.session or naming.session(project, repository, texts)
     folder, made = sessions.find_or_create(project, name, texts, repository)
     if texts and sessions.hand_over(folder, texts):
         print(f"{folder.name} runs: the note is read before its next iteration.")
@@ -159,10 +159,10 @@ class Loop:
     def step(self) -> Stop | None:
         """Run one iteration, print it, and wait if its decision asks for a pause."""
         self.view.iteration(self.session.state, self.settings.timeout)
-        decision, facts = self.iterations.run_next(self.view.event)
+        decision, line = self.iterations.run_next(self.view.event)
         if decision is None:
             return self.shutdown.stop
-        self.view.ended(decision, facts)
+        self.view.ended(line)
         if decision.pause and not policy.cap(self.session.state, self.limits):
             self.wait_for_api(decision.pause)
         return decision.stop

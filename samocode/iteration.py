@@ -13,9 +13,10 @@ from samocode.child import run as claude
 from samocode.child.shutdown import Shutdown
 from samocode.child.stream import Event, RunResult
 from samocode.decide import facts, policy
-from samocode.decide.facts import Decision, IterationFacts, Limits
+from samocode.decide.facts import Decision, Limits
 from samocode.gate.answers import Answers
 from samocode.pages.names import SIGNAL
+from samocode.record.fold import Line
 from samocode.session import Before, Session
 from samocode.settings.load import Settings
 from samocode.settings.timeouts import Timeouts
@@ -33,10 +34,8 @@ class Iterations(NamedTuple):
     timeouts: Timeouts
     say: Callable[[str], None]
 
-    def run_next(
-        self, show: Callable[[Event | None], None]
-    ) -> tuple[Decision | None, IterationFacts]:
-        """Run one iteration. `show` gets the child's events."""
+    def run_next(self, show: Callable[[Event | None], None]) -> tuple[Decision | None, Line]:
+        """Run one iteration and return its history line. `show` gets the child's events."""
         for line in self.session.restore():
             self.say(line)
         job, before = self.session.begin(self.settings.timeout, self.limits)
@@ -68,9 +67,7 @@ class Iterations(NamedTuple):
             self.say(f"Iteration {pending.n}, left by a killed loop, ended as: {outcome}.")
         return decision
 
-    def _conclude(
-        self, run: RunResult, before: Before | None
-    ) -> tuple[Decision | None, IterationFacts]:
+    def _conclude(self, run: RunResult, before: Before | None) -> tuple[Decision | None, Line]:
         """Decide and record. `before` is None after a kill. There is no decision if VERIFY was
         interrupted: the next start reads the signal again."""
         session = self.session
@@ -82,10 +79,11 @@ class Iterations(NamedTuple):
             before.mark if before else None, tampered, self.shutdown.requested,
         )  # fmt: skip
         decided = policy.decide(found, session.state, self.limits, self.timeouts)
+        line: Line = {}
         decision = verify.confirm(decided, session, self.settings, self.shutdown, self.say)
         if decision:
             self.answers.after_child()
             self.answers.page.print()  # before new questions: no page may name a later print
-            session.record(found, decision)
+            line = session.record(found, decision)
             self.answers.page.print()
-        return decision, found
+        return decision, line

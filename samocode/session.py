@@ -22,6 +22,7 @@ from samocode.pages.compare import Mark, mark
 from samocode.pages.names import HISTORY, ITERATION, LOGS, SIGNAL, TASK
 from samocode.record import files
 from samocode.record.exits import Stop, UserError
+from samocode.record.fold import Line
 from samocode.record.glance import totals
 from samocode.record.history import History, local_now
 from samocode.record.state import WorktreeStatus
@@ -107,13 +108,13 @@ class Session:
         approved = state.approved is not None
         return Job(self.folder, self.cwd, log, timeout, budget, self.top, approved), before
 
-    def record(self, facts: IterationFacts, decision: Decision) -> None:
-        """Record the end of the pending iteration."""
+    def record(self, facts: IterationFacts, decision: Decision) -> Line:
+        """Record the end of the pending iteration, and return its line."""
         run, signal, pending = facts.run, facts.check.signal, self.state.pending
         if pending is None:
             raise RuntimeError("only an iteration that began can be recorded")
         cost, done = money.cost(run), decision.outcome == "done"
-        self.history.append(
+        return self.history.append(
             "iteration",
             n=pending.n,
             phase=facts.phase,
@@ -137,6 +138,7 @@ class Session:
             session_id=run.session_id,
             log=pending.log,
             progress=facts.progress,
+            files=facts.files or None,
             delay=decision.pause.seconds or None if decision.pause else None,
             left_over=list(run.left_over),
             recovered=run.ended == "killed_loop" or None,

@@ -67,7 +67,7 @@ def find_or_create(
     does not exist and `texts` is empty."""
     folder = find(project.sessions, name)
     if folder:
-        _check_project(folder, project, repository)
+        check_project(folder, project, repository)
         return folder, False
     if not texts:
         near = nearest(project.sessions, name)
@@ -107,7 +107,7 @@ def create(project: Project, name: str, texts: Texts, repository: Repository | N
     return folder
 
 
-def _check_project(folder: Path, project: Project, repository: Repository | None) -> None:
+def check_project(folder: Path, project: Project, repository: Repository | None) -> None:
     """UserError when the session belongs to another repository, or another folder of this one."""
     try:
         state = History(folder / HISTORY).at(1)

@@ -22,6 +22,7 @@ FLOORS = (
     "session",
     "task lock",
     "sessions",
+    "naming",
     "gate verify",
     "iteration",
     "prepare",

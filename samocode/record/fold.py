@@ -75,8 +75,8 @@ def _setup(state: SessionState, line: Line) -> None:
 
 
 def _begin(state: SessionState, line: Line) -> None:
-    n, budget = int(line["n"]), line.get("budget_usd")
-    state.pending = Begun(n, line["phase"], line["log"], _status(line), budget)
+    n, budget, limit = int(line["n"]), line.get("budget_usd"), float(line.get("timeout", 0))
+    state.pending = Begun(n, line["phase"], line["log"], _status(line), budget, limit)
     state.began, state.paused = str(line.get("t", "")), None
 
 

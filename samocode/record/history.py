@@ -13,7 +13,7 @@ from typing import final
 
 from samocode.record import files
 from samocode.record.exits import UserError
-from samocode.record.fold import fold
+from samocode.record.fold import Line, fold
 from samocode.record.state import SessionState
 from samocode.record.untrusted import mapping, parse
 
@@ -37,6 +37,7 @@ class History:
         self._now = now
         self._copy: int | None = None  # descriptor of a private copy that a child cannot reach
         self._mark: files.Stamp | None = None  # stamp of the file after the last append
+        self._read = 0  # bytes of the lines that `load` and `follow` read
 
     def load(self, repair: bool = True) -> History:
         """Read the file. UserError if it is unreadable, damaged or of another version. A partial
@@ -48,6 +49,7 @@ class History:
                     last = line
                     break
                 self._fold(line, number)
+                self._read += len(line)
         except files.Unreadable as error:
             raise UserError(
                 f"{self.path.parent}: {error}: put the history back to go on."
@@ -93,6 +95,18 @@ class History:
         if repair:
             files.append(self.path, b"\n")
 
+    def follow(self) -> Iterator[Line]:
+        """Yield each line that another process appended since `load`, once it is applied."""
+        file, data = files.opened(self.path, MAX_HISTORY_BYTES), b""
+        if file:
+            with file:
+                file.seek(self._read)
+                data = file.read()
+        whole = data[: data.rfind(b"\n") + 1]
+        self._read += len(whole)
+        for line in filter(None, whole.split(b"\n")):
+            yield self._fold(line, self.state.lines + 1)
+
     def at(self, number: int) -> SessionState:
         """Return the state after the first `number` lines."""
         state = SessionState()
@@ -100,8 +114,9 @@ class History:
             fold(state, mapping(parse(line)))
         return state
 
-    def append(self, event: str, **values: object) -> None:
-        """Append one line, fsync, and apply it to the state. Values that are None are left out."""
+    def append(self, event: str, **values: object) -> Line:
+        """Append one line, fsync, apply it to the state, and return it. Values that are None are
+        left out."""
         line: dict[str, object] = {"t": self._now().isoformat(timespec="seconds"), "event": event}
         line |= {key: value for key, value in values.items() if value is not None}
         data = json.dumps(line, ensure_ascii=True).encode() + b"\n"
@@ -110,8 +125,9 @@ class History:
         if self._copy is not None:
             os.write(self._copy, data)
             self._mark = files.stamp(self.path)
+        return line
 
-    def _fold(self, line: bytes, number: int) -> None:
+    def _fold(self, line: bytes, number: int) -> Line:
         found = mapping(parse(line))
         try:
             fold(self.state, {"event": found["event"], **found})
@@ -120,3 +136,4 @@ class History:
                 f"{self.path} line {number} is damaged ({error!r}): repair or remove that line, "
                 "then run again."
             ) from error
+        return found

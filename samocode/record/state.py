@@ -87,6 +87,8 @@ class Begun(NamedTuple):
     """The worktree at the start of the iteration, None without git."""
     budget_usd: float | None = None
     """The budget of its child, None without a cap."""
+    limit: float = 0.0
+    """Seconds that it may take."""
 
 
 class Approval(NamedTuple):

@@ -6,17 +6,20 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from samocode import __version__
 from samocode.record.exits import UserError
+from samocode.record.words import nearest
 from samocode.settings.clone import CLONE
-from samocode.settings.table import RunTable
+from samocode.settings.table import LOOKS, RunTable
 
 if TYPE_CHECKING:
     from samocode.settings.load import Settings
 
 EPILOG = """\
+Variables for the environment or .env: see README.
+
 exit codes:
     0  done                      4  waiting for the human (--on-wait exit)
     1  failed                    5  limit reached (iterations, cost, usage wait)
@@ -25,22 +28,24 @@ exit codes:
 
 examples:
   {prog} --session jwt-auth --dive "how login works today" --task "Add JWT login"
-  {prog} --session jwt-auth    goes on where that session stopped
-  {prog} --status              what every session does, or waits for
+  {prog}             resume the one session that is not done
+  {prog} --status    what every session does, or waits for
 """
-USAGE = "%(prog)s --session NAME [--dive TEXT] [--task TEXT] [flag ...]"
+USAGE = "%(prog)s [--session NAME] [--dive TEXT] [--task TEXT] [flag ...]"
 SHORT = "samocode"
 RAISED = "--max-cost N"  # shown by the resume command at the cost limit
 ONCE = {
-    *("--config", "--session", "--task", "--dive", "--yes", "--status", "--json", "--stop")
+    *("--config", "--session", "--task", "--dive", "--yes"),
+    *("--status", "--json", "--stop", "--watch", "--until-change"),
 }  # not copied to the resume command
 
 
 def parse(argv: Sequence[str]) -> dict[str, str]:
     """Return the text of each flag ("yes" for a switch). Wrong usage exits with code 2."""
     parser = _parser()
-    flags: dict[str, str] = vars(parser.parse_args(argv))
-    if problem := _misuse(flags):
+    found, unknown = parser.parse_known_args(argv)
+    flags: dict[str, str] = vars(found)
+    if problem := _unknown(unknown) or _misuse(flags):
         parser.error(problem)
     return flags
 
@@ -48,7 +53,7 @@ def parse(argv: Sequence[str]) -> dict[str, str]:
 def _parser() -> argparse.ArgumentParser:
     """The flags of the table, in its groups."""
     prog = SHORT if sys.argv[:1] and Path(sys.argv[0]).name == SHORT else "main.py"
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog=prog,
         usage=USAGE,
         description="Run the Claude CLI, once per iteration, until a session is done or needs you.",
@@ -63,36 +68,48 @@ def _parser() -> argparse.ArgumentParser:
         name: parser.add_argument_group(name) for name in dict.fromkeys(r.group for r in rows)
     }
     for row in rows:
-        key = f"; {row.key}" if row.key else ""
-        default = f" ({row.default or 'none'})" if row.key or row.default else ""
+        default = f" ({row.default})" if row.default else ""
         names = ["-y", row.flag] if row.flag == "--yes" else [row.flag]
         how: dict[str, Any] = {"action": "store_const", "const": "yes"}
         if row.takes:
             how = {"metavar": row.takes.strip("[]")}
             how |= {"nargs": "?", "const": "yes"} if row.takes.startswith("[") else {}
-        help_text = row.meaning + key + default
+        hidden = row.flag == "--check-signal"  # only claude calls it
+        help_text = argparse.SUPPRESS if hidden else row.meaning + default
         groups[row.group].add_argument(*names, dest=row.flag, help=help_text, **how)
     last = groups[rows[-1].group]
-    last.add_argument("--version", action="version", version=f"samocode {__version__}")
+    last.add_argument(
+        "--version", action="version", version=f"samocode {__version__}", help="show the version"
+    )
     last.add_argument("-h", "--help", action="help", help="show this help")
     return parser
 
 
+class _Parser(argparse.ArgumentParser):
+    """Reports wrong usage in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{SHORT}: {message}. All flags: {self.prog} --help\n")
+
+
+def _unknown(words: Sequence[str]) -> str | None:
+    if not words:
+        return None
+    known = [row.flag for row in RunTable.rows().values() if row.flag]
+    first = next((word for word in words if word.startswith("-")), words[0])
+    near = nearest(first.partition("=")[0], [*known, "--help", "--version"])
+    hint = "" if first.startswith("-") else " (quote a text that has blanks)"
+    return f"unknown: {first}{near or hint}"
+
+
 def _misuse(flags: Mapping[str, str]) -> str | None:
-    looks = {"--status", "--stop"} & flags.keys()
-    modes = ({"--session", "--demo", "--check-signal"} | looks) & flags.keys()
-    if not modes:
-        return "which session? add --session NAME (or see all: --status, or one played: --demo)"
-    if len(one := modes - {"--session"} if looks else modes) > 1:
-        return f"{', '.join(sorted(one))} exclude each other: keep one"
-    if words_given := {"--task", "--dive"} & flags.keys():
-        if "--session" not in modes:
-            return "--task and --dive need --session NAME: add it, or leave them out"
-        if looks:
-            return f"{looks.pop()} takes no {' or '.join(sorted(words_given))}: leave one out"
-    if "--stop" in modes and "--session" not in modes:
-        return "--stop: which session? add --session NAME (--status shows all)"
-    if "--json" in flags and "--status" not in looks:
+    modes = [flag for flag in (*LOOKS, "--demo", "--check-signal") if flag in flags]
+    if len(modes) > 1:
+        return f"{' and '.join(modes)} exclude each other: keep one"
+    texts = [flag for flag in ("--task", "--dive") if flag in flags]
+    if modes and texts:
+        return f"{modes[0]} takes no {' or '.join(texts)}: leave one out"
+    if "--json" in flags and "--status" not in flags:
         return "--json needs --status: add it, or leave --json out"
     return None
 

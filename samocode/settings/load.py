@@ -12,7 +12,7 @@ from samocode.record.exits import UserError
 from samocode.settings import project
 from samocode.settings.clone import RUN_TAG
 from samocode.settings.sources import Layer, expanded, from_environment, from_file, kind
-from samocode.settings.table import RunTable
+from samocode.settings.table import LOOKS, RunTable
 
 Texts = Mapping[str, str]
 
@@ -67,7 +67,7 @@ class Settings(RunTable):
             problems.append("SAMOCODE_MAX_ITERATIONS: 0 lets nothing run: write 1 or more.")
         self.claude = _claude(self.claude_path, cwd, environ)
         idle = self.max_iterations == 0
-        self.looks = bool({"--status", "--stop"} & flags.keys()) or (
+        self.looks = bool({*LOOKS} & flags.keys()) or (
             idle and not {"--task", "--dive"} & flags.keys()
         )
         """Nothing is created and nothing runs."""

@@ -98,9 +98,11 @@ def claude_flags(text: str) -> tuple[str, ...]:
     return flags
 
 
-WORK, LOOK = "begin a session, or go on with it", "look at sessions, stop one"
+WORK, LOOK = "begin or resume a session", "look at sessions, stop one"
 LIMITS, WAIT, MORE = "the child, and limits", "questions", "more"
 """Headings of help, in the order of their first rows."""
+LOOKS = ("--status", "--stop", "--watch", "--until-change")
+"""Flags with which nothing is created or run."""
 
 
 # fmt: off
@@ -108,19 +110,23 @@ class RunTable(Table):
     """The settings of a run, from flags, the environment and .env."""
 
     session = Row("", "--session NAME", "",
-        "the session's name; with --task or --dive it is made if needed", optional(words), WORK)
+        "its name; else the one not done, or made of the task", optional(words), WORK)
     task = Row("", "--task TEXT", "",
-        "what to do; - reads it from standard input", optional(words), WORK)
+        "what to do; - reads standard input", optional(words), WORK)
     dive = Row("", "--dive TEXT", "",
         "what to look into first; alone: research only", optional(words), WORK)
     config = Row("", "--config FILE", "",
-        "the project's .samocode, or its folder; else the nearest upwards", optional(path), WORK)
+        "the project's .samocode; else the nearest upwards", optional(path), WORK)
     status = Row("", "--status", "",
-        "show all sessions, or the one of --session in detail", bool, LOOK)
+        "show all sessions, or one in detail", bool, LOOK)
     json = Row("", "--json", "",
         "--status as JSON, for programs", bool, LOOK)
+    watch = Row("", "--watch", "",
+        "show what a running loop does", bool, LOOK)
+    until_change = Row("", "--until-change", "",
+        "wait until a loop stops or needs you, then say so", bool, LOOK)
     stop = Row("", "--stop [now]", "",
-        "ask a running loop to stop after its iteration, or now", optional(stops), LOOK)
+        "stop a loop after its iteration, or now", optional(stops), LOOK)
     claude_path = Row("CLAUDE_PATH", "", "claude",
         "the Claude CLI: a name on PATH, or a path", line)
     model = Row("CLAUDE_MODEL", "--model MODEL", "opus",
@@ -132,7 +138,7 @@ class RunTable(Table):
     claude_args = Row("CLAUDE_ARGS", "", "",
         "more flags for claude, quoted as in a shell", claude_flags)
     max_iterations = Row("SAMOCODE_MAX_ITERATIONS", "--max-iterations N", "100",
-        "iterations that one run may spawn; the flag takes 0: only make or show the session",
+        "iterations of one run; 0: only make or show it",
         count, LIMITS)
     max_cost = Row("SAMOCODE_MAX_COST", "--max-cost USD", "",
         "USD that a session may cost at list prices", optional(dollars), LIMITS)
@@ -141,11 +147,11 @@ class RunTable(Table):
     payer = Row("SAMOCODE_PAYER", "", "",
         "key: accept an API key that claude finds in a settings.json", optional(one_of("key")))
     on_wait = Row("", "--on-wait pause/exit", "pause",
-        "at a question: wait for the answer, or exit with code 4", one_of("pause", "exit"), WAIT)
+        "at a question: wait, or exit with code 4", one_of("pause", "exit"), WAIT)
     yes = Row("", "--yes", "",
-        "take suggested answers and approve plans, for this run", bool, WAIT)
+        "take suggested answers and approve plans", bool, WAIT)
     quiet = Row("", "--quiet", "",
-        "print only questions, the ends of iterations and the stop", bool, MORE)
+        "show only questions and how iterations end", bool, MORE)
     telegram_token = Row("TELEGRAM_BOT_TOKEN", "", "",
         "Telegram messages: the bot's token", optional(bot_token))
     telegram_chat = Row("TELEGRAM_CHAT_ID", "", "",
@@ -153,7 +159,7 @@ class RunTable(Table):
     telegram_url = Row("TELEGRAM_API_URL", "", "https://api.telegram.org",
         "Telegram messages: where the Bot API answers", url)
     demo = Row("", "--demo", "",
-        "play a whole session with a stand-in: no key, no network", bool, MORE)
+        "play a session with a stand-in: no key, no network", bool, MORE)
     check_signal = Row("", "--check-signal DIR", "",
         "the Stop hook: check the signal in DIR", optional(path), MORE)
 

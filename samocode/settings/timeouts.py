@@ -26,5 +26,7 @@ class Timeouts(NamedTuple):
     crash it is `backoff_first`, then twice that."""
     limit_slack: float = 60.0
     """Up to this is added to the reset of a usage limit, so that sessions do not start together."""
+    start_grace: float = 10.0
+    """--until-change waits this long for a loop to start."""
     quiet: float = 300.0
     """A child silent for this long is reported as still running."""

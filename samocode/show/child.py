@@ -21,7 +21,7 @@ DIM, RED, YELLOW = "2", "31", "33"
 WORDS, TOOLS, AFTER = "  ", "    ", "      "  # how far lines are indented
 
 
-class Line(NamedTuple):
+class Shown(NamedTuple):
     """A line to show, and its colour."""
 
     text: str
@@ -48,38 +48,38 @@ class ChildLines:
         self._tools: dict[str, Tool] = {}
         self._last = ""  # the tool whose line was the last one
 
-    def of(self, event: Event) -> list[Line]:
+    def of(self, event: Event) -> list[Shown]:
         """The lines for an event: none for most."""
         kind, subtype = event.get("type"), event.get("subtype")
         depth = "  " if event.get("parent_tool_use_id") else ""
         if kind == "system":
             return self._trouble(event, subtype)
-        lines: list[Line] = []
+        lines: list[Shown] = []
         if kind == "assistant":
             lines = [line for block in content(event) for line in self._said(block)]
         elif kind == "user":
             lines = [line for block in content(event) for line in self._answered(block)]
         return [line._replace(text=depth + line.text) for line in lines]
 
-    def _trouble(self, event: Event, subtype: object) -> list[Line]:
+    def _trouble(self, event: Event, subtype: object) -> list[Shown]:
         if subtype == "api_retry":
             status = event.get("error_status") or event.get("error")
             which = f"try {event.get('attempt')} of {event.get('max_retries')}"
-            return [Line(f"{WORDS}the API failed ({status}), {which}", YELLOW)]
+            return [Shown(f"{WORDS}the API failed ({status}), {which}", YELLOW)]
         if subtype != "permission_denied":
             return []
         tool = str(event.get("tool_use_id"))
         if tool in self._tools:  # its answer says why, and comes next
             self._tools[tool] = self._tools[tool]._replace(denied=True)
             return []
-        return [Line(f"{TOOLS}permission denied: {event.get('tool_name')}", RED)]
+        return [Shown(f"{TOOLS}permission denied: {event.get('tool_name')}", RED)]
 
-    def _said(self, block: Mapping[str, Any]) -> list[Line]:
+    def _said(self, block: Mapping[str, Any]) -> list[Shown]:
         """The line for one block of a message."""
         if block.get("type") == "text":
             words = str(block.get("text", ""))[:2000].strip().split("\n")[0]
             self._last = ""
-            return [Line(WORDS + self._short(words))] if words else []
+            return [Shown(WORDS + self._short(words))] if words else []
         if block.get("type") != "tool_use":
             return []
         given = self._short(argument(mapping(block.get("input")))).removeprefix("cd . && ")
@@ -88,9 +88,9 @@ class ChildLines:
             self._tools.clear()
         self._last = str(block.get("id"))
         self._tools[self._last] = Tool(text[:60], self._clock())
-        return [Line(TOOLS + text, DIM)]
+        return [Shown(TOOLS + text, DIM)]
 
-    def _answered(self, block: Mapping[str, Any]) -> list[Line]:
+    def _answered(self, block: Mapping[str, Any]) -> list[Shown]:
         """A line for a tool that failed or took long; it names the tool where another line came
         between."""
         number = str(block.get("tool_use_id"))
@@ -104,11 +104,11 @@ class ChildLines:
         name = "" if number == self._last else f"{tool.name}: "
         self._last = ""
         if not failed:
-            return [Line(f"{AFTER}{name}took {span(took)}", DIM)]
+            return [Shown(f"{AFTER}{name}took {span(took)}", DIM)]
         how = "permission denied" if tool.denied else "failed"
         how += f" after {span(took)}" if slow else ""
         why = self._short(reason(block.get("content")))
-        return [Line(f"{AFTER}{name}{how}" + (f": {why}" if why else ""), RED)]
+        return [Shown(f"{AFTER}{name}{how}" + (f": {why}" if why else ""), RED)]
 
     def _short(self, text: str) -> str:
         if self._known:

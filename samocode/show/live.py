@@ -5,18 +5,17 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TextIO, final
 
 from samocode.child.command import TESTED
 from samocode.child.stream import Event, Init
-from samocode.decide.facts import Decision, IterationFacts
-from samocode.decide.money import cost
+from samocode.record.fold import Line
 from samocode.record.state import SessionState
-from samocode.show.child import DIM, RED, YELLOW, ChildLines, Line
+from samocode.show.child import DIM, RED, YELLOW, ChildLines, Shown
 from samocode.show.columns import clip, width, wrap
 from samocode.show.screen import Screen
-from samocode.show.text import in_words, money, span, step, watch
+from samocode.show.text import ASKED, LAST, in_words, money, span, step, watch
 
 BOLD, GREEN = "1", "32"
 MOST_LINES = 50  # of a child in a second; a person reads fewer
@@ -66,15 +65,17 @@ class View:
             wrap(text, self.screen.columns, " " * indent) if self.screen.moves else text, style
         )
 
-    def iteration(self, state: SessionState, limit: float) -> None:
-        """The heading of an iteration."""
-        self._began = self._heard = self._clock()
+    def iteration(self, state: SessionState, limit: float, ago: float = 0.0) -> None:
+        """The heading of an iteration, which began some seconds ago."""
+        self._heard = self._clock()
+        self._began = self._heard - ago
         self._limit, self._child = limit, ChildLines(self._known, self._clock)
         self._name, self._spent = f"{state.iteration + 1} {state.phase}", money(state)
         if not self.quiet:
             head = f"{state.iteration + 1}: {step(state.phase)}"
             self.say()
-            self.fit(f"== Iteration {head}, {datetime.now():%H:%M}, {self._spent}", BOLD, 3)
+            began = datetime.now() - timedelta(seconds=ago)
+            self.fit(f"== Iteration {head}, {began:%H:%M}, {self._spent}", BOLD, 3)
 
     def event(self, event: Event | None) -> None:
         """A line for what the child does; None where nothing new came."""
@@ -91,7 +92,7 @@ class View:
         for line in self._child.of(event):
             self._show(line, now)
 
-    def _show(self, line: Line, now: float) -> None:
+    def _show(self, line: Shown, now: float) -> None:
         """Print a line of the child; of a flood only so many in a second."""
         if now - self._second >= 1:
             self._second, self._lines = now, 0
@@ -126,29 +127,28 @@ class View:
                 line += f" · {part}"
         return clip(line, self.screen.columns)
 
-    def ended(self, decision: Decision, facts: IterationFacts) -> None:
-        """How an iteration ended."""
+    def ended(self, line: Line) -> None:
+        """How an iteration ended, from its history line."""
         self._say_left_out()
         self.screen.unblock()
-        run, spent = facts.run, cost(facts.run)
+        outcome, spent, files = line["outcome"], line.get("cost_usd"), line.get("files", 0)
         price = "cost unknown" if spent is None else f"{spent:.2f} USD"
-        files = f"{facts.files} file{'s' * (facts.files != 1)} changed"
-        onward = decision.stop is None and decision.outcome != "waiting"
-        next_phase = f" -> {decision.next}" if onward else ""
-        what = f"{in_words(decision.outcome)}{next_phase} ({span(run.seconds)}, {price}, {files})"
+        changed = f"{files} file{'s' * (files != 1)} changed"
+        next_phase = "" if outcome in LAST else f" -> {line['next']}"
+        what = f"{in_words(outcome)}{next_phase} ({span(line['seconds'])}, {price}, {changed})"
         name = f"Iteration {self._name}: " if self.quiet else ""
-        self.fit(f"-- {name}{what}", colour(decision), 3)
-        if run.left_over:
-            self.say(f"   ended what it left running: {', '.join(run.left_over)}")
-        if decision.note.strip() and decision.outcome != "continue":
-            self.say("   " + decision.note.strip().replace("\n", "\n   "))
+        self.fit(f"-- {name}{what}", colour(outcome), 3)
+        if left_over := line.get("left_over"):
+            self.say(f"   ended what it left running: {', '.join(left_over)}")
+        if outcome != "continue" and (note := line.get("note")):
+            self.say("   " + note.replace("\n", "\n   "))
 
 
-def colour(decision: Decision) -> str:
+def colour(outcome: str) -> str:
     """Green where it went well, yellow where it waits or is tried again, red at a bad end."""
-    if decision.outcome in ("continue", "done"):
-        return GREEN if decision.outcome == "done" or not decision.stop else RED
-    return RED if decision.stop else YELLOW
+    if outcome in ("continue", "done"):
+        return GREEN
+    return RED if outcome in LAST and outcome not in ASKED else YELLOW
 
 
 def clip_indented(text: str, columns: int) -> str:

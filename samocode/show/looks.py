@@ -1,16 +1,19 @@
-"""--status and --stop: a look at sessions, and a word to a running loop. Nothing is made or run."""
+"""--status, --watch, --until-change and --stop: look at sessions, or signal a running loop. Nothing
+is created or run."""
 
 from __future__ import annotations
 
 import json
 import signal
+import time
 from datetime import datetime
+from pathlib import Path
 
-from samocode import sessions
+from samocode import naming, sessions
 from samocode.child.shutdown import ASK
 from samocode.git.repository import Repository
 from samocode.lock import is_running, signal_holder
-from samocode.record.exits import ExitCode
+from samocode.record.exits import ExitCode, UserError
 from samocode.session import open_session
 from samocode.settings.flags import program
 from samocode.settings.load import Settings
@@ -20,17 +23,18 @@ from samocode.show.notices import notifier
 from samocode.show.report import report
 from samocode.show.row import rows
 from samocode.show.table import table, terminal_columns
+from samocode.show.watch import until_change, watch
 
 
 def look(settings: Settings, timeouts: Timeouts) -> int:
     """Show all sessions or one, or ask its loop to stop; the exit code. UserError where there is no
     such session."""
     project, name, say = settings.project, settings.session, View().say
-    if name is None:
+    if name is None and (settings.status or settings.max_iterations == 0):
         say(_all(settings))
         return ExitCode.DONE
     repository = Repository.find(project.main_repo, settings.environ)
-    folder, _ = sessions.find_or_create(project, name, {}, repository)
+    folder = _awaited(settings, repository, timeouts)
     if settings.stop:
         now = settings.stop == "now"
         pid = signal_holder(folder, signal.SIGTERM if now else ASK)
@@ -39,11 +43,29 @@ def look(settings: Settings, timeouts: Timeouts) -> int:
         return ExitCode.DONE
     session = open_session(project.main_repo, folder, repository, repair=False)
     notices = notifier(session, settings, timeouts)
+    if settings.watch:
+        return watch(notices, timeouts)
+    if settings.until_change:
+        return until_change(notices, timeouts)
     if settings.json:
         say(_json(report(session, is_running(folder), notices.command())))
     else:
         notices.show_status()
     return ExitCode.DONE
+
+
+def _awaited(settings: Settings, repository: Repository | None, timeouts: Timeouts) -> Path:
+    """Find the session's folder. --until-change may be called before the loop has created it."""
+    project, name = settings.project, settings.session
+    until = time.monotonic() + (timeouts.start_grace if settings.until_change else 0)
+    while True:
+        try:
+            chosen = name or naming.choose(project, repository, running=True)
+            return sessions.find_or_create(project, chosen, {}, repository)[0]
+        except UserError:
+            if time.monotonic() >= until:
+                raise
+            time.sleep(timeouts.poll)
 
 
 def _all(settings: Settings) -> str:

@@ -96,10 +96,7 @@ def stop_text(session: Session, stop: Stop, command: str) -> str:
         lines += left_out(session) + done_lines(session)
     if changed := session.changed_meanwhile():
         lines += [f"In {session.main_repo} changed meanwhile: {few(changed)}", ""]
-    lines.append(
-        f"{state.iterations} iteration{'s' * (state.iterations != 1)}, {money(state)}, "
-        f"{_elapsed(state)}."
-    )
+    lines.append(so_far(state))
     lines.append(f"Session: {session.folder} (logs: {size(session.folder / LOGS)})")
     if code in (ExitCode.BLOCKED, ExitCode.FAILED) and state.last:
         logs = sorted((session.folder / LOGS).glob(f"{state.last.n:03d}-*.jsonl"))
@@ -151,8 +148,10 @@ def _work(child: Doing) -> str:
     return since + (f"\n           {clip(child.last, PIPED)}" if child.last else "")
 
 
-def _elapsed(state: SessionState) -> str:
-    return f"{_ago(state.started)} since it was made" if state.started else "just begun"
+def so_far(state: SessionState) -> str:
+    """Return a sentence on iterations, cost and age."""
+    age = f"{_ago(state.started)} since it was made" if state.started else "just begun"
+    return f"{state.iterations} iteration{'s' * (state.iterations != 1)}, {money(state)}, {age}."
 
 
 def _ago(moment: str) -> str:

@@ -41,6 +41,12 @@ OUTCOMES = {
 """Words for outcomes that need other words than their names."""
 
 
+ASKED = frozenset({"waiting", "stopped"})
+"""Outcomes after which a person comes next, with nothing wrong."""
+LAST = ASKED | {"done", "blocked", "stalled", "looping", "tampered", "changed_code"}
+"""Outcomes after which no iteration follows by itself."""
+
+
 def in_words(outcome: str) -> str:
     """An outcome as people say it."""
     return OUTCOMES.get(outcome, outcome.replace("_", " "))

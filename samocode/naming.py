@@ -1,0 +1,94 @@
+"""Which session is meant where no --session is given, and a name for a new one."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from samocode import sessions
+from samocode.git.repository import Repository
+from samocode.lock import is_running
+from samocode.pages.names import HISTORY
+from samocode.record.exits import UserError
+from samocode.record.glance import glance
+from samocode.record.history import History
+from samocode.record.words import few
+from samocode.settings.project import Project
+from samocode.task import Texts
+
+LONGEST = 40  # characters of a name made from a task
+SKIPPED = frozenset(
+    (
+        *("a", "an", "and", "are", "as", "at", "be", "by", "do", "for", "from", "in", "into", "is"),
+        *("it", "its", "of", "on", "or", "our", "please", "so", "that", "the", "then", "there"),
+        *("this", "to", "we", "with", "you", "your"),
+    )
+)
+
+
+def session(project: Project, repository: Repository | None, texts: Texts) -> str:
+    """Return the name of the session that a start without --session means."""
+    return name_for(project, texts) if texts else choose(project, repository)
+
+
+def choose(project: Project, repository: Repository | None, running: bool = False) -> str:
+    """Return the one unfinished session of this project, or the one that a loop runs. UserError if
+    there is none, or several."""
+    wanted = is_running if running else _unfinished
+    found = [path.name for path in _of_project(project, repository, wanted)]
+    if len(found) == 1:
+        return found[0]
+    if not found and running:
+        raise UserError("No loop runs here. --status shows all sessions.")
+    if not found:
+        raise UserError("No session of this project is unfinished. To begin one, add --task TEXT.")
+    names = few(sorted(found, reverse=True))
+    raise UserError(f"Which session? Add --session NAME: {names}. --status shows all.")
+
+
+def name_for(project: Project, texts: Texts) -> str:
+    """Make a session name from the words of the task. A session that was begun with the same text,
+    and is unfinished, keeps its name; another one gets a number behind it."""
+    made, number = from_words(texts.get("task") or texts["dive"]), 1
+    name = made
+    while (folder := sessions.find(project.sessions, name)) and not _began_with(folder, texts):
+        number += 1
+        name = f"{made}-{number}"
+    return name
+
+
+def from_words(text: str) -> str:
+    """The first words that say something, in lower case, with hyphens: "fix-login-timeout"."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    words = re.findall(r"[a-z0-9]+", plain.replace("'", ""))
+    name = ""
+    for word in [word for word in words if word not in SKIPPED] or words:
+        if len(name) + 1 + len(word) > LONGEST or name.count("-") == 3:
+            break
+        name = f"{name}-{word}" if name else word
+    return name or "task"
+
+
+def _began_with(folder: Path, texts: Texts) -> bool:
+    state = History(folder / HISTORY).load(repair=False).state
+    known = {(kind, text) for _, kind, text in state.texts}
+    return state.done is None and texts.items() <= known
+
+
+def _of_project(
+    project: Project, repository: Repository | None, wanted: Callable[[Path], bool]
+) -> Iterator[Path]:
+    """Yield the sessions of this project that are wanted; damaged ones are left to --status."""
+    for history in project.sessions.glob(f"[!._]*/{HISTORY}"):
+        try:
+            if wanted(history.parent):
+                sessions.check_project(history.parent, project, repository)
+                yield history.parent
+        except UserError:
+            continue
+
+
+def _unfinished(folder: Path) -> bool:
+    return glance(folder / HISTORY).done is None

@@ -1,0 +1,76 @@
+"""`samocode` without --session: the one session that is meant, or a name from the task's words."""
+
+from __future__ import annotations
+
+import pytest
+
+from samocode.naming import from_words
+from tests.outer.stage import DONE, Ended, Stage
+
+BLOCKED = "signal('blocked', reason='hm')"
+
+
+def nameless(stage: Stage, *args: str) -> Ended:
+    """A run without --session."""
+    config = ["--config", str(stage.config)]
+    return stage.execute([stage.command()[0], str(stage.main), *config, *args])
+
+
+def names(stage: Stage) -> list[str]:
+    """The sessions without their date."""
+    return sorted(path.name[9:] for path in (stage.folder / "sessions").glob("[!.]*"))
+
+
+@pytest.mark.parametrize(
+    ("task", "name"),
+    [
+        ("Add JWT login", "add-jwt-login"),
+        ("Please fix the login of our users, so that it times out", "fix-login-users-times"),
+        ("Don't crash: a.b/c", "dont-crash-b-c"),
+        ("Żółty przycisk", "zoty-przycisk"),
+        ("the", "the"),
+        ("修复登录", "task"),
+        ("supercalifragilisticexpialidocious" * 3, "task"),
+    ],
+)
+def test_a_name_from_words(task: str, name: str) -> None:
+    assert from_words(task) == name
+
+
+def test_the_same_task_is_one_session(stage: Stage) -> None:
+    """A command that is repeated resumes; another task, or the same after its end, is a new one."""
+    stage.script(default=BLOCKED)
+    first = nameless(stage, "--task", "Add the login")
+    assert first.code == 3 and names(stage) == ["add-login"] and "-add-login" in first.out
+    assert nameless(stage, "--task", "Add the login").code == 3 and names(stage) == ["add-login"]
+    stage.then(DONE)
+    assert nameless(stage, "--task", "Add login!").code == 0
+    assert names(stage) == ["add-login", "add-login-2"]
+    assert nameless(stage).code == 0, "add-login is the one that is not done"
+    assert nameless(stage, "--task", "Add the login").code == 0
+    assert names(stage) == ["add-login", "add-login-2", "add-login-3"]
+
+
+def test_none_or_several(stage: Stage) -> None:
+    """Then they are listed, and nothing runs."""
+    stage.script(default=BLOCKED)
+    none = nameless(stage)
+    assert none.code == 2 and "To begin one, add --task" in none.out
+    stage.begin()
+    stage.name = "other"
+    stage.begin()
+    several = nameless(stage)
+    assert several.code == 2 and "-work" in several.out and "-other" in several.out
+    assert stage.children == 2
+    stop = nameless(stage, "--stop")
+    assert stop.code == 2 and "No loop runs here" in stop.out
+
+
+def test_sessions_of_another_project_do_not_count(stage: Stage) -> None:
+    """Two projects may share SESSIONS."""
+    stage.script(default=BLOCKED)
+    stage.begin()
+    other = Stage(stage.folder / "other").with_git()
+    other.configure(SESSIONS=str(stage.folder / "sessions"))
+    said = nameless(other)
+    assert said.code == 2 and "No session of this project" in said.out

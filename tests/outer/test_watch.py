@@ -1,0 +1,106 @@
+"""--watch and --until-change: a running loop, seen from another process."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+
+from tests.outer import speech
+from tests.outer.speech import wait_for
+from tests.outer.stage import DONE, TO_DONE, TO_PLANNING, Ended, Loop, Stage
+
+GO = "while not (STEPS / 'go').exists(): time.sleep(0.05)\n"
+
+
+def other(stage: Stage, *args: str) -> Loop:
+    """Another main.py for the session."""
+    log = stage.folder / f"other-{len(stage.loops)}.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            stage.command(*args), env=stage.environ, cwd=stage.folder,
+            stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+    stage.loops.append(Loop(process, log))
+    return stage.loops[-1]
+
+
+def changed(stage: Stage) -> Ended:
+    """--until-change, run to its end: at most twenty lines."""
+    ended = stage.run("--until-change")
+    assert len(ended.out.splitlines()) <= 20, ended.out
+    return ended
+
+
+def test_watch_shows_a_session_to_its_end(stage: Stage) -> None:
+    """Joined in the middle of an iteration: what the child did, the question, who answered, each
+    next iteration, and the last words with the exit code of the loop."""
+    stage.script(f"text('Reading a.py'); up()\n{GO}ask('Which?')", "text('Building it')\n" + DONE)
+    loop = stage.start()
+    stage.up(1)
+    watching = other(stage, "--watch")
+    wait_for(lambda: "Reading a.py" in watching.out)
+    (stage.steps / "go").touch()
+    speech.answer(stage.session, 1, "B")
+    assert loop.wait().code == 0
+    said = watching.wait()
+    assert said.code == 0, said.out
+    shown = [
+        *("== Iteration 1: investigation", "Reading a.py", "-- asks you (", "Q1: Which?"),
+        *("answer (file): B", "== Iteration 2:", "Building it", "-- done (", ": done\n"),
+    ]
+    places = [said.out.find(words) for words in shown]
+    assert -1 not in places and places == sorted(places), said.out
+
+
+def test_ctrl_c_ends_only_the_view(stage: Stage) -> None:
+    stage.script(f"up()\n{GO}" + DONE)
+    loop = stage.start()
+    stage.up(1)
+    watching = other(stage, "--watch")
+    wait_for(lambda: "== Iteration 1" in watching.out)
+    said = watching.send(signal.SIGINT).wait()
+    assert said.code == 0 and "--stop" in said.out and "Traceback" not in said.out
+    (stage.steps / "go").touch()
+    assert loop.wait().code == 0
+
+
+def test_a_loop_that_is_killed_is_told(stage: Stage) -> None:
+    """Both end with 1, and say what happened."""
+    stage.script("up(); time.sleep(600)")
+    loop = stage.start()
+    stage.up(1)
+    views = [other(stage, flag) for flag in ("--watch", "--until-change")]
+    wait_for(lambda: "== Iteration 1" in views[0].out)
+    loop.send(signal.SIGKILL).process.wait()
+    for view in views:
+        ended = view.wait()
+        assert ended.code == 1 and "The loop was killed" in ended.out
+    none = stage.run("--watch")
+    assert none.code == 2 and "No loop runs" in none.out and "To resume it:" in none.out
+
+
+def test_a_parent_that_waits_for_changes(stage: Stage) -> None:
+    """Started before the loop; ends at each gate once, also when the answer was saved an instant
+    before; then with the code of the loop."""
+    waiting = other(stage, "--until-change")
+    stage.script("ask('Which?', 'Where?')", TO_PLANNING, "plan()", TO_DONE, DONE)
+    loop = stage.start()
+    first = waiting.wait()
+    assert first.code == 4 and "Q1: Which?" in first.out and "_qa.md" in first.out
+    speech.answer(stage.session, 1, "A")
+    speech.answer(stage.session, 2, "B")
+    second = changed(stage)
+    assert second.code == 4 and "Q3:" in second.out and "Q1:" not in second.out
+    speech.approve(stage.session)
+    assert changed(stage).code == loop.wait().code == 0
+    assert changed(stage).code == 0, "it is over, and that is said again"
+
+
+def test_until_change_reports_a_blocked_session_briefly(stage: Stage) -> None:
+    stage.script("signal('blocked', reason='line\\n' * 200)")
+    loop = stage.start()
+    ended = changed(stage)
+    assert ended.code == loop.wait().code == 3
+    assert "blocked" in ended.out and "To go on" in ended.out and "more lines" in ended.out
+    stage.name = "nobody"
+    assert changed(stage).code == 2
