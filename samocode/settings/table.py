@@ -65,6 +65,7 @@ seconds = number(WEEK, f"seconds above 0, at most {WEEK} (a week), such as 1800"
 dollars = number(1_000_000, "dollars above 0, such as 20 or 2.50")
 bot_token = matching(r"\d+:[\w-]+", "a bot token: copy all of it from @BotFather", secret=True)
 chat = matching(r"-?\d+|@\w+", "a chat: write its number, or @channel")
+since = matching("yes|[0-9]{1,9}", "the number that --until-change printed")
 stops = matching("yes|now", "a way to stop: write --stop, or --stop now")
 url = matching(
     r"https?://([\w.:%~-]+@)?(\[[0-9a-f:]+\]|[\w.-]+)(:[0-6]?\d{1,4})?(/[\w./%~-]*)?",
@@ -123,8 +124,8 @@ class RunTable(Table):
         "--status as JSON, for programs", bool, LOOK)
     watch = Row("", "--watch", "",
         "show what a running loop does", bool, LOOK)
-    until_change = Row("", "--until-change", "",
-        "wait until a loop stops or needs you, then say so", bool, LOOK)
+    until_change = Row("", "--until-change [N]", "",
+        "wait until a loop stops or needs you, then say so", optional(since), LOOK)
     stop = Row("", "--stop [now]", "",
         "stop a loop after its iteration, or now", optional(stops), LOOK)
     claude_path = Row("CLAUDE_PATH", "", "claude",

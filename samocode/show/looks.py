@@ -46,7 +46,8 @@ def look(settings: Settings, timeouts: Timeouts) -> int:
     if settings.watch:
         return watch(notices, timeouts)
     if settings.until_change:
-        return until_change(notices, timeouts)
+        known = settings.until_change
+        return until_change(notices, timeouts, 0 if known == "yes" else int(known))
     if settings.json:
         say(_json(report(session, is_running(folder), notices.command())))
     else:

@@ -117,9 +117,10 @@ class _Shown:
             self._reader.follow(self._log, self._view.event)
 
 
-def until_change(notices: Notifier, timeouts: Timeouts) -> int:
-    """Wait until the loop waits for a person, stops or was killed. Print at most 20 lines and
-    return the exit code: 4 at a question, the loop's own after a stop, 1 if it was killed."""
+def until_change(notices: Notifier, timeouts: Timeouts, known: int) -> int:
+    """Wait until the loop stops, was killed, or waits for a person with more than `known` lines in
+    its history. Print at most 20 lines and return the exit code: 4 at a question, the loop's own
+    after a stop, 1 if it was killed."""
     session, seen = notices.session, False
     until = time.monotonic() + timeouts.start_grace
     while True:
@@ -131,7 +132,8 @@ def until_change(notices: Notifier, timeouts: Timeouts) -> int:
             stop = _stop(session) if session.state.stopped else KILLED
             _brief(notices, status.stop_text(session, stop, notices.command()))
             return stop.code
-        if running and _at_gate(session, 5 * timeouts.settle):
+        news = session.state.lines > known
+        if running and news and _at_gate(session, 5 * timeouts.settle):
             _brief(notices, _waiting(session))
             return ExitCode.WAITING
         time.sleep(timeouts.poll)
@@ -154,7 +156,8 @@ def _waiting(session: Session) -> str:
     titles = [f"Q{question.id}: {question.title}" for question in session.state.open]
     how = status.how_to_answer(session, terminal=False)
     title = f"samocode {session.name}: {TITLES[ExitCode.WAITING]}"
-    return "\n".join([title, *titles, how, status.so_far(session.state)])
+    following = f"For the next wait: --until-change {session.state.lines}"
+    return "\n".join([title, *titles, how, status.so_far(session.state), following])
 
 
 def _brief(notices: Notifier, text: str) -> None:
