@@ -90,7 +90,7 @@ def run(settings: Settings, timeouts: Timeouts) -> int:
     shutdown.install()  # before the lock says whom --stop may signal
     with locked(folder), sessions.all_or_nothing(folder, made):
         session = open_session(project.main_repo, folder, repository)
-        notices = notifier(session, settings, timeouts)
+        notices = notifier(session, settings, timeouts, shutdown)
         if settings.max_iterations > 0:
             return Loop(session, settings, timeouts, notices, shutdown).run(texts)
         task.make(session, texts, notices.view.say)

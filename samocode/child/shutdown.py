@@ -8,7 +8,7 @@ import os
 import select
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import final
 
@@ -17,8 +17,8 @@ from samocode.record.exits import ExitCode, Stop
 STEP = 0.5  # seconds between checks of the clock
 ASK = signal.SIGUSR1  # sent by --stop
 WORDS: Mapping[int, bytes] = {
-    ASK: b"\nAsked by --stop: stopping once no iteration runs; Ctrl-C: now.\n",
-    signal.SIGINT: b"\nStopping once no iteration runs; Ctrl-C again: now.\n",
+    ASK: b"Asked by --stop: stopping once no iteration runs; Ctrl-C: now.\n",
+    signal.SIGINT: b"Stopping once no iteration runs; Ctrl-C again: now.\n",
 }
 
 
@@ -31,6 +31,10 @@ class Shutdown:
         self.requested = False
         self.now = False
         self.code = ExitCode.INTERRUPTED
+        self.tick: Callable[[], None] = lambda: None
+        """Called at each return of `wait`, for a line that moves."""
+        self.fresh = b"\n"
+        """Begins a new line on the screen."""
         self._by = "a signal"
         self._woken, self._wakes = os.pipe()
         os.set_blocking(self._wakes, False)
@@ -56,6 +60,7 @@ class Shutdown:
         """Wait for `seconds`, or less if a signal arrives or a child ends."""
         if select.select([self._woken], [], [], seconds)[0]:
             os.read(self._woken, 1 << 16)
+        self.tick()
 
     def sleep(self, seconds: float, until: float | None = None) -> None:
         """Sleep until a stop is requested or the time is over. `until` is epoch seconds, because
@@ -73,7 +78,7 @@ class Shutdown:
         elif not again:
             self._by = "--stop" if number == ASK else "you"
             with contextlib.suppress(OSError):  # a plain write: print is not safe here
-                os.write(2, WORDS[number])
+                os.write(2, self.fresh + WORDS[number])
         elif number == signal.SIGINT:
             self.now = True
 

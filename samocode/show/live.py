@@ -44,11 +44,14 @@ class View:
         self._began = self._spoke = self._heard = self._limit = 0.0
         self._init: Init | None = None
         self._name, self._spent = "", ""
+        self._said, self._ticked = "", ""
         self._second, self._lines, self._left_out = 0.0, 0, 0
 
     def say(self, text: str = "", style: str = "") -> None:
         """Print lines, whatever characters are in them."""
-        self._spoke = self._clock()
+        self._spoke, self._said = self._clock(), text.strip().rpartition("\n")[2]
+        if self.screen.shown == self._ticked:
+            self.screen.unblock()
         self.screen.print(text, style)
 
     def header(self, title: str, facts: Mapping[str, str]) -> None:
@@ -114,6 +117,17 @@ class View:
             self.screen.block(self.moving(now))
         elif now - self._spoke > self._patience:
             self.say(f"  ... still running, {span(now - self._began)}")
+
+    def tick(self) -> None:
+        """While the loop waits (for the API, SETUP, VERIFY), show its last line with a clock,
+        unless something else moves."""
+        waited = self._clock() - self._spoke
+        if waited < 1 or self.quiet or not self.screen.here:
+            return
+        if self.screen.shown in ("", self._ticked):
+            clock = f" · {watch(waited)}"
+            self._ticked = clip(self._said, self.screen.columns - len(clock)) + clock
+            self.screen.block(self._ticked)
 
     def moving(self, now: float) -> str:
         """Iteration, time so far, time left, cost so far, silence: as many as fit."""

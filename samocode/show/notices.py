@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from samocode import __version__
+from samocode.child.shutdown import Shutdown
 from samocode.decide.facts import Pause
 from samocode.decide.money import used_up
 from samocode.gate.approval import plan_text
@@ -136,10 +137,15 @@ class Notifier(NamedTuple):
             self.view.say(f"   {trouble}")
 
 
-def notifier(session: Session, settings: Settings, timeouts: Timeouts) -> Notifier:
-    """The Notifier of a run, with a view that shortens the session's paths."""
+def notifier(
+    session: Session, settings: Settings, timeouts: Timeouts, shutdown: Shutdown | None = None
+) -> Notifier:
+    """The Notifier of a run, with a view that shortens the session's paths. While `shutdown` waits
+    a line moves, and what it says after Ctrl-C replaces that line."""
     known = (str(session.folder), str(session.cwd))
     view = View(None, settings.environ, timeouts.quiet, known, settings.quiet)
+    if shutdown and view.screen.here:
+        shutdown.tick, shutdown.fresh = view.tick, b"\r\x1b[J"
     if settings.telegram is None:
         return Notifier(session, settings, view)
     from samocode.telegram.send import send  # a leaf: only where it is set up

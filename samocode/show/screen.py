@@ -34,6 +34,11 @@ class Screen:
         self._size = 0, 0
 
     @property
+    def shown(self) -> str:
+        """The text of the block; empty where there is none."""
+        return self._block[0] if self._block else ""
+
+    @property
     def columns(self) -> int:
         """How wide a line may be."""
         if not self.moves:

@@ -91,6 +91,20 @@ def test_a_terminal_that_becomes_narrower(quick: Stage, at: Open) -> None:
 
 
 @needs_tmux
+def test_a_wait_has_a_clock_too(quick: Stage, at: Open) -> None:
+    """SETUP, VERIFY and a usage limit: the last line moves on. Ctrl-C leaves no copy of it."""
+    go = f"until [ -e {quick.steps}/go ]; do sleep 0.1; done"
+    quick.configure(SETUP=go)
+    quick.script("usage_limit(3600)")
+    terminal = at(80).wait_last(" · 0:0")
+    assert terminal.screen[-1].startswith("SETUP: until")
+    (quick.steps / "go").touch()
+    terminal.wait("usage limit").wait_last(" · 0:0")
+    terminal.keys("C-c").wait("CODE=130")
+    assert " · " not in terminal.text and "Stopping once" in terminal.text
+
+
+@needs_tmux
 def test_in_the_background_nothing_moves(quick: Stage, at: Open) -> None:
     """What a person types into the shell meanwhile is not written over."""
     quick.script(STORY, STOP)
