@@ -131,7 +131,7 @@ class Gate:
 
 def _hint(question: Question) -> str:
     if question.kind == "approval":
-        return "yes, or what to change"
+        return "yes, or what to change; p: the plan"
     if question.kind == "qa":
         return f"Enter: {question.suggested}"
     return "type it when it is done, or what stands in the way"
