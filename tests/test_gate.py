@@ -149,7 +149,7 @@ def test_a_paste_is_one_answer(project: Project, terminals: list[Terminal], keys
     """Its first line says yes, but the rest comes with it, with or without Enter."""
     project.script(TO_PLANNING, "plan()", TOLD)
     at = open_terminal(project, terminals)
-    at.wait_for("answer to Q1 [yes, or what to change]")
+    at.wait_for("answer to Q1 [yes, or what to change; p: the plan]")
     at.type(keys)
     assert at.close() == 3
     assert answers(project) == [("yes\nbut not phase 2", "terminal")]

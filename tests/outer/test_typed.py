@@ -106,7 +106,7 @@ def test_a_long_answer_is_whole(quick: Stage, at: Open, after: str) -> None:
 def test_a_plan_is_paged(quick: Stage, at: Open) -> None:
     """`p` shows it, Enter goes on, q ends; only then is the question answered."""
     quick.script(TO_PLANNING, PLAN, STOP)
-    prompt = "Your answer to Q1 [yes, or what to change]:"
+    prompt = "Your answer to Q1 [yes, or what to change; p: the plan]:"
     terminal = at().wait_last(prompt).keys("p", "Enter").wait_last("34 more lines of the plan")
     terminal.keys("Enter").wait_last("7 more lines").keys("q").wait_last(prompt)
     assert "step 52" in terminal.text and "step 53" not in terminal.text
