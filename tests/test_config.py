@@ -1,5 +1,6 @@
 """Settings, from real files: where they come from, and every problem at once with its remedy."""
 
+import io
 import os
 import re
 import stat
@@ -7,11 +8,13 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from dotenv import dotenv_values
 from hypothesis import given
 from hypothesis import strategies as st
 
 from samocode.record.exits import UserError
 from samocode.settings.load import PAYERS, Settings, Telegram, paying
+from samocode.settings.sources import PLAIN, parsed
 from samocode.settings.table import ProjectTable, RunTable
 from tests.place import DOTS, RUN, Place, executable, made
 from tests.telegram_api import CHAT, TOKEN
@@ -66,6 +69,15 @@ def test_a_file_as_editors_save_it(place: Place, text: str) -> None:
     """A byte order mark, Windows line ends and comments do no harm."""
     place.dots.write_bytes(text.encode())
     assert place.load().project.sessions == place.folder / "sessions"
+
+
+@given(st.lists(st.from_regex(r"[A-Z_]{0,3}=?[\w@%+:,./~# '\"-]{0,4}", fullmatch=True)))
+def test_plain_lines_are_read_as_python_dotenv_reads_them(lines: list[str]) -> None:
+    """A start does not import it for these, see `sources.PLAIN`."""
+    text = "\n".join(lines)
+    if PLAIN.fullmatch(text + "\n"):
+        path = Path("a")
+        assert parsed(text, path, []) == dotenv_values(stream=io.StringIO(text))
 
 
 def test_paths_start_at_home_or_at_the_file(place: Place) -> None:
