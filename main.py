@@ -158,8 +158,7 @@ class Loop:
 
     def step(self) -> Stop | None:
         """Run one iteration, print it, and wait if its decision asks for a pause."""
-        self.view.iteration(self.session.state, self.settings.timeout)
-        decision, line = self.iterations.run_next(self.view.event)
+        decision, line = self.iterations.run_next(self.view)
         if decision is None:
             return self.shutdown.stop
         self.view.ended(line)

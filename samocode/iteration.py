@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from samocode import verify
 from samocode.child import processes
@@ -17,9 +17,22 @@ from samocode.decide.facts import Decision, Limits
 from samocode.gate.answers import Answers
 from samocode.pages.names import SIGNAL
 from samocode.record.fold import Line
+from samocode.record.state import SessionState
 from samocode.session import Before, Session
 from samocode.settings.load import Settings
 from samocode.settings.timeouts import Timeouts
+
+
+class View(Protocol):
+    """Shows an iteration (samocode/show)."""
+
+    def iteration(self, state: SessionState) -> None:
+        """The pending iteration has begun."""
+        ...
+
+    def event(self, event: Event | None) -> None:
+        """The child printed this; None while it is silent."""
+        ...
 
 
 class Iterations(NamedTuple):
@@ -34,12 +47,15 @@ class Iterations(NamedTuple):
     timeouts: Timeouts
     say: Callable[[str], None]
 
-    def run_next(self, show: Callable[[Event | None], None]) -> tuple[Decision | None, Line]:
-        """Run one iteration and return its history line. `show` gets the child's events."""
+    def run_next(self, view: View) -> tuple[Decision | None, Line]:
+        """Run one iteration, shown by `view`, and return its history line."""
         for line in self.session.restore():
             self.say(line)
-        job, before = self.session.begin(self.settings.timeout, self.limits)
-        run = claude.run(self.settings, self.prompt, job, self.shutdown, self.timeouts, show)
+        state, settings = self.session.state, self.settings
+        model = settings.model_for(state.phase, again=bool(state.strikes))
+        job, before = self.session.begin(settings.timeout, self.limits, model)
+        view.iteration(state)
+        run = claude.run(self.settings, self.prompt, job, self.shutdown, self.timeouts, view.event)
         return self._conclude(run, before)
 
     def recover(self) -> Decision | None:

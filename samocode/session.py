@@ -90,7 +90,7 @@ class Session:
             path = path.with_name(f"{stem}-{extra}{suffix}")
         return path
 
-    def begin(self, timeout: float, limits: Limits) -> tuple[Job, Before]:
+    def begin(self, timeout: float, limits: Limits, model: str = "") -> tuple[Job, Before]:
         """Record the start of the next iteration and print its page. The old signal is removed
         first, so that after a kill it is not taken for a new one."""
         files.remove(self.folder / SIGNAL)
@@ -102,11 +102,12 @@ class Session:
         iteration_page.write(self.folder, page)
         self.history.append(
             "begin", n=number, phase=state.phase, log=log.name, budget_usd=budget,
-            timeout=timeout, **code_of(status),
+            timeout=timeout, model=model or None, **code_of(status),
         )  # fmt: skip
         before = Before(mark(self.folder / ITERATION, status), page)
         approved = state.approved is not None
-        return Job(self.folder, self.cwd, log, timeout, budget, self.top, approved), before
+        job = Job(self.folder, self.cwd, log, timeout, budget, self.top, approved, model)
+        return job, before
 
     def record(self, facts: IterationFacts, decision: Decision) -> Line:
         """Record the end of the pending iteration, and return its line."""
@@ -132,6 +133,7 @@ class Session:
             cost_usd=cost,
             held_usd=pending.budget_usd if cost is None else None,
             tokens=run.tokens,
+            model=run.model or None,
             seconds=round(run.seconds, 1),
             exit=run.exit_code,
             ended=run.ended,

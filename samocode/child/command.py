@@ -14,6 +14,7 @@ from samocode.child.walls import walls
 from samocode.git import command as git
 from samocode.settings.clone import CLONE, COMMANDS, WORKFLOW
 from samocode.settings.load import Settings
+from samocode.settings.table import EFFORTS
 
 TESTED = "2.1.332"
 """The CLI version that tests/real runs."""
@@ -60,6 +61,8 @@ class Job(NamedTuple):
     """The root of the worktree that contains `cwd`."""
     approved: bool = False
     """A plan is approved, so commits are allowed."""
+    model: str = ""
+    """`model` or `model:effort`; empty for the default."""
 
 
 def prompt(session: Path) -> bytes:
@@ -76,6 +79,7 @@ def command(settings: Settings, job: Job, session_id: str) -> list[str]:
     hooks = {"Stop": [{"hooks": [{"type": "command", "command": hook, "timeout": 60}]}]}
     # False overrides `disableAllHooks` in the user's settings, which would disable the Stop hook.
     given = {"hooks": hooks, "disableAllHooks": False, **walls(job.session, job.approved)}
+    model, effort = split_model(job.model or settings.model)
     budget = ["--max-budget-usd", f"{job.budget:.4f}"] if job.budget is not None else []
     return [
         str(settings.claude),
@@ -84,7 +88,8 @@ def command(settings: Settings, job: Job, session_id: str) -> list[str]:
         "stream-json",
         "--verbose",
         "--model",
-        settings.model,
+        model,
+        *(["--effort", effort] if effort else []),
         "--permission-mode",
         settings.permission_mode,
         "--add-dir",
@@ -99,6 +104,12 @@ def command(settings: Settings, job: Job, session_id: str) -> list[str]:
         *budget,
         *settings.claude_args,
     ]
+
+
+def split_model(text: str) -> tuple[str, str]:
+    """Split `opus:xhigh` into model and effort. Model ids of Bedrock contain colons, too."""
+    head, _, last = text.rpartition(":")
+    return (head, last) if head and last in EFFORTS else (text, "")
 
 
 def not_as_announced(settings: Settings, init: Init | None) -> EndReason | None:

@@ -64,6 +64,8 @@ class RunResult(NamedTuple):
     limit_resets_at: float | None = None
     auth_retries: int = 0
     cost_usd: float | None = None
+    model: str = ""
+    """The model that answered last, by its full name."""
     tokens: int = 0
     turns: int = 0
     denials: tuple[str, ...] = ()
@@ -130,6 +132,7 @@ class RunResult(NamedTuple):
         return self._replace(
             answered=self.answered or not failed,
             finished=False,
+            model=self.model if failed else str(mapping(event.get("message")).get("model") or ""),
             error=(error if isinstance(error, str) else "unknown") if failed else None,
             api_error=kind if failed and isinstance(kind, str) else None,
             status=_status(event) if failed else None,

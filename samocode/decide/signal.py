@@ -11,19 +11,11 @@ from samocode.decide import questions
 from samocode.decide.questions import NewQuestion
 from samocode.pages.names import SIGNAL
 from samocode.record import files, untrusted
+from samocode.record.state import PHASES as PHASES
 from samocode.record.untrusted import mapping
 from samocode.record.words import few, nearest
 
 MAX_SIGNAL_BYTES = 64 * 1024
-PHASES = (
-    "investigation",
-    "requirements",
-    "planning",
-    "implementation",
-    "testing",
-    "quality",
-    "done",
-)
 NEEDS_APPROVAL = frozenset(PHASES[3:])
 MAY_END = frozenset({"done", "investigation", "requirements"})
 WAITS = ("qa_answers", "plan_approval", "human_action")

@@ -76,7 +76,8 @@ def _setup(state: SessionState, line: Line) -> None:
 
 def _begin(state: SessionState, line: Line) -> None:
     n, budget, limit = int(line["n"]), line.get("budget_usd"), float(line.get("timeout", 0))
-    state.pending = Begun(n, line["phase"], line["log"], _status(line), budget, limit)
+    model = line.get("model", "")
+    state.pending = Begun(n, line["phase"], line["log"], _status(line), budget, limit, model)
     state.began, state.paused = str(line.get("t", "")), None
 
 

@@ -7,6 +7,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+PHASES = (
+    "investigation",
+    "requirements",
+    "planning",
+    "implementation",
+    "testing",
+    "quality",
+    "done",
+)
 APPROVE, CHANGE = ("approve",), ("change",)
 """Values of `took` in the answer to an approval question."""
 
@@ -89,6 +98,8 @@ class Begun(NamedTuple):
     """The budget of its child, None without a cap."""
     limit: float = 0.0
     """Seconds that it may take."""
+    model: str = ""
+    """Model and effort that it was started with, such as `opus:xhigh`."""
 
 
 class Approval(NamedTuple):

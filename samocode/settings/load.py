@@ -77,11 +77,17 @@ class Settings(RunTable):
             raise UserError(*problems)
         self.flags, self.project = flags, found
         self.environ = _absolute(environ, cwd)
+        self.models = self.phase_models or found.phase_models
+        """Models by phase; a phase without one uses `model`."""
         self.paid_by = paid_by or PAYERS[paying(environ)]
         self.key_may_pay = self.payer == "key" or paying(environ) not in WITHOUT_KEY
         token, chat, url = self.telegram_token, self.telegram_chat, self.telegram_url.rstrip("/")
         self.telegram = Telegram(token, chat, url) if token and chat else None
         self.warnings = (*_open_secret(env_file, dotenv), *self._denials())
+
+    def model_for(self, phase: str, again: bool) -> str:
+        """Return the model of the next iteration. After a failure (`again`), it is the default."""
+        return self.model if again else self.models.get(phase, self.model)
 
     def _refusals(self, environ: Texts, uid: Callable[[], int]) -> Iterator[str]:
         """Yield the reasons why claude would refuse to start."""

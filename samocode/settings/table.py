@@ -5,10 +5,11 @@ Tests compare .env.example and README with them."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
+from samocode.record.state import PHASES
 from samocode.settings.sources import Row, Table
 
 T = TypeVar("T")
@@ -16,6 +17,8 @@ T = TypeVar("T")
 WEEK = 604_800  # seconds; well within the range of poll() and datetime
 # Without `plan`: in that mode a child cannot write its signal (CLI 2.1.332).
 MODES = ("acceptEdits", "auto", "bypassPermissions", "default", "dontAsk")
+EFFORTS = ("low", "medium", "high", "xhigh", "max")
+"""Values of claude --effort (CLI 2.1.332)."""
 OWN_FLAGS = {
     *("-p", "--print", "--output-format", "--input-format", "--settings", "--bare"),
     *("-c", "--continue", "-r", "--resume", "--session-id", "-w", "--worktree"),
@@ -82,6 +85,20 @@ def path(text: str) -> Path:
     return Path(line(text)) if text else Path()
 
 
+def phase_models(text: str) -> Mapping[str, str]:
+    """Return the model of each named phase, as `model` or `model:effort`."""
+    found = dict[str, str]()
+    for word in text.split():
+        phase, _, model = word.partition("=")
+        if phase not in PHASES or not model or phase in found:
+            raise ValueError(
+                f"{word!r:.60}: write each phase once, as PHASE=MODEL or PHASE=MODEL:EFFORT, such "
+                f"as planning=opus:xhigh. Phases: {', '.join(PHASES)}"
+            )
+        found[phase] = model
+    return found
+
+
 def claude_flags(text: str) -> tuple[str, ...]:
     """Parse flags for claude. The loop's own flags are refused, because the last one wins."""
     import shlex
@@ -99,6 +116,7 @@ def claude_flags(text: str) -> tuple[str, ...]:
     return flags
 
 
+PHASE_MODELS = "models by phase, such as planning=opus:xhigh testing=sonnet:low"
 WORK, LOOK = "begin or resume a session", "look at sessions, stop one"
 LIMITS, WAIT, MORE = "the child, and limits", "questions", "more"
 """Headings of help, in the order of their first rows."""
@@ -132,12 +150,13 @@ class RunTable(Table):
         "the Claude CLI: a name on PATH, or a path", line)
     model = Row("CLAUDE_MODEL", "--model MODEL", "opus",
         "the model, as claude --model takes it", name, LIMITS)
+    phase_models = Row("SAMOCODE_PHASE_MODELS", "", "", PHASE_MODELS, phase_models)
     timeout = Row("CLAUDE_TIMEOUT", "--timeout S", "1800",
         "seconds that one iteration may take", seconds, LIMITS)
     permission_mode = Row("CLAUDE_PERMISSION_MODE", "", "bypassPermissions",
         f"what the child may do unasked: {', '.join(MODES)}", one_of(*MODES))
     claude_args = Row("CLAUDE_ARGS", "", "",
-        "more flags for claude, quoted as in a shell", claude_flags)
+        "more flags for claude, quoted as in a shell, such as --fallback-model sonnet", claude_flags)
     max_iterations = Row("SAMOCODE_MAX_ITERATIONS", "--max-iterations N", "100",
         "iterations of one run; 0: only make or show it",
         count, LIMITS)
@@ -180,3 +199,5 @@ class ProjectTable(Table):
     verify = Row("VERIFY", "", "",
         "a command that must succeed before a session is done; if not, the next iteration is told",
         optional(script))
+    phase_models = Row("SAMOCODE_PHASE_MODELS", "", "",
+        PHASE_MODELS + "; the variable of the same name wins", phase_models)

@@ -66,6 +66,8 @@ class ChildLines:
             status = event.get("error_status") or event.get("error")
             which = f"try {event.get('attempt')} of {event.get('max_retries')}"
             return [Shown(f"{WORDS}the API failed ({status}), {which}", YELLOW)]
+        if subtype == "model_fallback":
+            return [Shown(f"{WORDS}the model is busy, another one goes on", YELLOW)]
         if subtype != "permission_denied":
             return []
         tool = str(event.get("tool_use_id"))

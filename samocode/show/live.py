@@ -68,14 +68,16 @@ class View:
             wrap(text, self.screen.columns, " " * indent) if self.screen.moves else text, style
         )
 
-    def iteration(self, state: SessionState, limit: float, ago: float = 0.0) -> None:
-        """The heading of an iteration, which began some seconds ago."""
+    def iteration(self, state: SessionState, ago: float = 0.0) -> None:
+        """The heading of the pending iteration, which began some seconds ago."""
+        if (begun := state.pending) is None:
+            return
         self._heard = self._clock()
         self._began = self._heard - ago
-        self._limit, self._child = limit, ChildLines(self._known, self._clock)
-        self._name, self._spent = f"{state.iteration + 1} {state.phase}", money(state)
+        self._limit, self._child = begun.limit, ChildLines(self._known, self._clock)
+        self._name, self._spent = f"{begun.n} {begun.phase}", money(state)
         if not self.quiet:
-            head = f"{state.iteration + 1}: {step(state.phase)}"
+            head = f"{begun.n}: {step(begun.phase)}, {begun.model}"
             self.say()
             began = datetime.now() - timedelta(seconds=ago)
             self.fit(f"== Iteration {head}, {began:%H:%M}, {self._spent}", BOLD, 3)

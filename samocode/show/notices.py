@@ -49,9 +49,11 @@ class Notifier(NamedTuple):
         most = settings.max_cost
         cost = "no cost limit" if most is None else f"{most:.2f}".removesuffix(".00") + " USD"
         limits = f"{settings.max_iterations} iterations of {span(settings.timeout)} each, {cost}"
+        by_phase = ", ".join(f"{phase} {model}" for phase, model in settings.models.items())
         facts = {
             "Phase": step(state.phase),
             "Model": f"{settings.model}, permission mode {settings.permission_mode}",
+            **({"Phases": by_phase} if by_phase else {}),
             "Paid by": settings.paid_by,
             "Works in": str(self.session.cwd),
             "Limits": f"{limits} ({money(state)})",

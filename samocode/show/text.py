@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from samocode.decide.signal import PHASES
 from samocode.record.exits import ExitCode
-from samocode.record.state import SessionState
+from samocode.record.state import PHASES, SessionState
 
 TITLES: Mapping[int, str] = {
     ExitCode.DONE: "done",

@@ -100,7 +100,7 @@ class _Shown:
     def _begin(self, ago: float) -> None:
         """Show the heading of the iteration that began some seconds ago."""
         if begun := self._session.state.pending:
-            self._view.iteration(self._session.state, begun.limit, ago)
+            self._view.iteration(self._session.state, ago)
             self._reader, self._joined = Reader(), ago > 0
             self._path = self._session.folder / LOGS / Path(begun.log).name
             if self._log:

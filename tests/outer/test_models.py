@@ -1,0 +1,51 @@
+"""SAMOCODE_PHASE_MODELS: a model and an effort for each phase."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.outer import speech
+from tests.outer.stage import DONE, TO_PLANNING, Stage
+
+KEY = "SAMOCODE_PHASE_MODELS"
+BEDROCK = "us.anthropic.claude-opus-5-v1:0"
+
+
+def models(stage: Stage) -> list[tuple[str, str]]:
+    """(model, effort) of each child."""
+    argvs = [stage.child(n)["argv"] for n in range(1, stage.children + 1)]
+    return [
+        (
+            argv[argv.index("--model") + 1],
+            argv[argv.index("--effort") + 1] if "--effort" in argv else "",
+        )
+        for argv in argvs
+    ]
+
+
+def test_each_phase_has_its_model(stage: Stage) -> None:
+    """Shown in the header and with each iteration, and on record with the model that answered.
+    After a failure the next iteration of the phase has the default."""
+    stage.configure(**{KEY: f"investigation=sonnet:low planning={BEDROCK}"})
+    stage.script("os._exit(1)", TO_PLANNING, "text('Hm'); " + TO_PLANNING, DONE)
+    ended = stage.begin("--model", "haiku", "--max-iterations", "4", fast=True)
+    assert models(stage)[:3] == [("sonnet", "low"), ("haiku", ""), (BEDROCK, "")], ended.out
+    assert f"investigation sonnet:low, planning {BEDROCK}" in ended.out
+    assert "1: investigation (1 of 7), sonnet:low, " in ended.out
+    begun = [line.get("model") for line in speech.history(stage.session, "begin")]
+    assert begun[:3] == ["sonnet:low", "haiku", BEDROCK]
+
+
+def test_the_variable_wins_over_the_project(stage: Stage) -> None:
+    stage.configure(**{KEY: "investigation=sonnet"})
+    stage.extra[KEY] = "investigation=opus:max"
+    stage.script(DONE)
+    stage.begin()
+    assert models(stage) == [("opus", "max")]
+
+
+@pytest.mark.parametrize("text", ["plan=opus", "planning", "planning=", "done=a done=b"])
+def test_a_wrong_list_is_refused(stage: Stage, text: str) -> None:
+    stage.configure(**{KEY: text})
+    ended = stage.begin()
+    assert ended.code == 2 and f"{KEY}: " in ended.out and "PHASE=MODEL" in ended.out
