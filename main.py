@@ -108,7 +108,7 @@ class Loop:
     ) -> None:  # fmt: skip
         self.session, self.settings = session, settings
         self.notifier, self.view = notifier, notifier.view
-        self.limits = Limits(settings.max_iterations, settings.max_cost, settings.max_wait)
+        self.limits = Limits.of(settings)
         self.shutdown, answers = shutdown, Answers(session, self.view.say)
         places = (prompt(session.folder), self.limits, self.shutdown, timeouts, self.view.say)
         self.iterations = Iterations(session, answers, settings, *places)

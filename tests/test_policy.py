@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from samocode.child.stream import EndReason, Init, RunResult
+from samocode.child.stream import EndReason, Init, RunResult, Window
 from samocode.decide import money, policy
 from samocode.decide.facts import IterationFacts, Limits
 from samocode.decide.signal import Signal, SignalCheck
@@ -59,6 +59,7 @@ REFUSED = told(answered=False, text="Your company does not allow this prompt.")
 AT_529 = failed("server_error", 529)
 RESETS_SOON = {"limit_rejected": True, "limit_resets_at": NOW + 3600}
 RESETS_LATE = {"limit_rejected": True, "limit_resets_at": NOW + 3601}
+FIVE_HOURS, WEEK = (Window(n, 0.85, NOW + s) for n, s in (("five_hour", 600), ("seven_day", 9000)))
 RESETS_PAST = {"limit_rejected": True, "limit_resets_at": NOW}
 JITTER = 15.0  # a quarter of limit_slack, since NOW ends with a quarter of a second
 
@@ -78,6 +79,7 @@ class Row:
     delay: float = 0.0
     until: float | None = None
     next: str = "testing"
+    keep: float = 0.0
 
 
 FIRST = [
@@ -170,6 +172,17 @@ LIMITED = [
         until=NOW + 3600 + JITTER, next="quality"),
     Row("continue, the limit too far", facts(CONTINUE, run=told(**RESETS_LATE)), "continue", 5),
     Row("continue, the limit has reset", facts(CONTINUE, run=told(**RESETS_PAST)), "continue"),
+    Row("less than the user's share is left", facts(CONTINUE, run=told(windows=(FIVE_HOURS,))),
+        "continue", until=NOW + 600 + JITTER, keep=20),
+    Row("exactly that share is left", facts(CONTINUE, run=told(windows=(FIVE_HOURS,))),
+        "continue", keep=15),
+    Row("the weekly limit, too far", facts(CONTINUE, run=told(windows=(FIVE_HOURS, WEEK))),
+        "continue", 5, keep=20, says="15 % of the seven-day limit is left"),
+    Row("what would reach it", facts(CONTINUE, run=told(windows=(WEEK,))), "continue", 5, keep=20,
+        says="SAMOCODE_MAX_WAIT=9060 would wait for it"),
+    Row("the share has been reset", facts(CONTINUE, run=told(windows=(FIVE_HOURS._replace(
+        resets_at=NOW),))), "continue", keep=20),
+    Row("done has no next child", facts(DONE, run=told(windows=(FIVE_HOURS,))), "done", 0, keep=20),
     Row("done under a limit", facts(DONE, run=told(**RESETS_SOON)), "done", 0),
 ]  # fmt: skip
 OUTAGES = [
@@ -223,7 +236,7 @@ TABLE = [*FIRST, *SIGNALLED, *STOPPED, *REFUSALS, *MONEY, *LIMITED, *OUTAGES, *S
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
 def test_decide(row: Row) -> None:
-    found = policy.decide(row.facts, row.state, LIMITS, TIMEOUTS)
+    found = policy.decide(row.facts, row.state, LIMITS._replace(keep_quota=row.keep), TIMEOUTS)
     code = found.stop.code if found.stop else None
     assert (found.outcome, found.next, code) == (row.outcome, row.next, row.exit)
     pause = (found.pause.seconds, found.pause.until) if found.pause else (0.0, None)

@@ -42,6 +42,17 @@ class Init(NamedTuple):
         return cls(model, mode, source, event.get("sandbox_enabled") is True, version)
 
 
+class Window(NamedTuple):
+    """How far a subscription's limit is used up."""
+
+    name: str
+    """five_hour, seven_day, ..."""
+    used: float
+    """From 0 to 1."""
+    resets_at: float
+    """Epoch seconds."""
+
+
 class RunResult(NamedTuple):
     """The result of one run: what its events said, and how it ended. Costs are the CLI's list-price
     estimates in USD. Times are epoch seconds."""
@@ -62,6 +73,8 @@ class RunResult(NamedTuple):
     """HTTP status of that error."""
     limit_rejected: bool = False
     limit_resets_at: float | None = None
+    windows: tuple[Window, ...] = ()
+    """The last report of each limit, if the CLI gave any."""
     auth_retries: int = 0
     cost_usd: float | None = None
     model: str = ""
@@ -108,12 +121,21 @@ class RunResult(NamedTuple):
         if kind == "rate_limit_event":
             info = mapping(event.get("rate_limit_info"))
             return self._replace(
+                windows=self._windows(info),
                 # Paid usage beyond the plan, if the owner allows it, does not count as a limit.
                 limit_rejected=info.get("status") == "rejected"
                 and info.get("isUsingOverage") is not True,
                 limit_resets_at=number(info.get("resetsAt")),
             )
         return self._result(event) if kind == "result" else self
+
+    def _windows(self, info: Mapping[str, Any]) -> tuple[Window, ...]:
+        name, used = info.get("rateLimitType"), number(info.get("utilization"))
+        resets = number(info.get("resetsAt"))
+        if not isinstance(name, str) or used is None or resets is None:
+            return self.windows
+        others = tuple(window for window in self.windows if window.name != name)
+        return (*others, Window(name, used, resets))
 
     def _system(self, event: Event) -> RunResult:
         if init := Init.of(event):

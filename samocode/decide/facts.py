@@ -16,6 +16,7 @@ from samocode.pages.compare import Mark
 from samocode.record.exits import Stop
 from samocode.record.state import SessionState, WorktreeStatus
 from samocode.record.words import few
+from samocode.settings.load import Settings
 
 HEARD = frozenset({"continue", "waiting", "blocked", "done", "verify_failed", "stalled", "looping"})
 """Outcomes after which the notes count as read. After any other, the next child gets them again."""
@@ -27,6 +28,14 @@ class Limits(NamedTuple):
     max_iterations: int
     max_cost: float | None
     max_wait: float
+    keep_quota: float = 0.0
+    """Percent of a subscription's limits that the loop leaves unused."""
+
+    @classmethod
+    def of(cls, settings: Settings) -> Limits:
+        """Return those of the settings."""
+        most, cost, wait = settings.max_iterations, settings.max_cost, settings.max_wait
+        return cls(most, cost, wait, settings.keep_quota or 0.0)
 
 
 class IterationFacts(NamedTuple):

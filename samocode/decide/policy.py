@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from samocode.decide import money
 from samocode.decide.facts import Decision, IterationFacts, Limits, Pause
 from samocode.decide.failures import BLOCKING, BROKEN, TOO_MUCH, error_class
@@ -32,7 +34,10 @@ def decide(facts: IterationFacts, state: SessionState, limits: Limits, times: Ti
         why += "reverted. Review the changes, then run again to accept them."
         return _blocked(facts, "changed_code", why)
     if signal:
-        return _signalled(facts, signal, state, waits)
+        decision = _signalled(facts, signal, state, waits)
+        plain = decision.outcome == "continue" and not decision.stop and not decision.pause
+        spares = _spared(facts, limits, times) if plain and not facts.stopping else None
+        return decision.then(spares) if spares else decision
     if facts.stopping or run.ended == "stopped":
         return Decision("stopped", phase, note=f"A person stopped it before it ended.{facts.left}")
     if run.ended == "killed_loop":
@@ -107,13 +112,35 @@ def _until_reset(facts: IterationFacts, limits: Limits, times: Timeouts) -> Stop
     """Return the pause until a usage limit resets, or a Stop if that is too late. None without a
     limit, or with a reset that is unknown or past."""
     resets = facts.run.limit_resets_at
-    if not facts.run.limit_rejected or resets is None or resets <= facts.now:
+    if not facts.run.limit_rejected or resets is None:
         return None
-    if resets - facts.now > limits.max_wait:
-        why = "The usage limit resets later than SAMOCODE_MAX_WAIT allows to wait."
-        return Stop(ExitCode.LIMIT, why + facts.run.own_words)
+    return _wait("usage limit reached", resets, facts, limits, times)
+
+
+def _spared(facts: IterationFacts, limits: Limits, times: Timeouts) -> Stop | Pause | None:
+    """Return the pause that leaves the user a share of each limit (SAMOCODE_KEEP_QUOTA)."""
+    full = [w for w in facts.run.windows if 100 * (1 - w.used) < limits.keep_quota]
+    last = max(full, key=lambda window: window.resets_at, default=None)
+    if last is None:
+        return None
+    left = f"{100 * (1 - last.used):.0f} % of the {last.name.replace('_', '-')} limit is left"
+    return _wait(f"{left} (SAMOCODE_KEEP_QUOTA)", last.resets_at, facts, limits, times)
+
+
+def _wait(
+    why: str, resets: float, facts: IterationFacts, limits: Limits, times: Timeouts
+) -> Stop | Pause | None:
+    """Return the pause until a limit resets, or a Stop if that is too late."""
+    left = resets - facts.now
+    if left <= 0:
+        return None
+    if left > limits.max_wait:
+        at = datetime.fromtimestamp(resets).astimezone().isoformat(" ", "minutes")
+        needed = f"SAMOCODE_MAX_WAIT={left + times.limit_slack:.0f} would wait for it."
+        said = f"{sentence(why)} It resets at {at}: {needed}{facts.run.own_words}"
+        return Stop(ExitCode.LIMIT, said)
     jitter = facts.now % 1 * times.limit_slack  # sessions of one account must not start together
-    return Pause("usage limit reached", until=resets + jitter)
+    return Pause(why, until=resets + jitter)
 
 
 def _outage(

@@ -66,6 +66,7 @@ script = matching(r"[^\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]+", ONE_LINE, secret=T
 name = matching(r"[^\x00-\x20\x7f\ud800-\udfff]+", "a name: write it without blanks")
 seconds = number(WEEK, f"seconds above 0, at most {WEEK} (a week), such as 1800")
 dollars = number(1_000_000, "dollars above 0, such as 20 or 2.50")
+percent = number(99, "percent above 0, at most 99, such as 20")
 bot_token = matching(r"\d+:[\w-]+", "a bot token: copy all of it from @BotFather", secret=True)
 chat = matching(r"-?\d+|@\w+", "a chat: write its number, or @channel")
 since = matching("yes|[0-9]{1,9}", "the number that --until-change printed")
@@ -156,7 +157,8 @@ class RunTable(Table):
     permission_mode = Row("CLAUDE_PERMISSION_MODE", "", "bypassPermissions",
         f"what the child may do unasked: {', '.join(MODES)}", one_of(*MODES))
     claude_args = Row("CLAUDE_ARGS", "", "",
-        "more flags for claude, quoted as in a shell, such as --fallback-model sonnet", claude_flags)
+        "more flags for claude, quoted as in a shell, such as --fallback-model sonnet",
+        claude_flags)
     max_iterations = Row("SAMOCODE_MAX_ITERATIONS", "--max-iterations N", "100",
         "iterations of one run; 0: only make or show it",
         count, LIMITS)
@@ -164,6 +166,9 @@ class RunTable(Table):
         "USD that a session may cost at list prices", optional(dollars), LIMITS)
     max_wait = Row("SAMOCODE_MAX_WAIT", "", "21600",
         "seconds to wait for an outage or a usage limit to end", seconds)
+    keep_quota = Row("SAMOCODE_KEEP_QUOTA", "", "",
+        "percent of a subscription's five-hour and weekly limits to leave for you",
+        optional(percent))
     payer = Row("SAMOCODE_PAYER", "", "",
         "key: accept an API key that claude finds in a settings.json", optional(one_of("key")))
     on_wait = Row("", "--on-wait pause/exit", "pause",

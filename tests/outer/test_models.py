@@ -44,6 +44,15 @@ def test_the_variable_wins_over_the_project(stage: Stage) -> None:
     assert models(stage) == [("opus", "max")]
 
 
+def test_a_share_of_the_quota_is_left(stage: Stage) -> None:
+    """The loop pauses until the limit resets, and says why."""
+    stage.extra["SAMOCODE_KEEP_QUOTA"] = "20"
+    stage.script("work(); quota(0.79, 3600); signal()", "work(); quota(0.81, 1); signal()", DONE)
+    ended = stage.begin(fast=True)
+    assert ended.code == 0 and "19 % of the five-hour limit is left" in ended.out
+    assert len(speech.history(stage.session, "limit")) == 1
+
+
 @pytest.mark.parametrize("text", ["plan=opus", "planning", "planning=", "done=a done=b"])
 def test_a_wrong_list_is_refused(stage: Stage, text: str) -> None:
     stage.configure(**{KEY: text})
