@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from samocode.decide.forecast import forecast
 from samocode.decide.signal import NEEDS_APPROVAL
 from samocode.pages.names import LOGS
 from samocode.record import files
@@ -39,9 +40,12 @@ def ask(session: Session) -> None:
     if plan is None:
         return
     number = max(state.asked, default=0) + 1
+    text = plan_text(session, plan) or ""
     why = state.ask_why or f"nothing is built before you say yes; read {session.folder / plan}"
+    if costs := forecast(state, text):
+        why += f". Forecast: {costs}"
     copy = f"{state.iteration:03d}-asked-plan.md"
-    files.write(session.logs / copy, plan_text(session, plan) or "")
+    files.write(session.logs / copy, text)
     session.history.append(
         "asked", id=number, kind="approval", title=f"Approve the plan {plan}?", why=why,
         options=["Approve", "Change: say what"], plan=plan, copy=copy,
@@ -76,8 +80,10 @@ def _approve(session: Session) -> list[str]:
     said = [f"The plan {plan} changed since you were asked about it:\n{changed}"] if changed else []
     copy = f"{state.iteration:03d}-approved-plan.md"
     files.write(session.logs / copy, text)
+    costs = forecast(state, text)
     session.history.append(
         "approved", id=state.approval_id, plan=plan, digest=_digest(text), copy=copy,
+        forecast_usd=round(costs.usd, 4) if costs else None,
         next="implementation", notes=[f"The human approved the plan {plan}."],
     )  # fmt: skip
     return [*said, f"Plan {plan} approved; implementation may begin."]

@@ -19,6 +19,7 @@ from samocode.record.state import (
     Iteration,
     Question,
     SessionState,
+    Spent,
     Worktree,
     WorktreeStatus,
 )
@@ -92,6 +93,12 @@ def _iteration(state: SessionState, line: Line) -> None:
     state.held_usd += held or 0.0
     state.unpriced += cost is None and held is None
     state.dearest = max(state.dearest, cost or 0.0)
+    runs, usd, seconds = state.spent.get(now.phase, Spent())
+    state.spent[now.phase] = Spent(
+        runs + bool(line.get("heard")),
+        usd + (cost or held or 0.0),
+        seconds + float(line.get("seconds", 0)),
+    )
     _count(state, line, delay)
     if plan := line.get("plan"):
         state.plan_to_ask, state.ask_why = plan, ""
@@ -180,7 +187,8 @@ def _number(state: SessionState, line: Line) -> int:
 
 def _approved(state: SessionState, line: Line) -> None:
     state.approved = Approval(line["plan"], line["digest"], line["copy"])
-    state.approval_id = line.get("id", state.approval_id)
+    state.approval_id, forecast = line.get("id", state.approval_id), _usd(line, "forecast_usd")
+    state.forecast = None if forecast is None else (forecast, state.cost_usd + state.held_usd)
 
 
 def _lapsed(state: SessionState, line: Line) -> None:

@@ -102,6 +102,15 @@ class Begun(NamedTuple):
     """Model and effort that it was started with, such as `opus:xhigh`."""
 
 
+class Spent(NamedTuple):
+    """What the iterations of one phase took."""
+
+    runs: int = 0
+    """Those with a valid signal; the cost of the others is included."""
+    usd: float = 0.0
+    seconds: float = 0.0
+
+
 class Approval(NamedTuple):
     """A plan approved by a person. `digest` ignores ticked boxes and the Notes section."""
 
@@ -147,6 +156,8 @@ class SessionState:
     approval_id: int | None = None
     """The current approval question."""
     approved: Approval | None = None
+    forecast: tuple[float, float] | None = None
+    """USD to the end, as forecast when the plan was approved, and USD spent until then."""
     as_made: WorktreeStatus | None = None
     """The worktree after SETUP. Files already changed then (LFS, line ends, modes) do not count."""
     done: str | None = None
@@ -172,6 +183,8 @@ class SessionState:
         """Answers that a person removed, by question."""
         self.human: set[int] = set()
         """Questions that a person has answered at least once. --yes never answers these."""
+        self.spent: dict[str, Spent] = {}
+        """By phase."""
         self.notes: list[str] = []
         """Sentences for the next child."""
         self.__dict__.update(values)

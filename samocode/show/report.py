@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from samocode.pages.names import LOGS
 from samocode.session import Session
+from samocode.show import status
 from samocode.show.doing import doing
 from samocode.show.row import Row
 from samocode.show.sizes import size
@@ -14,7 +15,7 @@ def report(session: Session, running: bool, command: str) -> dict[str, object]:
     state, tree = session.state, session.state.worktree
     asked = [text for _, kind, text in state.texts if kind != "note"]
     child = doing(session) if running else None
-    stop = state.stopped
+    stop, costs = state.stopped, status.expected(session)
     return {
         **Row.of(session.folder, state, running)._asdict(),
         "task": asked[-1] if asked else None,
@@ -22,6 +23,8 @@ def report(session: Session, running: bool, command: str) -> dict[str, object]:
         "branch": tree.branch if tree else None,
         "base": tree.base if tree else None,
         "plan": state.approved.plan if state.approved else None,
+        "spent": {phase: spent._asdict() for phase, spent in state.spent.items()},
+        "forecast": costs._asdict() if costs else None,
         "last": state.last._asdict() if state.last else None,
         "stopped": {"exit": stop[0], "why": stop[1]} if stop else None,
         "questions": [question._asdict() for question in state.open],

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from samocode.decide.forecast import Forecast, forecast
+from samocode.gate.approval import plan_text
 from samocode.git import worktree as worktrees
 from samocode.git.branches import story
 from samocode.lock import is_running
@@ -72,6 +74,8 @@ def _facts(session: Session, word: str) -> list[str]:
     phase = "done" if state.done is not None else state.phase
     phase += " (the summary is still to come)" if state.done is None and phase == "done" else ""
     plan = f"{state.approved.plan} (approved)" if state.approved else "none approved"
+    costs = expected(session)
+    spent = [f"{name} {s.usd:.2f} USD in {span(s.seconds)}" for name, s in state.spent.items()]
     logs = f"{size(session.folder / LOGS)} in {LOGS}/; delete .jsonl and .stderr as you like"
     return [
         f"Session:   {session.folder}",
@@ -80,7 +84,9 @@ def _facts(session: Session, word: str) -> list[str]:
         f"State:     {word}",
         f"Phase:     {phase} (round {state.round})",
         f"So far:    {state.iterations} iterations, {money(state)}",
+        *([f"           {', '.join(spent)}"] if spent else []),
         f"Plan:      {plan}",
+        *([f"Forecast:  {costs}, {span(costs.seconds)}"] if costs else []),
         f"Notebook:  {session.folder / OVERVIEW}",
         f"Logs:      {logs}",
     ]
@@ -94,6 +100,7 @@ def stop_text(session: Session, stop: Stop, command: str) -> str:
         lines[2:] = ["", questions_text(session), "", how_to_answer(session, terminal=False)]
     if code == ExitCode.DONE:
         lines += left_out(session) + done_lines(session)
+        lines += [kept] if (kept := forecast_kept(state)) else []
     if changed := session.changed_meanwhile():
         lines += [f"In {session.main_repo} changed meanwhile: {few(changed)}", ""]
     lines.append(so_far(state))
@@ -104,6 +111,23 @@ def stop_text(session: Session, stop: Stop, command: str) -> str:
     if code != ExitCode.DONE:
         lines.append(to_go_on(command, blocked=code == ExitCode.BLOCKED))
     return "\n".join(lines)
+
+
+def expected(session: Session) -> Forecast | None:
+    """Return the forecast of an approved plan that is not done."""
+    state = session.state
+    if state.approved is None or state.done is not None:
+        return None
+    return forecast(state, plan_text(session, state.approved.plan) or "")
+
+
+def forecast_kept(state: SessionState) -> str:
+    """Return how good the forecast of the approval was; empty if there was none."""
+    if state.forecast is None:
+        return ""
+    usd, before = state.forecast
+    cost = state.cost_usd + state.held_usd - before
+    return f"Forecast when you approved the plan: {usd:.2f} USD. It cost {cost:.2f} USD."
 
 
 def to_go_on(command: str, blocked: bool) -> str:

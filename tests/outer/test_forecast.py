@@ -1,0 +1,60 @@
+"""What the rest of a session will cost: before the approval, in --status, and how good it was."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from samocode.decide.forecast import forecast
+from samocode.record.state import SessionState, Spent
+from tests.outer.stage import DONE, TO_DONE, TO_PLANNING, Stage
+
+PLAN = "# Plan\n\n## Phase 1: a\n- [x] b\n\n## Phase 2: c\n1. [ ] d\n- [ ] e\n\n## Notes\n- [ ] f\n"
+PHASES = "\n\n".join(f"## Phase {n}: x\n- [ ] y" for n in range(1, 4))
+
+
+@pytest.mark.parametrize(
+    ("spent", "plan", "says"),
+    [
+        ({}, PHASES, None),
+        ({"planning": Spent(1, 0.0, 60.0)}, PHASES, None),
+        ({"planning": Spent(1, 0.5, 60.0)}, "# No phases\n- [ ] a", None),
+        ({"planning": Spent(1, 0.5, 60.0)}, PLAN, "1 phase open, 0.50 USD each so far: about 2.00"),
+        (
+            {"planning": Spent(1, 0.5, 60.0), "requirements": Spent(3, 1.1, 60.0)},
+            PHASES,
+            "3 phases open, 0.40 USD each so far: about 2.40 USD to the end",
+        ),
+        (
+            {"planning": Spent(1, 9.0, 60.0), "implementation": Spent(2, 1.8, 60.0)},
+            PHASES,
+            "3 phases open, 0.90 USD each so far: about 5.40 USD to the end",
+        ),
+    ],
+)
+def test_a_forecast(spent: dict[str, Spent], plan: str, says: str | None) -> None:
+    """The average of what was built so far, else of all; three iterations follow the plan. Only
+    boxes in phases count."""
+    found = forecast(SessionState(spent=spent), plan)
+    assert (found is None) is (says is None)
+    assert says is None or str(found).startswith(says)
+
+
+def test_a_session_is_forecast_and_compared(stage: Stage) -> None:
+    """In the question, in --status, at the end."""
+    plan = f"plan(words={PHASES!r})"
+    work = "commit('a.py', str(NUMBER)); signal('continue')"
+    stage.script(TO_PLANNING, plan, work, work, "work(); " + TO_DONE, DONE)
+    assert stage.begin("--on-wait", "exit").code == 4
+    asked = "Forecast: 3 phases open, 0.25 USD each so far: about 1.50 USD to the end"
+    assert asked in (stage.session / "_qa.md").read_text()
+    assert stage.run("--yes", "--max-iterations", "2").code == 5
+    status = stage.run("--status").out
+    assert "implementation 0.50 USD in " in status and "Forecast:  3 phases open" in status
+    report = json.loads(stage.run("--status", "--json").out)
+    assert report["spent"]["implementation"]["runs"] == 2
+    assert report["forecast"]["usd"] == 1.5
+    ended = stage.run()
+    assert ended.code == 0
+    assert "Forecast when you approved the plan: 1.50 USD. It cost 1.00 USD." in ended.out
