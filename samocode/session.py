@@ -106,7 +106,10 @@ class Session:
         )  # fmt: skip
         before = Before(mark(self.folder / ITERATION, status), page)
         approved = state.approved is not None
-        job = Job(self.folder, self.cwd, log, timeout, budget, self.top, approved, model)
+        job = Job(
+            self.folder, self.cwd, log, timeout, budget, self.top, approved, number, state.phase,
+            model,
+        )  # fmt: skip
         return job, before
 
     def record(self, facts: IterationFacts, decision: Decision) -> Line:

@@ -13,7 +13,7 @@ from samocode.child.stream import EndReason, Init
 from samocode.child.walls import walls
 from samocode.git import command as git
 from samocode.settings.clone import CLONE, COMMANDS, WORKFLOW
-from samocode.settings.load import Settings
+from samocode.settings.load import Settings, is_on
 from samocode.settings.table import EFFORTS
 
 TESTED = "2.1.332"
@@ -61,6 +61,8 @@ class Job(NamedTuple):
     """The root of the worktree that contains `cwd`."""
     approved: bool = False
     """A plan is approved, so commits are allowed."""
+    number: int = 0
+    phase: str = ""
     model: str = ""
     """`model` or `model:effort`; empty for the default."""
 
@@ -121,6 +123,16 @@ def not_as_announced(settings: Settings, init: Init | None) -> EndReason | None:
     # Newer CLI versions report the mode `default` as `manual`.
     mode = "default" if init.mode == "manual" else init.mode
     return "mode" if mode and mode != settings.permission_mode else None
+
+
+def labelled(environ: Mapping[str, str], job: Job) -> Mapping[str, str]:
+    """Add session, phase and iteration to the attributes of Claude's telemetry, where it is on."""
+    if not is_on(environ.get("CLAUDE_CODE_ENABLE_TELEMETRY", "")):
+        return environ
+    labels = {"session": job.session.name, "phase": job.phase, "iteration": f"{job.number}"}
+    own = [f"samocode.{name}={text}" for name, text in labels.items()]
+    given = environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
+    return {**environ, "OTEL_RESOURCE_ATTRIBUTES": ",".join(filter(None, (given, *own)))}
 
 
 def environment(environ: Mapping[str, str], top: Path | None) -> dict[str, str]:

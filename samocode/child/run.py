@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, final
 
 from samocode.child import processes
-from samocode.child.command import Job, command, environment, not_as_announced
+from samocode.child.command import Job, command, environment, labelled, not_as_announced
 from samocode.child.shutdown import Shutdown
 from samocode.child.stream import EndReason, Event, Init, Reader, RunResult
 from samocode.record import files
@@ -42,7 +42,7 @@ def run(
     began = time.monotonic()
     with _open_logs(job.log) as (log, stderr), _pipe() as (stdin, given):
         words = command(settings, job, session_id)
-        environ = environment(settings.environ, job.top)
+        environ = labelled(environment(settings.environ, job.top), job)
         try:
             main = processes.spawn(words, job.cwd, environ, job.session, stdin, log, stderr)
         except OSError as error:  # not a program for this machine, or no interpreter

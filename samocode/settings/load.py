@@ -98,7 +98,7 @@ class Settings(RunTable):
                 "@anthropic-ai/claude-code), or set CLAUDE_PATH to where it is."
             )
         # The CLI accepts only IS_SANDBOX=1, not yes or true (CLI 2.1.332).
-        safe = environ.get("IS_SANDBOX") == "1" or _on(environ.get("CLAUDE_CODE_BUBBLEWRAP", ""))
+        safe = environ.get("IS_SANDBOX") == "1" or is_on(environ.get("CLAUDE_CODE_BUBBLEWRAP", ""))
         if self.permission_mode == "bypassPermissions" and uid() == 0 and not safe:
             yield (
                 "claude refuses bypassPermissions to root: run as another user, or export "
@@ -129,12 +129,12 @@ def paying(environ: Texts) -> str:
     """Return the variable that decides who pays; empty for the stored login."""
     for name in PAYERS:
         value = environ.get(name, "")
-        if _on(value) if "_USE_" in name else value:
+        if is_on(value) if "_USE_" in name else value:
             return name
     return ""
 
 
-def _on(value: str) -> bool:
+def is_on(value: str) -> bool:
     """Whether the CLI reads this value as true. It rejects 2 and y (CLI 2.1.332)."""
     return value.strip().lower() in ("1", "true", "yes", "on")
 

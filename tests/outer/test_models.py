@@ -44,6 +44,20 @@ def test_the_variable_wins_over_the_project(stage: Stage) -> None:
     assert models(stage) == [("opus", "max")]
 
 
+def test_telemetry_carries_session_phase_and_iteration(stage: Stage) -> None:
+    """Where the user has switched Claude's OpenTelemetry on, beside the user's own attributes."""
+    key = "OTEL_RESOURCE_ATTRIBUTES"
+    stage.extra |= {"CLAUDE_CODE_ENABLE_TELEMETRY": "1", key: "team=a"}
+    stage.script(TO_PLANNING, DONE)
+    stage.begin("--max-iterations", "2")
+    own = f"team=a,samocode.session={stage.session.name},samocode.phase"
+    assert stage.child(1)["environ"][key] == f"{own}=investigation,samocode.iteration=1"
+    assert stage.child(2)["environ"][key] == f"{own}=planning,samocode.iteration=2"
+    del stage.extra["CLAUDE_CODE_ENABLE_TELEMETRY"]
+    stage.run("--max-iterations", "1")
+    assert stage.child(3)["environ"][key] == "team=a"
+
+
 def test_a_share_of_the_quota_is_left(stage: Stage) -> None:
     """The loop pauses until the limit resets, and says why."""
     stage.extra["SAMOCODE_KEEP_QUOTA"] = "20"
