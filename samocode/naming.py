@@ -29,17 +29,25 @@ SKIPPED = frozenset(
 
 
 def session(project: Project, repository: Repository | None, texts: Texts) -> str:
-    """Return the name of the session that a start without --session means."""
-    return name_for(project, texts) if texts else choose(project, repository)
+    """Return the name of the session that a start without --session means. A text beside a running
+    loop may be a note to it, or a new task: UserError."""
+    running = [path.name for path in _of_project(project, repository, is_running)] if texts else []
+    name = name_for(project, texts) if texts else choose(project, repository)
+    if running and sessions.find(project.sessions, name) is None:
+        raise UserError(
+            f"{few(running)} runs here. Add --session {running[0]} to send it a note, or --session "
+            f"{name} to begin another one."
+        )
+    return name
 
 
 def choose(project: Project, repository: Repository | None, running: bool = False) -> str:
     """Return the one unfinished session of this project, or the one that a loop runs. UserError if
     there is none, or several."""
     wanted = is_running if running else _unfinished
-    found = [path.name for path in _of_project(project, repository, wanted)]
+    found = [_described(path) for path in _of_project(project, repository, wanted)]
     if len(found) == 1:
-        return found[0]
+        return found[0].partition(" ")[0]
     if not found and running:
         raise UserError("No loop runs here. --status shows all sessions.")
     if not found:
@@ -88,6 +96,10 @@ def _of_project(
                 yield history.parent
         except UserError:
             continue
+
+
+def _described(folder: Path) -> str:
+    return f"{folder.name} ({glance(folder / HISTORY).phase})"
 
 
 def _unfinished(folder: Path) -> bool:

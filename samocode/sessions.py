@@ -65,7 +65,7 @@ def find_or_create(
 ) -> tuple[Path, bool]:
     """Return the session's folder and whether it was created. UserError, with similar names, if it
     does not exist and `texts` is empty."""
-    folder = find(project.sessions, name)
+    folder = find(project.sessions, name) or (None if texts else _only(project.sessions, name))
     if folder:
         check_project(folder, project, repository)
         return folder, False
@@ -73,6 +73,13 @@ def find_or_create(
         near = nearest(project.sessions, name)
         raise UserError(f"There is no session {name!r}.{near} To begin it, add --task or --dive.")
     return create(project, name, texts, repository), True
+
+
+def _only(sessions: Path, start: str) -> Path | None:
+    """Find the one session whose name, without its date, begins like this."""
+    dated = ((folder, DATED.fullmatch(folder.name)) for folder in _folders(sessions))
+    found = [f for f, m in dated if m and m[1].startswith(start) and (f / HISTORY).is_file()]
+    return found[0] if len(found) == 1 else None
 
 
 def nearest(sessions: Path, name: str) -> str:

@@ -17,8 +17,8 @@ from samocode.record.exits import ExitCode, Stop
 STEP = 0.5  # seconds between checks of the clock
 ASK = signal.SIGUSR1  # sent by --stop
 WORDS: Mapping[int, bytes] = {
-    ASK: b"Asked by --stop: stopping once no iteration runs; Ctrl-C: now.\n",
-    signal.SIGINT: b"Stopping once no iteration runs; Ctrl-C again: now.\n",
+    ASK: b"Asked by --stop: stopping, a running iteration ends first; Ctrl-C: now.\n",
+    signal.SIGINT: b"Stopping, a running iteration ends first; Ctrl-C again: now.\n",
 }
 
 

@@ -80,7 +80,7 @@ class Answers:
         elif text is None:
             self.say(f"Q{number}: there is no text that `{added.text.strip()}` refers to.")
         elif unfinished(question, text):
-            self.say(f"Q{number}: waiting for the rest of: {text[-60:]}")
+            self.say(f"Q{number}: incomplete ({text[-60:]}): say what to change, or a plain yes.")
         elif not nothing_yet(text):
             self._record(question, text, taken(question, Added(text, added.marked)), by)
             return True
@@ -138,7 +138,9 @@ class Answers:
         how = "taken as a yes" if took == APPROVE else how
         first, *more = text.splitlines()
         rest = f" (and {len(more)} more line{'s' * (len(more) > 1)})" if more else ""
-        self.say(f"Q{number}: {question.title}\n   {how} ({by}): {first[:200]}{rest}")
+        chosen = ", ".join(line for letter, line in options(question) if letter in took)
+        meant = f": {chosen}" if chosen and chosen != first.strip() else ""
+        self.say(f"Q{number}: {question.title}\n   {how} ({by}): {first[:200]}{rest}{meant}")
 
     def _strike(self, struck: Mapping[int, str]) -> None:
         """Reopen the questions whose answer was removed from the page."""

@@ -10,6 +10,7 @@ from samocode.pages.tokens import COMMENT, PLACEHOLDERS, meant, words
 from samocode.record.state import APPROVE, CHANGE, Question
 
 YES = frozenset({"a", "y", "yes", "ok", "okay", "approve", "approved", "lgtm", "a) approve"})
+WISHES = frozenset({"b", "change", "b change", "change say what", "b change say what"})
 AROUND = "\"'\u2018\u2019\u201a\u201c\u201d\u201e*_`\u00ab\u00bb \t\r\n"
 OPEN_ENDS = ",;:-\u2013\u2014"
 LETTER_LIST = re.compile(r"[A-Z](?:\s*[,&+/]\s*[A-Z])*[.)]?", re.I)
@@ -27,9 +28,13 @@ def is_yes(text: str) -> bool:
 
 
 def unfinished(question: Question, text: str) -> bool:
-    """Whether a yes to a plan is cut off ("yes,"), as by an editor that saves while one types."""
+    """Whether the answer to a plan is cut off: a yes ("yes,", as by an editor that saves while one
+    types), or a wish for a change that does not say which."""
     text = COMMENT.sub("", text).strip(AROUND)
-    return question.kind == "approval" and text[-1:] in OPEN_ENDS and is_yes(text.rstrip(OPEN_ENDS))
+    if question.kind != "approval":
+        return False
+    wish = " ".join(words(text)) in WISHES
+    return wish or (text[-1:] in OPEN_ENDS and is_yes(text.rstrip(OPEN_ENDS)))
 
 
 def taken(question: Question, added: Added) -> tuple[str, ...]:

@@ -98,7 +98,7 @@ def _unknown(words: Sequence[str]) -> str | None:
     known = [row.flag for row in RunTable.rows().values() if row.flag]
     first = next((word for word in words if word.startswith("-")), words[0])
     near = nearest(first.partition("=")[0], [*known, "--help", "--version"])
-    hint = "" if first.startswith("-") else " (quote a text that has blanks)"
+    hint = "" if first.startswith("-") else " (each text needs a flag before it, and quotes)"
     return f"unknown: {first}{near or hint}"
 
 
@@ -148,9 +148,12 @@ def resume_command(settings: Settings, session: str, cost_reached: bool) -> str:
     same limit would stop the run at once."""
     import shlex
 
-    line = [*program(settings.environ), "--config", str(settings.project.file)]
+    line = program(settings.environ)
+    if "--config" in settings.flags:
+        line += ["--config", str(settings.project.file)]
     line += ["--session", session]
     left_out = {*ONCE, *(["--max-cost"] if cost_reached else [])}
+    left_out |= {"--quiet"} if settings.looks else set()
     for name, row in RunTable.rows().items():
         # --max-iterations 0 (show only) is left out
         if row.flag in settings.flags.keys() - left_out and vars(settings)[name]:

@@ -157,6 +157,7 @@ class View:
         if left_over := line.get("left_over"):
             self.say(f"   ended what it left running: {', '.join(left_over)}")
         if outcome != "continue" and (note := line.get("note")):
+            note = f"For the next iteration: {note}" if outcome not in LAST else note
             self.say("   " + note.replace("\n", "\n   "))
 
 
@@ -177,7 +178,7 @@ def introduced(init: Init) -> str:
     """What claude says of itself, in a line."""
     other = f" (tested with {TESTED})" if init.version not in ("", TESTED) else ""
     source = init.key_source
-    payer = "a login or cloud account, if there is one" if source == "none" else source
+    payer = "" if source == "none" else source  # the header says who pays
     facts = (
         f"model {init.model}" if init.model else "",
         f"permission mode {init.mode}" if init.mode else "",

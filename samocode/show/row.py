@@ -57,9 +57,8 @@ def standing(state: SessionState, running: bool) -> tuple[str, str]:
         return _at_work(state, question)
     if state.stopped:
         code, why = state.stopped
-        asked = question if question and code in ASKED else ""
-        word = STOPPED.get(code, "stopped")
-        return word, "" if code == ExitCode.DONE else asked or " ".join(why.split())
+        word, plain = STOPPED.get(code, "stopped"), (ExitCode.DONE, *ASKED)
+        return word, question if code in ASKED else "" if code in plain else " ".join(why.split())
     if not state.program and not state.setting_up:
         return "not started", ""
     return "killed", question  # its last run began and has no end on record

@@ -17,8 +17,11 @@ class Size(NamedTuple):
     """Whether all files were looked at."""
 
     def __str__(self) -> str:
-        amount = self.bytes / 1e6
-        text = f"{amount:.1f} MB" if amount < 1000 else f"{amount / 1000:.1f} GB"
+        amount, unit = self.bytes / 1e3, "kB"
+        for larger in ("MB", "GB"):
+            if amount >= 1000:
+                amount, unit = amount / 1000, larger
+        text = f"{amount:.0f} {unit}" if unit == "kB" else f"{amount:.1f} {unit}"
         return text if self.whole else f"over {text}"
 
 

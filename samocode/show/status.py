@@ -31,7 +31,7 @@ def questions_text(session: Session) -> str:
     return "\n\n".join(b.text.strip() for b in blocks if b.question.id in waiting)
 
 
-def question_text(session: Session, number: int, columns: int) -> str:
+def question_text(session: Session, number: int, columns: int = 10_000) -> str:
     """Return one question for the screen, without its `Answer:`, wrapped to `columns`."""
     shown = page(session.state)
     block = next(b.text for b in (shown.blocks if shown else ()) if b.question.id == number)
@@ -56,7 +56,11 @@ def status(session: Session, command: str) -> str:
         lines.append(f"Last:      iteration {last.n} {last.phase}: {outcome}")
     if state.stopped:
         code, why = state.stopped
-        lines.append(f"Stopped:   {clip(why, PIPED) or TITLES.get(code, '')} (exit code {code})")
+        lines.append(
+            f"Stopped:   {clip(why, 5 * PIPED) or TITLES.get(code, '')} (exit code {code})"
+        )
+    if state.done is not None:
+        lines += ["", *done_lines(session)]
     if state.open:
         lines += ["", f"Open questions ({session.folder / QA}):", questions_text(session)]
     if not running and state.done is None:
@@ -83,7 +87,7 @@ def _facts(session: Session, word: str) -> list[str]:
         f"Worktree:  {worktree or 'none (research)'}",
         f"State:     {word}",
         f"Phase:     {phase} (round {state.round})",
-        f"So far:    {state.iterations} iterations, {money(state)}",
+        f"So far:    {runs(state)}, {money(state)}",
         *([f"           {', '.join(spent)}"] if spent else []),
         f"Plan:      {plan}",
         *([f"Forecast:  {costs}, {span(costs.seconds)}"] if costs else []),
@@ -97,7 +101,8 @@ def stop_text(session: Session, stop: Stop, command: str) -> str:
     state, code = session.state, stop.code
     lines = [f"samocode {session.name}: {TITLES[code]}", stop.why.strip(), ""]
     if code == ExitCode.WAITING:
-        lines[2:] = ["", questions_text(session), "", how_to_answer(session, terminal=False)]
+        asked = [question_text(session, question.id) for question in state.open]
+        lines[2:] = ["", "\n\n".join(asked), "", how_to_answer(session, terminal=False)]
     if code == ExitCode.DONE:
         lines += left_out(session) + done_lines(session)
         lines += [kept] if (kept := forecast_kept(state)) else []
@@ -105,6 +110,8 @@ def stop_text(session: Session, stop: Stop, command: str) -> str:
         lines += [f"In {session.main_repo} changed meanwhile: {few(changed)}", ""]
     lines.append(so_far(state))
     lines.append(f"Session: {session.folder} (logs: {size(session.folder / LOGS)})")
+    if code == ExitCode.BLOCKED and session.top:
+        lines.append(f"Its code: {session.top}")
     if code in (ExitCode.BLOCKED, ExitCode.FAILED) and state.last:
         logs = sorted((session.folder / LOGS).glob(f"{state.last.n:03d}-*.jsonl"))
         lines += [f"Log: {log}" for log in logs[-1:]]
@@ -175,7 +182,11 @@ def _work(child: Doing) -> str:
 def so_far(state: SessionState) -> str:
     """Return a sentence on iterations, cost and age."""
     age = f"{_ago(state.started)} since it was made" if state.started else "just begun"
-    return f"{state.iterations} iteration{'s' * (state.iterations != 1)}, {money(state)}, {age}."
+    return f"{runs(state)}, {money(state)}, {age}."
+
+
+def runs(state: SessionState) -> str:
+    return f"{state.iterations} iteration{'s' * (state.iterations != 1)}"
 
 
 def _ago(moment: str) -> str:

@@ -14,13 +14,15 @@ HEAD = ("SESSION", "STATE", "PHASE", "RUNS", "USD", "AGE", "WAITS FOR")
 RIGHT = ("RUNS", "USD", "AGE")
 SPARED = ("RUNS", "AGE", "PHASE", "USD")  # in this order, on a narrow terminal
 ROOM = 20  # columns for what a session waits for
+NARROW, NARROW_NAME, MOST_NAME = 80, 22, 80  # columns; a long name leaves no room for the rest
 DAYS = 2  # from here on an age is in days
 
 
 def table(rows: Sequence[Row], now: datetime, columns: int | None = None) -> str:
     """The rows below their headings. Where the terminal is narrow, columns are left out; what still
     does not fit is cut."""
-    cells = [HEAD, *(_cells(row, now) for row in rows)]
+    named = NARROW_NAME if columns and columns < NARROW else MOST_NAME
+    cells = [HEAD, *(_cells(row, now, named) for row in rows)]
     widths = [max(map(width, column)) for column in zip(*cells, strict=True)]
     kept = _kept(widths, columns)
     lines = [
@@ -41,11 +43,11 @@ def _kept(widths: Sequence[int], columns: int | None) -> list[int]:
     return kept
 
 
-def _cells(row: Row, now: datetime) -> tuple[str, ...]:
+def _cells(row: Row, now: datetime, named: int) -> tuple[str, ...]:
     more = "+" if row.held_usd or row.unpriced else ""
     cells = (
-        row.name, row.state, row.phase, f"{row.iterations}", f"{row.cost_usd:.2f}{more}",
-        _age(row.made, now), row.waits_for,
+        cut(row.name, named), row.state, row.phase, f"{row.iterations}",
+        f"{row.cost_usd:.2f}{more}", _age(row.made, now), row.waits_for,
     )  # fmt: skip
     return tuple(printable(one_line(cell)) for cell in cells)
 

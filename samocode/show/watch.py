@@ -4,6 +4,7 @@ for a question."""
 from __future__ import annotations
 
 import contextlib
+import shlex
 import time
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from samocode.pages.names import HISTORY, LOGS, QA
 from samocode.record.exits import ExitCode, Stop, UserError
 from samocode.record.fold import Line
 from samocode.session import Session
+from samocode.settings.flags import program
 from samocode.settings.timeouts import Timeouts
 from samocode.show import status
 from samocode.show.columns import clip
@@ -39,7 +41,8 @@ def watch(notices: Notifier, timeouts: Timeouts) -> int:
             time.sleep(timeouts.tick)
     except KeyboardInterrupt:
         view.screen.unblock()
-        view.say(f"The loop still runs. To stop it: --session {session.name} --stop")
+        how = shlex.join([*program(notices.settings.environ), "--session", session.name, "--stop"])
+        view.say(f"The loop still runs. To stop it: {how}")
         return ExitCode.DONE
     view.screen.unblock()
     view.say("\n" + status.stop_text(session, stop, notices.command()))
@@ -130,7 +133,8 @@ def until_change(notices: Notifier, timeouts: Timeouts, known: int) -> int:
         ended = "stop" in events and session.state.stopped
         if ended or (not running and (seen or time.monotonic() > until)):
             stop = _stop(session) if session.state.stopped else KILLED
-            _brief(notices, status.stop_text(session, stop, notices.command()))
+            text = status.stop_text(session, stop, notices.command())
+            _brief(notices, text)
             return stop.code
         news = session.state.lines > known
         if running and news and _at_gate(session, 5 * timeouts.settle):
@@ -154,6 +158,7 @@ def _at_gate(session: Session, quiet: float) -> bool:
 def _waiting(session: Session) -> str:
     """What a waiting session asks, in short."""
     titles = [f"Q{question.id}: {question.title}" for question in session.state.open]
+    titles += [f"   {q.why}" for q in session.state.open if q.kind == "approval"]
     how = status.how_to_answer(session, terminal=False)
     title = f"samocode {session.name}: {TITLES[ExitCode.WAITING]}"
     following = f"For the next wait: --until-change {session.state.lines}"

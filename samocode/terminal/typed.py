@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple, Protocol, final
 
+from samocode.pages.questions import LETTERS
 from samocode.record.state import Question
 from samocode.terminal.editor import Editor
 from samocode.terminal.mode import Mode, in_foreground
@@ -129,7 +130,7 @@ class TypedAnswers:
     def _prompt(self, hint: str) -> None:
         """Show the prompt with what is typed so far."""
         short = hint if len(hint) <= MOST_HINT else hint[: MOST_HINT - 3] + "..."
-        prompt = f"Your answer to Q{self._number} [{short}]: "
+        prompt = f"Your answer to Q{self._number} [{short}; ?: help]: "
         if self._pages:
             prompt = f"-- {len(self._pages)} more lines of the plan: Enter shows them, q ends --"
         text, cursor = self._editor.text, self._editor.cursor
@@ -201,6 +202,10 @@ class TypedAnswers:
             whole = self._room.plan(question.plan)
             self._pages = (whole or "The plan is gone.").splitlines() or ["The plan is empty."]
             self._page()
+            return None
+        letter, known = text.strip().upper(), LETTERS[: len(question.options)]
+        if known and question.kind == "qa" and len(letter) == 1 and letter not in f"{known}YN":
+            self._room.say(f"   There is no option {letter}: type {', '.join(known)}, or words.")
             return None
         if not text.strip() and not question.suggested:
             self._room.say(f"   Enter alone is no answer here: {hint}.")
