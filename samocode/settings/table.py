@@ -65,6 +65,7 @@ seconds = number(WEEK, f"seconds above 0, at most {WEEK} (a week), such as 1800"
 dollars = number(1_000_000, "dollars above 0, such as 20 or 2.50")
 bot_token = matching(r"\d+:[\w-]+", "a bot token: copy all of it from @BotFather", secret=True)
 chat = matching(r"-?\d+|@\w+", "a chat: write its number, or @channel")
+people = matching(r"\d+(?:[\s,]+\d+)*", "user ids: write their numbers, such as 12345, 67890")
 stops = matching("yes|now", "a way to stop: write --stop, or --stop now")
 url = matching(
     r"https?://([\w.:%~-]+@)?(\[[0-9a-f:]+\]|[\w.-]+)(:[0-6]?\d{1,4})?(/[\w./%~-]*)?",
@@ -75,6 +76,10 @@ url = matching(
 
 def count(text: str) -> int:
     return int(matching(r"[0-9]{1,9}", "a whole number, such as 100")(text))
+
+
+def user_ids(text: str) -> tuple[str, ...]:
+    return tuple(re.findall(r"\d+", people(text))) if text else ()
 
 
 def path(text: str) -> Path:
@@ -147,11 +152,15 @@ class RunTable(Table):
     quiet = Row("", "--quiet", "",
         "print only questions, the ends of iterations and the stop", bool, MORE)
     telegram_token = Row("TELEGRAM_BOT_TOKEN", "", "",
-        "Telegram messages: the bot's token", optional(bot_token))
+        "Telegram: the bot's token", optional(bot_token))
     telegram_chat = Row("TELEGRAM_CHAT_ID", "", "",
-        "Telegram messages: the chat's number", optional(chat))
+        "Telegram: the chat's number", optional(chat))
+    telegram_approvers = Row("TELEGRAM_APPROVERS", "", "",
+        "Telegram: ids of the users who may answer; empty: everybody in the chat", user_ids)
     telegram_url = Row("TELEGRAM_API_URL", "", "https://api.telegram.org",
-        "Telegram messages: where the Bot API answers", url)
+        "Telegram: where the Bot API answers", url)
+    notify_command = Row("SAMOCODE_NOTIFY_COMMAND", "", "",
+        "a command that gets each notice as JSON on its standard input", optional(script))
     demo = Row("", "--demo", "",
         "play a whole session with a stand-in: no key, no network", bool, MORE)
     check_signal = Row("", "--check-signal DIR", "",
