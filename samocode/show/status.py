@@ -98,7 +98,7 @@ def stop_text(session: Session, stop: Stop, command: str) -> str:
         lines += [f"In {session.main_repo} changed meanwhile: {few(changed)}", ""]
     lines.append(
         f"{state.iterations} iteration{'s' * (state.iterations != 1)}, {money(state)}, "
-        f"{_elapsed(state)}."
+        f"{elapsed(state)}."
     )
     lines.append(f"Session: {session.folder} (logs: {size(session.folder / LOGS)})")
     if code in (ExitCode.BLOCKED, ExitCode.FAILED) and state.last:
@@ -146,16 +146,16 @@ def done_lines(session: Session) -> list[str]:
 
 def _work(child: Doing) -> str:
     """What a running child does, in a line."""
-    heard = f", last sign of life {_ago(child.heard)} ago" if child.heard else ", no word yet"
-    since = f"iteration {child.iteration} for {_ago(child.since)}{heard}"
+    heard = f", last sign of life {ago(child.heard)} ago" if child.heard else ", no word yet"
+    since = f"iteration {child.iteration} for {ago(child.since)}{heard}"
     return since + (f"\n           {clip(child.last, PIPED)}" if child.last else "")
 
 
-def _elapsed(state: SessionState) -> str:
-    return f"{_ago(state.started)} since it was made" if state.started else "just begun"
+def elapsed(state: SessionState) -> str:
+    return f"{ago(state.started)} since it was made" if state.started else "just begun"
 
 
-def _ago(moment: str) -> str:
+def ago(moment: str) -> str:
     """How long ago a moment of the record is."""
     then = datetime.fromisoformat(moment)
     return span((datetime.now().astimezone() - then).total_seconds())
