@@ -22,7 +22,7 @@ from samocode.telegram.bot import Bot, Request
 from samocode.telegram.cards import card, keyboard, press, understood
 from samocode.telegram.outbox import Letter, Outbox
 from samocode.telegram.reader import Reader
-from samocode.telegram.routing import GONE, HELP, route
+from samocode.telegram.routing import GONE, HELP, UNKNOWN, route
 from samocode.telegram.spool import Peer, Sent, Spool
 from samocode.telegram.text import LIMIT, fit, short, units
 from samocode.telegram.updates import Heard, heard
@@ -215,6 +215,7 @@ OTHER = Peer("o", "26-01-08-other", CHAT, running=True)
 DEAD = Peer("d", "26-01-08-dead", CHAT)
 GROUP = Peer("g", "26-01-08-group", "-7", ("5",), waits=True, running=True)
 PUBLIC = Peer("p", "26-01-08-public", "@Name", waits=True, running=True)
+UNSENT = Sent("-", CHAT, 8)
 QUESTION, NOTICE = Sent("w", CHAT, 3, 2, "abc"), Sent("o", CHAT, 4)
 
 
@@ -239,13 +240,18 @@ QUESTION, NOTICE = Sent("w", CHAT, 3, 2, "abc"), Sent("o", CHAT, 4)
         ("/start", [WORK], None, "", "answer", HELP),
         ("thanks", [OTHER], NOTICE, "", "answer", HELP),
         ("B", [DEAD], None, "", "answer", HELP),
+        ("stop", [DEAD], QUESTION._replace(key="d", question=0), "", "answer", "dead does not"),
+        ("yes", [WORK], Sent("elsewhere", CHAT, 9), "", "answer", UNKNOWN),
+        ("yes", [WORK], UNSENT, "", "answer", UNKNOWN),
     ],
 )
 def test_where_a_message_goes(
     said: str, peers: list[Peer], sent: Sent | None, to: str, kind: str, back: str
 ) -> None:
     """To the session that it answers or names, or that alone waits; else the bot asks."""
-    found = route(Heard(1, CHAT, "", "42", 9, said), peers, sent, "")
+    number = sent.message if sent else 0
+    known = None if sent is UNSENT else sent
+    found = route(Heard(1, CHAT, "", "42", 9, said, reply_to=number), peers, known, "")
     assert found and "".join(peer.key for peer in found.to) == to
     assert found.say.startswith(back) and bool(found.say) == bool(back)
     assert not to or found.kind == kind

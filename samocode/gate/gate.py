@@ -58,8 +58,8 @@ class Phone(Protocol):
         """An answer; `done` follows. None when there is none now. Returns at once."""
         ...
 
-    def done(self, number: int, took: bool) -> None:
-        """Whether that answer to this question was recorded."""
+    def done(self, question: Question) -> None:
+        """That answer was recorded, or another one before it, or it was none."""
         ...
 
     def update(self) -> None:
@@ -174,8 +174,9 @@ class Gate:
             return False
         self._page_first()
         question, added = said
-        first = question in self._session.state.open
-        phone.done(question.id, first and self._answers.take(question, added, "telegram"))
+        if question in self._session.state.open:
+            self._answers.take(question, added, "telegram")
+        phone.done(question)
         return True
 
     def _page_first(self) -> None:

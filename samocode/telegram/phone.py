@@ -14,6 +14,7 @@ from samocode import task
 from samocode.child.shutdown import Shutdown
 from samocode.gate.gate import Said
 from samocode.record.exits import UserError
+from samocode.record.state import Question
 from samocode.session import Session
 from samocode.settings.load import Telegram
 from samocode.telegram.board import Board, Owner
@@ -78,6 +79,8 @@ class Phone:
         """Begin to listen and to send."""
         try:
             self._spool.make()
+            for path, _ in self._spool.inbox(self._owner.key, "command"):
+                path.unlink(missing_ok=True)  # for a run that was killed
             self._join(bool(self._owner.session.state.open))
         except OSError as error:
             raise UserError(
@@ -128,9 +131,9 @@ class Phone:
         """The next answer, or None. `done` must follow."""
         return self._replies.next()
 
-    def done(self, number: int, took: bool) -> None:
-        """The answer to this question was recorded, or it was none."""
-        self._replies.done(number, took)
+    def done(self, question: Question) -> None:
+        """The question is answered, or that was no answer."""
+        self._replies.done(question)
 
     # Commands, in the listening thread.
 
@@ -163,7 +166,6 @@ class Phone:
 
     def _command(self, word: str, text: str) -> str:
         """Obey a command and return the reply."""
-        name = self._owner.name
         if word == "status":
             ignored = self._spool.ignored
             others = f"\nIgnored: {ignored} from others" if ignored else ""
@@ -182,4 +184,4 @@ class Phone:
             task.send(self._owner.session.folder, text)
         except OSError as error:
             return f"The note was not taken: {error}"
-        return f"Noted for the next iteration of {name}: {short(text, 200)}"
+        return f"Noted for the next iteration: {short(text, 200)}"

@@ -19,6 +19,7 @@ from samocode.telegram.updates import KINDS, Heard, heard
 
 POLL = 50  # seconds that the Bot API holds getUpdates open
 NEXT = 1.0  # seconds between two looks whether the reader is gone
+TOO_EARLY = "That came when no session ran here. Send it again if you still want it."
 MOST_PAUSES = 60.0  # times the first pause
 
 
@@ -33,6 +34,7 @@ class Reader:
         self._bot, self._spool, self._outbox = bot, spool, outbox
         self._say, self._first = say, pause
         self._failures, self._said = 0, ""
+        self._first_read = True
         self.caught_up = threading.Event()
         """What came before this start was read, or cannot be read now."""
 
@@ -63,6 +65,7 @@ class Reader:
             found = heard(update)
             known = found is None or self._hand_over(found)
             self._spool.passed(number, not known)
+        self._first_read = False
         return 0.0
 
     def _failed(self, reply: Reply) -> float:
@@ -89,6 +92,9 @@ class Reader:
         found = route(said, peers, sent, pressed(said.data))
         if found is None:
             return False
+        if found.kind == "command" and self._first_read:  # nobody obeyed it: it is out of date
+            self._back(said, TOO_EARLY)
+            return True
         for peer in found.to:
             self._spool.deliver(peer.key, found.heard or said, found.kind)
             if not peer.running:

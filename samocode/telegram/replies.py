@@ -35,22 +35,23 @@ class Replies:
             self._board.close()  # for what is said of answered questions
             said = self._pressed(heard) if heard.press else self._wrote(heard)
             if isinstance(said, Said):
-                self._board.adopt(said.question, heard.reply_to or heard.message)
                 self._current = path, heard
                 return said
             path.unlink(missing_ok=True)
             self.back(heard, said)
         return None
 
-    def done(self, number: int, took: bool) -> None:
-        """The answer to this question was recorded, or it was none."""
+    def done(self, question: Question) -> None:
+        """The question is answered, which the board confirms, or that was no answer."""
         if self._current:
-            path, heard = self._current
+            (path, heard), self._current = self._current, None
             path.unlink(missing_ok=True)
-            state = self._owner.session.state
-            known = understood(state, state.asked[number]) if heard.press else ""
-            self.back(heard, known if took else "That is no answer yet. Write it out.")
-            self._current = None
+            if self._open(question.id):
+                self.back(heard, "That is no answer yet. Write it out.")
+                return
+            known = understood(self._owner.session.state, question)
+            self.back(heard, known if heard.press else "")
+            self._board.adopt(question, heard.reply_to or heard.message)
 
     def _pressed(self, heard: Heard) -> Said | str:
         """The answer of a button, or what to say instead."""
@@ -93,6 +94,8 @@ class Replies:
 
     def late(self, number: int) -> str:
         """What to say to an answer that is not needed."""
+        if not number:
+            return HELP
         known = self._board.closed.get(number)
         return f"Answered already. {known}" if known else f"Q{number} is not open any more."
 

@@ -16,6 +16,7 @@ HELP = (
     "Answer a question by its buttons, or by a reply to it."
 )
 GONE = "No session here knows that question."
+UNKNOWN = "I do not know that message. Reply to the question itself."
 
 
 class Route(NamedTuple):
@@ -46,6 +47,8 @@ def route(heard: Heard, peers: Sequence[Peer], sent: Sent | None, pressed: str) 
         return Route()
     if heard.command:
         return _command(heard, running)
+    if heard.reply_to:  # perhaps of a session on another machine
+        return Route(say=UNKNOWN)
     waiting = [peer for peer in running if peer.waits]
     if len(waiting) == 1:
         return Route((waiting[0],), "answer", heard)
@@ -58,6 +61,8 @@ def _reply(heard: Heard, peer: Peer, sent: Sent) -> Route:
     if sent.question and not (slash and heard.command):
         bound = heard._replace(question=sent.question, digest=sent.digest)
         return Route((peer,), "answer", bound)
+    if heard.command and not peer.running:  # a "stop" must not wait for the next start
+        return Route(say=f"{short_name(peer.name)} does not run.")
     if heard.command:
         return Route((peer,), "command", heard)
     return Route((peer,), "answer", heard) if peer.waits else Route(say=HELP)

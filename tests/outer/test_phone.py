@@ -140,7 +140,7 @@ def test_commands_while_a_child_works(stage: Stage, api: TelegramApi) -> None:
     status = api.texts[-1]
     assert "Phase investigation (1 of 7)" in status and "Ignored: 1 from others" in status
     api.say("note use tabs\nnot blanks")
-    shown(api, "Noted for the next iteration of work: use tabs not blanks")
+    shown(api, "Noted for the next iteration: use tabs not blanks")
     api.say("Stop")
     shown(api, "It stops once no iteration runs.")
     (stage.steps / "go").touch()
@@ -178,10 +178,11 @@ def test_exit_at_a_question_reads_the_reply_at_the_next_start(
     assert "2 open questions" in api.texts[-1]
     api.say("b", to=Q1)
     api.say("here", to=Q2)
+    api.say("stop")
     ended = stage.run("--on-wait", "exit")
     assert ended.code == 0, ended.out
     assert answered(stage) == [(1, "b", "telegram"), (2, "here", "telegram")]
-    assert api.find("Q1: B, Two")
+    assert api.find("Q1: B, Two") and api.find("Send it again if you still want it.")
 
 
 def test_buttons_survive_a_killed_loop(stage: Stage, api: TelegramApi) -> None:
