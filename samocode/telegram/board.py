@@ -19,6 +19,8 @@ from samocode.telegram.text import CAPTION, LIMIT, fit
 HINT = "\n\nOr reply to this message in your own words."
 LATER = "\n\nReply to this message. The answer counts at the next start."
 
+LONG = 3600.0  # seconds that a closed question is tried to be closed on the phone, too
+
 
 class Owner(NamedTuple):
     """A session, and its key in the shared folder."""
@@ -99,8 +101,8 @@ class Board:
         shown = self._shown[question.id] = Shown(question, self.card(question), found)
 
         def arrived(message: int) -> None:
-            self.remember(message, question.id, shown.card.digest, self._buttons)
             shown.message = message
+            self.remember(message, question.id, shown.card.digest, self._buttons)
 
         make = partial(self._message, shown)
         self._outbox.put(Letter(lambda: None if shown.over else make(), None, arrived))
@@ -147,7 +149,7 @@ class Board:
             words = {"text": fit(f"{self._owner.name} · {text}"), "reply_parameters": above}
             return Request("sendMessage", {"chat_id": self._outbox.chat, **words})
 
-        self._outbox.put(Letter(confirm))
+        self._outbox.put(Letter(confirm, LONG))
 
     def _end(self, shown: Shown) -> None:
         shown.over = True
@@ -162,10 +164,12 @@ class Board:
             sent = self._spool.sent(chat, number) if number else None
             if not number or (sent and not sent.buttons):
                 return None
-            if sent:
-                self._spool.record(sent._replace(buttons=False))
             where = {"chat_id": chat, "message_id": number}
             none = {"inline_keyboard": list[object]()}
             return Request("editMessageReplyMarkup", {**where, "reply_markup": none})
 
-        self._outbox.put(Letter(make, silent=True))
+        def gone(number: int) -> None:
+            if sent := self._spool.sent(self._outbox.chat, number):
+                self._spool.record(sent._replace(buttons=False))
+
+        self._outbox.put(Letter(make, LONG, gone, silent=True))

@@ -81,7 +81,7 @@ class Phone:
             self._spool.make()
             for path, _ in self._spool.inbox(self._owner.key, "command"):
                 path.unlink(missing_ok=True)  # for a run that was killed
-            self._join(bool(self._owner.session.state.open))
+            self._spool.join(self._peer(bool(self._owner.session.state.open)))
         except OSError as error:
             raise UserError(
                 f"Telegram needs a folder that its sessions share, and {error}: make it writable, "
@@ -99,9 +99,14 @@ class Phone:
 
         self._outbox.text(f"{self._owner.name} · {text}", patience, arrived)
 
-    def _join(self, waits: bool) -> None:
+    def _peer(self, waits: bool) -> Peer:
         telegram, name = self._telegram, self._owner.session.name
-        self._spool.join(Peer(self._owner.key, name, telegram.chat_id, telegram.approvers, waits))
+        return Peer(self._owner.key, name, telegram.chat_id, telegram.approvers, waits)
+
+    def _join(self, waits: bool) -> None:
+        """Tell the reader whether a gate waits. A gate must not end for want of this."""
+        with contextlib.suppress(OSError):
+            self._spool.join(self._peer(waits))
 
     # The gate, in the loop's thread.
 

@@ -125,7 +125,7 @@ class Spool:
 
     def peers(self) -> Iterator[Peer]:
         """All sessions that ever used this bot and chat."""
-        for path in sorted((self.folder / "sessions").iterdir()):
+        for path in sorted((self.folder / "sessions").glob("*")):
             if path.suffix:  # KEY.lock
                 continue
             found = self._read(f"sessions/{path.name}")
@@ -164,7 +164,7 @@ class Spool:
 
     def questions(self, key: str) -> Iterator[Sent]:
         """The messages in which a session asked something. Old ones are forgotten."""
-        for path in sorted((self.folder / "sent").iterdir()):
+        for path in sorted((self.folder / "sent").glob("*")):
             if path.suffix == ".tmp":  # just being written
                 continue
             chat, _, message = path.name.rpartition(".")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -244,6 +245,33 @@ def test_a_question_is_tried_until_it_arrives(stage: Stage, api: TelegramApi) ->
     assert loop.wait().code == 0
     assert len([text for text in api.texts if Q1 in text]) == 1
     assert loop.out.count("not delivered yet") == 1 and loop.out.count("cannot be read") == 1
+
+
+def test_the_buttons_go_once_the_network_is_back(stage: Stage, api: TelegramApi) -> None:
+    """The question was answered in the file while it was away."""
+    stage.script("ask('Which?')", f"{HOLD}{DONE}")
+    loop = stage.start()
+    shown(api, Q1)
+    api.fall()
+    speech.answer(stage.session, 1, "A")
+    wait_for(lambda: api.dropped > 5)
+    api.fall(down=False)
+    shown(api, "Q1: A, One (by file)")
+    assert not api.messages[0]["buttons"]
+    (stage.steps / "go").touch()
+    assert loop.wait().code == 0
+
+
+def test_the_shared_folder_may_be_deleted(stage: Stage, api: TelegramApi) -> None:
+    """Even while a loop runs: it goes on, and its gate takes the file."""
+    stage.script("ask('Which?')", DONE)
+    loop = stage.start()
+    shown(api, Q1)
+    shutil.rmtree(stage.folder / "home/.cache/samocode")
+    api.say("A")
+    speech.answer(stage.session, 1, "B")
+    assert loop.wait().code == 0, loop.out
+    assert speech.answers(stage.session) == [(1, "B", "file")]
 
 
 def test_a_question_answered_in_the_file_is_not_sent_late(stage: Stage, api: TelegramApi) -> None:
