@@ -109,7 +109,11 @@ class TelegramApi:
         assert above or not to, self.texts
         with self.changed:
             number = self._note("person", text=text, reply_to=above and above["id"], user=user)
-            reply = {"reply_to_message": {"message_id": above["id"]}} if above else {}
+            reply: dict[str, object] = {}
+            if above:
+                rows = [[{"text": t, "callback_data": d}] for t, d in above["buttons"]]
+                markup = {"reply_markup": {"inline_keyboard": rows}} if rows else {}
+                reply = {"reply_to_message": {"message_id": above["id"], **markup}}
             message = {"message_id": number, "text": text, **self._where(user), **reply, **more}
             self._update("message", message)
 

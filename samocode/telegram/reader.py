@@ -11,15 +11,16 @@ from typing import final
 from samocode.record.untrusted import items, mapping
 from samocode.record.words import short_name
 from samocode.telegram.bot import TIMEOUT, Bot, Reply, Request
-from samocode.telegram.cards import pressed
+from samocode.telegram.cards import press, pressed
 from samocode.telegram.outbox import Outbox
 from samocode.telegram.routing import route
-from samocode.telegram.spool import Spool
+from samocode.telegram.spool import Sent, Spool
 from samocode.telegram.updates import KINDS, Heard, heard
 
 POLL = 50  # seconds that the Bot API holds getUpdates open
 NEXT = 1.0  # seconds between two looks whether the reader is gone
 TOO_EARLY = "That came when no session ran here. Send it again if you still want it."
+TRIES, PAUSE = 10, 0.1  # seconds between looks for the record of a message
 MOST_PAUSES = 60.0  # times the first pause
 
 
@@ -88,8 +89,7 @@ class Reader:
                 self._outbox.move(said.moved_to)
             return True
         peers = list(self._spool.peers())
-        sent = self._spool.sent(said.chat, said.reply_to) if said.reply_to else None
-        found = route(said, peers, sent, pressed(said.data))
+        found = route(said, peers, self._above(said), pressed(said.data))
         if found is None:
             return False
         if found.kind == "command" and self._first_read:  # nobody obeyed it: it is out of date
@@ -104,6 +104,17 @@ class Reader:
         if found.say:
             self._back(said, found.say)
         return True
+
+    def _above(self, said: Heard) -> Sent | None:
+        """The message that this one replies to. A very quick reply comes before the record of it;
+        the buttons of a question say the same as the record."""
+        if found := press(said.reply_data):
+            return Sent(found.key, said.chat, said.reply_to, found.question, found.digest)
+        for _ in range(TRIES if said.reply_to else 0):
+            if sent := self._spool.sent(said.chat, said.reply_to):
+                return sent
+            time.sleep(PAUSE)
+        return None
 
     def _back(self, said: Heard, text: str) -> None:
         if said.press:

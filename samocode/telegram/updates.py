@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from samocode.record.untrusted import mapping
+from samocode.record.untrusted import items, mapping
 
 KINDS = ["message", "callback_query"]
 """`allowed_updates` of getUpdates."""
@@ -30,6 +30,8 @@ class Heard(NamedTuple):
     press: str = ""
     """Id of the press, for answerCallbackQuery."""
     reply_to: int = 0
+    reply_data: str = ""
+    """callback_data of the first button of the message that it replies to."""
     moved_to: str = ""
     """The chat has become this supergroup."""
     question: int = 0
@@ -60,6 +62,7 @@ def heard(update: object) -> Heard | None:
     chat, user = mapping(message.get("chat")), mapping((press or message).get("from"))
     if type(number) is not int or "id" not in chat:
         return None
+    above = mapping(message.get("reply_to_message"))
     name, moved = _text(chat, "username"), message.get("migrate_to_chat_id")
     return Heard(
         number,
@@ -70,7 +73,8 @@ def heard(update: object) -> Heard | None:
         text="" if press else _text(message, "text") or _text(message, "caption"),
         data=_text(press, "data"),
         press=_text(press, "id"),
-        reply_to=_number(mapping(message.get("reply_to_message")), "message_id"),
+        reply_to=_number(above, "message_id"),
+        reply_data=_first_button(above),
         moved_to=str(moved) if type(moved) is int else "",
     )
 
@@ -81,6 +85,12 @@ def stored(fields: Mapping[str, Any]) -> Heard | None:
         return Heard(**fields)
     except TypeError:
         return None
+
+
+def _first_button(message: Mapping[str, Any]) -> str:
+    rows = items(mapping(message.get("reply_markup")).get("inline_keyboard"))
+    buttons = items(rows[0]) if rows else ()
+    return _text(mapping(buttons[0]), "callback_data") if buttons else ""
 
 
 def _text(given: Mapping[str, Any], key: str) -> str:
