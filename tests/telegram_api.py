@@ -55,7 +55,7 @@ class TelegramApi:
         self.down = False
         self.moved: dict[str, int] = {}  # chats that became supergroups
         self.record: list[dict[str, Any]] = []  # messages of both sides, with their edits
-        self.requests = self.dropped = 0
+        self.requests = self.dropped = self.conflicts = 0
         self.methods: list[str] = []
         self.toasts: list[str] = []
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, self))
@@ -217,6 +217,7 @@ class TelegramApi:
                 if not self.changed.wait(max(0.0, until - time.monotonic())):
                     break
             if mine != self.poll:
+                self.conflicts += 1
                 return CONFLICT
             return Answer(drop=True) if self.down else result(self.updates[:100])
 

@@ -228,7 +228,7 @@ def test_two_loops_share_a_bot_and_one_is_killed(stage: Stage, api: TelegramApi)
     finally:
         other.close()
     assert answered(stage) == [(1, "A) One", "telegram")]
-    assert len(answered(other)) == 1 and CONFLICT.body not in [a.body for a in api.polls]
+    assert len(answered(other)) == 1 and api.conflicts <= 1  # with the poll of the killed one
 
 
 def test_a_question_is_tried_until_it_arrives(stage: Stage, api: TelegramApi) -> None:
