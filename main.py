@@ -115,7 +115,7 @@ class Loop:
         self.gate = Gate(
             session, answers, self.shutdown, timeouts, notifier.questions,
             may_wait=settings.on_wait == "pause", yes=settings.yes,
-            terminal=notifier.terminal(timeouts.poll),
+            terminal=notifier.terminal(timeouts.poll), phone=notifier.phone,
         )  # fmt: skip
 
     def run(self, texts: Texts) -> int:
@@ -144,7 +144,7 @@ class Loop:
         return self.finish(stop)
 
     def finish(self, stop: Stop) -> int:
-        """Record and print a Stop, send it by Telegram, and return its exit code."""
+        """Record and print a Stop, send it to the phone, and return its exit code."""
         self.session.record_stop(stop)
         self.notifier.tell(stop)
         return stop.code

@@ -35,7 +35,7 @@ FLOORS = (
 DOORS: dict[str, set[str]] = {
     "subprocess": {"git", "child", "demo"},
     "requests": {"telegram"},
-    "fcntl": {"lock", "child"},
+    "fcntl": {"lock", "child", "telegram"},
     "ctypes": {"child"},
     "termios": {"terminal"},
     "argparse": {"settings", "demo"},  # the stand-in reads the flags that claude would

@@ -1,33 +1,60 @@
-"""Messages to Telegram: what arrives, what is tried again, and what a failure says."""
+"""Telegram in parts: what a call returns, what a message becomes, where one goes, what is kept."""
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import socket
-from itertools import chain, repeat
+import threading
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from samocode.child.processes import run_beside
+from samocode.record.state import Answer as Taken
+from samocode.record.state import Question, SessionState
 from samocode.settings.load import Telegram
-from samocode.telegram.send import LIMIT, MOST, send, split
+from samocode.telegram.bot import Bot, Request
+from samocode.telegram.cards import card, keyboard, press, understood
+from samocode.telegram.outbox import Letter, Outbox
+from samocode.telegram.reader import Reader
+from samocode.telegram.routing import GONE, HELP, UNKNOWN, route
+from samocode.telegram.spool import Peer, Sent, Spool
+from samocode.telegram.text import LIMIT, fit, short, units
+from samocode.telegram.updates import Heard, heard
+from tests.harness import wait_for
 from tests.telegram_api import CHAT, TOKEN, Answer, TelegramApi, refusal
 
-BUSY = refusal(429, "Too Many Requests: retry after 3", retry_after=3)
+BUSY = refusal(429, "Too Many Requests: retry after 0", retry_after=0)
 DOWN = Answer(502, b"<html>Bad Gateway</html>")
 DROP = Answer(drop=True)
 
 
-def sent(api: TelegramApi, text: str) -> tuple[str | None, list[float]]:
-    """What `send` returned, and the pauses it asked for."""
-    pauses: list[float] = []
-    return send(Telegram(TOKEN, CHAT, api.url), text, sleep=pauses.append), pauses
+@dataclass
+class Sender:
+    """An outbox with a Bot API of its own."""
 
+    api: TelegramApi
+    folder: Path
 
-def units(text: str) -> int:
-    """UTF-16 units, as Telegram counts."""
-    return len(text.encode("utf-16-le")) // 2
+    def __post_init__(self) -> None:
+        self.said: list[str] = []
+        telegram = Telegram(TOKEN, CHAT, self.api.url)
+        self.bot = Bot(telegram)
+        self.spool = Spool({"HOME": str(self.folder)}, TOKEN)
+        self.spool.make()
+        self.box = Outbox(self.bot, self.spool, CHAT, self.said.append, 0.001)
+        threading.Thread(target=self.box.run, daemon=True).start()
+
+    def send(self, text: str, patience: float | None = 60) -> list[str]:
+        """What was said until it was sent or given up."""
+        self.box.text(text, patience)
+        wait_for(lambda: not self.box.busy)
+        return self.said
 
 
 @pytest.mark.parametrize(
@@ -39,66 +66,80 @@ def units(text: str) -> int:
         ("lone \ud83d half", "lone \ufffd half"),
         ("dos\r\nmac\rend", "dos\nmac\nend"),
         (f"my token is {TOKEN}", "my token is ***"),
+        ("🎉" * 2048, None),
         (" \n\t ", ""),
     ],
 )
-def test_any_text_arrives_as_it_is(text: str, arrives: str | None) -> None:
+def test_any_text_arrives_as_it_is(tmp_path: Path, text: str, arrives: str | None) -> None:
     """Only control characters and the token are replaced, and blanks are not sent."""
     with TelegramApi() as api:
-        assert sent(api, text) == (None, [])
+        assert Sender(api, tmp_path).send(text) == []
         assert "".join(api.texts) == (text if arrives is None else arrives)
-        assert all(m["link_preview_options"] == {"is_disabled": True} for m in api.messages)
+        assert all(m["preview"] == {"is_disabled": True} for m in api.messages)
         assert api.requests == (arrives != "")
 
 
+@given(st.text(max_size=600) | st.text(st.sampled_from("a\n 🎉é"), max_size=300))
+def test_a_message_fits(text: str) -> None:
+    """It is cut with a note where it is too long, and never else."""
+    whole, many = fit(text), fit(text * 40)
+    assert units(whole) <= LIMIT and units(many) <= LIMIT
+    assert ("[cut here" in many) == (units((text * 40).strip()) > LIMIT)
+    assert units(short(text, 20)) <= 20 and "\n" not in short(text, 20)
+
+
 @pytest.mark.parametrize(
-    ("answers", "pauses"),
-    [
-        ([BUSY], [3.0]),
-        ([DOWN, DOWN], [1.0, 2.0]),
-        ([refusal(429, "no number"), DOWN, DROP], [1.0, 2.0, 4.0]),
-        ([refusal(500, "negative", retry_after=-5)], [1.0]),
-    ],
-)
-def test_passing_trouble_is_tried_again(answers: list[Answer], pauses: list[float]) -> None:
+    "answers",
+    [[BUSY], [DOWN, DOWN], [refusal(429, "no number"), DOWN, DROP],
+     [refusal(500, "negative", retry_after=-5)]],
+)  # fmt: skip
+def test_passing_trouble_is_tried_again(tmp_path: Path, answers: list[Answer]) -> None:
+    """It is said once, and the message arrives once."""
     with TelegramApi(answers) as api:
-        assert sent(api, "hello") == (None, pauses)
-        assert api.texts == ["hello"]
+        (said,) = Sender(api, tmp_path).send("hello")
+        assert api.texts == ["hello"] and api.requests == len(answers) + 1
+    check(said, "not delivered yet.*nothing is lost")
 
 
 @pytest.mark.parametrize(
-    ("answer", "tries", "says"),
+    ("answer", "says"),
     [
-        (refusal(400, "Bad Request: chat not found"), 1, "chat not found.*TELEGRAM_CHAT_ID"),
-        (refusal(401, "Unauthorized"), 1, "Unauthorized.*TELEGRAM_BOT_TOKEN"),
-        (refusal(403, "Forbidden: bot was blocked by the user"), 1, "blocked.*write to the bot"),
-        (refusal(404, "Not Found"), 1, "TELEGRAM_BOT_TOKEN and TELEGRAM_API_URL"),
-        (refusal(429, "Too Many Requests", retry_after=3600), 1, "Too Many.*nothing is lost"),
-        (Answer(302, headers=[("Location", "http://127.0.0.1:9/")]), 1, "302.*TELEGRAM_API_URL"),
-        (Answer(200, b"<html>a login page</html>"), 1, "200.*TELEGRAM_API_URL"),
-        (Answer(200, b'{"ok": false}'), 1, "TELEGRAM_API_URL"),
-        (Answer(200, b"[" * 100_000), 1, "TELEGRAM_API_URL"),
-        (Answer(400, b'{"description": ["\\u0007", {}], "parameters": 7}'), 1, "HTTP 400"),
-        (refusal(400, f"echo /bot{TOKEN}/ \x1b[31m\nline"), 1, r"/bot\*\*\*/"),
-        (DOWN, 4, "HTTP 502.*nothing is lost"),
-        (DROP, 4, "RemoteDisconnected.*nothing is lost"),
+        (refusal(400, "Bad Request: chat not found"), "chat not found.*TELEGRAM_CHAT_ID"),
+        (refusal(401, "Unauthorized"), "Unauthorized.*TELEGRAM_BOT_TOKEN"),
+        (refusal(403, "Forbidden: bot was blocked by the user"), "blocked.*write to the bot"),
+        (refusal(404, "Not Found"), "TELEGRAM_BOT_TOKEN and TELEGRAM_API_URL"),
+        (refusal(429, "Too Many Requests", retry_after=3600), "Too Many"),
+        (Answer(302, headers=[("Location", "http://127.0.0.1:9/")]), "302.*TELEGRAM_API_URL"),
+        (Answer(200, b"<html>a login page</html>"), "200.*TELEGRAM_API_URL"),
+        (Answer(200, b'{"ok": false}'), "TELEGRAM_API_URL"),
+        (Answer(200, b"[" * 100_000), "TELEGRAM_API_URL"),
+        (Answer(400, b'{"description": ["\\u0007", {}], "parameters": 7}'), "HTTP 400"),
+        (refusal(400, f"echo /bot{TOKEN}/ \x1b[31m\nline"), r"/bot\*\*\*/"),
     ],
 )
-def test_trouble_that_stays_is_told_in_one_sentence(answer: Answer, tries: int, says: str) -> None:
-    with TelegramApi([answer] * 9) as api:
-        trouble, _ = sent(api, "hello")
-        assert api.requests == tries
-    check(trouble, says)
+def test_trouble_that_stays_is_said_in_one_sentence(
+    tmp_path: Path, answer: Answer, says: str
+) -> None:
+    """A message that nobody waits for is given up; a question is tried until it arrives."""
+    with TelegramApi([answer]) as api:
+        sender = Sender(api, tmp_path)
+        (said,) = sender.send("hello")
+        assert api.requests == 1 and api.texts == []
+        check(said, says)
+        if b"retry_after" not in answer.body:
+            api.answers = [answer] * 3
+            assert len(sender.send("a question", None)) == 2
+            assert api.texts == ["a question"] and api.requests == 5
 
 
-def check(trouble: str | None, says: str) -> None:
+def check(trouble: str, says: str) -> None:
     """One printable sentence with these words and without the token."""
-    assert trouble is not None and re.search(says, trouble)
-    assert trouble.isprintable() and TOKEN not in trouble and len(trouble) < 400
+    assert re.search(says, trouble) and trouble.isprintable()
+    assert TOKEN not in trouble and len(trouble) < 400
 
 
 @pytest.mark.parametrize("address", ["http://[::1", "http://..invalid", "ftp://127.0.0.1", "no"])
-def test_no_server_is_told_too(address: str) -> None:
+def test_no_server(address: str) -> None:
     """The cause is the network's, also while an error of the loop is handled."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -106,66 +147,178 @@ def test_no_server_is_told_too(address: str) -> None:
     try:
         raise KeyError("a bug of ours")
     except KeyError:
-        for url, says in ((address, "nothing"), (f"http://127.0.0.1:{free}", "Connection refused")):
-            check(send(Telegram(TOKEN, CHAT, url), "hi", sleep=lambda _: None), says)
+        for url, says in ((address, ""), (f"http://127.0.0.1:{free}", "Connection refused")):
+            reply = Bot(Telegram(TOKEN, CHAT, url)).call(Request("getMe", {}))
+            assert reply.status == 0 and reply.passing
+            check(reply.description, says)
 
 
-def test_a_minute_is_all_it_takes() -> None:
-    """However often Telegram asks to wait, however slow it is, and however much is left to send."""
-    now = 0.0
+def test_what_is_not_needed_any_more_is_not_tried_again(tmp_path: Path) -> None:
+    """`wake` ends the wait of five minutes that Telegram asked for."""
+    needed = [True]
+    with TelegramApi([refusal(429, "wait", retry_after=300)]) as api:
+        sender = Sender(api, tmp_path)
+        request = Request("sendMessage", {"chat_id": CHAT, "text": "late"})
+        sender.box.put(Letter(lambda: request if needed else None, None))
+        wait_for(lambda: sender.said)
+        needed.clear()
+        sender.box.wake()
+        assert sender.send("next")
+        assert api.texts == ["next"]
 
-    def sleep(seconds: float) -> None:
-        nonlocal now
-        now += seconds
 
-    with TelegramApi([refusal(429, "wait", retry_after=25)] * 9) as api:
-        assert send(Telegram(TOKEN, CHAT, api.url), "hi", sleep, clock=lambda: now)
-        assert (api.requests, now) == (3, 50)
-    ticks = chain([0, 59.5], repeat(61))  # half a second is left when the request begins
-    with TelegramApi([Answer(delay=1.0)] * 9) as api:
-        said = send(Telegram(TOKEN, CHAT, api.url), "hi", sleep, clock=lambda: next(ticks))
-        assert api.requests == 1
-    check(said, "timed out")
-    ticks = chain([0, 1], repeat(61))
+def test_an_update_is_handed_over_once(tmp_path: Path) -> None:
+    """Read again after a kill it replaces the stored one; after a week ids may start anywhere."""
     with TelegramApi() as api:
-        said = send(Telegram(TOKEN, CHAT, api.url), "x" * 5000, sleep, clock=lambda: next(ticks))
-        assert api.requests == 1
-    assert said == "Telegram message not delivered (no time left): nothing is lost."
+        sender = Sender(api, tmp_path)
+        sender.spool.join(Peer("k", "26-01-08-work", CHAT, waits=True))
+        reader = Reader(sender.bot, sender.spool, sender.box, sender.said.append, 0.001)
+        api.say("one")
+        api.say("two")
+        offset = sender.spool.folder / "offset"
+        reader.turn()
+        offset.unlink()  # as if it was killed before the offset was written
+        reader.turn()
+        assert [said.text for _, said in sender.spool.inbox("k", "answer")] == ["one", "two"]
+        api.last_update = 5
+        api.say("three")
+        os.utime(offset, (0, 0))
+        assert sender.spool.offset is None
+        reader.turn()
+        texts = [said.text for _, said in sender.spool.inbox("k", "answer")]
+        assert sorted(texts) == ["one", "three", "two"]
 
 
-def test_a_long_text_is_cut_at_line_ends() -> None:
-    """The last message says where to read on."""
-    lines = [f"line {number} {'x' * 90}" for number in range(1000)]
-    with TelegramApi() as api:
-        assert sent(api, "\n".join(lines)) == (None, [])
-    assert len(api.texts) == MOST
-    assert api.texts[-1].endswith("\n[cut here; read on in the session folder]")
-    arrived = "\n".join(api.texts).rpartition("\n")[0].split("\n")
-    assert arrived == lines[: len(arrived)]
+@pytest.mark.parametrize("number", range(8))
+def test_a_hostile_update_changes_nothing(number: int) -> None:
+    strange: list[object] = [
+        None, [], {}, {"update_id": "7"}, {"update_id": 7}, {"update_id": 7, "message": []},
+        {"update_id": 7, "message": {"chat": 5}}, {"update_id": 7, "callback_query": {"data": {}}},
+    ]  # fmt: skip
+    assert heard(strange[number]) is None
+
+
+def test_a_spool_with_rubbish_in_it(tmp_path: Path) -> None:
+    """It is safe to delete, and safe to read."""
+    spool = Spool({"XDG_CACHE_HOME": str(tmp_path)}, TOKEN)
+    assert TOKEN not in str(spool.folder) and list(spool.inbox("k", "answer")) == []
+    spool.make()
+    (spool.folder / "inbox/k").mkdir()
+    for name in ("offset", "inbox/k/000000000000007-answer", "sent/42.7", "sent/x", "sessions/k"):
+        (spool.folder / name).write_text('{"next": "x", "approvers": 5}')
+    assert spool.offset is None and list(spool.inbox("k", "answer")) == []
+    assert list(spool.questions("k")) == [] and [peer.running for peer in spool.peers()] == [False]
+
+
+WORK = Peer("w", "26-01-08-work", CHAT, waits=True, running=True)
+OTHER = Peer("o", "26-01-08-other", CHAT, running=True)
+DEAD = Peer("d", "26-01-08-dead", CHAT)
+GROUP = Peer("g", "26-01-08-group", "-7", ("5",), waits=True, running=True)
+PUBLIC = Peer("p", "26-01-08-public", "@Name", waits=True, running=True)
+UNSENT = Sent("-", CHAT, 8)
+QUESTION, NOTICE = Sent("w", CHAT, 3, 2, "abc"), Sent("o", CHAT, 4)
 
 
 @pytest.mark.parametrize(
-    ("text", "sizes"),
+    ("said", "peers", "sent", "to", "kind", "back"),
     [
-        ("x" * 4097, [4096, 1]),
-        ("x" + "🎉" * 3000, [4095, 1906]),
-        ("a" + "\n" * 9000 + "b", [4096, 808]),
-        ("\n" + "x" * 5000, [4096, 905]),
+        ("B", [WORK, OTHER], None, "w", "answer", ""),
+        ("B", [OTHER], None, "", "answer", HELP),
+        ("B", [WORK, OTHER._replace(waits=True)], None, "", "answer", "Which session: other or w"),
+        ("stop", [WORK], QUESTION, "w", "answer", ""),
+        ("/stop", [WORK], QUESTION, "w", "command", ""),
+        ("stop", [WORK, OTHER], NOTICE, "o", "command", ""),
+        ("stop", [WORK, OTHER], None, "", "answer", "Which session"),
+        ("stop work", [WORK, OTHER], None, "w", "command", ""),
+        ("stop using JWT", [WORK], None, "w", "answer", ""),
+        ("/stop using JWT", [WORK], None, "", "answer", HELP),
+        ("Status", [WORK, OTHER, DEAD], None, "wo", "command", ""),
+        ("status 26-01-08-other", [WORK, OTHER], None, "o", "command", ""),
+        ("note work tabs", [WORK, OTHER], None, "w", "command", ""),
+        ("note work tabs", [WORK], None, "w", "command", ""),
+        ("note", [WORK, OTHER], None, "", "answer", "Which session"),
+        ("/start", [WORK], None, "", "answer", HELP),
+        ("thanks", [OTHER], NOTICE, "", "answer", HELP),
+        ("B", [DEAD], None, "", "answer", HELP),
+        ("stop", [DEAD], QUESTION._replace(key="d", question=0), "", "answer", "dead does not"),
+        ("yes", [WORK], Sent("elsewhere", CHAT, 9), "", "answer", UNKNOWN),
+        ("yes", [WORK], UNSENT, "", "answer", UNKNOWN),
     ],
 )
-def test_the_limit_counts_utf_16_units(text: str, sizes: list[int]) -> None:
-    with TelegramApi() as api:
-        assert sent(api, text) == (None, [])
-        assert [units(arrived) for arrived in api.texts] == sizes
+def test_where_a_message_goes(
+    said: str, peers: list[Peer], sent: Sent | None, to: str, kind: str, back: str
+) -> None:
+    """To the session that it answers or names, or that alone waits; else the bot asks."""
+    number = sent.message if sent else 0
+    known = None if sent is UNSENT else sent
+    found = route(Heard(1, CHAT, "", "42", 9, said, reply_to=number), peers, known, "")
+    assert found and "".join(peer.key for peer in found.to) == to
+    assert found.say.startswith(back) and bool(found.say) == bool(back)
+    assert not to or found.kind == kind
+    if sent and to == sent.key and kind == "answer":
+        assert found.heard and (found.heard.question, found.heard.digest) == (2, "abc")
 
 
-@given(st.text(max_size=600) | st.text(st.sampled_from("a\n 🎉é"), max_size=300), st.text())
-def test_split_loses_nothing_but_blanks(text: str, read_on: str) -> None:
-    text *= 40
-    messages = split(text, read_on)
-    assert len(messages) <= MOST
-    assert all(message.strip() and units(message) <= LIMIT for message in messages)
-    arrived, cut, _ = "\n".join(messages).partition("\n[cut here")
-    whole = "".join(text.split())
-    assert whole.startswith("".join(arrived.split()))
-    assert cut or whole == "".join(arrived.split())
+@pytest.mark.parametrize(
+    ("message", "peers", "to"),
+    [
+        (Heard(1, "43", "", "42", 9, "B"), [WORK], None),
+        (Heard(1, "-7", "", "5", 9, "B"), [GROUP], ""),
+        (Heard(1, "-7", "", "5", 9, "/stop"), [GROUP], "g"),
+        (Heard(1, "-7", "", "6", 9, "/stop"), [GROUP], None),
+        (Heard(1, "-9", "@name", "6", 9, "/stop"), [PUBLIC], None),
+        (Heard(1, "-9", "@name", "6", 9, "/stop"), [PUBLIC._replace(approvers=("6",))], "p"),
+        (Heard(1, CHAT, "", "42", 9, data="x", press="1"), [WORK], ""),
+    ],
+)
+def test_who_is_heard(message: Heard, peers: list[Peer], to: str | None) -> None:
+    """Only the configured chat, there only approvers, and in a public chat nobody else."""
+    found = route(message, peers, None, "nobody")
+    assert (None if found is None else "".join(peer.key for peer in found.to)) == to
+    assert not message.press or (found and found.say == GONE)
+
+
+def test_a_button_fits_and_names_what_was_shown() -> None:
+    """64 bytes, whatever the question; another text is another digest."""
+    options = tuple(f"{letter * 200}" for letter in "äöüßéè")
+    question = Question(123456, "qa", "t" * 200, "w" * 600, options, "B", "b" * 200)
+    state = SessionState(asked={question.id: question})
+    shown = card(state, question, "n" * 64, None)
+    rows = keyboard(shown, "0123456789ab", question.id)["inline_keyboard"]
+    assert [row[0]["text"][0] for row in rows] == ["A", "★", "C", "D", "E", "F"]
+    for (button,), letter in zip(rows, "ABCDEF", strict=True):
+        assert len(button["callback_data"].encode()) <= 64 and units(button["text"]) <= 60
+        assert press(button["callback_data"]) == ("0123456789ab", 123456, shown.digest, letter)
+    state.found[question.id] = "something"
+    assert card(state, question, "n" * 64, None).digest != shown.digest
+    plan = Question(1, "approval", "Approve?", plan="01-08-11:00-plan.md")
+    digests = {card(state, plan, "n", text).digest for text in (None, b"# A", b"# A\n")}
+    assert len(digests) == 3 and press("q:k:x:d:A") is None and press("") is None
+
+
+def test_what_was_understood() -> None:
+    question = Question(2, "qa", "Which?", options=("JWT", "Server sessions"))
+    state = SessionState(asked={2: question})
+    for taken, words in (
+        (Taken("B", ("B",), "telegram"), "Q2: B, Server sessions"),
+        (Taken("b, c", ("A", "B"), "file"), "Q2: b, c (by file)"),
+        (Taken("yes", ("approve",), "yes"), "Q2: approved (by --yes)"),
+        (Taken("no\nsmaller", ("change",), "telegram"), "Q2: change: no smaller"),
+    ):
+        state.answers[2] = taken
+        assert understood(state, question) == words
+
+
+def test_a_command_beside_the_loop(tmp_path: Path) -> None:
+    """Its exit code and last words, or that it took too long; what it started is ended."""
+    environ = {"PATH": os.environ["PATH"]}
+    data = json.dumps({"text": "é"}).encode()
+    assert run_beside(f"cat >{tmp_path}/got", environ, data, 30) is None
+    assert (tmp_path / "got").read_bytes() == data
+    assert run_beside("echo no >&2; exit 3", environ, data, 30) == "exit code 3: no"
+    assert run_beside("exit 3", environ, b"x" * (1 << 20), 30) == "exit code 3"
+    slow = f"echo $$ >{tmp_path}/pid; sleep 600 & wait"
+    assert run_beside(slow, environ, data, 0.5) == "it ran longer than 0 seconds"
+    group = int((tmp_path / "pid").read_text())
+    with pytest.raises(ProcessLookupError):
+        wait_for(lambda: os.killpg(group, 0))

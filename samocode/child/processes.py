@@ -33,7 +33,9 @@ _PR_SET_CHILD_SUBREAPER = 36
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 _reaper = False
 _inherited: set[int] = set()
-"""Children that existed before this program, such as tee in `main.py > >(tee log)`."""
+"""Children that no iteration started, such as tee in `main.py > >(tee log)`."""
+_beside: dict[int, subprocess.Popen[bytes]] = {}
+"""Commands of `run_beside`, which another thread waits for."""
 
 
 def become_reaper() -> None:
@@ -83,8 +85,9 @@ def reap(main: subprocess.Popen[bytes] | None = None) -> bool:
             return False
         if dead is None:
             break
-        if main and dead.si_pid == main.pid:
-            main.poll()
+        known = main if main and dead.si_pid == main.pid else _beside.get(dead.si_pid)
+        if known:
+            known.poll()
         else:
             os.waitpid(dead.si_pid, os.WNOHANG)
             _inherited.discard(dead.si_pid)
@@ -161,3 +164,25 @@ def run_shell(
             return main.returncode
         finally:
             end_tree(tag, main)
+
+
+def run_beside(command: str, environ: Mapping[str, str], data: bytes, limit: float) -> str | None:
+    """Run a shell command beside the loop, with `data` on its stdin, for at most `limit` seconds.
+    Return what went wrong. A thread calls it; the end of an iteration leaves it alone."""
+    with subprocess.Popen(
+        ["/bin/sh", "-c", command], env=environ, start_new_session=True,
+        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+    ) as main:  # fmt: skip
+        _inherited.add(main.pid)
+        _beside[main.pid] = main
+        try:
+            _, said = main.communicate(data, limit)
+        except subprocess.TimeoutExpired:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(main.pid, signal.SIGKILL)
+            return f"it ran longer than {limit:.0f} seconds"
+        finally:
+            _inherited.discard(main.pid)
+            _beside.pop(main.pid, None)
+    last = " ".join(said.decode("utf-8", "replace").split())[-200:]
+    return f"exit code {main.returncode}: {last}".rstrip(": ") if main.returncode else None

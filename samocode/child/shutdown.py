@@ -17,7 +17,7 @@ from samocode.record.exits import ExitCode, Stop
 STEP = 0.5  # seconds between checks of the clock
 ASK = signal.SIGUSR1  # sent by --stop
 WORDS: Mapping[int, bytes] = {
-    ASK: b"Asked by --stop: stopping, a running iteration ends first; Ctrl-C: now.\n",
+    ASK: b"Asked by %b: stopping, a running iteration ends first; Ctrl-C: now.\n",
     signal.SIGINT: b"Stopping, a running iteration ends first; Ctrl-C again: now.\n",
 }
 
@@ -35,7 +35,9 @@ class Shutdown:
         """Called at each return of `wait`, for a line that moves."""
         self.fresh = b"\n"
         """Begins a new line on the screen."""
-        self._by = "a signal"
+        self.signals = 0
+        """How many signals have come."""
+        self._by, self._asker = "a signal", "--stop"
         self._woken, self._wakes = os.pipe()
         os.set_blocking(self._wakes, False)
 
@@ -56,6 +58,11 @@ class Shutdown:
         signal.signal(signal.SIGCHLD, _ignore)  # SIGCHLD wakes `wait` only if it has a handler
         signal.set_wakeup_fd(self._wakes, warn_on_full_buffer=False)
 
+    def ask(self, asker: str) -> None:
+        """Do what --stop does, for `asker`. Another thread may call it."""
+        self._asker = asker
+        os.kill(os.getpid(), ASK)
+
     def wait(self, seconds: float) -> None:
         """Wait for `seconds`, or less if a signal arrives or a child ends."""
         if select.select([self._woken], [], [], seconds)[0]:
@@ -73,12 +80,13 @@ class Shutdown:
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         again, self.requested = self.requested, True
+        self.signals += 1
         if number not in (ASK, signal.SIGINT):
             self.now, self.code, self._by = True, ExitCode.TERMINATED, "a signal"
         elif not again:
-            self._by = "--stop" if number == ASK else "you"
+            self._by = self._asker if number == ASK else "you"
             with contextlib.suppress(OSError):  # a plain write: print is not safe here
-                os.write(2, self.fresh + WORDS[number])
+                os.write(2, self.fresh + WORDS[number].replace(b"%b", self._by.encode()))
         elif number == signal.SIGINT:
             self.now = True
 

@@ -4,12 +4,13 @@ about answers from the `notes` of their history lines."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, final
+from typing import NamedTuple, Protocol, final
 
 from samocode import task
 from samocode.child.shutdown import Shutdown
 from samocode.gate import approval
 from samocode.gate.answers import Answers
+from samocode.pages.answers import Added
 from samocode.record.exits import ExitCode, Stop
 from samocode.record.state import Question
 from samocode.session import Session
@@ -39,6 +40,37 @@ class Terminal(Protocol):
         ...
 
 
+class Said(NamedTuple):
+    """An answer that came by phone."""
+
+    question: Question
+    added: Added
+
+
+class Phone(Protocol):
+    """Where a person far away can answer (samocode/telegram)."""
+
+    def begin(self) -> None:
+        """A wait begins."""
+        ...
+
+    def heard(self) -> Said | None:
+        """An answer; `done` follows. None when there is none now. Returns at once."""
+        ...
+
+    def done(self, question: Question) -> None:
+        """That answer was recorded, or another one before it, or it was none."""
+        ...
+
+    def update(self) -> None:
+        """Show what is open, one question at a time."""
+        ...
+
+    def rest(self) -> None:
+        """The wait is over."""
+        ...
+
+
 @final
 class Gate:
     """Waits until no question is open. Nothing runs and nothing is spent meanwhile."""
@@ -54,12 +86,14 @@ class Gate:
         may_wait: bool = True,
         yes: bool = False,
         terminal: Terminal | None = None,
+        phone: Phone | None = None,
     ) -> None:
         """`announce` shows the open questions; its argument says whether answers can be typed.
         Without `may_wait` the gate stops instead of waiting. With `yes` it answers by itself."""
         self._session, self._answers = session, answers
         self._shutdown, self._timeouts = shutdown, timeouts
-        self._announce, self._terminal = announce, terminal
+        self._announce, self._terminal, self._phone = announce, terminal, phone
+        self._calls = False  # the phone was told that a wait began
         self._may_wait, self._yes = may_wait, yes
         self._file, self._task = answers.page.file, task.page_file(session, answers.say)
 
@@ -70,6 +104,9 @@ class Gate:
         finally:
             if self._terminal:
                 self._terminal.rest()
+            if self._phone and self._calls:
+                self._phone.rest()
+            self._calls = False
 
     def _wait(self) -> Stop | None:
         announced: set[int] = set()
@@ -81,6 +118,8 @@ class Gate:
             state = self._session.state
             if settled and not state.open:
                 return None
+            if settled and self._phone and self._hear(self._phone):
+                continue
             now = {q.id for q in state.open}
             if settled and now - announced:  # questions may also open during the wait
                 if self._terminal:
@@ -120,13 +159,33 @@ class Gate:
         line = self._terminal.ask(question, _hint(question))
         if line is None:
             return
-        while self._file.changed() and not self._shutdown.requested:  # a saved answer counts first
+        self._page_first()
+        if self._answers.take_line(question, line):
+            self._terminal.forget()  # the rest of a paste must not answer the next question
+
+    def _hear(self, phone: Phone) -> bool:
+        """Take an answer from the phone, or show there what is open. Return whether one came."""
+        if not self._calls:
+            self._calls = True
+            phone.begin()
+        said = phone.heard()
+        if said is None:
+            phone.update()
+            return False
+        self._page_first()
+        question, added = said
+        if question in self._session.state.open:
+            self._answers.take(question, added, "telegram")
+        phone.done(question)
+        return True
+
+    def _page_first(self) -> None:
+        """An answer that was saved on the page before counts first."""
+        while self._file.changed() and not self._shutdown.requested:
             if self._file.settled(self._timeouts.settle):
                 self._answers.collect()
             else:
                 self._shutdown.wait(self._timeouts.settle / UNSETTLED)
-        if self._answers.take_line(question, line):
-            self._terminal.forget()  # the rest of a paste must not answer the next question
 
 
 def _hint(question: Question) -> str:

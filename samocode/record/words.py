@@ -31,3 +31,10 @@ def sentence(text: str) -> str:
     """Strip the text and end it with a full stop if it has no end mark."""
     text = text.strip()
     return text if text.endswith((".", "!", "?", "…", "。")) else f"{text}."
+
+
+def short_name(name: str) -> str:
+    """The name of a session without its date: 26-01-08-jwt-login is jwt-login."""
+    head, rest = name[:9], name[9:]
+    dated = head.count("-") == 3 and head.replace("-", "").isdigit()
+    return rest if dated and rest else name

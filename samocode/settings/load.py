@@ -32,11 +32,13 @@ WITHOUT_KEY = ("", "CLAUDE_CODE_OAUTH_TOKEN", "ANTHROPIC_AUTH_TOKEN")
 
 
 class Telegram(NamedTuple):
-    """Telegram bot and chat for notifications."""
+    """Telegram bot and chat."""
 
     token: str
     chat_id: str
     api_url: str = RunTable.telegram_url.default
+    approvers: tuple[str, ...] = ()
+    """Ids of the users who may answer; empty: everybody in the chat."""
 
     def __repr__(self) -> str:
         return f"Telegram({self.chat_id!r}, {self.api_url!r})"  # without the token
@@ -82,7 +84,8 @@ class Settings(RunTable):
         self.paid_by = paid_by or PAYERS[paying(environ)]
         self.key_may_pay = self.payer == "key" or paying(environ) not in WITHOUT_KEY
         token, chat, url = self.telegram_token, self.telegram_chat, self.telegram_url.rstrip("/")
-        self.telegram = Telegram(token, chat, url) if token and chat else None
+        people = self.telegram_approvers
+        self.telegram = Telegram(token, chat, url, people) if token and chat else None
         self.warnings = (*_open_secret(env_file, dotenv), *self._denials())
 
     def model_for(self, phase: str, again: bool) -> str:

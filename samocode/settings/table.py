@@ -70,6 +70,7 @@ percent = number(99, "percent above 0, at most 99, such as 20")
 bot_token = matching(r"\d+:[\w-]+", "a bot token: copy all of it from @BotFather", secret=True)
 chat = matching(r"-?\d+|@\w+", "a chat: write its number, or @channel")
 since = matching("yes|[0-9]{1,9}", "the number that --until-change printed")
+people = matching(r"\d+(?:[\s,]+\d+)*", "user ids: write their numbers, such as 12345, 67890")
 stops = matching("yes|now", "a way to stop: write --stop, or --stop now")
 url = matching(
     r"https?://([\w.:%~-]+@)?(\[[0-9a-f:]+\]|[\w.-]+)(:[0-6]?\d{1,4})?(/[\w./%~-]*)?",
@@ -80,6 +81,10 @@ url = matching(
 
 def count(text: str) -> int:
     return int(matching(r"[0-9]{1,9}", "a whole number, such as 100")(text))
+
+
+def user_ids(text: str) -> tuple[str, ...]:
+    return tuple(re.findall(r"\d+", people(text))) if text else ()
 
 
 def path(text: str) -> Path:
@@ -178,11 +183,15 @@ class RunTable(Table):
     quiet = Row("", "--quiet", "",
         "show only questions and how iterations end", bool, MORE)
     telegram_token = Row("TELEGRAM_BOT_TOKEN", "", "",
-        "Telegram messages: the bot's token", optional(bot_token))
+        "Telegram: the bot's token", optional(bot_token))
     telegram_chat = Row("TELEGRAM_CHAT_ID", "", "",
-        "Telegram messages: the chat's number", optional(chat))
+        "Telegram: the chat's number", optional(chat))
+    telegram_approvers = Row("TELEGRAM_APPROVERS", "", "",
+        "Telegram: ids of the users who may answer; empty: everybody in the chat", user_ids)
     telegram_url = Row("TELEGRAM_API_URL", "", "https://api.telegram.org",
-        "Telegram messages: where the Bot API answers", url)
+        "Telegram: where the Bot API answers", url)
+    notify_command = Row("SAMOCODE_NOTIFY_COMMAND", "", "",
+        "a command that gets each notice as JSON on its standard input", optional(script))
     demo = Row("", "--demo", "",
         "play a session with a stand-in: no key, no network", bool, MORE)
     check_signal = Row("", "--check-signal DIR", "",

@@ -30,3 +30,7 @@ class Timeouts(NamedTuple):
     """--until-change waits this long for a loop to start."""
     quiet: float = 300.0
     """A child silent for this long is reported as still running."""
+    reach: float = 1.0
+    """The pause after a failed call of Telegram. It doubles up to 60 times that."""
+    last_words: float = 1200.0
+    """The end of a run waits so long until its last message has arrived. Ctrl-C ends this."""

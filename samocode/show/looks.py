@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from samocode import naming, sessions
-from samocode.child.shutdown import ASK
+from samocode.child.shutdown import ASK, Shutdown
 from samocode.git.repository import Repository
 from samocode.lock import is_running, signal_holder
 from samocode.record.exits import ExitCode, UserError
@@ -42,14 +42,14 @@ def look(settings: Settings, timeouts: Timeouts) -> int:
         say(f"{folder.name}: its loop (pid {pid}) was asked to stop {when}.")
         return ExitCode.DONE
     session = open_session(project.main_repo, folder, repository, repair=False)
-    notices = notifier(session, settings, timeouts)
+    notices = notifier(session, settings, timeouts, Shutdown())
     if settings.watch:
         return watch(notices, timeouts)
     if settings.until_change:
         known = settings.until_change
         return until_change(notices, timeouts, 0 if known == "yes" else int(known))
     if settings.json:
-        say(_json(report(session, is_running(folder), notices.command())))
+        say(_json(report(session, is_running(folder), notices.resume())))
     else:
         notices.show_status()
     return ExitCode.DONE

@@ -1,17 +1,18 @@
-"""What the human is told at each wait and stop: on the screen and by Telegram."""
+"""What the human is told at each wait and stop: on the screen, on the phone, by a command."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import sys
 import threading
 import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from samocode import __version__
+from samocode.child.processes import run_beside
 from samocode.child.shutdown import Shutdown
 from samocode.decide.facts import Pause
 from samocode.decide.money import used_up
@@ -24,14 +25,21 @@ from samocode.settings.clone import at_terminal
 from samocode.settings.flags import resume_command
 from samocode.settings.load import Settings
 from samocode.settings.timeouts import Timeouts
-from samocode.show import status
+from samocode.show import brief, status
 from samocode.show.columns import wrap
 from samocode.show.live import BOLD, View
 from samocode.show.screen import Screen
-from samocode.show.text import money, span, step
+from samocode.show.text import TITLES, money, span, step
 
-LAST_WORDS = 90.0  # seconds that the end waits for its message to be sent
-HURRIED_WORDS = 5.0  # the same when a supervisor wants the loop gone
+if TYPE_CHECKING:  # a leaf: imported where it is set up
+    from samocode.telegram.phone import Phone
+
+UNREACHED = 15.0  # seconds for the last message if Telegram never answered in this run
+LEAVING = 60.0  # the same with --on-wait exit
+HURRIED = 5.0  # the same when a supervisor wants the loop gone
+COMMAND_LIMIT = 30.0  # seconds for SAMOCODE_NOTIFY_COMMAND
+PATIENCE = 600.0  # seconds for a message that nobody waits for
+STEP = 0.1  # seconds between looks whether the last message has arrived
 
 
 class Notifier(NamedTuple):
@@ -39,12 +47,15 @@ class Notifier(NamedTuple):
 
     session: Session
     settings: Settings
+    timeouts: Timeouts
     view: View
-    send: Callable[[str], str | None] | None = None
-    """Sends a text by Telegram and returns what went wrong; None where that is not set up."""
+    shutdown: Shutdown
+    phone: Phone | None = None
+    """The phone, None where Telegram is not set up."""
 
     def hello(self) -> None:
-        """The first lines of a run: session, phase, model, permission mode, who pays, caps."""
+        """The first lines of a run: session, phase, model, permission mode, who pays, caps. The
+        phone is listened to from here on."""
         settings, state = self.settings, self.session.state
         most = settings.max_cost
         cost = "no cost limit" if most is None else f"{most:.2f}".removesuffix(".00") + " USD"
@@ -59,6 +70,8 @@ class Notifier(NamedTuple):
             "Limits": f"{limits} ({money(state)})",
         }
         self.view.header(f"samocode {__version__}: session {self.session.name}", facts)
+        if self.phone:
+            self.phone.start()
 
     def terminal(self, poll: float) -> Terminal | None:
         """Where a person can type answers, None when nobody can; looked at every `poll` seconds."""
@@ -96,8 +109,7 @@ class Notifier(NamedTuple):
         how = status.how_to_answer(self.session, terminal)
         few = f"{count} questions wait for you." if count > 1 else "A question waits for you."
         self.view.say(f"\n{few}\n{how}" if terminal else f"\n{text}\n\n{how}")
-        answer = status.how_to_answer(self.session, terminal=False)
-        self.notify(f"samocode {self.session.name} waits for you\n\n{text}\n\n{answer}")
+        self.command("question", "waits for you", text)  # the phone shows them by itself
 
     def pause(self, pause: Pause, seconds: float) -> None:
         """The loop will go on by itself after `seconds`. A failure was shown when it happened; a
@@ -107,50 +119,84 @@ class Notifier(NamedTuple):
             self.view.say(f"   next try at {resumes}")
             return
         self.view.say(f"   {pause.why}: going on at {resumes}")
-        self.notify(f"samocode {self.session.name}: {pause.why}, going on by itself at {resumes}")
+        onward = f"It goes on by itself at {resumes[11:16]}."
+        if self.phone:
+            self.phone.notice(f"{pause.why}\n\n{onward}", PATIENCE)
+        self.command("pause", pause.why, onward)
 
     def tell(self, stop: Stop) -> None:
         """The last words of a run."""
-        text = status.stop_text(self.session, stop, self.command())
+        text = status.stop_text(self.session, stop, self.resume())
         self.view.say("\n" + text)
-        if not stop.seen:
-            hurried = stop.code == ExitCode.TERMINATED
-            self.notify(text).join(HURRIED_WORDS if hurried else LAST_WORDS)
+        if stop.seen:
+            return
+        seconds = self.timeouts.last_words
+        if stop.code in (ExitCode.TERMINATED, ExitCode.WAITING):
+            seconds = min(HURRIED if stop.code == ExitCode.TERMINATED else LEAVING, seconds)
+        elif self.phone and not self.phone.reached:
+            seconds = min(UNREACHED, seconds)
+        short = brief.stop_text(self.session, stop, self.resume())
+        title = TITLES[stop.code]
+        if self.phone:
+            self.phone.notice(f"{title}\n\n{short}", seconds)
+        if stop.code == ExitCode.WAITING:  # the phone has them already
+            short += f"\n\n{status.questions_text(self.session)}"
+        self._wait_for(self.command("stop", title, short, stop.code), seconds)
+
+    def _wait_for(self, command: threading.Thread | None, seconds: float) -> None:
+        """Wait until all is sent; a signal that comes now ends this at once."""
+        until, before = time.monotonic() + seconds, self.shutdown.signals
+        while (self.phone and self.phone.busy) or (command and command.is_alive()):
+            if time.monotonic() > until or self.shutdown.signals > before:
+                self.view.say("   The last message may not have arrived.")
+                return
+            self.shutdown.wait(STEP)
 
     def show_status(self) -> None:
         """Where the session stands, and how to go on."""
-        self.view.say(status.status(self.session, self.command()))
+        self.view.say(status.status(self.session, self.resume()))
 
-    def command(self) -> str:
+    def resume(self) -> str:
         """The command that goes on from here."""
         cap = self.settings.max_cost
         reached = cap is not None and used_up(self.session.state, cap)
         return resume_command(self.settings, self.session.name, reached)
 
-    def notify(self, text: str) -> threading.Thread:
-        """Send it by Telegram where that is set up, beside the loop: a server that never answers
-        must not hold a gate. Trouble there is shown and changes nothing."""
-        sending = threading.Thread(target=self._send, args=(text,), daemon=True)
-        sending.start()
-        return sending
+    def command(
+        self, event: str, title: str, text: str, code: int | None = None
+    ) -> threading.Thread | None:
+        """Start SAMOCODE_NOTIFY_COMMAND, if it is set, with the notice as JSON on its stdin. It
+        runs beside the loop; its failure is shown and changes nothing."""
+        if not self.settings.notify_command:
+            return None
+        name = self.session.name
+        notice = {"session": name, "event": event, "title": f"{name}: {title}"}
+        notice |= {"text": f"{name}: {title}\n\n{text}"}
+        data = json.dumps({**notice, "exit": code}).encode() + b"\n"
+        running = threading.Thread(target=self._run_command, args=(data,), daemon=True)
+        running.start()
+        return running
 
-    def _send(self, text: str) -> None:
-        if self.send and (trouble := self.send(text)):
-            self.view.say(f"   {trouble}")
+    def _run_command(self, data: bytes) -> None:
+        command, environ = self.settings.notify_command or "", self.settings.environ
+        if trouble := run_beside(command, environ, data, COMMAND_LIMIT):
+            self.view.say(f"   SAMOCODE_NOTIFY_COMMAND failed: {trouble}")
 
 
 def notifier(
-    session: Session, settings: Settings, timeouts: Timeouts, shutdown: Shutdown | None = None
+    session: Session, settings: Settings, timeouts: Timeouts, shutdown: Shutdown
 ) -> Notifier:
     """The Notifier of a run, with a view that shortens the session's paths. While `shutdown` waits
     a line moves, and what it says after Ctrl-C replaces that line."""
     known = (str(session.folder), str(session.cwd))
     view = View(None, settings.environ, timeouts.quiet, known, settings.quiet)
-    if shutdown and view.screen.here:
+    if view.screen.here:
         shutdown.tick, shutdown.fresh = view.tick, b"\r\x1b[J"
     if settings.telegram is None:
-        return Notifier(session, settings, view)
-    from samocode.telegram.send import send  # a leaf: only where it is set up
+        return Notifier(session, settings, timeouts, view, shutdown)
+    from samocode.telegram.phone import Around, Phone  # a leaf: only where it is set up
 
-    by_telegram = partial(send, settings.telegram, read_on=str(session.folder))
-    return Notifier(session, settings, view, by_telegram)
+    waits, now = settings.on_wait == "pause", partial(brief.status_text, session)
+    around = Around(view.say, now, shutdown, waits, timeouts.reach)
+    phone = Phone(session, settings.telegram, settings.environ, around)
+    return Notifier(session, settings, timeouts, view, shutdown, phone)

@@ -174,14 +174,14 @@ def done_lines(session: Session) -> list[str]:
 
 def _work(child: Doing) -> str:
     """What a running child does, in a line."""
-    heard = f", last sign of life {_ago(child.heard)} ago" if child.heard else ", no word yet"
-    since = f"iteration {child.iteration} for {_ago(child.since)}{heard}"
+    heard = f", last sign of life {ago(child.heard)} ago" if child.heard else ", no word yet"
+    since = f"iteration {child.iteration} for {ago(child.since)}{heard}"
     return since + (f"\n           {clip(child.last, PIPED)}" if child.last else "")
 
 
 def so_far(state: SessionState) -> str:
     """Return a sentence on iterations, cost and age."""
-    age = f"{_ago(state.started)} since it was made" if state.started else "just begun"
+    age = f"{ago(state.started)} since it was made" if state.started else "just begun"
     return f"{runs(state)}, {money(state)}, {age}."
 
 
@@ -189,7 +189,7 @@ def runs(state: SessionState) -> str:
     return f"{state.iterations} iteration{'s' * (state.iterations != 1)}"
 
 
-def _ago(moment: str) -> str:
+def ago(moment: str) -> str:
     """How long ago a moment of the record is."""
     then = datetime.fromisoformat(moment)
     return span((datetime.now().astimezone() - then).total_seconds())

@@ -33,7 +33,7 @@ def watch(notices: Notifier, timeouts: Timeouts) -> int:
     ends only this view (exit code 0)."""
     session, view = notices.session, notices.view
     if not is_running(session.folder):
-        raise UserError(f"No loop runs {session.name}. To resume it: {notices.command()}")
+        raise UserError(f"No loop runs {session.name}. To resume it: {notices.resume()}")
     view.say(f"Watching {session.name}; Ctrl-C ends only this view.")
     shown = _Shown(notices)
     try:
@@ -45,7 +45,7 @@ def watch(notices: Notifier, timeouts: Timeouts) -> int:
         view.say(f"The loop still runs. To stop it: {how}")
         return ExitCode.DONE
     view.screen.unblock()
-    view.say("\n" + status.stop_text(session, stop, notices.command()))
+    view.say("\n" + status.stop_text(session, stop, notices.resume()))
     return stop.code
 
 
@@ -133,7 +133,7 @@ def until_change(notices: Notifier, timeouts: Timeouts, known: int) -> int:
         ended = "stop" in events and session.state.stopped
         if ended or (not running and (seen or time.monotonic() > until)):
             stop = _stop(session) if session.state.stopped else KILLED
-            text = status.stop_text(session, stop, notices.command())
+            text = status.stop_text(session, stop, notices.resume())
             _brief(notices, text)
             return stop.code
         news = session.state.lines > known

@@ -1,1 +1,1 @@
-"""Send Telegram messages. Optional."""
+"""Telegram both ways: questions, answers, notices, commands. Optional."""

@@ -20,6 +20,8 @@ FAST = Timeouts(
     backoff_first=float(os.environ.get("FAKE_BACKOFF", "0.05")),
     backoff_most=0.2,
     limit_slack=0.1,
+    reach=0.05,
+    last_words=3.0,
 )
 
 if __name__ == "__main__":

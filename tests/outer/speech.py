@@ -178,7 +178,7 @@ def fast_loop(argv: Sequence[str]) -> int:
 
     fast = Timeouts(
         tick=0.02, poll=0.05, settle=0.2, init_grace=30, term_grace=0.5,
-        result_grace=1, backoff_first=0.05, backoff_most=0.2, limit_slack=0.1,
+        result_grace=1, backoff_first=0.05, backoff_most=0.2, limit_slack=0.1, reach=0.05,
     )  # fmt: skip
     return main(parse(argv), fast)
 

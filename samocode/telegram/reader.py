@@ -1,0 +1,123 @@
+"""Reads the messages of a bot and hands each to its session. One process at a time does this for
+all sessions of the bot."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import final
+
+from samocode.record.untrusted import items, mapping
+from samocode.record.words import short_name
+from samocode.telegram.bot import TIMEOUT, Bot, Reply, Request
+from samocode.telegram.cards import press, pressed
+from samocode.telegram.outbox import Outbox
+from samocode.telegram.routing import route
+from samocode.telegram.spool import Sent, Spool
+from samocode.telegram.updates import KINDS, Heard, heard
+
+POLL = 50  # seconds that the Bot API holds getUpdates open
+NEXT = 1.0  # seconds between two looks whether the reader is gone
+TOO_EARLY = "That came when no session ran here. Send it again if you still want it."
+TRIES, PAUSE = 10, 0.1  # seconds between looks for the record of a message
+MOST_PAUSES = 60.0  # times the first pause
+
+
+@final
+class Reader:
+    """Calls getUpdates while this process is the reader."""
+
+    def __init__(
+        self, bot: Bot, spool: Spool, outbox: Outbox, say: Callable[[str], None], pause: float
+    ) -> None:
+        """`pause`: seconds after the first failure; they double."""
+        self._bot, self._spool, self._outbox = bot, spool, outbox
+        self._say, self._first = say, pause
+        self._failures, self._said = 0, ""
+        self._first_read = True
+        self.caught_up = threading.Event()
+        """What came before this start was read, or cannot be read now."""
+
+    def turn(self) -> float:
+        """Read once; the seconds until the next turn."""
+        if not self._spool.may_read():
+            self.caught_up.set()
+            return NEXT
+        wait = POLL if self.caught_up.is_set() and not self._failures else 0
+        params: dict[str, object] = {"timeout": wait, "allowed_updates": KINDS}
+        offset = self._spool.offset
+        params |= {} if offset is None else {"offset": offset}
+        began = time.monotonic()
+        reply = self._bot.call(Request("getUpdates", params), TIMEOUT + wait)
+        pause = self._take(reply, offset) if reply.ok else self._failed(reply)
+        self.caught_up.set()
+        early = wait and not reply.result and time.monotonic() - began < NEXT
+        return max(pause, NEXT) if early else pause  # no busy loop, whoever answers
+
+    def _take(self, reply: Reply, offset: int | None) -> float:
+        if self._said:
+            self._say("   Telegram is read again.")
+        self._failures, self._said = 0, ""
+        for update in items(reply.result):
+            number = mapping(update).get("update_id")
+            if type(number) is not int or (offset is not None and number < offset):
+                continue
+            found = heard(update)
+            known = found is None or self._hand_over(found)
+            self._spool.passed(number, not known)
+        self._first_read = False
+        return 0.0
+
+    def _failed(self, reply: Reply) -> float:
+        """Say what is wrong, once, and return the pause."""
+        self._failures += 1
+        # Network trouble mends itself; 409 once is the poll of a reader that was killed.
+        patient = 3 if reply.passing else 2 if reply.status == 409 else 1
+        if self._failures >= patient and reply.trouble != self._said:
+            self._said = reply.trouble
+            self._say(f"   Telegram cannot be read ({reply.trouble}. It is tried again.")
+            if reply.status == 409:
+                self._outbox.text(f"I cannot hear you ({reply.trouble}.")
+        pause = min(self._first * 2.0 ** min(self._failures - 1, 9), self._first * MOST_PAUSES)
+        return max(pause, reply.retry_after or 0.0)
+
+    def _hand_over(self, said: Heard) -> bool:
+        """Give a message to its session. Return False if nobody here may hear it."""
+        if said.moved_to:
+            if said.chat == self._outbox.chat:
+                self._outbox.move(said.moved_to)
+            return True
+        peers = list(self._spool.peers())
+        found = route(said, peers, self._above(said), pressed(said.data))
+        if found is None:
+            return False
+        if found.kind == "command" and self._first_read:  # nobody obeyed it: it is out of date
+            self._back(said, TOO_EARLY)
+            return True
+        for peer in found.to:
+            self._spool.deliver(peer.key, found.heard or said, found.kind)
+            if not peer.running:
+                self._back(
+                    said, f"{short_name(peer.name)} does not run; it hears this when it starts."
+                )
+        if found.say:
+            self._back(said, found.say)
+        return True
+
+    def _above(self, said: Heard) -> Sent | None:
+        """The message that this one replies to. A very quick reply comes before the record of it;
+        the buttons of a question say the same as the record."""
+        if found := press(said.reply_data):
+            return Sent(found.key, said.chat, said.reply_to, found.question, found.digest)
+        for _ in range(TRIES if said.reply_to else 0):
+            if sent := self._spool.sent(said.chat, said.reply_to):
+                return sent
+            time.sleep(PAUSE)
+        return None
+
+    def _back(self, said: Heard, text: str) -> None:
+        if said.press:
+            self._outbox.call("answerCallbackQuery", callback_query_id=said.press, text=text)
+        else:
+            self._outbox.text(text, chat_id=said.chat)

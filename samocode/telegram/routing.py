@@ -1,0 +1,94 @@
+"""Which session a message is for. A pure function; its test is a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from samocode.record.words import short_name
+from samocode.telegram.spool import Peer, Sent
+from samocode.telegram.updates import Heard
+
+HELP = (
+    "status: what it does now\n"
+    "stop: stop after this iteration\n"
+    "note TEXT: tell it something for its next iteration\n"
+    "Answer a question by its buttons, or by a reply to it."
+)
+GONE = "No session here knows that question."
+UNKNOWN = "I do not know that message. Reply to the question itself."
+
+
+class Route(NamedTuple):
+    """Where a message goes. Without `to` only `say` is sent back, if it is not empty."""
+
+    to: tuple[Peer, ...] = ()
+    kind: str = "answer"
+    """answer or command."""
+    heard: Heard | None = None
+    """The message, as the session shall see it."""
+    say: str = ""
+
+
+def route(heard: Heard, peers: Sequence[Peer], sent: Sent | None, pressed: str) -> Route | None:
+    """Choose the sessions for a message; None if nobody here may hear it. `sent` is the message
+    that it replies to, `pressed` the session of its button."""
+    peers = [peer for peer in peers if peer.hears(heard)]
+    running = [peer for peer in peers if peer.running]
+    if not peers:
+        return None
+    if heard.press:
+        to = tuple(peer for peer in peers if peer.key == pressed)
+        return Route(to, "answer", heard, "" if to else GONE)
+    replied = [peer for peer in peers if sent and peer.key == sent.key]
+    if replied and sent:
+        return _reply(heard, replied[0], sent)
+    if heard.in_group and not heard.text.startswith("/"):  # people talk there with each other
+        return Route()
+    if heard.command:
+        return _command(heard, running)
+    if heard.reply_to:  # perhaps of a session on another machine
+        return Route(say=UNKNOWN)
+    waiting = [peer for peer in running if peer.waits]
+    if len(waiting) == 1:
+        return Route((waiting[0],), "answer", heard)
+    return Route(say=_which(waiting, "Reply to its question.") if waiting else HELP)
+
+
+def _reply(heard: Heard, peer: Peer, sent: Sent) -> Route:
+    """A reply to a message of a session. To a question, all but /commands is an answer."""
+    slash = heard.text.lstrip().startswith("/")
+    if sent.question and not (slash and heard.command):
+        bound = heard._replace(question=sent.question, digest=sent.digest)
+        return Route((peer,), "answer", bound)
+    if heard.command and not peer.running:  # a "stop" must not wait for the next start
+        return Route(say=f"{short_name(peer.name)} does not run.")
+    if heard.command:
+        return Route((peer,), "command", heard)
+    return Route((peer,), "answer", heard) if peer.waits else Route(say=HELP)
+
+
+def _command(heard: Heard, running: Sequence[Peer]) -> Route:
+    """A command to no message. With several sessions it must name one; `status` asks all."""
+    word, text = heard.command or ("help", "")
+    name, _, rest = text.partition(" ") if word == "note" else (text, "", "")
+    named = [peer for peer in running if name and name.lower() in names(peer.name)]
+    if word == "help" or (text and word != "note" and not named):
+        waiting = [peer for peer in running if peer.waits]
+        plain = len(waiting) == 1 and text and not heard.in_group and heard.text[:1] != "/"
+        return Route((waiting[0],), "answer", heard) if plain else Route(say=HELP)
+    if named and (word != "note" or len(running) > 1):
+        return Route((named[0],), "command", heard._replace(text=f"{word} {rest}".strip()))
+    if word == "status" or len(running) == 1:
+        return Route(tuple(running), "command", heard)
+    return Route(say=_which(running, f"Write {word} and its name."))
+
+
+def _which(peers: Sequence[Peer], how: str) -> str:
+    found = " or ".join(sorted(short_name(peer.name) for peer in peers))
+    return f"Which session: {found}? {how}"
+
+
+def names(name: str) -> tuple[str, str]:
+    """What a person may call a session."""
+    return name.lower(), short_name(name).lower()

@@ -1,0 +1,351 @@
+"""The phone: questions, answers, commands and notices by Telegram, through main.py."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.outer import speech
+from tests.outer.speech import wait_for
+from tests.outer.stage import DONE, TO_DONE, TO_PLANNING, Loop, Stage
+from tests.telegram_api import CONFLICT, Answer, TelegramApi, refusal, result
+
+Q1, Q2, PLAN = "Q1: Which?\n\n", "Q2: Where?\n\n", "Approve the plan"
+HOLD = "up()\nwhile not (STEPS / 'go').exists(): time.sleep(0.05)\n"
+COMMIT = "commit('a.py', 'two\\n'); "
+
+
+@pytest.fixture
+def api() -> Iterator[TelegramApi]:
+    """A Bot API, and the private chat of one person."""
+    with TelegramApi() as made:
+        yield made
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> Iterator[Stage]:
+    """A project without a phone."""
+    made = Stage(tmp_path / "project", fast=True).with_git()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def stage(alone: Stage, api: TelegramApi) -> Stage:
+    """A project whose loops use the Bot API."""
+    alone.extra |= api.environ
+    return alone
+
+
+def shown(api: TelegramApi, words: str) -> None:
+    """Wait until the bot has said this."""
+    wait_for(lambda: api.find(words))
+
+
+def second(stage: Stage) -> Stage:
+    """Another project of the same user and bot; its session is `other`."""
+    home = {"HOME": stage.environ["HOME"]}
+    return Stage(stage.folder / "second", stage.extra | home, name="other", fast=True).with_git()
+
+
+def answered(stage: Stage) -> list[tuple[int, str, str]]:
+    """Every answer on record."""
+    return speech.answers(stage.session)
+
+
+def test_both_gates_are_answered_from_the_phone(stage: Stage, api: TelegramApi) -> None:
+    """One question at a time; each answer is confirmed, and its buttons go."""
+    stage.script("ask('Which?', 'Where?')", TO_PLANNING, "plan()", COMMIT + TO_DONE, DONE)
+    loop = stage.start()
+    shown(api, Q1)
+    assert api.find(Q2) is None
+    assert [label for label, _ in api.messages[0]["buttons"]] == ["★ A) One", "B) Two"]
+    api.press("B) Two", Q1, again=2)
+    shown(api, Q2)
+    api.say("over there\nor here", to=Q2)
+    shown(api, PLAN)
+    api.press("Approve", PLAN)
+    assert loop.wait().code == 0, loop.out
+    assert answered(stage) == [
+        (1, "B) Two", "telegram"), (2, "over there\nor here", "telegram"),
+        (3, "A) Approve", "telegram"),
+    ]  # fmt: skip
+    confirmed = ["Q1: B, Two", "Q2: over there or here", "Q3: approved"]
+    said = [m["text"] for m in api.messages if m["reply_to"]]
+    assert said == [f"work · {line}" for line in confirmed]
+    assert confirmed[0] in api.toasts and any("already" in toast for toast in api.toasts)
+    assert not [m for m in api.messages if m["buttons"]]
+    (plan,) = [m for m in api.messages if m["file"]]
+    assert plan["file"] == ("plan.md", (stage.session / "plan.md").read_text())
+    assert api.texts[-1].startswith("work · done\n\nIt works.\n1 commit on samocode/")
+    assert all(message["text"].startswith("work · ") for message in api.messages)
+
+
+def test_a_button_answers_only_the_plan_it_was_sent_for(stage: Stage, api: TelegramApi) -> None:
+    """The plan changed on disk: shown anew. Change: asked what. The next plan: the old button is
+    none."""
+    stage.script(TO_PLANNING, "plan()", "plan('# Another\\n')", "signal('blocked', reason='x')")
+    loop = stage.start()
+    shown(api, PLAN)
+    first = api.messages[-1]
+    (stage.session / "plan.md").write_text("# Quite another\n")
+    api.press("Approve", PLAN)
+    wait_for(lambda: len([m for m in api.messages if m["file"]]) == 2)
+    assert api.messages[-1]["file"][1] == "# Quite another\n" and answered(stage) == []
+    wait_for(lambda: not first["buttons"])
+    api.press("Change", PLAN)
+    shown(api, "what should change?")
+    api.say("smaller steps", to="what should change?")
+    shown(api, "Q1: change: smaller steps")
+    shown(api, "Q2: Approve")
+    api.pressed(first["had"][0][1], first["id"])
+    wait_for(lambda: any("Answered already" in toast for toast in api.toasts))
+    assert answered(stage) == [(1, "smaller steps", "telegram")]
+    api.press("Approve", "Q2: Approve")
+    assert loop.wait().code == 3 and stage.children == 4
+
+
+def test_an_answer_from_elsewhere_closes_the_question(stage: Stage, api: TelegramApi) -> None:
+    """Its buttons go, the phone says what was taken, and a late press changes nothing."""
+    stage.script("ask('Which?')", f"{HOLD}{DONE}")
+    loop = stage.start()
+    shown(api, Q1)
+    late = api.messages[0]["buttons"][0][1]
+    speech.answer(stage.session, 1, "B")
+    shown(api, "Q1: B, Two (by file)")
+    stage.up(2)
+    api.pressed(late, api.messages[0]["id"])
+    wait_for(lambda: api.toasts)
+    assert api.toasts == ["Answered already. Q1: B, Two (by file)"]
+    assert not api.messages[0]["buttons"]
+    (stage.steps / "go").touch()
+    assert loop.wait().code == 0 and len(answered(stage)) == 1
+
+
+def test_commands_while_a_child_works(stage: Stage, api: TelegramApi) -> None:
+    """status, note and stop at any time; help for anything else; nobody else is heard."""
+    stage.script(f"{HOLD}signal()", DONE)
+    stage.extra["TELEGRAM_APPROVERS"] = "42"
+    loop = stage.start()
+    stage.up(1)
+    api.say("stop", user=13)
+    api.say("hello")
+    shown(api, "note TEXT: tell it")
+    api.say("/status@my_bot")
+    shown(api, "running: iteration 1 for")
+    status = api.texts[-1]
+    assert "Phase investigation (1 of 7)" in status and "Ignored: 1 from others" in status
+    api.say("note use tabs\nnot blanks")
+    shown(api, "Noted for the next iteration: use tabs not blanks")
+    api.say("Stop")
+    shown(api, "It stops once no iteration runs.")
+    (stage.steps / "go").touch()
+    assert loop.wait().code == 130 and stage.children == 1
+    assert "Stopped by Telegram." in api.texts[-1]
+    assert stage.run().code == 0
+    assert "use tabs\nnot blanks" in stage.told(2)
+
+
+def test_in_a_group_only_approvers_answer(stage: Stage) -> None:
+    """Chatter is ignored; a reply, a button and a /command of an approver count."""
+    stage.script("ask('Which?')", DONE)
+    with TelegramApi(chat="-42") as api:
+        stage.extra |= api.environ | {"TELEGRAM_APPROVERS": "7, 8"}
+        loop = stage.start()
+        shown(api, Q1)
+        api.press("One", Q1, user=9)
+        api.say("B", to=Q1, user=9)
+        api.say("A", user=8)
+        api.say("/status", user=8)
+        shown(api, "Ignored: 2 from others")
+        assert answered(stage) == []
+        api.press("Two", Q1, user=8)
+        assert loop.wait().code == 0, loop.out
+    assert answered(stage) == [(1, "B) Two", "telegram")]
+
+
+def test_exit_at_a_question_reads_the_reply_at_the_next_start(
+    stage: Stage, api: TelegramApi
+) -> None:
+    """Without buttons, all at once; a reply waits at the Bot API."""
+    stage.script("ask('Which?', 'Where?')", DONE)
+    assert stage.begin("--on-wait", "exit").code == 4
+    assert api.find(Q1) and api.find(Q2) and not any(m["buttons"] for m in api.messages)
+    assert "2 open questions" in api.texts[-1]
+    api.say("b", to=Q1)
+    api.say("here", to=Q2)
+    api.say("stop")
+    ended = stage.run("--on-wait", "exit")
+    assert ended.code == 0, ended.out
+    assert answered(stage) == [(1, "b", "telegram"), (2, "here", "telegram")]
+    assert api.find("Q1: B, Two") and api.find("Send it again if you still want it.")
+
+
+def test_buttons_survive_a_killed_loop(stage: Stage, api: TelegramApi) -> None:
+    """A press while nothing runs counts at the next start; the question is not sent again."""
+    stage.script("ask('Which?')", DONE)
+    loop = stage.start()
+    shown(api, Q1)
+    loop.send(signal.SIGKILL).wait()
+    api.press("Two", Q1)
+    assert stage.run().code == 0
+    assert answered(stage) == [(1, "B) Two", "telegram")]
+    assert len([text for text in api.texts if Q1 in text]) == 1
+    assert not api.messages[0]["buttons"]
+
+
+def test_two_loops_share_a_bot_and_one_is_killed(stage: Stage, api: TelegramApi) -> None:
+    """Replies go to the session they answer, whoever reads; plain text is asked back. When the
+    reader is killed, the other reads on, and the killed one's answer waits for its start."""
+    other = second(stage)
+    stage.script("ask('Which?')", DONE)
+    other.script("ask('Which?', 'Where?')", DONE)
+    try:
+        loop = stage.start()
+        shown(api, "work · " + Q1)
+        loops = [loop, other.start()]
+        shown(api, "other · " + Q1)
+        api.say("A")
+        shown(api, "Which session: other or work? Reply to its question.")
+        api.press("Two", "other · " + Q1)
+        shown(api, "other · " + Q2)
+        assert answered(other) == [(1, "B) Two", "telegram")]
+        api.say("status")
+        shown(api, "work · waiting for you: Q1: Which?")
+        shown(api, "other · waiting for you: Q2: Where?")
+        api.say("note use tabs")
+        shown(api, "Which session: other or work? Write note and its name.")
+        loops[0].send(signal.SIGKILL).wait()
+        api.press("One", "work · " + Q1)
+        wait_for(lambda: "work does not run; it hears this when it starts." in api.toasts)
+        api.say("stop other")
+        assert loops[1].wait().code == 130
+        assert stage.run().code == 0
+    finally:
+        other.close()
+    assert answered(stage) == [(1, "A) One", "telegram")]
+    assert len(answered(other)) == 1 and api.conflicts <= 1  # with the poll of the killed one
+
+
+def test_a_question_is_tried_until_it_arrives(stage: Stage, api: TelegramApi) -> None:
+    """The network is away while the gate opens, and comes back; then the answer is heard."""
+    stage.script("ask('Which?')", DONE)
+    api.fall()
+    loop = stage.start()
+    wait_for(lambda: api.dropped > 12)
+    assert api.texts == [] and loop.running
+    api.fall(down=False)
+    shown(api, Q1)
+    api.say("A")
+    assert loop.wait().code == 0
+    assert len([text for text in api.texts if Q1 in text]) == 1
+    assert loop.out.count("not delivered yet") == 1 and loop.out.count("cannot be read") == 1
+
+
+def test_the_buttons_go_once_the_network_is_back(stage: Stage, api: TelegramApi) -> None:
+    """The question was answered in the file while it was away."""
+    stage.script("ask('Which?')", f"{HOLD}{DONE}")
+    loop = stage.start()
+    shown(api, Q1)
+    api.fall()
+    speech.answer(stage.session, 1, "A")
+    wait_for(lambda: api.dropped > 5)
+    api.fall(down=False)
+    shown(api, "Q1: A, One (by file)")
+    assert not api.messages[0]["buttons"]
+    (stage.steps / "go").touch()
+    assert loop.wait().code == 0
+
+
+def test_the_shared_folder_may_be_deleted(stage: Stage, api: TelegramApi) -> None:
+    """Even while a loop runs: it goes on, and its gate takes the file."""
+    stage.script("ask('Which?')", DONE)
+    loop = stage.start()
+    shown(api, Q1)
+    cache = stage.folder / "home/.cache/samocode"
+    cache.rename(cache.with_name("gone"))
+    api.say("A")
+    speech.answer(stage.session, 1, "B")
+    assert loop.wait().code == 0, loop.out
+    assert speech.answers(stage.session) == [(1, "B", "file")]
+
+
+def test_a_question_answered_in_the_file_is_not_sent_late(stage: Stage, api: TelegramApi) -> None:
+    """The wait ended before it could arrive. Ctrl-C ends the wait for the last message at once."""
+    stage.script("ask('Which?')", DONE)
+    api.answers = [refusal(429, "Too Many Requests", retry_after=300)] * 2
+    loop = stage.start()
+    wait_for(lambda: len(api.answers) == 1)
+    speech.answer(stage.session, 1, "A")
+    wait_for(lambda: not api.answers and "It works." in loop.out)
+    assert loop.running
+    loop.send(signal.SIGINT)
+    assert loop.wait().code == 0 and "may not have arrived" in loop.out
+    assert api.texts == []
+
+
+def test_a_group_that_became_a_supergroup(stage: Stage) -> None:
+    """The new id is used from the next try on, named on both sides, and answers come from there."""
+    stage.script("ask('Which?')", DONE)
+    with TelegramApi(chat="-42") as api:
+        stage.extra |= api.environ
+        api.moved["-42"] = -10042
+        loop = stage.start()
+        shown(api, "set TELEGRAM_CHAT_ID=-10042")
+        shown(api, Q1)
+        api.press("Two", Q1)
+        assert loop.wait().code == 0, loop.out
+        assert {message["chat"] for message in api.messages} == {"-10042"}
+    assert "set TELEGRAM_CHAT_ID=-10042 (it was -42)" in loop.out
+    assert answered(stage) == [(1, "B) Two", "telegram")]
+
+
+@pytest.mark.parametrize(
+    ("polls", "says"),
+    [
+        ([CONFLICT] * 3, "give each machine a bot of its own"),
+        ([refusal(401, "Unauthorized")] * 3, "check TELEGRAM_BOT_TOKEN"),
+        ([refusal(403, "Forbidden")] * 3, "write to the bot once"),
+        ([Answer(502, b"<html>")] * 3, "HTTP 502"),
+        ([CONFLICT], ""),  # the poll of a reader that was killed
+        ([result([])] * 500, ""),  # a proxy that does not hold the poll: no busy loop
+    ],
+)
+def test_what_keeps_the_bot_from_reading(
+    stage: Stage, api: TelegramApi, polls: list[Answer], says: str
+) -> None:
+    """It is said once, with the remedy; the loop goes on, and so does reading."""
+    api.polls = polls.copy()
+    stage.script("ask('Which?')", DONE)
+    loop = stage.start()
+    shown(api, Q1)
+    wait_for(lambda: len(polls) - len(api.polls) >= 3 or not api.polls)
+    assert len(api.polls) in (0, *range(480, 500))
+    api.polls = []
+    api.say("A")
+    assert loop.wait().code == 0, loop.out
+    assert loop.out.count("cannot be read") == bool(says) and says in loop.out
+    assert ("I cannot hear you" in " ".join(api.texts)) == (polls[0] is CONFLICT and bool(says))
+
+
+def notices(path: Path) -> list[dict[str, object]]:
+    """What the command was given."""
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def test_the_notify_command_gets_each_notice(alone: Stage) -> None:
+    """As one line of JSON on stdin; the end waits for it, and shows that it failed."""
+    seen = alone.folder / "seen"
+    alone.extra["SAMOCODE_NOTIFY_COMMAND"] = f"cat >>'{seen}'; echo no bus >&2; exit 7"
+    alone.script("ask('Which?')", "usage_limit(1)", DONE)
+    loop: Loop = alone.start()
+    wait_for(lambda: notices(seen))
+    speech.answer(alone.session, 1, "A")
+    assert loop.wait().code == 0
+    assert [one["event"] for one in notices(seen)] == ["question", "pause", "stop"]
+    assert "Which?" in str(notices(seen)[0]["text"]) and notices(seen)[2]["exit"] == 0
+    assert "SAMOCODE_NOTIFY_COMMAND failed: exit code 7: no bus" in loop.out
