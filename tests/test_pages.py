@@ -11,6 +11,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from bench.corpus import FOLDER, printed
 from samocode.decide import questions
 from samocode.pages import answers
 from samocode.pages.answers import Added, Reading
@@ -21,7 +22,6 @@ from samocode.pages.tokens import more, tokens
 from samocode.record.history import History
 from samocode.record.state import Answer, Question, SessionState
 from samocode.record.words import clean
-from tests.make_corpus import FOLDER, printed
 
 NOTHING = Reading({}, {}, (), "")
 LOGIN = Question(
@@ -408,7 +408,7 @@ CORPUS = sorted(FOLDER.glob("*.md"))
 
 
 def test_the_corpus_is_complete() -> None:
-    assert len(CORPUS) == 18, "python -m tests.make_corpus"
+    assert len(CORPUS) == 18, "python -m bench.corpus"
 
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)

@@ -49,7 +49,7 @@ def project(tmp_path: Path, repo: Path) -> Project:
 
 
 def start(project: Project, main: Path) -> Ended:
-    """Run this file in the place of tests/fakes/loop.py."""
+    """Run this file in the place of tests/outer/speech.py."""
     return subprocess.run(
         [sys.executable, str(main), *project.command("--task", "t")[2:]],
         env=project.environ(), cwd=project.folder, capture_output=True, text=True,

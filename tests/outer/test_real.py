@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
 import shlex
 import signal as signals
 import sys
+from pathlib import Path
 
 import pytest
 
 from tests import replies
-from tests.api import ScriptedApi, SessionScript, Text, Tool, Turn
+from tests.api import ScriptedApi
 from tests.conftest import git
 from tests.outer import speech
 from tests.outer.speech import wait_for
 from tests.outer.stage import HERE, MAIN
 from tests.real.conftest import claude, project
 from tests.real.sessions import RealProject
-from tests.replies import Reply, bash
+from tests.replies import Reply, Text, Tool, Turn, Usage, bash
+from tests.script import SessionScript
 
 __all__ = ["claude", "project"]  # the fixtures
 pytestmark = pytest.mark.real
+CALL = sum(Usage().as_json().values())  # tokens of one answer
 
 
 def send(status: str, **more: str) -> Tool:
@@ -41,7 +46,8 @@ def artifact(name: str, text: str) -> Tool:
 
 
 def test_a_whole_session_through_both_gates(project: RealProject) -> None:
-    """The human answers and approves in the page; one commit on the branch, exit 0."""
+    """The human answers and approves in the page; one commit on the branch, exit 0. The record has
+    the cost that the CLI named, and what the CLI keeps lies in the test's HOME alone."""
     project.program = MAIN
     turns = {
         1: [artifact("dive.md", "# Dive"), ask("Which?")],
@@ -66,6 +72,15 @@ def test_a_whole_session_through_both_gates(project: RealProject) -> None:
     branch = f"main..samocode/{project.session.name}"
     assert git("log", "--format=%s", branch, cwd=project.repo) == "new"
     assert project.marked() == []
+    lines = speech.iterations(project.session)
+    assert sum(line["tokens"] for line in lines) == CALL * len(api.requests)
+    for line in lines:
+        (result,) = [e for e in project.events(line["n"]) if e["type"] == "result"]
+        assert line["cost_usd"] == result["total_cost_usd"] > 0
+    (kept,) = (project.folder / "home/.claude/projects").iterdir()
+    assert {path.stem for path in kept.glob("*.jsonl")} == {line["session_id"] for line in lines}
+    real = Path(pwd.getpwuid(os.getuid()).pw_dir)
+    assert not (real / ".claude/projects" / kept.name).exists()
 
 
 def test_the_stop_hook_sends_a_child_back(project: RealProject) -> None:

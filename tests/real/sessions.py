@@ -18,11 +18,10 @@ from typing import Any
 
 import psutil
 
-from tests.api import Request, Text, Tool, Turn, Turns
 from tests.harness import LOOP, ROOT, Project
 from tests.real.cli import clean_env
-from tests.replies import bash, write
-from tests.script import Answer, iteration_on_disk, tool_results
+from tests.replies import Tool, Turn, bash, write
+from tests.script import Answer, Request, iteration_on_disk
 
 MAIN = ROOT / "main.py"
 NOWHERE = "http://127.0.0.1:9"  # the discard port: nobody listens
@@ -147,8 +146,6 @@ def artifact(kind: str, text: str | Callable[[Request], str]) -> Answer:
 # A whole session: the repository of tests/conftest.py gets a function `triple`.
 
 TESTS = f"{shlex.quote(sys.executable)} -m unittest"
-LOOK = bash('cat "$SAMOCODE_RUN"/_[itoq]*.*; git status --short')
-READ = Tool("Read", {"file_path": "a.py"})
 QUESTIONS = [
     {
         "title": "What should triple do with text?",
@@ -173,20 +170,6 @@ Verify: python -m unittest
 
 ## Notes
 """
-TICK = """
-plan=$(ls "$SAMOCODE_RUN"/*-plan-triple.md) && sed 's/- \\[ \\]/- [x]/' "$plan" > "$plan.tmp" &&
-mv "$plan.tmp" "$plan" && echo learned >> "$plan"
-"""
-DOUBLE = "    return number * 2\n"
-TRIPLE = "\n\ndef triple(number: int) -> int:\n    return number * 3\n"
-EDIT = Tool("Edit", {"file_path": "a.py", "old_string": DOUBLE, "new_string": DOUBLE + TRIPLE})
-TEST = """
-    def test_triple(self) -> None:
-        from a import triple
-
-        self.assertEqual(triple(2), 6)
-"""
-COMMIT = "git add a.py test_a.py && git commit --quiet -m 'Add triple' && git status --short"
 
 
 def close(note: str, last: Tool) -> Turn:
@@ -198,44 +181,3 @@ def ask_for_approval(request: Request) -> Turn:
     """The end of planning; the plan's name is known by now."""
     (plan,) = session_of(request).glob("*-plan-triple.md")
     return close("planned", signal("waiting", wait="plan_approval", plan=plan.name))
-
-
-SESSION: Turns = {
-    1: [
-        Turn((Text("I look around."), LOOK, READ)),
-        artifact("dive-numbers", "# Dive: numbers\na.py:1 doubles a number.\n"),
-        close("looked", signal("continue", phase="requirements")),
-    ],
-    2: [
-        LOOK,
-        close("asked", signal("waiting", wait="qa_answers", questions=QUESTIONS)),
-    ],
-    3: [
-        LOOK,
-        artifact("requirements-triple", lambda request: tool_results(request)[-1]),
-        close("folded in", signal("continue", phase="planning")),
-    ],
-    4: [LOOK, artifact("plan-triple", PLAN), ask_for_approval],
-    5: [
-        Turn((LOOK, READ)),
-        EDIT,
-        bash(f"printf %s {shlex.quote(TEST)} >> test_a.py && {TESTS}"),
-        Turn((bash(TICK), bash(COMMIT))),
-        artifact("phase-1-triple", "# Phase 1\nDone.\n"),
-        close("built", signal("continue", phase="testing")),
-    ],
-    6: [
-        bash(TESTS),
-        artifact("test-triple", lambda request: tool_results(request)[-1]),
-        close("tested", signal("continue", phase="quality")),
-    ],
-    7: [
-        bash("git diff main..."),
-        artifact("review-triple", "# Review\nVerdict: pass\n"),
-        close("reviewed", signal("continue", phase="done")),
-    ],
-    8: [
-        artifact("summary-triple", "# Summary\nIt triples.\n"),
-        close("summed up", signal("done", summary="triple is there, tested.")),
-    ],
-}

@@ -8,9 +8,9 @@ import os
 import pytest
 
 from tests import replies
-from tests.api import Error, ScriptedApi, Text, Turn
+from tests.api import ScriptedApi
 from tests.real.cli import Cli, as_subscriber, clean_env, only
-from tests.replies import bash, limit_headers, usage_limit
+from tests.replies import Error, Text, Turn, bash, limit_headers, usage_limit
 
 pytestmark = pytest.mark.real
 

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from tests.api import Hang, Request, ScriptedApi, Text, Tool, Turn, from_helper, said
+from tests.api import ScriptedApi
 from tests.conftest import git
 from tests.harness import wait_for
 from tests.real.cli import Cli, as_subscriber, clean_env, only
-from tests.replies import bash, write
+from tests.replies import Hang, Text, Tool, Turn, bash, write
+from tests.script import Request, from_helper, said
 
 pytestmark = pytest.mark.real
 

@@ -6,73 +6,20 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests import replies
-from tests.api import Error, Request, ScriptedApi, SessionScript, Text, Turns
+from tests.api import ScriptedApi
 from tests.real.cli import as_subscriber
-from tests.real.sessions import NO_RETRY, RealProject, session_of, signal
-from tests.replies import Turn, bash, limit_headers, usage_limit, write
-from tests.script import Answer
+from tests.real.sessions import NO_RETRY, RealProject, signal
+from tests.replies import Text, Turn, bash, limit_headers
+from tests.script import SessionScript
 
 pytestmark = pytest.mark.real
 
 DONE = signal("done", summary="It works.")
-AT_ONCE = 10.0  # seconds; the CLI alone would try a refused key for three minutes
 
 
 def as_nobody(env: Mapping[str, str]) -> dict[str, str]:
     """The environment of somebody who is not logged in."""
     return {name: value for name, value in env.items() if name != "ANTHROPIC_API_KEY"}
-
-
-@pytest.mark.parametrize(
-    ("reply", "outcome", "remedy"),
-    [
-        (replies.CREDIT, "billing", "Top it up"),
-        (
-            replies.SPEND_LIMIT,
-            "invalid_request",
-            "You have reached your specified API usage limits",
-        ),
-        (replies.NO_MODEL, "model", "CLAUDE_MODEL"),
-        (replies.FORBIDDEN, "auth", "claude auth login"),
-        (replies.BAD_KEY, "auth", "claude auth login"),
-    ],
-    ids=lambda value: value.message if isinstance(value, Error) else None,
-)
-def test_what_time_does_not_mend_blocks_at_once(
-    project: RealProject, reply: Error, outcome: str, remedy: str
-) -> None:
-    """Exit 3 with the remedy and the way on; the CLI's ten retries of a 401 are not sat out."""
-    with ScriptedApi([reply]) as api:
-        project.api = api.url
-        began = time.monotonic()
-        ended = project.run(task="t")
-        assert time.monotonic() - began < AT_ONCE
-    assert (ended.returncode, project.outcomes()) == (3, [outcome]), ended.stdout
-    assert remedy in ended.stdout and "To go on" in ended.stdout
-    assert project.marked() == []
-
-
-def test_a_refused_token_blocks(project: RealProject) -> None:
-    """A subscription's 401: the CLI gives up by itself."""
-    project.login = as_subscriber
-    with ScriptedApi([replies.BAD_KEY]) as api:
-        project.api = api.url
-        ended = project.run(task="t")
-    assert (ended.returncode, project.outcomes()) == (3, ["auth"]), ended.stdout
-    assert "the subscription of CLAUDE_CODE_OAUTH_TOKEN" in ended.stdout.splitlines()[0]
-
-
-def test_nobody_logged_in_blocks_without_a_request(project: RealProject) -> None:
-    """The remedy is the login; and once there is one, the same command goes on."""
-    project.login = as_nobody
-    with ScriptedApi([DONE, Text("Done.")]) as api:
-        project.api = api.url
-        ended = project.run(task="t")
-        assert (ended.returncode, project.outcomes()) == (3, ["auth"]), ended.stdout
-        assert "claude auth login" in ended.stdout and api.requests == []
-        project.login = dict
-        assert project.run().returncode == 0
 
 
 def test_no_cloud_credentials_block(project: RealProject) -> None:
@@ -84,67 +31,6 @@ def test_no_cloud_credentials_block(project: RealProject) -> None:
     ended = project.run(task="t")
     assert (ended.returncode, project.outcomes()) == (3, ["auth"]), ended.stdout
     assert "aws sso login" in ended.stdout
-
-
-def test_a_usage_limit_is_waited_out(project: RealProject) -> None:
-    """No child runs before the limit resets; then the loop goes on by itself."""
-    resets: list[int] = []
-
-    def reached(_: Request) -> Error:
-        resets.append(int(time.time()) + 4)
-        return usage_limit(resets[-1])
-
-    project.login = as_subscriber
-    turns: Turns = {1: [reached], 2: [DONE]}
-    with ScriptedApi(SessionScript(turns, project.iteration)) as api:
-        project.api = api.url
-        ended = project.run(task="t")
-    assert (ended.returncode, project.outcomes()) == (0, ["limited", "done"]), ended.stdout
-    (reset,) = resets
-    assert 0 <= (project.session / "_iteration.json").stat().st_mtime - reset < 5
-    (limit,) = project.history("limit")
-    assert 0 < limit["seconds"] <= 4.2 and "usage limit reached" in ended.stdout
-
-
-def test_an_overloaded_api_is_asked_again(project: RealProject) -> None:
-    """Transient: the next iteration does the work, and is told of the one before."""
-    turns: Turns = {1: [replies.OVERLOADED], 2: [bash('cat "$SAMOCODE_RUN/_iteration.json"'), DONE]}
-    project.extra = NO_RETRY
-    with ScriptedApi(SessionScript(turns, project.iteration)) as api:
-        project.api = api.url
-        ended = project.run(task="t")
-    assert (ended.returncode, project.outcomes()) == (0, ["transient", "done"]), ended.stdout
-    assert "server_error (529)" in json.dumps(api.requests[-1]["messages"])
-
-
-def test_nobody_answers_until_the_patience_is_over(project: RealProject) -> None:
-    """Nothing listens there: asked again, with longer pauses, until SAMOCODE_MAX_WAIT: exit 1."""
-    project.extra = NO_RETRY | {"SAMOCODE_MAX_WAIT": "0.1"}
-    ended = project.run(task="t")
-    assert (ended.returncode, project.outcomes()) == (1, ["transient"] * 2), ended.stdout
-    assert "SAMOCODE_MAX_WAIT" in ended.stdout
-
-
-def test_a_denied_tool_is_on_record_and_told(project: RealProject) -> None:
-    """acceptEdits: the session folder is open to the child, a commit is not."""
-    project.extra = {"CLAUDE_PERMISSION_MODE": "acceptEdits"}
-    turns: Turns = {
-        1: [bash("git commit --quiet --allow-empty -m x"), signed("continue")],
-        2: [signed("blocked", reason="may not commit")],
-    }
-    with ScriptedApi(SessionScript(turns, project.iteration)) as api:
-        project.api = api.url
-        ended = project.run(task="t")
-    assert (ended.returncode, project.outcomes()) == (3, ["continue", "blocked"]), ended.stdout
-    assert project.history("iteration")[0]["denied"] == ["Bash"]
-    assert "CLAUDE_PERMISSION_MODE=acceptEdits denies" in ended.stdout
-    assert "denied for: Bash" in (project.session / "_iteration.json").read_text()
-
-
-def signed(status: str, **more: str) -> Answer:
-    """The signal by the Write tool, which needs no shell."""
-    text = json.dumps({"status": status} | more)
-    return lambda request: write(session_of(request) / "_signal.json", text)
 
 
 @pytest.mark.parametrize("signalled", [True, False])
@@ -219,3 +105,20 @@ def test_a_refusal_by_a_hook_is_what_the_person_reads(project: RealProject) -> N
     assert (ended.returncode, project.outcomes()) == (3, ["no_signal"] * 3), ended.stdout
     assert "Not allowed by Example Corp." in ended.stdout
     assert "No _signal.json" not in ended.stdout and "One iteration of" not in ended.stdout
+
+
+def test_slow_hooks_of_the_user_are_waited_for(project: RealProject) -> None:
+    """At the start and at the end: both end by themselves, and the iteration counts."""
+    home = project.folder / "home/.claude"
+    home.mkdir(parents=True)
+    hooks: dict[str, list[object]] = {}
+    for event in ("SessionStart", "SessionEnd"):
+        command = f"sleep 4; touch '{project.folder / event}'"
+        hooks[event] = [{"hooks": [{"type": "command", "command": command, "timeout": 60}]}]
+    (home / "settings.json").write_text(json.dumps({"hooks": hooks}))
+    project.extra |= {"FAKE_INIT_GRACE": "2", "FAKE_RESULT_GRACE": "2"}
+    with ScriptedApi(SessionScript({1: [DONE]}, project.iteration)) as api:
+        project.api = api.url
+        ended = project.run(task="t")
+    assert project.outcomes() == ["done"], ended.stdout
+    assert (project.folder / "SessionStart").exists() and (project.folder / "SessionEnd").exists()

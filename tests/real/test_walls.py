@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.api import Request, ScriptedApi, SessionScript, Text, Tool, Turns, tool_results
+from tests.api import ScriptedApi
 from tests.conftest import git
 from tests.harness import wait_for
 from tests.real.sessions import (
@@ -17,8 +17,8 @@ from tests.real.sessions import (
     session_of,
     signal,
 )
-from tests.replies import bash, write
-from tests.script import Answer
+from tests.replies import Text, Tool, bash, write
+from tests.script import Answer, Request, SessionScript, Turns, tool_results
 
 pytestmark = pytest.mark.real
 
@@ -75,9 +75,9 @@ def test_the_walls_of_a_session(project: RealProject, mode: str) -> None:
     with ScriptedApi(SessionScript(STORY, project.iteration)) as api:
         project.api = api.url
         loop = project.start(task="t")
-        wait_for(lambda: project.history("asked"), 60)
+        wait_for(lambda: project.history("asked"))
         project.answer(1, "B")
-        wait_for(lambda: len(project.history("asked")) == 2, 60)
+        wait_for(lambda: len(project.history("asked")) == 2)
         project.answer(2, "yes")
         printed = loop.communicate(timeout=60)[0]
     assert (loop.returncode, project.outcomes()[-1]) == (0, "done"), printed
