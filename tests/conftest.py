@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ from hypothesis import settings
 from samocode.git.repository import Repository
 from tests.harness import Project
 from tests.machine import bare, installed, machine
+from tests.outer.stage import IDENTITY, git
 
 __all__ = ["bare", "git", "installed", "machine", "own_home", "project", "repo"]
 
@@ -23,13 +23,6 @@ settings.load_profile("here")
 
 # The same list stands in tests/run, which clears these for the whole test run.
 FOREIGN = ("CLAUDE", "ANTHROPIC", "AI_AGENT", "TELEGRAM_", "SAMOCODE_", "GIT_", "XDG_")
-
-IDENTITY = """[user]
-	name = Test
-	email = test@example.invalid
-[init]
-	defaultBranch = main
-"""
 
 
 @pytest.fixture(autouse=True)
@@ -53,13 +46,6 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     }.items():
         monkeypatch.setenv(name, str(value))
     return home
-
-
-def git(*args: str, cwd: Path) -> str:
-    """What git printed in `cwd`, stripped; an error fails the test with git's words."""
-    done = subprocess.run(["git", *args], cwd=cwd, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"git {' '.join(args)}: {done.stderr}"
-    return done.stdout.strip()
 
 
 def around(folder: Path) -> Repository | None:

@@ -165,11 +165,11 @@ def limit(resets: str) -> str:
 
 def test_suspended_while_it_waits_for_the_limit(project: Project) -> None:
     """A machine that slept for longer than the wait continues when it wakes."""
-    project.script(limit("time.time() + 3"), default=DONE)
+    project.script(limit("time.time() + 2"), default=DONE)
     loop = project.start(task="t")
     wait_for(lambda: project.history("limit"))
     loop.send_signal(signal.SIGSTOP)
-    time.sleep(4)
+    time.sleep(2.5)
     assert project.outcomes() == ["limited"]
     loop.send_signal(signal.SIGCONT)
     printed = loop.communicate(timeout=30)[0]

@@ -125,19 +125,6 @@ def test_approval_needs_words(project: Project, terminals: list[Terminal]) -> No
     assert (project.session / "built").exists()
 
 
-@pytest.mark.parametrize("keys", ["yes\nbut not phase 2\n", "yes\nbut not phase 2"])
-def test_a_paste_is_one_answer(project: Project, terminals: list[Terminal], keys: str) -> None:
-    """Its first line says yes, but the rest comes with it, with or without Enter."""
-    project.script(TO_PLANNING, "plan()", TOLD)
-    at = open_terminal(project, terminals)
-    at.wait_for("answer to Q1 [yes, or what to change]")
-    at.type(keys)
-    assert at.close() == 3
-    assert answers(project) == [("yes\nbut not phase 2", "terminal")]
-    assert not project.history("approved")
-    assert "Answer: yes\nbut not phase 2" in (project.session / "_qa.md").read_text()
-
-
 def test_enter_does_not_overrule_the_page(project: Project, terminals: list[Terminal]) -> None:
     """A save that has not settled yet counts; the suggestion does not."""
     project.extra = {"FAKE_SETTLE": "1"}
@@ -150,17 +137,15 @@ def test_enter_does_not_overrule_the_page(project: Project, terminals: list[Term
     assert answers(project) == [("neither", "file")]
 
 
-@pytest.mark.parametrize("how", ["end of input", "in the background"])
-def test_where_nothing_can_be_typed(project: Project, terminals: list[Terminal], how: str) -> None:
-    """The page is read all the same. A background job that read from its terminal would be stopped
-    by SIGTTIN."""
+def test_a_job_in_the_background_does_not_read_its_terminal(
+    project: Project, terminals: list[Terminal]
+) -> None:
+    """SIGTTIN would stop it. The page is read all the same."""
     project.script(ASK, DONE)
-    command = project.command("--task", "t")
-    if how == "in the background":
-        command = ["bash", "-mc", ' "$@" & wait', "bash", *command]
+    command = ["bash", "-mc", ' "$@" & wait', "bash", *project.command("--task", "t")]
     terminals.append(Terminal(command, project))
     at_gate(project)
-    terminals[-1].type("B\n" if how == "in the background" else "\x04")
+    terminals[-1].type("B\n")
     time.sleep(0.5)
     assert answers(project) == []
     project.answer(1, "from the editor")

@@ -19,7 +19,7 @@ from tests.outer import speech
 from tests.outer.speech import wait_for
 from tests.outer.stage import HERE, MAIN
 from tests.real.conftest import claude, project
-from tests.real.sessions import RealProject
+from tests.real.sessions import RealProject, artifact, signal
 from tests.replies import Reply, Text, Tool, Turn, Usage, bash
 from tests.script import SessionScript
 
@@ -28,21 +28,9 @@ pytestmark = pytest.mark.real
 CALL = sum(Usage().as_json().values())  # tokens of one answer
 
 
-def send(status: str, **more: str) -> Tool:
-    """The child's last act. `wait` stands for `for`."""
-    given = {"for" if key == "wait" else key: value for key, value in more.items()}
-    text = shlex.quote(json.dumps({"status": status, **given}))
-    return bash(f'cd "$SAMOCODE_RUN" && printf %s {text} > s.tmp && mv s.tmp _signal.json')
-
-
 def ask(*titles: str) -> Tool:
     """The child asks."""
     return bash(shlex.join([sys.executable, str(HERE / "speech.py"), "ask", *titles]))
-
-
-def artifact(name: str, text: str) -> Tool:
-    """A document in the session folder."""
-    return bash(f'printf %s {shlex.quote(text)} > "$SAMOCODE_RUN"/{name}')
 
 
 def test_a_whole_session_through_both_gates(project: RealProject) -> None:
@@ -51,13 +39,13 @@ def test_a_whole_session_through_both_gates(project: RealProject) -> None:
     project.program = MAIN
     turns = {
         1: [artifact("dive.md", "# Dive"), ask("Which?")],
-        2: [bash('cat "$SAMOCODE_RUN"/_qa.md'), send("continue", phase="planning")],
-        3: [artifact("plan.md", "# Plan"), send("waiting", wait="plan_approval", plan="plan.md")],
+        2: [bash('cat "$SAMOCODE_RUN"/_qa.md'), signal("continue", phase="planning")],
+        3: [artifact("plan.md", "# Plan"), signal("waiting", wait="plan_approval", plan="plan.md")],
         4: [
             bash("echo x > new.py && git add new.py && git commit -qm new"),
-            send("continue", phase="done"),
+            signal("continue", phase="done"),
         ],
-        5: [send("done", summary="It works.")],
+        5: [signal("done", summary="It works.")],
     }
     with ScriptedApi(SessionScript(turns, project.iteration)) as api:
         project.api = api.url
@@ -86,9 +74,9 @@ def test_a_whole_session_through_both_gates(project: RealProject) -> None:
 def test_the_stop_hook_sends_a_child_back(project: RealProject) -> None:
     """A wrong signal costs a turn, not an iteration."""
     turns: list[Reply] = [
-        send("continue", phase="testing"),
+        signal("continue", phase="testing"),
         Text("Done."),
-        send("done", summary="s"),
+        signal("done", summary="s"),
         Text("Done."),
     ]
     with ScriptedApi(turns) as api:
@@ -118,6 +106,6 @@ def test_a_refused_key_blocks(project: RealProject) -> None:
         project.api = api.url
         ended = project.run(task="t", timeout=120)
     assert ended.returncode == 3 and "claude auth login" in ended.stdout
-    with ScriptedApi([send("done", summary="s"), Text("Done.")]) as api:
+    with ScriptedApi([signal("done", summary="s"), Text("Done.")]) as api:
         project.api = api.url
         assert project.run(timeout=120).returncode == 0

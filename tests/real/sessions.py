@@ -20,8 +20,8 @@ import psutil
 
 from tests.harness import LOOP, ROOT, Project
 from tests.real.cli import clean_env
-from tests.replies import Tool, Turn, bash, write
-from tests.script import Answer, Request, iteration_on_disk
+from tests.replies import Tool, bash
+from tests.script import Request, iteration_on_disk
 
 MAIN = ROOT / "main.py"
 NOWHERE = "http://127.0.0.1:9"  # the discard port: nobody listens
@@ -131,53 +131,6 @@ def signal(status: str, **more: object) -> Tool:
     return bash(f'{made} && mv "$SAMOCODE_RUN/_signal.json.tmp" "$SAMOCODE_RUN/_signal.json"')
 
 
-def artifact(kind: str, text: str | Callable[[Request], str]) -> Answer:
-    """A document STAMP-kind.md in the session folder, by the Write tool."""
-
-    def reply(request: Request) -> Tool:
-        folder = session_of(request)
-        stamp = json.loads((folder / "_iteration.json").read_text())["stamp"]
-        told = text if isinstance(text, str) else text(request)
-        return write(folder / f"{stamp}-{kind}.md", told)
-
-    return reply
-
-
-# A whole session: the repository of tests/conftest.py gets a function `triple`.
-
-TESTS = f"{shlex.quote(sys.executable)} -m unittest"
-QUESTIONS = [
-    {
-        "title": "What should triple do with text?",
-        "why": "`*` repeats it.",
-        "options": ["Repeat it", "Refuse it"],
-        "suggested": "A",
-        "because": "as double does",
-    },
-    {
-        "title": "Where does it go?",
-        "why": "It decides who can import it.",
-        "suggested": "into a.py",
-    },
-]
-PLAN = """# Plan: triple
-
-## Phase 1: triple
-Mode: dop
-Files: a.py, test_a.py
-- [ ] a test of triple, then triple
-Verify: python -m unittest
-
-## Notes
-"""
-
-
-def close(note: str, last: Tool) -> Turn:
-    """The end of an iteration: a line in the notebook, then the signal."""
-    return Turn((bash(f'echo {shlex.quote(note)} >> "$SAMOCODE_RUN/_overview.md"'), last))
-
-
-def ask_for_approval(request: Request) -> Turn:
-    """The end of planning; the plan's name is known by now."""
-    (plan,) = session_of(request).glob("*-plan-triple.md")
-    return close("planned", signal("waiting", wait="plan_approval", plan=plan.name))
+def artifact(name: str, text: str) -> Tool:
+    """A document in the session folder."""
+    return bash(f'printf %s {shlex.quote(text)} > "$SAMOCODE_RUN"/{name}')

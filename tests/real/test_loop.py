@@ -1,11 +1,14 @@
-"""What the API refuses and what caps end, through the whole loop with the real CLI."""
+"""What a child is given, what caps and hooks do, through the whole loop with the real CLI."""
 
 import json
+import sys
 import time
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
+from samocode.child.command import NESTED_RUN
 from tests.api import ScriptedApi
 from tests.real.cli import as_subscriber
 from tests.real.sessions import NO_RETRY, RealProject, signal
@@ -122,3 +125,40 @@ def test_slow_hooks_of_the_user_are_waited_for(project: RealProject) -> None:
         ended = project.run(task="t")
     assert project.outcomes() == ["done"], ended.stdout
     assert (project.folder / "SessionStart").exists() and (project.folder / "SessionEnd").exists()
+
+
+def test_a_child_that_never_heeds_the_hook(project: RealProject) -> None:
+    """The CLI lets it end after 8 times, and it is no `continue`."""
+    with ScriptedApi([Text("All done!")]) as api:
+        project.api = api.url
+        ended = project.run("--max-iterations", "1", task="t")
+    assert (ended.returncode, project.outcomes()) == (5, ["no_signal"]), ended.stdout
+    assert len(api.requests) == 9
+
+
+def test_the_environment_of_a_child(project: RealProject) -> None:
+    """The tools' own: nothing of an outer run, and the mark of the session.
+
+    The CLI tells its tools CLAUDECODE=1 and more of its own: only the outer values must be gone.
+    """
+    outer: dict[str, str] = dict.fromkeys(NESTED_RUN, "outer")
+    show = bash(
+        'env -0 > "$SAMOCODE_RUN/env"; cp /proc/$PPID/environ "$SAMOCODE_RUN/env-of-claude"'
+    )
+    turns = {1: [show, signal("done", summary="s")]}
+    with ScriptedApi(SessionScript(turns, project.iteration)) as api:
+        project.api, project.extra = api.url, dict(outer)
+        assert project.run(task="t").returncode == 0
+    seen = [environment(file) for file in sorted(project.session.glob("env*"))]
+    for environ in seen:
+        assert "outer" not in environ.values()
+        assert environ["SAMOCODE_RUN"] == str(project.session)
+        assert environ["CLAUDE_CODE_DISABLE_BACKGROUND_TASKS"] == "1"
+    if sys.platform == "linux":
+        assert not seen[1].keys() & {*NESTED_RUN}, "claude itself was given none of them"
+
+
+def environment(file: Path) -> dict[str, str]:
+    """What `env -0`, or the system, says of a process."""
+    lines = (line.partition("=") for line in file.read_text().split("\0") if line)
+    return {name: value for name, _, value in lines}
