@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,8 @@ class Project:
     extra: dict[str, str] = field(default_factory=dict)
     """More environment for the loop."""
     name: str = "work"
+    program: Path = LOOP
+    """The loop with a faster clock, or a main.py."""
 
     def __post_init__(self) -> None:
         self.steps.mkdir(exist_ok=True)
@@ -83,44 +85,28 @@ class Project:
 
     def command(self, *args: str) -> list[str]:
         """The loop's command line."""
-        return [
-            sys.executable,
-            str(LOOP),
-            "--config",
-            str(self.config),
-            "--session",
-            self.name,
-            *args,
-        ]
+        session = ["--config", str(self.config), "--session", self.name]
+        return [sys.executable, str(self.program), *session, *args]
 
     def run(
-        self, *args: str, timeout: float = 60, task: str | None = None
+        self, *args: str, timeout: float = 60, task: str | None = None, before: Sequence[str] = ()
     ) -> subprocess.CompletedProcess[str]:
-        """Run the loop to its end, without a terminal."""
+        """Run the loop to its end, without a terminal; `before` is a launcher."""
         given = ("--task", task) if task else ()
         return subprocess.run(
-            self.command(*given, *args),
-            env=self.environ(),
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            timeout=timeout,
-            check=False,
-        )
+            [*before, *self.command(*given, *args)], env=self.environ(), cwd=self.folder,
+            capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=timeout, check=False,
+        )  # fmt: skip
 
-    def start(self, *args: str, task: str | None = None) -> subprocess.Popen[str]:
+    def start(
+        self, *args: str, task: str | None = None, before: Sequence[str] = ()
+    ) -> subprocess.Popen[str]:
         """Start the loop and leave it running."""
         given = ("--task", task) if task else ()
         return subprocess.Popen(
-            self.command(*given, *args),
-            env=self.environ(),
-            cwd=self.folder,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
+            [*before, *self.command(*given, *args)], env=self.environ(), cwd=self.folder, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
 
     def history(self, event: str | None = None) -> list[Mapping[str, Any]]:
         """The history's lines, of one event or all; none while there is no session."""

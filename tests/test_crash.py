@@ -7,7 +7,6 @@ import inspect
 import json
 import shutil
 import signal
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -60,12 +59,8 @@ def test_killed_between_two_steps(project: Project, place: str) -> None:
 
 def run_until(project: Project, place: str, *args: str) -> int:
     """Run the loop until it is killed at this place of its code, if it comes there; its code."""
-    command = project.command(*args)
-    command[1] = str(DYING)
-    return subprocess.run(
-        command, env=project.environ() | {"DIE_BEFORE": place}, cwd=project.folder,
-        capture_output=True, timeout=60, check=False,
-    ).returncode  # fmt: skip
+    loop = Project(project.folder, project.repo, {"DIE_BEFORE": place}, program=DYING)
+    return loop.run(*args).returncode
 
 
 def lines_of(function: Callable[..., object]) -> dict[str, int]:

@@ -89,11 +89,7 @@ def run_unprivileged(project: Project, *args: str) -> subprocess.CompletedProces
     drop = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search", "--inh-caps", "-all"]
     if os.getuid() == 0 and not shutil.which("setpriv"):
         pytest.skip("root, and no setpriv to drop its rights")
-    return subprocess.run(
-        [*(drop if os.getuid() == 0 else []), *project.command(*args)],
-        env=project.environ(), cwd=project.folder, capture_output=True, text=True,
-        stdin=subprocess.DEVNULL, timeout=60, check=False,
-    )  # fmt: skip
+    return project.run(*args, before=drop if os.getuid() == 0 else ())
 
 
 def test_a_read_only_session_folder(project: Project) -> None:
@@ -199,11 +195,7 @@ def test_the_reader_of_its_output_goes_away(project: Project) -> None:
 def test_closed_streams(project: Project, closed: str) -> None:
     """As a daemon is started: no file of the session may be opened in place of a stream."""
     project.script(CONTINUE, default="print('{}'); sys.stderr.write('words\\n');" + DONE)
-    ended = subprocess.run(
-        ["/bin/sh", "-c", f'exec "$@" {closed}', "sh", *project.command("--task", "t")],
-        env=project.environ(), cwd=project.folder, capture_output=True, text=True,
-        timeout=60, check=False,
-    )  # fmt: skip
+    ended = project.run(task="t", before=["/bin/sh", "-c", f'exec "$@" {closed}', "sh"])
     said(ended, 0)
     assert project.outcomes() == ["continue", "done"]
     text = (project.session / "_logs" / project.history("iteration")[1]["log"]).read_text()
@@ -214,11 +206,7 @@ def test_nohup(project: Project) -> None:
     """The terminal goes away, and the loop continues."""
     go = project.steps / "go"
     project.script(f"while not Path({str(go)!r}).exists(): time.sleep(0.05)\n{DONE}")
-    command = ["nohup", *project.command("--task", "t")]
-    loop = subprocess.Popen(
-        command, env=project.environ(), cwd=project.folder, stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
+    loop = project.start(task="t", before=["nohup"])
     wait_for(lambda: list(project.steps.glob("run-001-*.json")))
     loop.send_signal(signal.SIGHUP)
     go.touch()

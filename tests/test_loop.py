@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
 
 import pytest
 
@@ -188,11 +187,7 @@ def test_ctrl_c_while_git_runs(project: Project, word: str) -> None:
     slow.chmod(0o755)
     project.extra = {"PATH": f"{slow.parent}:{os.environ['PATH']}"}
     project.script(default=CONTINUE)
-    loop = subprocess.Popen(
-        project.command("--task", "t"), env=project.environ(), cwd=project.folder, text=True,
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )  # fmt: skip
+    loop = project.start(task="t", before=["setsid"])
     wait_for(there.exists)
     os.killpg(loop.pid, signal.SIGINT)
     printed = loop.communicate(timeout=30)[0]

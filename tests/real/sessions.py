@@ -9,8 +9,7 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import Any
 
 import psutil
 
-from tests.harness import LOOP, ROOT, Project
+from tests.harness import ROOT, Project
 from tests.real.cli import clean_env
 from tests.replies import Tool, bash
 from tests.script import Request, iteration_on_disk
@@ -40,8 +39,6 @@ class RealProject(Project):
     api: str = NOWHERE
     login: Callable[[Mapping[str, str]], dict[str, str]] = dict
     """Makes of an environment with an API key one with another login."""
-    program: Path = LOOP
-    """The loop with a faster clock, or MAIN itself."""
     loops: list[subprocess.Popen[str]] = field(default_factory=list[subprocess.Popen[str]])
     """Those that were started and not waited for."""
 
@@ -54,14 +51,11 @@ class RealProject(Project):
         loops = {"CLAUDE_PATH": str(self.claude), "TELEGRAM_API_URL": NOWHERE}
         return self.login(clean_env(self.folder / "home", self.api) | git | loops | self.extra)
 
-    def command(self, *args: str) -> list[str]:
-        """The loop's command line."""
-        session = ["--config", str(self.config), "--session", self.name]
-        return [sys.executable, str(self.program), *session, *args]
-
-    def start(self, *args: str, task: str | None = None) -> subprocess.Popen[str]:
+    def start(
+        self, *args: str, task: str | None = None, before: Sequence[str] = ()
+    ) -> subprocess.Popen[str]:
         """Start the loop and leave it running; `real_project` ends what the test does not."""
-        self.loops.append(super().start(*args, task=task))
+        self.loops.append(super().start(*args, task=task, before=before))
         return self.loops[-1]
 
     def iteration(self) -> int:
