@@ -5,7 +5,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from samocode.git.repository import Repository
 from tests.harness import Project
@@ -18,7 +18,13 @@ __all__ = ["bare", "git", "installed", "machine", "own_home", "project", "repo"]
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A busy machine breaks hypothesis's 200 ms; the same examples each time, nothing written here.
-settings.register_profile("here", deadline=None, database=None, derandomize=True)
+settings.register_profile(
+    "here",
+    deadline=None,
+    database=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("here")
 
 # The same list stands in tests/run, which clears these for the whole test run.

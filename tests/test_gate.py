@@ -243,6 +243,7 @@ def test_an_approval_taken_back_while_a_child_runs(
     (project.session / "go").touch()
     if not yes:
         wait_for(lambda: "Answered before:" in (project.session / "_qa.md").read_text())
+        wait_for(lambda: len(project.outcomes()) == 3)
     printed = loop.communicate(timeout=30)[0] if yes else end(loop)
     assert not built(project) and len(project.outcomes()) == 3, printed
     assert loop.returncode == (4 if yes else -signal.SIGKILL)
