@@ -26,9 +26,9 @@ from typing import cast
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tests.crashing import GONE_WITHIN, Telling, Violation, holds
+from bench.crashing import GONE_WITHIN, Telling, Violation, holds
+from bench.killing import DYING, HOWS, PATIENCE, Death, How, wait
 from tests.harness import Project
-from tests.killing import DYING, HOWS, PATIENCE, Death, How, wait
 
 ENDS = {0: "done", 3: "blocked: the story wants a note"}
 

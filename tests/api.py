@@ -14,39 +14,8 @@ from itertools import count
 from types import TracebackType
 from typing import Any, Self
 
-from tests.replies import Drop, Error, Hang, Reply, Slow, Text, Tool, Turn, Usage
-from tests.script import (
-    Answer,
-    Request,
-    SessionScript,
-    Turns,
-    from_helper,
-    in_order,
-    iteration_on_disk,
-    on_the_side,
-    said,
-    tool_results,
-)
-
-__all__ = [
-    "Drop",
-    "Error",
-    "Hang",
-    "Reply",
-    "Request",
-    "ScriptedApi",
-    "SessionScript",
-    "Slow",
-    "Text",
-    "Tool",
-    "Turn",
-    "Turns",
-    "Usage",
-    "from_helper",
-    "iteration_on_disk",
-    "said",
-    "tool_results",
-]
+from tests.replies import Drop, Error, Hang, Reply, Text, Tool, Turn
+from tests.script import Answer, Request, in_order, on_the_side
 
 Event = dict[str, Any]
 
@@ -151,9 +120,6 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _give(self, request: Request, reply: Reply) -> None:
         match reply:
-            case Slow(seconds, then):
-                self.api.closing.wait(seconds)
-                self._give(request, then)
             case Hang():
                 self.api.closing.wait()
                 self.close_connection = True

@@ -2,15 +2,15 @@
 
 import os
 import signal
-import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from samocode.git.repository import Repository
 from tests.harness import Project
 from tests.machine import bare, installed, machine
+from tests.outer.stage import IDENTITY, git
 
 __all__ = ["bare", "git", "installed", "machine", "own_home", "project", "repo"]
 
@@ -18,18 +18,17 @@ __all__ = ["bare", "git", "installed", "machine", "own_home", "project", "repo"]
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A busy machine breaks hypothesis's 200 ms; the same examples each time, nothing written here.
-settings.register_profile("here", deadline=None, database=None, derandomize=True)
+settings.register_profile(
+    "here",
+    deadline=None,
+    database=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("here")
 
 # The same list stands in tests/run, which clears these for the whole test run.
 FOREIGN = ("CLAUDE", "ANTHROPIC", "AI_AGENT", "TELEGRAM_", "SAMOCODE_", "GIT_", "XDG_")
-
-IDENTITY = """[user]
-	name = Test
-	email = test@example.invalid
-[init]
-	defaultBranch = main
-"""
 
 
 @pytest.fixture(autouse=True)
@@ -53,13 +52,6 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     }.items():
         monkeypatch.setenv(name, str(value))
     return home
-
-
-def git(*args: str, cwd: Path) -> str:
-    """What git printed in `cwd`, stripped; an error fails the test with git's words."""
-    done = subprocess.run(["git", *args], cwd=cwd, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"git {' '.join(args)}: {done.stderr}"
-    return done.stdout.strip()
 
 
 def around(folder: Path) -> Repository | None:

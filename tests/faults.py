@@ -42,12 +42,12 @@ def begun(project: Project) -> list[str]:
     return (project.session / "_history.jsonl").read_text().splitlines()
 
 
-def goes_on(project: Project, before: list[str], task: str | None = None) -> None:
+def goes_on(project: Project, before: list[str], *args: str, task: str | None = None) -> None:
     """The next start ends well, the record still begins with `before`, and no iteration is lost or
     counted twice."""
-    said(project.run(task=task), 0)
+    said(project.run(*args, task=task), 0)
     lines = (project.session / "_history.jsonl").read_text().splitlines()
     assert lines[: len(before)] == before
     numbers = [line["n"] for line in project.history("iteration")]
     assert numbers == list(range(1, len(numbers) + 1)) and project.outcomes()[-1] == "done"
-    assert "the words" in (project.session / "_task.md").read_text()
+    assert (task or "the words") in (project.session / "_task.md").read_text()

@@ -8,23 +8,19 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.outer import speech
+from tests.outer.speech import wait_for
+
+__all__ = ["FAKE", "LOOP", "ROOT", "Project", "end", "wait_for"]
+
 ROOT = Path(__file__).resolve().parent.parent
-LOOP = ROOT / "tests" / "fakes" / "loop.py"
-FAKE = ROOT / "tests" / "fakes" / "claude"
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 20) -> None:
-    """Wait until `condition` holds; AssertionError after `seconds`."""
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "it never came true"
-        time.sleep(0.02)
+LOOP = ROOT / "tests" / "outer" / "speech.py"
+FAKE = ROOT / "tests" / "outer" / "stub"
 
 
 @dataclass
@@ -36,6 +32,8 @@ class Project:
     extra: dict[str, str] = field(default_factory=dict)
     """More environment for the loop."""
     name: str = "work"
+    program: Path = LOOP
+    """The loop with a faster clock, or a main.py."""
 
     def __post_init__(self) -> None:
         self.steps.mkdir(exist_ok=True)
@@ -81,61 +79,44 @@ class Project:
         """From scratch: nothing of whoever runs the tests but PATH and what conftest made."""
         kept = ("PATH", "HOME", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_NOSYSTEM", "CLAUDE_CONFIG_DIR")
         base = {name: os.environ[name] for name in kept if name in os.environ}
-        fakes = {"FAKE_STEPS": str(self.steps), "CLAUDE_PATH": str(FAKE), "IS_SANDBOX": "1"}
+        fakes = {"STUB_STEPS": str(self.steps), "CLAUDE_PATH": str(FAKE), "IS_SANDBOX": "1"}
         local = {"ANTHROPIC_BASE_URL": "http://127.0.0.1:9", "LANG": "C.UTF-8"}
         return base | fakes | local | self.extra
 
     def command(self, *args: str) -> list[str]:
         """The loop's command line."""
-        return [
-            sys.executable,
-            str(LOOP),
-            "--config",
-            str(self.config),
-            "--session",
-            self.name,
-            *args,
-        ]
+        session = ["--config", str(self.config), "--session", self.name]
+        return [sys.executable, str(self.program), *session, *args]
 
     def run(
-        self, *args: str, timeout: float = 60, task: str | None = None
+        self, *args: str, timeout: float = 60, task: str | None = None, before: Sequence[str] = ()
     ) -> subprocess.CompletedProcess[str]:
-        """Run the loop to its end, without a terminal."""
+        """Run the loop to its end, without a terminal; `before` is a launcher."""
         given = ("--task", task) if task else ()
         return subprocess.run(
-            self.command(*given, *args),
-            env=self.environ(),
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            timeout=timeout,
-            check=False,
-        )
+            [*before, *self.command(*given, *args)], env=self.environ(), cwd=self.folder,
+            capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=timeout, check=False,
+        )  # fmt: skip
 
-    def start(self, *args: str, task: str | None = None) -> subprocess.Popen[str]:
+    def start(
+        self, *args: str, task: str | None = None, before: Sequence[str] = ()
+    ) -> subprocess.Popen[str]:
         """Start the loop and leave it running."""
         given = ("--task", task) if task else ()
         return subprocess.Popen(
-            self.command(*given, *args),
-            env=self.environ(),
-            cwd=self.folder,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
+            [*before, *self.command(*given, *args)], env=self.environ(), cwd=self.folder, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
 
     def history(self, event: str | None = None) -> list[Mapping[str, Any]]:
         """The history's lines, of one event or all; none while there is no session."""
         if not list((self.folder / "sessions").glob(f"*-{self.name}")):
             return []
-        lines = (self.session / "_history.jsonl").read_text().splitlines()
-        found = [json.loads(line) for line in lines]
-        if event == "asked":  # a child's questions are in the line of its iteration
-            own = [[line] if line["event"] == "asked" else line.get("asked", ()) for line in found]
-            return [question for questions in own for question in questions]
-        return [line for line in found if event in (None, line["event"])]
+        if event != "asked":
+            return speech.history(self.session, event)
+        found = speech.history(self.session)  # a child's questions are in the line of its iteration
+        own = [[line] if line["event"] == "asked" else line.get("asked", ()) for line in found]
+        return [question for questions in own for question in questions]
 
     def outcomes(self) -> list[str]:
         """How each iteration ended."""
@@ -143,18 +124,13 @@ class Project:
 
     def answer(self, number: int, text: str) -> None:
         """Answer a question as a person with an editor does."""
-        path = self.session / "_qa.md"
-        wait_for(lambda: path.exists() and f"## Q{number}" in path.read_text())
-        head, mark, tail = path.read_text().partition(f"## Q{number}")
-        before, answer, after = tail.partition("Answer:")
-        rest = after[after.index("\n") :] if "\n" in after else "\n"
-        temporary = path.with_name("_qa.md.human")
-        temporary.write_text(head + mark + before + answer + " " + text + rest)
-        temporary.rename(path)
+        speech.answer(self.session, number, text)
 
     def seen(self, iteration: int) -> Any:
         """[argv, environment, working directory] of the child in an iteration."""
-        return json.loads((self.steps / f"argv-{iteration}.json").read_text())
+        (found,) = self.steps.glob(f"run-{iteration:03d}-*.json")
+        run = json.loads(found.read_text())
+        return [run["argv"], run["environ"], run["cwd"]]
 
 
 def end(process: subprocess.Popen[str], number: int = signal.SIGKILL) -> str:

@@ -60,14 +60,6 @@ class Error:
 
 
 @dataclass(frozen=True)
-class Slow:
-    """Nothing for some seconds, then a reply. A closing server waits for nobody."""
-
-    seconds: float
-    then: "Reply"
-
-
-@dataclass(frozen=True)
 class Hang:
     """The connection stays open without a byte until the server closes."""
 
@@ -77,7 +69,7 @@ class Drop:
     """The connection is closed without a byte."""
 
 
-Reply = Text | Tool | Turn | Error | Slow | Hang | Drop
+Reply = Text | Tool | Turn | Error | Hang | Drop
 
 
 def bash(command: str) -> Tool:

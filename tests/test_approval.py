@@ -31,6 +31,10 @@ none yet
 
 ## Phase 2: polish
 - [ ] tidy
++ [ ] sweep
+1. [ ] mop
+2) [ ] dust
+-  [ ] air
 """
 APPROVED = "Plan plan.md approved; implementation may begin."
 LAPSED = "The approval lapsed: the plan plan.md is no longer what you approved:\n"

@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import ast
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -124,13 +122,9 @@ def test_the_loop_runs_without_a_leaf(tmp_path: Path, repo: Path, leaf: str) -> 
         shutil.rmtree(tmp_path / "house/samocode" / leaf)
         shutil.copy(ROOT / "workflow.md", tmp_path / "house")
         main = Path(shutil.copy(ROOT / "main.py", tmp_path / "house"))
-    project = Project(tmp_path, repo)
+    project = Project(tmp_path, repo, program=main)
     project.script("signal('done', summary='It works.')")
-    ended = subprocess.run(
-        [sys.executable, str(main), *project.command("--task", "t")[2:]],
-        env=project.environ(), cwd=tmp_path, capture_output=True, text=True, check=False,
-        stdin=subprocess.DEVNULL, timeout=60,
-    )  # fmt: skip
+    ended = project.run(task="t")
     assert (ended.returncode, ended.stderr) == (0, ""), ended.stdout
     assert (ended.stdout == "") == (leaf == "show") and project.outcomes() == ["done"]
 

@@ -53,7 +53,7 @@ TABLE: dict[str, dict[str, Any]] = {
     "too_large_413": api("invalid_request", 413),
     "usage_limit": api("rate_limit", 429, limit_rejected=True, limit_resets_at=RESETS),
 }
-"""Recording of claude 2.1.332 (tests/real/record.py) -> the facts that decide."""
+"""Recording of claude 2.1.332 (bench/record.py) -> the facts that decide."""
 
 
 def read(data: bytes, *cuts: int) -> RunResult:

@@ -15,10 +15,10 @@ from tests.outer import speech
 from tests.outer.stage import DONE, TO_PLANNING, Stage
 
 
-@pytest.fixture
-def recorded(tmp_path: Path) -> bytes:
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """A history of two rounds with questions, a change of mind, a plan, stops and a new start."""
-    stage = Stage(tmp_path / "project", fast=True).with_git()
+    stage = Stage(tmp_path_factory.mktemp("glance") / "project", fast=True).with_git()
     ask = "ask('Which?', 'Where?')"
     stage.script(ask, TO_PLANNING, "plan()", "signal(phase='testing'); work()", default=DONE)
     assert stage.begin("--on-wait", "exit").code == 4

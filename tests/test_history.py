@@ -22,7 +22,6 @@ from samocode.record.state import (
     Worktree,
     WorktreeStatus,
 )
-from tests.faults import on_a_full_disk
 
 WHEN = "2026-01-08T10:00:00+00:00"
 Line = dict[str, Any]
@@ -337,20 +336,3 @@ def test_the_record_comes_back_from_our_own_copy(history: History, how: str) -> 
     assert len(list(path.parent.glob("_history.jsonl.kept-*"))) == (how != "gone")
     mine.append("stop", exit=1)
     assert vars(History(path).load().state) == vars(mine.state)
-
-
-FULL_DISK = """
-from samocode.record.history import History
-history = History(path).load()
-try:
-    history.append("task", kind="note", text="n" * 9000)
-except OSError as error:
-    print(error.errno is not None, len(history.state.texts))
-"""
-
-
-def test_a_full_disk_leaves_the_record_as_it_was(history: History) -> None:
-    before = history.path.read_bytes()
-    done = on_a_full_disk(FULL_DISK, history.path)
-    assert done.stdout.split() == ["True", "1"], done.stderr
-    assert history.path.read_bytes() == before

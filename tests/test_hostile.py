@@ -229,7 +229,7 @@ def test_a_program_is_gone(project: Project, program: str) -> None:
     tools.mkdir()
     for tool in ("git", "python3", "sh", "env"):
         (tools / tool).symlink_to(shutil.which(tool) or "")
-    shutil.copy(FAKE, tools / "claude")
+    (tools / "claude").symlink_to(FAKE)
     project.extra = {"PATH": str(tools), "CLAUDE_PATH": str(tools / "claude")}
     hide = f"Path({str(tools / program)!r}).rename({str(tools / 'hidden')!r})"
     project.script(f"{hide}\n{CONTINUE}", default=DONE)

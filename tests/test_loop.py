@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
 
 import pytest
 
@@ -87,11 +86,11 @@ def test_an_answer_is_a_decision_if_a_person_gave_it(project: Project, person: b
 
 def test_a_note_to_a_running_loop(project: Project) -> None:
     """Its next child reads it. It is no decision: a child may have sent it. A dive is refused."""
-    sent = "while not Path(os.environ['FAKE_STEPS'], 'sent').exists(): time.sleep(0.05)\n"
+    sent = "while not (STEPS / 'sent').exists(): time.sleep(0.05)\n"
     read = "assert 'and make it blue' in (SESSION / '_task.md').read_text()\n"
     project.script(IDLE, sent + IDLE, read + IDLE, default="os._exit(1)")
     loop = project.start(task="t")
-    wait_for(lambda: (project.steps / "argv-2.json").exists())
+    wait_for(lambda: list(project.steps.glob("run-002-*.json")))
     told = project.run(task="and make it blue")
     assert told.returncode == 0 and "runs: the note is read" in told.stdout
     dive = project.run("--dive", "look")
@@ -103,26 +102,6 @@ def test_a_note_to_a_running_loop(project: Project) -> None:
 
 
 # Money.
-
-
-@pytest.mark.parametrize(
-    ("caps", "held", "said"),
-    [
-        (("--max-cost", "10"), [5, 2.5], "2 iterations, 7.50 USD held back"),
-        ((), [None, None], "2 iterations, cost of 2 runs unknown"),
-    ],
-    ids=["capped", "not capped"],
-)
-def test_a_run_that_never_said_its_cost(
-    project: Project, caps: tuple[str, ...], held: list[float | None], said: str
-) -> None:
-    """All that it was given is held back, and shown apart from what was spent."""
-    project.script(default="time.sleep(60)")
-    ended = project.run(*caps, "--timeout", "0.5", "--max-iterations", "2", task="t")
-    lines = project.history("iteration")
-    costs = [(line.get("cost_usd"), line.get("held_usd")) for line in lines]
-    assert costs == [(None, one) for one in held]
-    assert said in ended.stdout and "0.00" not in ended.stdout
 
 
 def test_a_killed_loop_does_not_spend_unseen(project: Project) -> None:
@@ -208,11 +187,7 @@ def test_ctrl_c_while_git_runs(project: Project, word: str) -> None:
     slow.chmod(0o755)
     project.extra = {"PATH": f"{slow.parent}:{os.environ['PATH']}"}
     project.script(default=CONTINUE)
-    loop = subprocess.Popen(
-        project.command("--task", "t"), env=project.environ(), cwd=project.folder, text=True,
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )  # fmt: skip
+    loop = project.start(task="t", before=["setsid"])
     wait_for(there.exists)
     os.killpg(loop.pid, signal.SIGINT)
     printed = loop.communicate(timeout=30)[0]
@@ -249,16 +224,6 @@ def test_setup_that_changes_a_tracked_file(project: Project) -> None:
     assert project.run("--dive", "look").returncode == 0
 
 
-def test_done_names_what_is_in_no_commit(project: Project) -> None:
-    """A child forgot `git add`, and the branch does not work without that file."""
-    made = "[Path('new%02d.py' % n).write_text('x') for n in range(12)]; commit('a.py', 'x');"
-    project.script(TO_PLANNING, "plan()", made + TO_DONE, default=DONE)
-    ended = project.run("--yes", task="t")
-    assert ended.returncode == 0
-    assert "Not in any commit: new00.py, new01.py" in ended.stdout
-    assert "new09.py and 2 more\n" in ended.stdout
-
-
 def test_files_that_are_not_in_the_worktree_are_counted(project: Project) -> None:
     """New files too, but neither what Samocode has there itself nor what is ignored."""
     project.script(DONE)
@@ -276,18 +241,8 @@ def test_files_that_are_not_in_the_worktree_are_counted(project: Project) -> Non
     assert "new files of MAIN_REPO are not in it (2 files)" in ended.stdout
 
 
-# What the person reads.
-
-
-def test_the_header_and_the_size_of_the_logs(project: Project) -> None:
-    """Who pays, which model and mode; what may be deleted. A terminal that cannot show a character
-    does not stop the loop."""
-    project.extra = {"ANTHROPIC_API_KEY": "sk-secret", "PYTHONIOENCODING": "latin-1:strict"}
-    project.script(f"text('\u2192 \u5b57' + 'x' * 300000); {DONE}")
+def test_a_terminal_that_cannot_show_a_character_does_not_stop_the_loop(project: Project) -> None:
+    project.extra = {"PYTHONIOENCODING": "latin-1:strict"}
+    project.script(f"text('\u2192 \u5b57'); {DONE}")
     ended = project.run(task="t")
-    first = ended.stdout.partition("==")[0]
-    assert ended.returncode == 0 and ended.stderr == ""
-    assert all(word in first for word in ("ANTHROPIC_API_KEY", "opus", "bypassPermissions"))
-    assert "sk-secret" not in ended.stdout and "(logs: 0.3 MB)" in ended.stdout
-    shown = project.run("--max-iterations", "0").stdout
-    assert "0.3 MB in _logs/; delete .jsonl and .stderr as you like" in shown
+    assert (ended.returncode, ended.stderr) == (0, "")

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from bench.corpus import FOLDER, printed
 from samocode.decide import questions
 from samocode.pages import answers
 from samocode.pages.answers import Added, Reading
@@ -21,7 +22,6 @@ from samocode.pages.tokens import more, tokens
 from samocode.record.history import History
 from samocode.record.state import Answer, Question, SessionState
 from samocode.record.words import clean
-from tests.make_corpus import FOLDER, printed
 
 NOTHING = Reading({}, {}, (), "")
 LOGIN = Question(
@@ -110,7 +110,7 @@ LAYOUTS: dict[str, Callable[[str], str]] = {
 layouts = st.sampled_from(sorted(LAYOUTS)).map(LAYOUTS.__getitem__)
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(pages(), layouts)
 @example(made(found={1: "- [x] A) JWT"}), str)
 @example(made(found={1: "1. one\n2. two"}, before={3: "2) x\n5) "}), str)
@@ -154,7 +154,7 @@ def edited(data: st.DataObject, one: Page, kinds: tuple[str, ...]) -> tuple[str,
     return whole, {w: b for w, b in where.items() if w in NO_WORDS.sub("", whole)}
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(st.data(), pages(), layouts, st.sampled_from([EDITS, INSIDE]))
 def test_nothing_that_a_person_wrote_is_lost(
     data: st.DataObject, one: Page, layout: Callable[[str], str], kinds: tuple[str, ...]
@@ -408,7 +408,7 @@ CORPUS = sorted(FOLDER.glob("*.md"))
 
 
 def test_the_corpus_is_complete() -> None:
-    assert len(CORPUS) == 18, "python -m tests.make_corpus"
+    assert len(CORPUS) == 18, "python -m bench.corpus"
 
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
@@ -457,8 +457,8 @@ def too_long(*_: object) -> None:
 
 @pytest.mark.parametrize("piece", REPEATED, ids=repr)
 def test_a_long_page_is_read_to_its_end(piece: str) -> None:
-    """256 KB of one piece take seconds. A pattern that backtracks would take minutes."""
-    text = "".join(piece.format(number) for number in range((256 << 10) // len(piece))) + "y"
+    """64 KB of one piece take a second. A pattern that backtracks would take minutes."""
+    text = "".join(piece.format(number) for number in range((64 << 10) // len(piece))) + "y"
     one, many = made(), made(answers={1: text}, found={2: text}, before={3: text})
     signal.signal(signal.SIGALRM, too_long)
     signal.alarm(60)

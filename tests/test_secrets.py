@@ -8,7 +8,6 @@ import os
 import shutil
 import stat
 import subprocess
-import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,15 +45,6 @@ def project(tmp_path: Path, repo: Path) -> Project:
     project = Project(tmp_path, repo)
     project.configure(SETUP="env > ../../setup-env", VERIFY="env > ../../verify-env")
     return project
-
-
-def start(project: Project, main: Path) -> Ended:
-    """Run this file in the place of tests/fakes/loop.py."""
-    return subprocess.run(
-        [sys.executable, str(main), *project.command("--task", "t")[2:]],
-        env=project.environ(), cwd=project.folder, capture_output=True, text=True,
-        stdin=subprocess.DEVNULL, timeout=60, check=False,
-    )  # fmt: skip
 
 
 @contextmanager
@@ -118,7 +108,8 @@ def test_a_bug_shows_its_traceback_and_no_secret(project: Project, tmp_path: Pat
     (tmp_path / "buggy.py").write_text(BUGGY.format(root=str(ROOT)))
     with TelegramApi() as api, quiet(project) as printed:
         project.extra = KEYS | api.environ
-        ended = start(project, tmp_path / "buggy.py")
+        project.program = tmp_path / "buggy.py"
+        ended = project.run(task="t")
         printed(ended, *api.texts)
     assert ended.returncode == 1 and "TypeError" in ended.stderr and api.texts
 
@@ -161,7 +152,8 @@ def test_a_token_file_that_others_may_read(project: Project) -> None:
         lines = [f"{key}={value}\n" for key, value in api.environ.items()]
         (clone / ".env").write_text("".join(lines) + f"CLAUDE_PATH={FAKE}\n")
         (clone / ".env").chmod(0o640)
-        ended = start(project, clone / "main.py")
+        project.program = clone / "main.py"
+        ended = project.run(task="t")
         printed(ended, *api.texts)
     assert ended.returncode == 0 and "chmod 600" in ended.stdout and len(api.texts) == 1
     assert not any("TELEGRAM" in name for name in project.seen(1)[1])

@@ -5,9 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import time
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,8 +14,6 @@ from hypothesis import strategies as st
 from samocode import lock, sessions, task
 from samocode.decide.facts import Limits
 from samocode.git.repository import Repository
-from samocode.pages import compare, overview
-from samocode.pages.qa_file import QaFile
 from samocode.record.exits import UserError
 from samocode.session import Session, open_session
 from samocode.settings.project import Project as Settings
@@ -175,15 +170,6 @@ def test_another_clones_session_is_left_alone(
         sessions.find_or_create(second, "work", {"task": "t"}, around(second.main_repo))
 
 
-def test_two_starts_of_one_new_session(project: Project) -> None:
-    """Both find nothing; one makes it, the other one says so or waits its turn."""
-    loops = [project.start("--max-iterations", "0", task="t") for _ in range(4)]
-    printed = [loop.communicate(timeout=60)[0] for loop in loops]
-    codes = {loop.returncode for loop in loops}
-    assert 0 in codes <= {0, 2} and not any("Traceback" in text for text in printed), printed
-    assert len(list((project.folder / "sessions").glob("[!.]*"))) == 1
-
-
 @pytest.mark.parametrize("data", ["", "[]", '{"pid": 1, "host": "x", "since": "y"}\n'])
 def test_only_the_kernel_says_who_holds_the_lock(session: Session, data: str) -> None:
     """The lock file is for people: a stale one is no lock, an empty one opens none."""
@@ -305,67 +291,6 @@ def test_put_back(session: Session, name: str, how: str) -> None:
     assert not session.put_back(before.page, said.append) and len(said) < 2
 
 
-def test_what_is_progress(session: Session) -> None:
-    """Artifacts and code; not the notebook, the signal, the logs and what the loop prints."""
-    session.ensure_worktree()
-    page = session.folder / "_iteration.json"
-
-    def moved(change: Callable[[], object]) -> bool:
-        time.sleep(0.01)  # clocks of file systems tick
-        page.write_text("x")
-        before = compare.mark(page, session.status())
-        change()
-        return compare.progress(session.folder, session.top, before, session.status())
-
-    for name in ("_overview.md", "_signal.json", "_iteration.json", "_qa.md", "_logs/001.jsonl"):
-        assert not moved(partial((session.folder / name).write_text, "x")), name
-    (session.folder / "deep").mkdir()
-    for path in (
-        session.folder / "dive.md", session.cwd / "a.py", session.cwd / "new.txt",
-        session.folder / "odd \udcff name", session.folder / "deep" / "x",
-    ):  # fmt: skip
-        assert moved(partial(path.write_text, "new")), path.name
-        assert moved(partial(path.write_text, "old")), path.name
-    assert moved(partial(git, "commit", "-qam", "x", cwd=session.cwd))
-    (session.folder / "deep").chmod(0)
-    assert not moved(tuple)
-
-
-@pytest.mark.parametrize("kind", ["link", "fifo", "folder", "1 GB", "no UTF-8", "missing"])
-def test_a_page_of_questions_that_cannot_be_read(session: Session, kind: str) -> None:
-    """It is set aside and printed again, and no answer on record is lost by it."""
-    worked(session, outcome="waiting", asked=[{"id": 1, "kind": "qa", "title": "Which?"}])
-    session.history.append("answer", id=1, text="mine", by="file")
-    said: list[str] = []
-    page, path = QaFile(session.folder, session.history, said.append), session.folder / "_qa.md"
-    assert page.print()
-    printed = path.read_bytes()
-    if kind == "no UTF-8":
-        path.write_bytes(printed + b"\xff")
-    else:
-        spoil(path, kind)
-    reading = page.read()
-    assert reading.gone == (1,) and not (reading.added or reading.struck)
-    assert len(said) == len(list(session.folder.glob("_qa.md.kept-*"))) == (kind != "missing")
-    assert all("_qa.md.kept-1" in line for line in said)
-    assert page.print() and path.read_bytes() == printed and not path.is_symlink()
-    reading = page.read()
-    assert not (reading.added or reading.struck or reading.gone) and len(said) < 2
-
-
-@pytest.mark.parametrize("kind", ["missing", "empty", "blank", "folder", "link", "file", "2 MB"])
-def test_the_notebook_comes_back(session: Session, kind: str) -> None:
-    """Its last version lies beside and is named in the new one."""
-    path = session.folder / "_overview.md"
-    spoil(path, kind)
-    said = overview.restore(session.folder)
-    assert (said is None) is (kind == "file")
-    assert path.read_text().startswith("words" if kind == "file" else f"# {session.name}")
-    kept = kind in ("folder", "link", "2 MB")
-    assert ("_overview.md.kept-1" in (said or "")) is kept
-    assert ("- _overview.md.kept-1: the notebook until now" in path.read_text()) is kept
-
-
 def test_each_log_is_a_new_file(session: Session) -> None:
     """Free even when a killed loop took the same minute."""
     session.ensure_worktree()
@@ -420,10 +345,3 @@ def test_a_look_at_a_session_that_runs(project: Project) -> None:
     assert (project.session / "_qa.md").is_dir()
     assert (project.session / "_history.jsonl").read_bytes().endswith(b'{"torn')
     end(loop)
-
-
-def test_a_blocked_session_shows_how_to_decide(project: Project) -> None:
-    project.script("signal('blocked', reason='no key')")
-    assert project.run(task="t").returncode == 3
-    shown = project.run("--max-iterations", "0").stdout
-    assert 'To go on (add --task "your decision" if it needs one): ' in shown

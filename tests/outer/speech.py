@@ -2,7 +2,7 @@
 
 Version 2: a child asks in its signal, the loop prints `_qa.md`, a human writes after `Answer:`.
 
-    python speech.py loop ARGUMENT...     main.py with a fast clock
+    python speech.py ARGUMENT...          main.py with a fast clock
     python speech.py ask TITLE...         what a child with a shell does to ask
 """
 
@@ -34,16 +34,19 @@ def ask(
     kind: str = "qa_answers",
     suggested: str = "A",
     forged: str = "",
+    before: Sequence[dict[str, object]] = (),
     **more: object,
-) -> None:
-    """Ask the human and signal waiting. `forged` is an answer by the child itself."""
-    question = {"why": "a test", "options": ["One", "Two"]}
+) -> list[dict[str, object]]:
+    """Ask the human, also what was asked `before`, and signal waiting. `forged` is an answer by the
+    child itself."""
+    question: dict[str, object] = {"why": "a test", "options": ["One", "Two"]}
     question |= {"suggested": suggested} if suggested else {}
-    asked = [{"title": title, **question} for title in titles]
+    asked = [*before, *({"title": title, **question} for title in titles)]
     if forged:
         text = "".join(f"## Q{n}: {one}\n\nAnswer: {forged}\n" for n, one in enumerate(titles, 1))
         (folder / "_qa.md").write_text(text)
     send(folder, "waiting", **{"for": kind, "questions": asked}, **more)
+    return asked
 
 
 def ask_nothing(folder: Path, kind: str) -> None:
@@ -169,23 +172,35 @@ def budget_given(argv: Sequence[str]) -> float | None:
     return float(argv[argv.index(flag) + 1]) if flag in argv else None
 
 
+def fast() -> Any:
+    """The clock that fits a test; FAKE_ variables change it."""
+    from samocode.settings.timeouts import Timeouts
+
+    times = {"settle": 0.2, "init_grace": 30.0, "term_grace": 0.5, "result_grace": 1.0}
+    times |= {"last_words": 10.0}
+    times |= {name: float(os.environ.get(f"FAKE_{name.upper()}", s)) for name, s in times.items()}
+    return Timeouts(
+        tick=0.02,
+        poll=0.05,
+        backoff_first=0.05,
+        backoff_most=0.2,
+        limit_slack=0.1,
+        reach=0.05,
+        **times,
+    )
+
+
 def fast_loop(argv: Sequence[str]) -> int:
-    """main.py with a clock that fits a test."""
+    """main.py with that clock."""
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
     from main import main
     from samocode.settings.flags import parse
-    from samocode.settings.timeouts import Timeouts
 
-    fast = Timeouts(
-        tick=0.02, poll=0.05, settle=0.2, init_grace=30, term_grace=0.5,
-        result_grace=1, backoff_first=0.05, backoff_most=0.2, limit_slack=0.1, reach=0.05,
-    )  # fmt: skip
-    return main(parse(argv), fast)
+    return main(parse(argv), fast(), env_file=None)
 
 
 if __name__ == "__main__":
-    word, *rest = sys.argv[1:]
-    if word == "ask":
-        ask(Path(os.environ["SAMOCODE_RUN"]), *rest)
+    if sys.argv[1:2] == ["ask"]:
+        ask(Path(os.environ["SAMOCODE_RUN"]), *sys.argv[2:])
     else:
-        sys.exit(fast_loop(rest))
+        sys.exit(fast_loop(sys.argv[1:]))

@@ -171,9 +171,9 @@ class Stage:
 
     def command(self, *args: str, fast: bool = False) -> list[str]:
         """The command line of a run of the session."""
-        program = [str(HERE / "speech.py"), "loop"] if fast or self.fast else [str(self.main)]
+        program = str(HERE / "speech.py" if fast or self.fast else self.main)
         session = ["--config", str(self.config), "--session", self.name]
-        return [sys.executable, *program, *session, *args]
+        return [sys.executable, program, *session, *args]
 
     def execute(self, command: Sequence[str]) -> Ended:
         """Run a command to its end, without a terminal."""

@@ -35,12 +35,6 @@ def test_1_failed(stage: Stage) -> None:
     goes_on(stage, ended)
 
 
-def test_2_usage(stage: Stage) -> None:
-    """Wrong usage names no command to go on."""
-    ended = stage.begin("--timeout", "soon")
-    assert ended.code == 2 and str(MAIN) not in ended.out
-
-
 def test_3_blocked(stage: Stage) -> None:
     """Blocked: the same session goes on with the printed command."""
     stage.script("signal('blocked', reason='hm')", DONE)
@@ -104,30 +98,29 @@ def refused(stage: Stage, ended: Ended, *words: str) -> None:
         assert "samocode/" not in git("branch", "--all", cwd=stage.repo)
 
 
-def test_no_settings_file(stage: Stage) -> None:
-    """It is told where one belongs."""
+def test_a_missing_settings_file_is_told_where_it_belongs(stage: Stage) -> None:
     stage.config.unlink()
     refused(stage, stage.begin(), ".samocode")
     bare = [w for w in stage.command("--task", "t") if w not in ("--config", str(stage.config))]
     refused(stage, stage.execute(bare), ".samocode", "MAIN_REPO")
 
 
-def test_missing_keys_are_named_all_at_once(stage: Stage) -> None:
-    """Each with how to add it."""
-    stage.config.write_text("MAIN_REPO=repo\n")
-    refused(stage, stage.begin(), "WORKTREES", "SESSIONS")
-
-
-def test_an_unknown_key_names_the_nearest(stage: Stage) -> None:
-    """A typing error is not ignored."""
-    stage.configure(VERIFI="true")
-    refused(stage, stage.begin(), "VERIFI", "VERIFY")
-
-
-def test_a_folder_that_is_not_there(stage: Stage) -> None:
-    """MAIN_REPO must exist."""
-    stage.configure(MAIN_REPO="elsewhere")
-    refused(stage, stage.begin(), "MAIN_REPO", "elsewhere")
+@pytest.mark.parametrize(
+    ("keys", "args", "words"),
+    [
+        ({"VERIFI": "true"}, ("--task", "t"), ("VERIFI", "VERIFY")),
+        ({"MAIN_REPO": "elsewhere"}, ("--task", "t"), ("MAIN_REPO", "elsewhere")),
+        ({"BASE_BRANCH": "trunk"}, ("--task", "t"), ("trunk",)),
+        ({}, ("--task", "t", "--max-cost=-1"), ("--max-cost",)),
+        ({}, ("--task", " "), ("--task",)),
+    ],
+)
+def test_wrong_usage_makes_nothing(
+    stage: Stage, keys: dict[str, str], args: tuple[str, ...], words: tuple[str, ...]
+) -> None:
+    """tests/test_config.py and tests/test_cli.py list what is wrong, and the remedies."""
+    stage.configure(**keys)
+    refused(stage, stage.run(*args), *words)
 
 
 @pytest.mark.parametrize(
@@ -152,39 +145,11 @@ def test_a_session_that_is_not_there(stage: Stage) -> None:
     assert len(list((stage.folder / "sessions").glob("[!.]*"))) == 1
 
 
-def test_without_a_session(stage: Stage) -> None:
-    """main.py alone says what is missing."""
-    refused(stage, stage.execute(stage.command()[:2]), "--session")
-
-
-def test_claude_is_not_found(stage: Stage) -> None:
-    """The remedy names CLAUDE_PATH."""
-    stage.extra["CLAUDE_PATH"] = "/nowhere/claude"
-    refused(stage, stage.begin(), "/nowhere/claude", "CLAUDE_PATH")
-
-
 def test_a_repository_without_a_commit(tmp_path: Path) -> None:
     """There is nothing to branch from."""
     stage = Stage(tmp_path / "project")
     git("init", "-q", cwd=stage.repo)
     refused(stage, stage.begin(), "commit")
-
-
-def test_a_base_branch_that_is_not_there(stage: Stage) -> None:
-    """BASE_BRANCH must exist."""
-    stage.configure(BASE_BRANCH="trunk")
-    refused(stage, stage.begin(), "trunk")
-
-
-@pytest.mark.parametrize("flag", ["--timeout=0", "--max-cost=-1", "--max-iterations=x", "--nope"])
-def test_a_flag_that_makes_no_sense(stage: Stage, flag: str) -> None:
-    """Named in the answer."""
-    refused(stage, stage.begin(flag), flag.split("=")[0])
-
-
-def test_an_empty_task(stage: Stage) -> None:
-    """Nothing can be done with it."""
-    refused(stage, stage.run("--task", " "), "--task")
 
 
 def test_a_second_loop_on_one_session(stage: Stage) -> None:
@@ -196,18 +161,6 @@ def test_a_second_loop_on_one_session(stage: Stage) -> None:
     assert second.code == 2 and str(loop.process.pid) in second.out
     assert loop.running and stage.children == 1
     assert loop.send(signal.SIGTERM).wait().code == 143
-
-
-def test_another_projects_session(stage: Stage) -> None:
-    """Two projects with one SESSIONS folder do not take each other's sessions."""
-    stage.script(WORK, DONE)
-    assert stage.begin("--max-iterations", "1").code == 5
-    other = Stage(stage.folder / "other").with_git()
-    other.configure(SESSIONS="../sessions")
-    other.script(DONE)
-    ended = other.run()
-    assert ended.code == 2 and "Traceback" not in ended.out and other.children == 0
-    assert stage.run().code == 0
 
 
 def test_zero_iterations_only_look(stage: Stage) -> None:

@@ -123,40 +123,6 @@ def test_work_that_removes_its_own_folder_is_recorded(stage: Stage, how: str) ->
         assert run.code == 3 and "renamed or removed it" in run.out, run.out
 
 
-# Wrong words, and an approval that lapsed for a tick.
-
-
-@pytest.mark.parametrize("mark", ["- [ ]", "+ [ ]", "1. [ ]", "2) [ ]", "-  [ ]"])
-def test_a_tick_in_any_list_keeps_the_approval(quick: Stage, mark: str) -> None:
-    """Phases are ticked while they are built."""
-    plan = f"# Plan\n\n{mark} build a\n"
-    ticked = plan.replace("[ ]", "[x]")
-    tick = f"write('plan.md', {ticked!r}); {TO_DONE}"
-    quick.script(TO_PLANNING, f"plan({plan!r})", tick, DONE)
-    loop = quick.start()
-    speech.approve(quick.session_soon())
-    ended = loop.wait()
-    assert ended.code == 0 and "lapsed" not in ended.out, ended.out
-
-
-def test_ctrl_c_in_a_wait_speaks_of_no_iteration(quick: Stage) -> None:
-    """Nothing runs there: the words are true at any moment."""
-    quick.script("ask('Which?')")
-    loop = quick.start()
-    quick.asked()
-    ended = loop.send(signal.SIGINT).wait()
-    assert ended.code == 130 and "after this iteration" not in ended.out
-
-
-def test_the_status_before_the_summary_is_not_done(stage: Stage) -> None:
-    """The phase `done` writes the summary: until then the session goes on."""
-    stage.script(TO_PLANNING, "plan()", "work(); " + TO_DONE, default=DONE)
-    assert stage.begin("--yes", "--max-iterations", "3").code == 5
-    assert (
-        "Phase:     done (the summary is still to come)" in stage.run("--max-iterations", "0").out
-    )
-
-
 # The user's settings and editors.
 
 BENT = """[color]
@@ -192,14 +158,13 @@ def test_no_git_setting_bends_what_the_loop_reads(stage: Stage) -> None:
     assert f"merge {stage.branch}" in ended.out and "change a.py" in ended.out
 
 
-@pytest.mark.parametrize("page", ["A".encode("utf-16"), b"\xff\xfe" + b"A" * 9, b"A" * (17 << 20)])
-def test_a_page_that_cannot_be_read_is_kept_and_named(quick: Stage, page: bytes) -> None:
+def test_a_page_that_cannot_be_read_is_kept_and_named(quick: Stage) -> None:
     """Whatever an editor or a paste made of it: nothing is lost, and the question stays open."""
     quick.script("ask('Which?')", DONE)
     loop = quick.start()
     path = quick.session_soon() / "_qa.md"
     speech.wait_for(lambda: speech.blank(quick.session, 1))
-    path.with_name("human~").write_bytes(path.read_bytes() + page)
+    path.with_name("human~").write_bytes(path.read_bytes() + "A".encode("utf-16"))
     whole = path.with_name("human~").read_bytes()
     path.with_name("human~").rename(path)
     speech.wait_for(lambda: list(quick.session.glob("_qa.md.kept-*")))

@@ -195,31 +195,3 @@ def test_detached_processes_of_a_killed_run_are_ended(stage: Stage) -> None:
     stage.up(1)
     loop.send(signal.SIGKILL).wait()
     assert stage.begin(fast=True).code == 0 and stage.alive == []
-
-
-def test_a_torn_last_line_of_the_history(stage: Stage) -> None:
-    """What a full disk or a power cut leaves is put aside, and the session goes on."""
-    stage.script(WORK, DONE)
-    assert stage.begin("--max-iterations", "1").code == 5
-    with (stage.session / HISTORY).open("ab") as file:
-        file.write(b'{"t": "2026-01-01T00:00:00+00:00", "event": "iter')
-    assert stage.run().code == 0
-    assert [line["n"] for line in speech.iterations(stage.session)] == [1, 2]
-
-
-def test_an_answer_after_a_kill_that_left_no_log(quick: Stage) -> None:
-    """An iteration began, and nothing of it is left: the human can still answer."""
-    gone = "shutil.rmtree(SESSION / '_logs'); forged = SESSION / '_qa.md'; "
-    forge = "forged.write_text(forged.read_text().replace('Answer: A', 'Answer: other')); "
-    quick.script("ask('Which?')", "import shutil; " + gone + forge + "up(); time.sleep(60)")
-    assert quick.begin("--on-wait", "exit").code == 4
-    speech.answer(quick.session, 1, "A")
-    loop = quick.start("--on-wait", "exit")
-    quick.up(2)
-    loop.process.kill()
-    loop.wait()
-    assert quick.run("--on-wait", "exit").code == 4, "found while a child ran"
-    quick.then(DONE)
-    speech.answer(quick.session, 1, "B, again")
-    ended = quick.run("--on-wait", "exit")
-    assert ended.code == 0, ended.out

@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
 import shlex
 import signal as signals
 import sys
+from pathlib import Path
 
 import pytest
 
 from tests import replies
-from tests.api import ScriptedApi, SessionScript, Text, Tool, Turn
+from tests.api import ScriptedApi
 from tests.conftest import git
 from tests.outer import speech
 from tests.outer.speech import wait_for
 from tests.outer.stage import HERE, MAIN
 from tests.real.conftest import claude, project
-from tests.real.sessions import RealProject
-from tests.replies import Reply, bash
+from tests.real.sessions import RealProject, artifact, signal
+from tests.replies import Reply, Text, Tool, Turn, Usage, bash
+from tests.script import SessionScript
 
 __all__ = ["claude", "project"]  # the fixtures
 pytestmark = pytest.mark.real
-
-
-def send(status: str, **more: str) -> Tool:
-    """The child's last act. `wait` stands for `for`."""
-    given = {"for" if key == "wait" else key: value for key, value in more.items()}
-    text = shlex.quote(json.dumps({"status": status, **given}))
-    return bash(f'cd "$SAMOCODE_RUN" && printf %s {text} > s.tmp && mv s.tmp _signal.json')
+CALL = sum(Usage().as_json().values())  # tokens of one answer
 
 
 def ask(*titles: str) -> Tool:
@@ -35,23 +33,19 @@ def ask(*titles: str) -> Tool:
     return bash(shlex.join([sys.executable, str(HERE / "speech.py"), "ask", *titles]))
 
 
-def artifact(name: str, text: str) -> Tool:
-    """A document in the session folder."""
-    return bash(f'printf %s {shlex.quote(text)} > "$SAMOCODE_RUN"/{name}')
-
-
 def test_a_whole_session_through_both_gates(project: RealProject) -> None:
-    """The human answers and approves in the page; one commit on the branch, exit 0."""
+    """The human answers and approves in the page; one commit on the branch, exit 0. The record has
+    the cost that the CLI named, and what the CLI keeps lies in the test's HOME alone."""
     project.program = MAIN
     turns = {
         1: [artifact("dive.md", "# Dive"), ask("Which?")],
-        2: [bash('cat "$SAMOCODE_RUN"/_qa.md'), send("continue", phase="planning")],
-        3: [artifact("plan.md", "# Plan"), send("waiting", wait="plan_approval", plan="plan.md")],
+        2: [bash('cat "$SAMOCODE_RUN"/_qa.md'), signal("continue", phase="planning")],
+        3: [artifact("plan.md", "# Plan"), signal("waiting", wait="plan_approval", plan="plan.md")],
         4: [
             bash("echo x > new.py && git add new.py && git commit -qm new"),
-            send("continue", phase="done"),
+            signal("continue", phase="done"),
         ],
-        5: [send("done", summary="It works.")],
+        5: [signal("done", summary="It works.")],
     }
     with ScriptedApi(SessionScript(turns, project.iteration)) as api:
         project.api = api.url
@@ -66,14 +60,23 @@ def test_a_whole_session_through_both_gates(project: RealProject) -> None:
     branch = f"main..samocode/{project.session.name}"
     assert git("log", "--format=%s", branch, cwd=project.repo) == "new"
     assert project.marked() == []
+    lines = speech.iterations(project.session)
+    assert sum(line["tokens"] for line in lines) == CALL * len(api.requests)
+    for line in lines:
+        (result,) = [e for e in project.events(line["n"]) if e["type"] == "result"]
+        assert line["cost_usd"] == result["total_cost_usd"] > 0
+    (kept,) = (project.folder / "home/.claude/projects").iterdir()
+    assert {path.stem for path in kept.glob("*.jsonl")} == {line["session_id"] for line in lines}
+    real = Path(pwd.getpwuid(os.getuid()).pw_dir)
+    assert not (real / ".claude/projects" / kept.name).exists()
 
 
 def test_the_stop_hook_sends_a_child_back(project: RealProject) -> None:
     """A wrong signal costs a turn, not an iteration."""
     turns: list[Reply] = [
-        send("continue", phase="testing"),
+        signal("continue", phase="testing"),
         Text("Done."),
-        send("done", summary="s"),
+        signal("done", summary="s"),
         Text("Done."),
     ]
     with ScriptedApi(turns) as api:
@@ -103,6 +106,6 @@ def test_a_refused_key_blocks(project: RealProject) -> None:
         project.api = api.url
         ended = project.run(task="t", timeout=120)
     assert ended.returncode == 3 and "claude auth login" in ended.stdout
-    with ScriptedApi([send("done", summary="s"), Text("Done.")]) as api:
+    with ScriptedApi([signal("done", summary="s"), Text("Done.")]) as api:
         project.api = api.url
         assert project.run(timeout=120).returncode == 0

@@ -1,4 +1,4 @@
-"""Every signal a child can leave, and every way to leave it wrong."""
+"""Every signal a child can leave, and ways to leave it wrong (all in tests/test_signals.py)."""
 
 from __future__ import annotations
 
@@ -10,26 +10,14 @@ from tests.outer.stage import DONE, TO_DONE, TO_PLANNING, WORK, Stage
 FILE = "(SESSION / '_signal.json')"
 MALFORMED = {
     "absent": "pass",
-    "empty": "raw(b'')",
     "not JSON": 'raw(b\'{"status": "continue"\')',
-    "not UTF-8": 'raw(b\'{"status": "\\xff"}\')',
-    "a list": "raw(b'[\"continue\"]')",
-    "a number": "raw(b'7')",
-    "no status": "raw(b'{}')",
-    "a status of the wrong type": "raw(b'{\"status\": 7}')",
     "an unknown status": "signal('finished')",
-    "an unknown phase": "signal(phase='deployment')",
-    "a phase of the wrong type": "signal(phase=['planning'])",
     "a link": f"write('s', '{{\"status\": \"continue\"}}'); {FILE}.symlink_to('s')",
     "a fifo": f"os.mkfifo({FILE})",
     "a directory": f"{FILE}.mkdir()",
     "over 64 KB": "raw(b'{\"status\": \"continue\"' + b' ' * 70000 + b'}')",
-    "blocked without a reason": "signal('blocked')",
     "done without a summary": "signal('done')",
-    "waiting for nothing": "signal('waiting')",
-    "waiting for the unknown": "signal('waiting', wait='godot')",
     "waiting without a question": "speech.ask_nothing(SESSION, 'qa_answers')",
-    "an action without a question": "speech.ask_nothing(SESSION, 'human_action')",
     "a plan outside planning": "plan()",
 }
 
@@ -69,7 +57,7 @@ def test_a_plan_that_is_not_there_is_not_asked_about(stage: Stage, step: str) ->
     check_strikes(stage, "planning", 1)
 
 
-@pytest.mark.parametrize("phase", ["implementation", "testing", "quality"])
+@pytest.mark.parametrize("phase", ["implementation", "quality"])
 def test_done_in_a_phase_that_does_not_end(stage: Stage, phase: str) -> None:
     """After approval `done` is legal in phase done only."""
     goes = [] if phase == "implementation" else [f"work(); signal(phase={phase!r})"]

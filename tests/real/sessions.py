@@ -9,8 +9,7 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,11 +17,10 @@ from typing import Any
 
 import psutil
 
-from tests.api import Request, Text, Tool, Turn, Turns
-from tests.harness import LOOP, ROOT, Project
+from tests.harness import ROOT, Project
 from tests.real.cli import clean_env
-from tests.replies import bash, write
-from tests.script import Answer, iteration_on_disk, tool_results
+from tests.replies import Tool, bash
+from tests.script import Request, iteration_on_disk
 
 MAIN = ROOT / "main.py"
 NOWHERE = "http://127.0.0.1:9"  # the discard port: nobody listens
@@ -41,8 +39,6 @@ class RealProject(Project):
     api: str = NOWHERE
     login: Callable[[Mapping[str, str]], dict[str, str]] = dict
     """Makes of an environment with an API key one with another login."""
-    program: Path = LOOP
-    """The loop with a faster clock, or MAIN itself."""
     loops: list[subprocess.Popen[str]] = field(default_factory=list[subprocess.Popen[str]])
     """Those that were started and not waited for."""
 
@@ -55,14 +51,11 @@ class RealProject(Project):
         loops = {"CLAUDE_PATH": str(self.claude), "TELEGRAM_API_URL": NOWHERE}
         return self.login(clean_env(self.folder / "home", self.api) | git | loops | self.extra)
 
-    def command(self, *args: str) -> list[str]:
-        """The loop's command line."""
-        session = ["--config", str(self.config), "--session", self.name]
-        return [sys.executable, str(self.program), *session, *args]
-
-    def start(self, *args: str, task: str | None = None) -> subprocess.Popen[str]:
+    def start(
+        self, *args: str, task: str | None = None, before: Sequence[str] = ()
+    ) -> subprocess.Popen[str]:
         """Start the loop and leave it running; `real_project` ends what the test does not."""
-        self.loops.append(super().start(*args, task=task))
+        self.loops.append(super().start(*args, task=task, before=before))
         return self.loops[-1]
 
     def iteration(self) -> int:
@@ -132,110 +125,6 @@ def signal(status: str, **more: object) -> Tool:
     return bash(f'{made} && mv "$SAMOCODE_RUN/_signal.json.tmp" "$SAMOCODE_RUN/_signal.json"')
 
 
-def artifact(kind: str, text: str | Callable[[Request], str]) -> Answer:
-    """A document STAMP-kind.md in the session folder, by the Write tool."""
-
-    def reply(request: Request) -> Tool:
-        folder = session_of(request)
-        stamp = json.loads((folder / "_iteration.json").read_text())["stamp"]
-        told = text if isinstance(text, str) else text(request)
-        return write(folder / f"{stamp}-{kind}.md", told)
-
-    return reply
-
-
-# A whole session: the repository of tests/conftest.py gets a function `triple`.
-
-TESTS = f"{shlex.quote(sys.executable)} -m unittest"
-LOOK = bash('cat "$SAMOCODE_RUN"/_[itoq]*.*; git status --short')
-READ = Tool("Read", {"file_path": "a.py"})
-QUESTIONS = [
-    {
-        "title": "What should triple do with text?",
-        "why": "`*` repeats it.",
-        "options": ["Repeat it", "Refuse it"],
-        "suggested": "A",
-        "because": "as double does",
-    },
-    {
-        "title": "Where does it go?",
-        "why": "It decides who can import it.",
-        "suggested": "into a.py",
-    },
-]
-PLAN = """# Plan: triple
-
-## Phase 1: triple
-Mode: dop
-Files: a.py, test_a.py
-- [ ] a test of triple, then triple
-Verify: python -m unittest
-
-## Notes
-"""
-TICK = """
-plan=$(ls "$SAMOCODE_RUN"/*-plan-triple.md) && sed 's/- \\[ \\]/- [x]/' "$plan" > "$plan.tmp" &&
-mv "$plan.tmp" "$plan" && echo learned >> "$plan"
-"""
-DOUBLE = "    return number * 2\n"
-TRIPLE = "\n\ndef triple(number: int) -> int:\n    return number * 3\n"
-EDIT = Tool("Edit", {"file_path": "a.py", "old_string": DOUBLE, "new_string": DOUBLE + TRIPLE})
-TEST = """
-    def test_triple(self) -> None:
-        from a import triple
-
-        self.assertEqual(triple(2), 6)
-"""
-COMMIT = "git add a.py test_a.py && git commit --quiet -m 'Add triple' && git status --short"
-
-
-def close(note: str, last: Tool) -> Turn:
-    """The end of an iteration: a line in the notebook, then the signal."""
-    return Turn((bash(f'echo {shlex.quote(note)} >> "$SAMOCODE_RUN/_overview.md"'), last))
-
-
-def ask_for_approval(request: Request) -> Turn:
-    """The end of planning; the plan's name is known by now."""
-    (plan,) = session_of(request).glob("*-plan-triple.md")
-    return close("planned", signal("waiting", wait="plan_approval", plan=plan.name))
-
-
-SESSION: Turns = {
-    1: [
-        Turn((Text("I look around."), LOOK, READ)),
-        artifact("dive-numbers", "# Dive: numbers\na.py:1 doubles a number.\n"),
-        close("looked", signal("continue", phase="requirements")),
-    ],
-    2: [
-        LOOK,
-        close("asked", signal("waiting", wait="qa_answers", questions=QUESTIONS)),
-    ],
-    3: [
-        LOOK,
-        artifact("requirements-triple", lambda request: tool_results(request)[-1]),
-        close("folded in", signal("continue", phase="planning")),
-    ],
-    4: [LOOK, artifact("plan-triple", PLAN), ask_for_approval],
-    5: [
-        Turn((LOOK, READ)),
-        EDIT,
-        bash(f"printf %s {shlex.quote(TEST)} >> test_a.py && {TESTS}"),
-        Turn((bash(TICK), bash(COMMIT))),
-        artifact("phase-1-triple", "# Phase 1\nDone.\n"),
-        close("built", signal("continue", phase="testing")),
-    ],
-    6: [
-        bash(TESTS),
-        artifact("test-triple", lambda request: tool_results(request)[-1]),
-        close("tested", signal("continue", phase="quality")),
-    ],
-    7: [
-        bash("git diff main..."),
-        artifact("review-triple", "# Review\nVerdict: pass\n"),
-        close("reviewed", signal("continue", phase="done")),
-    ],
-    8: [
-        artifact("summary-triple", "# Summary\nIt triples.\n"),
-        close("summed up", signal("done", summary="triple is there, tested.")),
-    ],
-}
+def artifact(name: str, text: str) -> Tool:
+    """A document in the session folder."""
+    return bash(f'printf %s {shlex.quote(text)} > "$SAMOCODE_RUN"/{name}')

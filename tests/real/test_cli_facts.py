@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from tests.api import Hang, Request, ScriptedApi, Text, Tool, Turn, from_helper, said
-from tests.conftest import git
+from tests.api import ScriptedApi
 from tests.harness import wait_for
 from tests.real.cli import Cli, as_subscriber, clean_env, only
-from tests.replies import bash, write
+from tests.replies import Hang, Text, Tool, Turn, bash, write
+from tests.script import Request, from_helper, said
 
 pytestmark = pytest.mark.real
 
@@ -68,21 +68,6 @@ def test_the_prompt_comes_on_stdin_and_the_system_prompt_from_a_file(cli: Cli) -
     assert "PROMPT-MARK\\nline 2" in json.dumps(request["messages"])
     assert request["system"][-1]["text"].endswith("SYSTEM-MARK\n")
     assert request["system"][-1]["cache_control"]["type"] == "ephemeral"
-
-
-def test_the_first_request_repeats_byte_for_byte_after_a_commit(cli: Cli, repo: Path) -> None:
-    """With auto memory and git instructions off, a fresh run can read all of it from the cache."""
-    off = {"CLAUDE_CODE_DISABLE_AUTO_MEMORY": "1", "CLAUDE_CODE_DISABLE_GIT_INSTRUCTIONS": "1"}
-    there = Cli(cli.binary, cli.home, repo)
-    with ScriptedApi([DONE]) as api:
-        env = clean_env(cli.home, api.url) | off
-        there.run(env)
-        git("commit", "--quiet", "--allow-empty", "--message=More", cwd=repo)
-        (repo / "a.py").write_text("changed = True\n")
-        there.run(env)
-    first, last = api.requests
-    for part in ("system", "tools", "messages"):
-        assert json.dumps(first[part]) == json.dumps(last[part])
 
 
 def test_a_stop_hook_sends_the_child_back_with_its_words(cli: Cli) -> None:

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from tests.api import ScriptedApi, Text
+from tests.api import ScriptedApi
 from tests.machine import Machine, needs_wheels
 from tests.prompts import COMMANDS, body
 from tests.real.cli import Cli, clean_env
+from tests.replies import Text
 
 pytestmark = [pytest.mark.real, needs_wheels]
 

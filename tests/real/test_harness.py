@@ -7,50 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.api import (
-    Drop,
-    Request,
-    ScriptedApi,
-    SessionScript,
-    Slow,
-    Text,
-    Tool,
-    Turns,
-    iteration_on_disk,
-    tool_results,
-)
-from tests.real.cli import Cli, NoCli, clean_env, find_cli
+from tests.api import ScriptedApi
+from tests.real.cli import NoCli, clean_env, find_cli
 from tests.real.conftest import give_up
-from tests.replies import bash
-
-HELPER = Tool("Agent", {"description": "look", "prompt": "Look.", "subagent_type": "Explore"})
-
-
-@pytest.mark.real
-def test_a_session_script_follows_the_iteration_on_disk(cli: Cli) -> None:
-    """Fresh processes, one script: each gets the turns of its iteration, helpers their own."""
-    folder = cli.work / "26-01-08-task"
-    folder.mkdir()
-
-    def repeat(request: Request) -> Tool:
-        return bash(f"echo {tool_results(request)[-1]} > two")
-
-    turns: Turns = {1: [HELPER, bash("echo first > one")], 2: [bash("cat one"), repeat]}
-    with ScriptedApi(SessionScript(turns, iteration_on_disk(cli.work, "task"))) as api:
-        for number in (1, 2):
-            (folder / "_iteration.json").write_text(json.dumps({"iteration": number}))
-            assert cli.run(clean_env(cli.home, api.url)).exit == 0
-    assert (cli.work / "two").read_text() == "first\n"
-    assert api.side_requests == []
-
-
-@pytest.mark.real
-def test_slow_and_dropped_connections_are_lived_through(cli: Cli) -> None:
-    """A dropped connection is tried again by the CLI itself, a slow one waited for."""
-    with ScriptedApi([Drop(), Slow(0.5, Text("At last."))]) as api:
-        ran = cli.run(clean_env(cli.home, api.url))
-    assert ran.one("result")["result"] == "At last."
-    assert ran.one("result")["duration_ms"] >= 500
+from tests.replies import Text
+from tests.script import Request, SessionScript
 
 
 def post(url: str, body: Request) -> Request:

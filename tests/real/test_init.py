@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
-from tests.api import Hang, Reply, ScriptedApi, SessionScript
+from tests.api import ScriptedApi
 from tests.real.cli import as_subscriber
 from tests.real.sessions import RealProject, signal
+from tests.replies import Hang, Reply
+from tests.script import SessionScript
 
 pytestmark = pytest.mark.real
 
@@ -60,9 +62,7 @@ def test_what_nobody_announced_blocks_at_once(
 @pytest.mark.parametrize(
     ("login", "settings", "payer", "said"),
     [
-        (dict, {}, "", "paid by ANTHROPIC_API_KEY"),
         (as_subscriber, {}, "", f"paid by {LOGIN}"),
-        (as_gateway, {}, "", f"paid by {LOGIN}"),
         (as_subscriber, KEY, "key", "paid by ANTHROPIC_API_KEY"),
         (as_subscriber, HELPER, "key", "paid by apiKeyHelper"),
     ],

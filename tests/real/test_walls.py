@@ -1,30 +1,26 @@
 """The walls of a session, through the whole loop with the real CLI."""
 
 import json
+import shlex
+import sys
 
 import pytest
 
-from tests.api import Request, ScriptedApi, SessionScript, Text, Tool, Turns, tool_results
+from tests.api import ScriptedApi
 from tests.conftest import git
 from tests.harness import wait_for
-from tests.real.sessions import (
-    PLAN,
-    QUESTIONS,
-    TESTS,
-    RealProject,
-    artifact,
-    ask_for_approval,
-    session_of,
-    signal,
-)
-from tests.replies import bash, write
-from tests.script import Answer
+from tests.real.sessions import RealProject, artifact, session_of, signal
+from tests.replies import Text, Tool, bash, write
+from tests.script import Answer, Request, SessionScript, Turns, tool_results
 
 pytestmark = pytest.mark.real
 
+TESTS = f"{shlex.quote(sys.executable)} -m unittest"
+QUESTION = {"title": "Where?", "why": "It matters.", "suggested": "into a.py"}
 BUILD = f"mkdir build && touch build/a && {TESTS} 2>&1 | tee build/log && git restore ."
 COMMIT = bash("git commit --quiet --allow-empty -m More")
 PUSH = bash("git push origin HEAD")
+APPROVE = signal("waiting", wait="plan_approval", plan="plan.md")
 
 
 def on_qa(act: str) -> Answer:
@@ -51,9 +47,13 @@ STORY: Turns = {
     1: [
         Tool("Read", {"file_path": "a.py"}),
         bash(BUILD),
-        signal("waiting", wait="qa_answers", questions=QUESTIONS[:1], phase="planning"),
+        signal("waiting", wait="qa_answers", questions=[QUESTION], phase="planning"),
     ],
-    2: [*REFUSED, artifact("plan-triple", PLAN), ask_for_approval],
+    2: [
+        *REFUSED,
+        artifact("plan.md", "# Plan"),
+        signal("waiting", wait="plan_approval", plan="plan.md"),
+    ],
     3: [COMMIT, PUSH, Text("All done!"), signal("continue", phase="done")],
     4: [signal("done", summary="s")],
 }
@@ -75,9 +75,9 @@ def test_the_walls_of_a_session(project: RealProject, mode: str) -> None:
     with ScriptedApi(SessionScript(STORY, project.iteration)) as api:
         project.api = api.url
         loop = project.start(task="t")
-        wait_for(lambda: project.history("asked"), 60)
+        wait_for(lambda: project.history("asked"))
         project.answer(1, "B")
-        wait_for(lambda: len(project.history("asked")) == 2, 60)
+        wait_for(lambda: len(project.history("asked")) == 2)
         project.answer(2, "yes")
         printed = loop.communicate(timeout=60)[0]
     assert (loop.returncode, project.outcomes()[-1]) == (0, "done"), printed

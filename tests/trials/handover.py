@@ -15,7 +15,7 @@ from samocode.record import files
 from tests.trials.played import look
 from tests.trials.trial import HERE, Trial
 
-NOT_FOR_READERS = ("SAMOCODE_RUN", "TRIAL", "FAKE_", "PWD", "OLDPWD", "SHLVL", "_")
+NOT_FOR_READERS = ("SAMOCODE_RUN", "TRIAL", "FAKE_", "STUB_", "PWD", "OLDPWD", "SHLVL", "_")
 """The loop ends every process with its run tag; a reader's shell must not have it."""
 HOOK_LIMIT = 60.0  # seconds
 BLOCKED_BY_HOOK = 2  # a Stop hook's exit code; any other one lets the child end

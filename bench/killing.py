@@ -17,7 +17,7 @@ HOWS: tuple[How, ...] = ("time", "line")
 SPAN = 2.5  # seconds after a start within which a kill by the clock falls
 LINE_SPAN = 4.0  # seconds for the chosen line to come
 PATIENCE = 120.0  # seconds without an end: it hangs
-DYING = ROOT / "tests" / "fakes" / "dying_loop.py"
+DYING = ROOT / "bench" / "dying_loop.py"
 
 
 @final

@@ -1,5 +1,5 @@
-"""tests/fakes/loop.py, with death before a chosen line of the product, or a list of the lines it
-ran."""
+"""The loop with a fast clock, with death before a chosen line of the product, or a list of the
+lines it ran."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, final
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from main import main
 from samocode.settings.flags import parse
-from tests.fakes.loop import FAST
+from tests.outer.speech import fast
 
-ROOT = str(Path(__file__).resolve().parents[2])
+ROOT = str(Path(__file__).resolve().parents[1])
 PRODUCT = (f"{ROOT}/samocode/", f"{ROOT}/main.py")
 
 
@@ -55,7 +55,7 @@ if __name__ == "__main__":
     lines = Lines(os.environ.get("DIE_BEFORE", "none:0:0"))
     sys.settrace(lines)
     try:
-        code = main(parse(sys.argv[1:]), FAST, env_file=None)
+        code = main(parse(sys.argv[1:]), fast(), env_file=None)
     finally:
         sys.settrace(None)
         if "LINES_RAN" in os.environ:

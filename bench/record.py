@@ -1,6 +1,6 @@
 """Records tests/fakes/events/*.jsonl: what the real CLI prints, one file for each kind of ending.
 
-Run it after a change of VERSION in cli.py: python -m tests.real.record FOLDER
+Run it after a change of VERSION in cli.py: python -m bench.record FOLDER
 Nothing is left out; only the paths of this machine are replaced.
 """
 
@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests import replies
-from tests.api import Drop, Reply, ScriptedApi, Text, Tool, Turn
+from tests.api import ScriptedApi
 from tests.real.cli import Cli, as_subscriber, clean_env, find_cli
-from tests.replies import bash, limit_headers, usage_limit, write
+from tests.replies import Drop, Reply, Text, Tool, Turn, bash, limit_headers, usage_limit, write
 
 HOME = "/home/sam"
 RESET = 1_800_000_000  # epoch seconds: 2027-01-15

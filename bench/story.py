@@ -265,9 +265,9 @@ class Child:
 
 
 def script() -> str:
-    """The step file that makes tests/fakes/claude play this."""
-    root = Path(__file__).resolve().parents[2]
+    """The step file that makes tests/outer/stub play this."""
+    root = Path(__file__).resolve().parents[1]
     return (
-        f"sys.path.insert(0, {str(root)!r})\nfrom tests.fakes import story\n"
-        "story.Child(SESSION, ITERATION, Path(os.environ['FAKE_STEPS'])).play()\n"
+        f"sys.path.insert(0, {str(root)!r})\nfrom bench import story\n"
+        "story.Child(SESSION, ITERATION, STEPS).play()\n"
     )

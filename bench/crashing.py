@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
 
-from tests.fakes import story
+from bench import story
+from bench.killing import marked
 from tests.harness import Project
-from tests.killing import marked
 
 ANSWERS = {
     "Which hero?": "Ada, " + story.LONG,

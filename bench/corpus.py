@@ -1,6 +1,6 @@
 """Make tests/pages_corpus: pages of `_qa.md` after each formatter.
 
-Needs npm and PyPI. Run it when the printed form changes: python -m tests.make_corpus
+Needs npm and PyPI. Run it when the printed form changes: python -m bench.corpus
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from samocode.pages.questions import Page, page
 from samocode.record.state import Answer, Question, SessionState
 
-FOLDER = Path(__file__).parent / "pages_corpus"
+FOLDER = Path(__file__).parents[1] / "tests" / "pages_corpus"
 NPM = ("prettier@3.10.1", "markdownlint-cli2@0.22.1")
 PYPI = ("mdformat==1.0.0", "mdformat-gfm==1.0.0")
 FORMATTERS = {

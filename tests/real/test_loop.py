@@ -1,0 +1,164 @@
+"""What a child is given, what caps and hooks do, through the whole loop with the real CLI."""
+
+import json
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from samocode.child.command import NESTED_RUN
+from tests.api import ScriptedApi
+from tests.real.cli import as_subscriber
+from tests.real.sessions import NO_RETRY, RealProject, signal
+from tests.replies import Text, Turn, bash, limit_headers
+from tests.script import SessionScript
+
+pytestmark = pytest.mark.real
+
+DONE = signal("done", summary="It works.")
+
+
+def as_nobody(env: Mapping[str, str]) -> dict[str, str]:
+    """The environment of somebody who is not logged in."""
+    return {name: value for name, value in env.items() if name != "ANTHROPIC_API_KEY"}
+
+
+def test_no_cloud_credentials_block(project: RealProject) -> None:
+    """Status null, as an outage has, but no time mends it."""
+    cloud = {"CLAUDE_CODE_USE_BEDROCK": "1", "AWS_REGION": "us-east-1"}
+    nowhere = {"ANTHROPIC_BEDROCK_BASE_URL": "http://127.0.0.1:9"}
+    local = {"AWS_EC2_METADATA_DISABLED": "true"} | nowhere
+    project.login = lambda env: as_nobody(env) | cloud | local | NO_RETRY
+    ended = project.run(task="t")
+    assert (ended.returncode, project.outcomes()) == (3, ["auth"]), ended.stdout
+    assert "aws sso login" in ended.stdout
+
+
+@pytest.mark.parametrize("signalled", [True, False])
+def test_the_cap_on_turns(project: RealProject, signalled: bool) -> None:
+    """A signal that is on disk counts; without one the next iteration is told, then blocked."""
+    project.extra = {"CLAUDE_ARGS": "--max-turns 1"}
+    with ScriptedApi([DONE if signalled else bash("true")]) as api:
+        project.api = api.url
+        ended = project.run(task="t")
+    lines = project.history("iteration")
+    assert [line["exit"] for line in lines] == [1] * len(lines), "the CLI ended by its cap"
+    expected = (0, ["done"]) if signalled else (3, ["no_signal"] * 3)
+    assert (ended.returncode, project.outcomes()) == expected, ended.stdout
+    told = "It reached --max-turns" in (project.session / "_iteration.json").read_text()
+    assert told is not signalled
+
+
+def test_the_cap_on_cost(project: RealProject) -> None:
+    """A budget is handed to the CLI; twice cut off, exit 5, and only a higher cap goes on. It is
+    passed by one answer at most."""
+    with ScriptedApi([bash("true")]) as api:
+        project.api = api.url
+        ended = project.run("--max-cost", "0.002", task="t")
+        assert (ended.returncode, project.outcomes()) == (5, ["budget"] * 2), ended.stdout
+        first, second = (line["cost_usd"] for line in project.history("iteration"))
+        assert 0.002 <= first + second < 0.002 + first  # one answer each
+        asked = len(api.requests)
+        assert project.run("--max-cost", "0.002").returncode == 5
+        assert len(api.requests) == asked
+    with ScriptedApi([DONE, Text("Done.")]) as api:
+        project.api = api.url
+        assert project.run("--max-cost", "0.02").returncode == 0
+
+
+def test_an_answer_longer_than_the_output_limit(project: RealProject) -> None:
+    """No outage, which would be tried for hours: the next iteration is told, then blocked."""
+    cut = Turn((Text("Half a wor"),), stop="max_tokens")
+    with ScriptedApi([cut]) as api:
+        project.api = api.url
+        ended = project.run(task="t")
+    assert (ended.returncode, project.outcomes()) == (3, ["no_signal"] * 3), ended.stdout
+    assert "smaller pieces" in project.history("iteration")[0]["note"]
+
+
+def test_extra_usage_goes_on(project: RealProject) -> None:
+    """The plan's window is used up, and the account pays for more, as its owner set it."""
+    paid = limit_headers("rejected", int(time.time()) + 3600) | {
+        "anthropic-ratelimit-unified-overage-status": "allowed",
+        "anthropic-ratelimit-unified-overage-in-use": "true",
+    }
+    project.login = as_subscriber
+    ready, said = Turn((signal("continue"),), headers=paid), Turn((Text("Ok."),), headers=paid)
+    with ScriptedApi([ready, said, DONE, said]) as api:
+        project.api = api.url
+        ended = project.run(task="t")
+    assert (ended.returncode, project.outcomes()) == (0, ["continue", "done"]), ended.stdout
+    log = next((project.session / "_logs").glob("001-*.jsonl")).read_text()
+    assert '"isUsingOverage":true' in log
+
+
+def test_a_refusal_by_a_hook_is_what_the_person_reads(project: RealProject) -> None:
+    """A UserPromptSubmit hook: success, no request, and its reason in the result."""
+    hook = {"type": "command", "command": "echo 'Not allowed by Example Corp.' >&2; exit 2"}
+    home = project.folder / "home/.claude"
+    home.mkdir(parents=True)
+    settings = {"hooks": {"UserPromptSubmit": [{"hooks": [hook]}]}}
+    (home / "settings.json").write_text(json.dumps(settings))
+    with ScriptedApi([DONE]) as api:
+        project.api = api.url
+        ended = project.run(task="t")
+        assert api.requests == []
+    assert (ended.returncode, project.outcomes()) == (3, ["no_signal"] * 3), ended.stdout
+    assert "Not allowed by Example Corp." in ended.stdout
+    assert "No _signal.json" not in ended.stdout and "One iteration of" not in ended.stdout
+
+
+def test_slow_hooks_of_the_user_are_waited_for(project: RealProject) -> None:
+    """At the start and at the end: both end by themselves, and the iteration counts."""
+    home = project.folder / "home/.claude"
+    home.mkdir(parents=True)
+    hooks: dict[str, list[object]] = {}
+    for event in ("SessionStart", "SessionEnd"):
+        command = f"sleep 4; touch '{project.folder / event}'"
+        hooks[event] = [{"hooks": [{"type": "command", "command": command, "timeout": 60}]}]
+    (home / "settings.json").write_text(json.dumps({"hooks": hooks}))
+    project.extra |= {"FAKE_INIT_GRACE": "2", "FAKE_RESULT_GRACE": "2"}
+    with ScriptedApi(SessionScript({1: [DONE]}, project.iteration)) as api:
+        project.api = api.url
+        ended = project.run(task="t")
+    assert project.outcomes() == ["done"], ended.stdout
+    assert (project.folder / "SessionStart").exists() and (project.folder / "SessionEnd").exists()
+
+
+def test_a_child_that_never_heeds_the_hook(project: RealProject) -> None:
+    """The CLI lets it end after 8 times, and it is no `continue`."""
+    with ScriptedApi([Text("All done!")]) as api:
+        project.api = api.url
+        ended = project.run("--max-iterations", "1", task="t")
+    assert (ended.returncode, project.outcomes()) == (5, ["no_signal"]), ended.stdout
+    assert len(api.requests) == 9
+
+
+def test_the_environment_of_a_child(project: RealProject) -> None:
+    """The tools' own: nothing of an outer run, and the mark of the session.
+
+    The CLI tells its tools CLAUDECODE=1 and more of its own: only the outer values must be gone.
+    """
+    outer: dict[str, str] = dict.fromkeys(NESTED_RUN, "outer")
+    show = bash(
+        'env -0 > "$SAMOCODE_RUN/env"; cp /proc/$PPID/environ "$SAMOCODE_RUN/env-of-claude"'
+    )
+    turns = {1: [show, signal("done", summary="s")]}
+    with ScriptedApi(SessionScript(turns, project.iteration)) as api:
+        project.api, project.extra = api.url, dict(outer)
+        assert project.run(task="t").returncode == 0
+    seen = [environment(file) for file in sorted(project.session.glob("env*"))]
+    for environ in seen:
+        assert "outer" not in environ.values()
+        assert environ["SAMOCODE_RUN"] == str(project.session)
+        assert environ["CLAUDE_CODE_DISABLE_BACKGROUND_TASKS"] == "1"
+    if sys.platform == "linux":
+        assert not seen[1].keys() & {*NESTED_RUN}, "claude itself was given none of them"
+
+
+def environment(file: Path) -> dict[str, str]:
+    """What `env -0`, or the system, says of a process."""
+    lines = (line.partition("=") for line in file.read_text().split("\0") if line)
+    return {name: value for name, _, value in lines}
