@@ -130,7 +130,7 @@ def test_enter_does_not_overrule_the_page(project: Project, terminals: list[Term
     project.extra = {"FAKE_SETTLE": "1"}
     project.script(ASK, DONE)
     at = open_terminal(project, terminals)
-    at.wait_for("answer to Q1 [Enter: A]")
+    at.wait_for("answer to Q1 [Enter: A; ?: help]")
     project.answer(1, "neither")
     at.type("\n")
     assert at.close() == 0

@@ -135,7 +135,7 @@ class RunTable(Table):
     """The settings of a run, from flags, the environment and .env."""
 
     session = Row("", "--session NAME", "",
-        "its name; else the one not done, or made of the task", optional(words), WORK)
+        "default: the unfinished one; with --task a new name", optional(words), WORK)
     task = Row("", "--task TEXT", "",
         "what to do; - reads standard input", optional(words), WORK)
     dive = Row("", "--dive TEXT", "",

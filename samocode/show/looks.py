@@ -38,7 +38,7 @@ def look(settings: Settings, timeouts: Timeouts) -> int:
     if settings.stop:
         now = settings.stop == "now"
         pid = signal_holder(folder, signal.SIGTERM if now else ASK)
-        when = "at once" if now else "once no iteration runs"
+        when = "at once" if now else "after a running iteration"
         say(f"{folder.name}: its loop (pid {pid}) was asked to stop {when}.")
         return ExitCode.DONE
     session = open_session(project.main_repo, folder, repository, repair=False)

@@ -180,7 +180,7 @@ class Phone:
                 return f"The session cannot be read now: {error}"
         if word == "stop":
             self._around.shutdown.ask("Telegram")
-            return "It stops once no iteration runs."
+            return "It stops after a running iteration."
         if word != "note":
             return HELP
         if not text:

@@ -49,7 +49,7 @@ def test_stop_lets_the_iteration_end(stage: Stage) -> None:
         for _ in range(2):  # asked again is still after the iteration
             asked = stage.run("--stop")
             assert asked.code == 0 and f"pid {loop.process.pid}" in asked.out
-        wait_for(lambda: "stopping once no iteration runs" in loop.out)
+        wait_for(lambda: "stopping, a running iteration ends first" in loop.out)
         assert loop.running and stage.alive
         (stage.steps / "go").touch()
         ended = loop.wait()
@@ -199,7 +199,7 @@ def test_the_detail_shows_the_child_at_work(stage: Stage) -> None:
     shown = stage.run("--status").out
     assert re.search(r"Child: +iteration 1 for \d+s, last sign of life \d+s ago\n +Reading", shown)
     assert "\x1b" not in shown and "State:     running (a loop runs it now)" in shown
-    assert re.search(r"Worktree: .* \d+\.\d MB\)", shown) and "To go on" not in shown
+    assert re.search(r"Worktree: .* \d+ kB\)", shown) and "To go on" not in shown
     found = detail(stage)
     assert found["child"]["iteration"] == 1 and "Reading" in found["child"]["last"]
     assert found["task"] == "build it" and found["command"] is None

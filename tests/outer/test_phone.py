@@ -142,7 +142,7 @@ def test_commands_while_a_child_works(stage: Stage, api: TelegramApi) -> None:
     api.say("note use tabs\nnot blanks")
     shown(api, "Noted for the next iteration: use tabs not blanks")
     api.say("Stop")
-    shown(api, "It stops once no iteration runs.")
+    shown(api, "It stops after a running iteration.")
     (stage.steps / "go").touch()
     assert loop.wait().code == 130 and stage.children == 1
     assert "Stopped by Telegram." in api.texts[-1]

@@ -19,7 +19,7 @@ from tests.outer.stage import TO_PLANNING, Stage
 ASK = "work(); ask('Which login method do the clients of the API use?', 'Where?')"
 PLAN = "plan('# Plan\\n' + ''.join(f'- [ ] step {n}\\n' for n in range(60)))"
 STOP = "work(); signal('blocked', reason='enough')"
-ASKED, SECOND = "Your answer to Q1 [Enter: A]:", "Your answer to Q2 [Enter: A]:"
+ASKED, SECOND = "Your answer to Q1 [Enter: A; ?: help]:", "Your answer to Q2 [Enter: A]:"
 Open = Callable[..., Terminal]
 
 
@@ -66,7 +66,9 @@ def test_editing_in_a_window_that_changes(quick: Stage, at: Open) -> None:
     terminal.keys("use sessions", "C-a", "we ", "M-f", "M-f", "C-w", "tokens")
     terminal.wait_last("we use tokens")
     terminal.resize(30)
-    wait_for(lambda: terminal.screen[-2:] == ["Your answer to Q1 [Enter: A]:", " we use tokens"])
+    wait_for(
+        lambda: terminal.screen[-2:] == ["Your answer to Q1 [Enter: A; ?: help]:", " we use tokens"]
+    )
     terminal.resize(100)
     terminal.wait_last(f"{ASKED} we use tokens").keys("C-z").wait("Stopped")
     terminal.keys("stty -a | grep -o ' icanon'", "Enter").wait("\n icanon")
@@ -106,7 +108,7 @@ def test_a_long_answer_is_whole(quick: Stage, at: Open, after: str) -> None:
 def test_a_plan_is_paged(quick: Stage, at: Open) -> None:
     """`p` shows it, Enter goes on, q ends; only then is the question answered."""
     quick.script(TO_PLANNING, PLAN, STOP)
-    prompt = "Your answer to Q1 [yes, or what to change; p: the plan]:"
+    prompt = "Your answer to Q1 [yes, or what to change; p: the plan; ?: help]:"
     terminal = at().wait_last(prompt).keys("p", "Enter").wait_last("34 more lines of the plan")
     terminal.keys("Enter").wait_last("7 more lines").keys("q").wait_last(prompt)
     assert "step 52" in terminal.text and "step 53" not in terminal.text
