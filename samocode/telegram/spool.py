@@ -6,13 +6,14 @@ and what came for each. It is safe to delete: old buttons then stay until they a
     moved/OLD         the id of the supergroup that a chat has become
     sessions/KEY      a session: its name, chat and approvers; KEY.lock is held while it runs
     sent/CHAT.ID      the session and the question of a message
-    inbox/KEY/N-KIND  an update for a session; KIND is answer or command
+    inbox/KEY/N-KIND  an update for a session, signed; KIND is answer or command
 """
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
+import hmac
 import json
 import os
 import time
@@ -67,6 +68,7 @@ class Spool:
             cache = Path(environ.get("HOME") or "~", ".cache").expanduser()
         name = hashlib.sha256(token.encode()).hexdigest()[:16]
         self.folder = cache / "samocode" / "telegram" / name
+        self._token = token.encode()
         self._held: dict[str, int] = {}
 
     def make(self) -> None:
@@ -177,17 +179,27 @@ class Spool:
     def deliver(self, key: str, heard: Heard, kind: str) -> None:
         """Store an update for a session. The same one again replaces it."""
         files.folder(self.folder / "inbox" / key)
-        self._write(f"inbox/{key}/{heard.id:015d}-{kind}", heard._asdict())
+        fields = heard._asdict()
+        sealed = {"heard": fields, "seal": self._seal(key, kind, fields)}
+        self._write(f"inbox/{key}/{heard.id:015d}-{kind}", sealed)
 
     def inbox(self, key: str, kind: str) -> Iterator[tuple[Path, Heard]]:
         """What came for a session, the oldest first. Who handles a file removes it."""
         folder = self.folder / "inbox" / key
         for path in sorted(folder.glob(f"*-{kind}")) if folder.is_dir() else ():
-            found = stored(self._read(f"inbox/{key}/{path.name}"))
-            if found:
+            sealed = self._read(f"inbox/{key}/{path.name}")
+            fields = mapping(sealed.get("heard"))
+            whole = hmac.compare_digest(str(sealed.get("seal")), self._seal(key, kind, fields))
+            if whole and (found := stored(fields)):
                 yield path, found
             else:
                 path.unlink(missing_ok=True)
+
+    def _seal(self, key: str, kind: str, fields: Mapping[str, object]) -> str:
+        """Sign an update with the token: a child may write into this folder, and does not get the
+        token."""
+        text = json.dumps([key, kind, fields], sort_keys=True)
+        return hmac.new(self._token, text.encode(), "sha256").hexdigest()
 
     def _read(self, name: str) -> Mapping[str, Any]:
         return mapping(parse(files.read_any(self.folder / name, MOST)))

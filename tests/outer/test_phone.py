@@ -85,6 +85,25 @@ def test_both_gates_are_answered_from_the_phone(stage: Stage, api: TelegramApi) 
     assert all(message["text"].startswith("work · ") for message in api.messages)
 
 
+def test_only_the_bot_answers_by_the_folder_of_the_phone(stage: Stage, api: TelegramApi) -> None:
+    """What a child leaves running is of the same user and may write there; it has no token."""
+    stage.script(TO_PLANNING, "plan()", DONE)
+    loop = stage.start()
+    shown(api, PLAN)
+    cache = Path(stage.environ["HOME"], ".cache/samocode/telegram")
+    (session,) = cache.glob("*/sessions/*[!k]")
+    box = session.parents[1] / "inbox" / session.name
+    box.mkdir(exist_ok=True)
+    said = {"id": 9, "chat": "4", "chat_name": "", "user": "4", "message": 10**9, "text": "yes"}
+    for name, made in (("a", said), ("b", {"heard": said, "seal": "0" * 64})):
+        speech.save(box / f"00000000000000{name}-answer", json.dumps(made))
+    wait_for(lambda: not list(box.glob("*-answer")))
+    assert answered(stage) == []
+    api.say("yes", to=PLAN)
+    loop.wait()
+    assert answered(stage) == [(1, "yes", "telegram")]
+
+
 def test_a_button_answers_only_the_plan_it_was_sent_for(stage: Stage, api: TelegramApi) -> None:
     """The plan changed on disk: shown anew. Change: asked what. The next plan: the old button is
     none."""
@@ -278,6 +297,7 @@ def test_a_question_answered_in_the_file_is_not_sent_late(stage: Stage, api: Tel
     """The wait ended before it could arrive. Ctrl-C ends the wait for the last message at once."""
     stage.script("ask('Which?')", DONE)
     api.answers = [refusal(429, "Too Many Requests", retry_after=300)] * 2
+    stage.extra["FAKE_LAST_WORDS"] = "600"
     loop = stage.start()
     wait_for(lambda: len(api.answers) == 1)
     speech.answer(stage.session, 1, "A")
