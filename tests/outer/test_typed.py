@@ -65,7 +65,7 @@ def test_editing_in_a_window_that_changes(quick: Stage, at: Open) -> None:
     terminal = at(60).wait_last(ASKED)
     terminal.keys("use sessions", "C-a", "we ", "M-f", "M-f", "C-w", "tokens")
     terminal.wait_last("we use tokens")
-    terminal.resize(30)
+    terminal.resize(42)
     wait_for(
         lambda: terminal.screen[-2:] == ["Your answer to Q1 [Enter: A; ?: help]:", " we use tokens"]
     )
