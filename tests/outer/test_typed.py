@@ -19,7 +19,7 @@ from tests.outer.stage import TO_PLANNING, Stage
 ASK = "work(); ask('Which login method do the clients of the API use?', 'Where?')"
 PLAN = "plan('# Plan\\n' + ''.join(f'- [ ] step {n}\\n' for n in range(60)))"
 STOP = "work(); signal('blocked', reason='enough')"
-ASKED, SECOND = "Your answer to Q1 [Enter: A; ?: help]:", "Your answer to Q2 [Enter: A]:"
+ASKED, SECOND = "Your answer to Q1 [Enter: A; ?: help]:", "Your answer to Q2 [Enter: A; ?: help]:"
 Open = Callable[..., Terminal]
 
 
@@ -65,7 +65,7 @@ def test_editing_in_a_window_that_changes(quick: Stage, at: Open) -> None:
     terminal = at(60).wait_last(ASKED)
     terminal.keys("use sessions", "C-a", "we ", "M-f", "M-f", "C-w", "tokens")
     terminal.wait_last("we use tokens")
-    terminal.resize(42)
+    terminal.resize(39)
     wait_for(
         lambda: terminal.screen[-2:] == ["Your answer to Q1 [Enter: A; ?: help]:", " we use tokens"]
     )
