@@ -54,6 +54,7 @@ def test_every_flag_arrives(place: Place) -> None:
 def test_the_command_that_goes_on_repeats_what_was_given(place: Place) -> None:
     """Not the words, which are on record; not --yes and --max-iterations 0, meant for one run."""
     given = shlex.split("--session a --task b --dive c -y --max-cost 2.50 --timeout 60 --model x")
+    given += ["--config", ".."]
     command = shlex.split(resume_command(place.load(parse(given)), "26-a", cost_reached=False))
     assert command[:2] == [sys.executable, str(ROOT / "main.py")]
     again = {"--session": "26-a", "--config": str(place.dots), "--timeout": "60"}
@@ -91,7 +92,7 @@ def test_a_dash_reads_the_task_from_standard_input(
         ("--session a --timeout 0", "--timeout: '0' is not a number of seconds above 0.*1800"),
         ("--session a --on-wait stop", "pause.*exit"),
         ("--session a --max-iter 3", r"unknown: --max-iter \(nearest: --max-iterations\)"),
-        ("--session a b", "unknown: b .quote a text"),
+        ("--session a b", "unknown: b .each text needs"),
     ],
 )
 def test_wrong_usage_ends_with_2_and_a_remedy(place: Place, line: str, says: str) -> None:

@@ -226,7 +226,7 @@ def test_an_approval_taken_back_after_a_kill(project: Project, new: str) -> None
     again = project.run(*EXIT)
     assert again.returncode == 4 and not built(project), again.stdout
     words = new.removeprefix("Answer:").strip()
-    assert f"Not taken yet:\n\n> {words}" in again.stdout or not words
+    assert f"Not taken yet:\n> {words}" in again.stdout or not words
     project.answer(1, "same" if words else "no, stop")
     assert project.run("--max-iterations", "1").returncode in (3, 5)
     assert project.history("answer")[-1]["took"] == ["change"]
