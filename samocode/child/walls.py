@@ -13,6 +13,9 @@ from samocode.pages.names import HISTORY, INBOX, ITERATION, LOGS, QA, TASK
 
 READ_ONLY = (HISTORY, TASK, QA, ITERATION, f"{INBOX}/**", f"{LOGS}/**")
 NEVER = ("git push", "git stash")  # all worktrees share one stash
+HELPERS = ("claude", "Plan", "statusline-setup")
+"""Built-in kinds of helpers that no command asks for. Denied, they are not in the first request
+(600 characters less). Left are general-purpose and Explore, which is read-only."""
 NOT_YET = ("git commit",)
 """Denied until a plan is approved."""
 
@@ -20,5 +23,7 @@ NOT_YET = ("git commit",)
 def walls(session: Path, approved: bool) -> dict[str, object]:
     """Return the CLI settings with the deny rules."""
     commands = NEVER if approved else NEVER + NOT_YET
-    files = [f"Edit(/{session / name})" for name in READ_ONLY]
-    return {"permissions": {"deny": [*files, *(f"Bash({words}:*)" for words in commands)]}}
+    denied = [f"Edit(/{session / name})" for name in READ_ONLY]
+    denied += [f"Agent({kind})" for kind in HELPERS]
+    denied += [f"Bash({words}:*)" for words in commands]
+    return {"permissions": {"deny": denied}}
