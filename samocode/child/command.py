@@ -97,7 +97,6 @@ def command(settings: Settings, job: Job, session_id: str) -> list[str]:
         settings.permission_mode,
         "--add-dir",
         str(job.session),
-        str(COMMANDS),
         "--settings",
         json.dumps(given),
         "--session-id",
