@@ -21,6 +21,7 @@ def test_only_a_commit_waits_for_the_approval() -> None:
     """The real CLI is held to these rules by tests/real."""
     before, after = (str(walls(Path("/s"), approved)) for approved in (False, True))
     assert "'Edit(//s/_qa.md)'" in before and "'Bash(git push:*)'" in before
+    assert "'Agent(Plan)'" in before and "Agent(Explore)" not in before
     assert before.replace(", 'Bash(git commit:*)'", "") == after != before
 
 
@@ -55,10 +56,9 @@ def test_a_payer_or_a_mode_that_was_not_announced(
 
 
 def test_how_claude_is_introduced() -> None:
-    """A login is no key. A version that was not tested is named."""
+    """Of who pays only a key, as the header knows the rest. A version not tested is named."""
     assert introduced(Init("opus-x", "auto", "none", True, TESTED)) == (
-        f"claude {TESTED}: model opus-x, permission mode auto, sandbox on, "
-        "paid by a login or cloud account, if there is one"
+        f"claude {TESTED}: model opus-x, permission mode auto, sandbox on"
     )
     other = introduced(Init("opus-x", "auto", "apiKeyHelper", version="3.0"))
     assert other.startswith(f"claude 3.0 (tested with {TESTED}): ")

@@ -43,6 +43,7 @@ FIXED = {
     "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS": "1",  # their results are lost when -p ends
     "CLAUDE_CODE_DISABLE_AUTO_MEMORY": "1",  # with the next: keeps requests identical
     "CLAUDE_CODE_DISABLE_GIT_INSTRUCTIONS": "1",
+    "CLAUDE_CODE_FORK_SUBAGENT": "0",  # a fork pays for the whole conversation again
     "DISABLE_AUTOUPDATER": "1",
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_EDITOR": "true",
@@ -96,7 +97,6 @@ def command(settings: Settings, job: Job, session_id: str) -> list[str]:
         settings.permission_mode,
         "--add-dir",
         str(job.session),
-        str(COMMANDS),
         "--settings",
         json.dumps(given),
         "--session-id",

@@ -18,7 +18,6 @@ Login = Callable[[Mapping[str, str]], dict[str, str]]
 KEY = {"env": {"ANTHROPIC_API_KEY": "sk-from-settings"}}
 HELPER = {"apiKeyHelper": "echo sk-from-helper"}
 NO_BYPASS = {"permissions": {"disableBypassPermissionsMode": "disable"}}
-LOGIN = "a login or cloud account, if there is one"
 DONE = signal("done", summary="s")
 
 
@@ -62,9 +61,9 @@ def test_what_nobody_announced_blocks_at_once(
 @pytest.mark.parametrize(
     ("login", "settings", "payer", "said"),
     [
-        (as_subscriber, {}, "", f"paid by {LOGIN}"),
-        (as_subscriber, KEY, "key", "paid by ANTHROPIC_API_KEY"),
-        (as_subscriber, HELPER, "key", "paid by apiKeyHelper"),
+        (as_subscriber, {}, "", ""),
+        (as_subscriber, KEY, "key", ", paid by ANTHROPIC_API_KEY"),
+        (as_subscriber, HELPER, "key", ", paid by apiKeyHelper"),
     ],
 )
 def test_what_was_announced_goes_on(
@@ -74,6 +73,6 @@ def test_what_was_announced_goes_on(
     project.extra = {"SAMOCODE_PAYER": payer}
     printed = run(project, login, settings, DONE)
     assert project.outcomes() == ["done"], printed
-    assert printed.count("permission mode bypassPermissions, sandbox off, " + said) == 1
+    assert printed.count("permission mode bypassPermissions, sandbox off" + said + "\n") == 1
     init = project.history("iteration")[0]["init"]
     assert init["mode"] == "bypassPermissions" and init["model"] and init["version"]

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from samocode.settings.clone import COMMANDS
 from tests.api import ScriptedApi
 from tests.conftest import git
 from tests.harness import wait_for
@@ -45,7 +46,7 @@ REFUSED: list[Answer | Tool] = [
 ]
 STORY: Turns = {
     1: [
-        Tool("Read", {"file_path": "a.py"}),
+        Tool("Read", {"file_path": str(COMMANDS / "dive.md")}),
         bash(BUILD),
         signal("waiting", wait="qa_answers", questions=[QUESTION], phase="planning"),
     ],
@@ -81,6 +82,7 @@ def test_the_walls_of_a_session(project: RealProject, mode: str) -> None:
         project.answer(2, "yes")
         printed = loop.communicate(timeout=60)[0]
     assert (loop.returncode, project.outcomes()[-1]) == (0, "done"), printed
+    assert any("A dive answers one question" in json.dumps(r["messages"][1:]) for r in api.requests)
     dive, attack, work, _ = project.history("iteration")
     assert "denied" not in dive and (project.worktree / "build/log").exists()
     assert attack["denied"] == ["Edit", "Bash", "Bash", "Write", "Bash", "Bash", "Bash"]
