@@ -54,7 +54,7 @@ def test_every_flag_arrives(place: Place) -> None:
 def test_the_command_that_goes_on_repeats_what_was_given(place: Place) -> None:
     """Not the words, which are on record; not --yes and --max-iterations 0, meant for one run."""
     given = shlex.split("--session a --task b --dive c -y --max-cost 2.50 --timeout 60 --model x")
-    given += ["--config", ".."]
+    given += ["--config", str(place.dots)]
     command = shlex.split(resume_command(place.load(parse(given)), "26-a", cost_reached=False))
     assert command[:2] == [sys.executable, str(ROOT / "main.py")]
     again = {"--session": "26-a", "--config": str(place.dots), "--timeout": "60"}
