@@ -28,6 +28,6 @@ def lfs(repository: Repository) -> str | None:
     if not repository.call("grep", "-lE", "filter *= *lfs", "HEAD", "--", ATTRIBUTES):
         return None
     if which("git-lfs", path=repository.environ.get("PATH", "")) is None:
-        return "install git-lfs with your package manager, then run: git lfs install"
+        return "Install git-lfs with your package manager, then run: git lfs install"
     filters = repository.call("config", "--get-regexp", r"^filter\.lfs\.")
-    return None if filters else "run: git lfs install"
+    return None if filters else "Run: git lfs install"

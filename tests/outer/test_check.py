@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.outer.stage import MAIN, Ended, Stage, git, lives
-from tests.telegram_api import TOKEN, TelegramApi
+from tests.telegram_api import TOKEN, Answer, TelegramApi
 
 CLONE = MAIN.parent
 CLAUDE = CLONE / "tests/fakes/checked"
@@ -119,7 +119,7 @@ BROKEN = (
     ("problem", "git does not know who commits. Run: git config", ""),
     ("warning", "core.hooksPath is .husky/_", "SETUP"),
     ("warning", "submodules", "git submodule update"),
-    ("problem", "git LFS", "install git-lfs"),
+    ("problem", "git LFS", "Install git-lfs"),
     ("warning", "claude 9.9.9", "is the tested version|npm install"),
     ("problem", "claude is not logged in", "claude auth login"),
     ("problem", "permission mode default", "Change one of the two settings"),
@@ -173,6 +173,26 @@ def test_a_claude_that_hangs_is_a_warning_and_ended(good: Stage) -> None:
     known = [int(pid) for pid in pids.read_text().split()]
     processes = [Path("/proc", str(pid)) for pid in known]
     assert len(known) == 3 and not any(lives(p, True, good.folder) for p in processes)
+
+
+@pytest.mark.parametrize(
+    ("answers", "chat", "level", "text"),
+    [
+        ([Answer(delay=5)], "42", "warning", "Telegram gives no answer"),
+        ([Answer(drop=True)], "42", "warning", "Telegram gives no answer"),
+        ([], "43", "problem", "Telegram refuses (HTTP 400, Bad Request: chat not found)"),
+    ],
+)
+def test_a_phone_that_does_not_work(
+    good: Stage, answers: list[Answer], chat: str, level: str, text: str
+) -> None:
+    """An outage may be over at night; a chat that is not there is not."""
+    with TelegramApi(answers) as api:
+        good.extra |= {**api.environ, "TELEGRAM_CHAT_ID": chat}
+        ended = good.run("--check")
+    (line,) = [line for line in lines(ended) if line[0] != "ok" and line[1].startswith("phone")]
+    assert line[0] == level and text in line[1] and line[2], ended.out
+    assert TOKEN not in ended.out
 
 
 @pytest.mark.parametrize(
