@@ -201,6 +201,7 @@ Next: in your project's folder write a file named .samocode:
     MAIN_REPO=.
     WORKTREES=../myproject-worktrees
     SESSIONS=../myproject-sessions
+See there whether all is ready: samocode --check
 Start claude there and say:
     Run samocode with a dive into <what to look at>. Task: <what to do>.
 Or run it yourself there: samocode --session <name> --task "<what to do>"

@@ -6,11 +6,9 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parent)]  # PYTHONSAFEPATH omits the script's folder
 
-from samocode.settings.clone import need_python
+from samocode.settings.clone import ENV_FILE, environment, need_python, open_streams
 
 need_python()  # before the imports below: they need Python 3.11 and the packages
-
-from samocode.settings.clone import ENV_FILE, environment, open_streams
 
 given = dict[str, str]()
 if __name__ == "__main__":  # the Stop hook and --help exit before the slow imports
@@ -59,6 +57,10 @@ def main(flags: Mapping[str, str], timeouts: Timeouts, env_file: Path | None = E
             from samocode import demo
 
             return demo.play(run, timeouts)
+        if "--check" in flags:
+            from samocode.check import report
+
+            return report.check(flags, environment(), env_file, here(), timeouts)
         return run(Settings(flags, environment(), env_file, here()), timeouts)
     except (UserError, OSError) as error:
         trouble = known_trouble(error)
@@ -107,8 +109,7 @@ class Loop:
         shutdown: Shutdown,
     ) -> None:  # fmt: skip
         self.session, self.settings = session, settings
-        self.notifier, self.view = notifier, notifier.view
-        self.limits = Limits.of(settings)
+        self.notifier, self.view, self.limits = notifier, notifier.view, Limits.of(settings)
         self.shutdown, answers = shutdown, Answers(session, self.view.say)
         places = (prompt(session.folder), self.limits, self.shutdown, timeouts, self.view.say)
         self.iterations = Iterations(session, answers, settings, *places)

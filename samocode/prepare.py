@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from pathlib import Path
 
 from samocode import __version__, task
+from samocode.git.repository import Repository
 from samocode.iteration import Iterations
 from samocode.record.exits import ExitCode, Stop
 from samocode.session import Session, code_of
@@ -64,13 +67,16 @@ def _uncommitted(session: Session, settings: Settings) -> int:
 
 
 def _visible_folders(session: Session, settings: Settings) -> list[str]:
-    """Warn about SESSIONS or WORKTREES in the repository that git does not ignore."""
     if session.checkout is None:
         return []
-    repository = session.checkout.repository
-    top = repository.top.resolve()
     worktrees = session.checkout.worktree.path.parent
     places = {"SESSIONS": settings.project.sessions, "WORKTREES": worktrees}
+    return visible_folders(session.checkout.repository, places)
+
+
+def visible_folders(repository: Repository, places: Mapping[str, Path]) -> list[str]:
+    """Warn about SESSIONS or WORKTREES in the repository that git does not ignore."""
+    top = repository.top.resolve()
     return [
         f"{name} lies inside the repository; add this line to its .gitignore: "
         f"/{path.resolve().relative_to(top)}/"

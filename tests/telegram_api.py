@@ -154,6 +154,8 @@ class TelegramApi:
         """Do what the real server would, or refuse it in its words."""
         if method == "getUpdates":
             return self.get_updates(given)
+        if method == "getMe":
+            return result({"id": 1, "is_bot": True, "username": "samocode_bot"})
         chat = str(given.get("chat_id", ""))
         if chat in self.moved:
             return refusal(
@@ -166,6 +168,8 @@ class TelegramApi:
                 return result(value=True)
             if chat not in (self.chat, *map(str, self.moved.values())):
                 return refusal(400, "Bad Request: chat not found")
+            if method == "getChat":
+                return result({"id": int(chat), "type": "private"})
             if method in ("sendMessage", "sendDocument"):
                 return self.take(given, "text" if method == "sendMessage" else "caption")
             if method == "editMessageReplyMarkup":

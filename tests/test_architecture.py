@@ -26,6 +26,7 @@ FLOORS = (
     "prepare",
     "terminal telegram",
     "show",
+    "check",
     "demo",
     "main",
 )
@@ -112,7 +113,7 @@ def test_imports_go_down() -> None:
     assert left == {}
 
 
-@pytest.mark.parametrize("leaf", ["terminal", "telegram", "demo", "show"])
+@pytest.mark.parametrize("leaf", ["terminal", "telegram", "check", "demo", "show"])
 def test_the_loop_runs_without_a_leaf(tmp_path: Path, repo: Path, leaf: str) -> None:
     """Without `show` it is given something silent in its place."""
     if leaf == "show":

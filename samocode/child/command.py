@@ -66,6 +66,7 @@ class Job(NamedTuple):
     phase: str = ""
     model: str = ""
     """`model` or `model:effort`; empty for the default."""
+    tools: str = TOOLS
 
 
 def prompt(session: Path) -> bytes:
@@ -102,7 +103,7 @@ def command(settings: Settings, job: Job, session_id: str) -> list[str]:
         "--session-id",
         session_id,
         "--tools",
-        TOOLS,
+        job.tools,
         *budget,
         *settings.claude_args,
     ]

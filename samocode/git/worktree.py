@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import time
 from pathlib import Path
+from shutil import which
 
 from samocode.git import gitdir
 from samocode.git.branches import REMOTE, Branches
@@ -79,6 +80,24 @@ def merge(repository: Repository, worktree: Worktree) -> str:
         return f"{typed(elsewhere)} {merging}"
     is_branch = full != worktree.base
     return (f"{top} switch {shlex.quote(base)} && " if is_branch else "") + f"{top} {merging}"
+
+
+def pull_request(
+    repository: Repository, worktree: Worktree, title: str, body: str
+) -> str | None:  # fmt: skip
+    """Return the command that pushes the session's branch and makes a pull request of it with gh,
+    for a person to run. None without a remote or gh."""
+    remotes = (repository.call("remote") or "").split()
+    if not remotes or which("gh", path=repository.environ.get("PATH", "")) is None:
+        return None
+    remote = "origin" if "origin" in remotes else remotes[0]
+    branches, base = Branches.read(repository), worktree.base.removeprefix(f"{remote}/")
+    known = f"{REMOTE}{remote}/{base}" in branches.commits  # else gh takes the default branch
+    push = ["git", "push", "-u", remote, worktree.branch]
+    create = ["gh", "pr", "create", "--head", worktree.branch, *(["--base", base] if known else [])]
+    create += ["--title", title, "--body", body]
+    place = shlex.quote(str(repository.top))
+    return f"(cd {place} && {shlex.join(push)} && {shlex.join(create)})"
 
 
 def _remove(branches: Branches, branch: str) -> str:

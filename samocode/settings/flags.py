@@ -103,14 +103,15 @@ def _unknown(words: Sequence[str]) -> str | None:
 
 
 def _misuse(flags: Mapping[str, str]) -> str | None:
-    modes = [flag for flag in (*LOOKS, "--demo", "--check-signal") if flag in flags]
+    modes = [flag for flag in (*LOOKS, "--check", "--demo", "--check-signal") if flag in flags]
     if len(modes) > 1:
         return f"{' and '.join(modes)} exclude each other: keep one"
     texts = [flag for flag in ("--task", "--dive") if flag in flags]
     if modes and texts:
         return f"{modes[0]} takes no {' or '.join(texts)}: leave one out"
-    if "--json" in flags and "--status" not in flags:
-        return "--json needs --status: add it, or leave --json out"
+    for flag, needs in (("--json", "--status"), ("--live", "--check")):
+        if flag in flags and needs not in flags:
+            return f"{flag} needs {needs}: add it, or leave {flag} out"
     return None
 
 

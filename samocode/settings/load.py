@@ -29,6 +29,7 @@ PAYERS = {
 }
 WITHOUT_KEY = ("", "CLAUDE_CODE_OAUTH_TOKEN", "ANTHROPIC_AUTH_TOKEN")
 """A key in a settings.json silently takes precedence over these, but not over a cloud account."""
+PAIR = {"TELEGRAM_BOT_TOKEN", "TELEGRAM_CHAT_ID"}
 
 
 class Telegram(NamedTuple):
@@ -45,26 +46,27 @@ class Telegram(NamedTuple):
 
 
 class Settings(RunTable):
-    """The settings of a run. UserError lists every problem, each with its remedy."""
+    """The settings of a run. UserError lists every problem, each with its remedy. With `gather` the
+    problems are added there instead: what is wrong has its default, an unusable path is empty."""
 
     def __init__(
         self, flags: Texts, environ: Texts, env_file: Path | None, cwd: Path,
         uid: Callable[[], int] = os.getuid, paid_by: str | None = None,
+        gather: list[str] | None = None,
     ) -> None:  # fmt: skip
         if environ.get(RUN_TAG):
             raise UserError(
                 f"main.py was started by a session's own child ({RUN_TAG} is set): a child ends "
                 "with its signal; only a person runs sessions or adds to them."
             )
-        problems: list[str] = []
+        problems = [] if gather is None else gather
         variables = from_environment(environ, RunTable, problems)
         dotenv = from_file(env_file, RunTable, problems) if env_file and kind(env_file) else None
         dotenv = dotenv or Layer("", {})
         super().__init__((Layer("command line", flags), variables, dotenv), problems)
         found = project.read(self.config, cwd, environ, problems)
-        pair = {"TELEGRAM_BOT_TOKEN", "TELEGRAM_CHAT_ID"}
-        if len(pair & {*variables.texts, *dotenv.texts}) == 1:
-            problems.append(f"{' and '.join(sorted(pair))} need each other: set both, or neither.")
+        if len(PAIR & {*variables.texts, *dotenv.texts}) == 1:
+            problems.append(f"{' and '.join(sorted(PAIR))} need each other: set both, or neither.")
         if self.max_iterations == 0 and "--max-iterations" not in flags:
             problems.append("SAMOCODE_MAX_ITERATIONS: 0 lets nothing run: write 1 or more.")
         self.claude = _claude(self.claude_path, cwd, environ)
@@ -75,11 +77,11 @@ class Settings(RunTable):
         """Nothing is created and nothing runs."""
         if not idle and not self.looks:
             problems += self._refusals(environ, uid)
-        if problems or found is None:
+        if gather is None and (problems or found is None):
             raise UserError(*problems)
-        self.flags, self.project = flags, found
+        self.flags, self.project = flags, found or project.nowhere(cwd)
         self.environ = _absolute(environ, cwd)
-        self.models = self.phase_models or found.phase_models
+        self.models = self.phase_models or self.project.phase_models
         """Models by phase; a phase without one uses `model`."""
         self.paid_by = paid_by or PAYERS[paying(environ)]
         self.key_may_pay = self.payer == "key" or paying(environ) not in WITHOUT_KEY

@@ -34,6 +34,7 @@ class Project(ProjectTable):
             try:
                 vars(self)[key.lower()] = _usable(path, must_exist=key == "MAIN_REPO")
             except ValueError as error:
+                vars(self)[key.lower()] = Path()
                 wrong.append(f"{file}: {key}: {error}.")
         if not wrong and self.main_repo in (self.worktrees, self.sessions):
             wrong.append(f"{file}: MAIN_REPO is also WORKTREES or SESSIONS: name another folder.")
@@ -61,6 +62,11 @@ def read(
         return None
     layer = from_file(file, ProjectTable, problems)
     return Project(file, layer, environ, problems) if layer else None
+
+
+def nowhere(cwd: Path) -> Project:
+    """Return a project without a file: all paths are empty."""
+    return Project(cwd / ".samocode", Layer("", {}), {}, [])
 
 
 def _usable(path: Path, must_exist: bool) -> Path:

@@ -192,6 +192,10 @@ class RunTable(Table):
         "Telegram: where the Bot API answers", url)
     notify_command = Row("SAMOCODE_NOTIFY_COMMAND", "", "",
         "a command that gets each notice as JSON on its standard input", optional(script))
+    check = Row("", "--check", "",
+        "show whether this machine and project are ready", bool, MORE)
+    live = Row("", "--live", "",
+        "--check with one small call of claude, and a notice", bool, MORE)
     demo = Row("", "--demo", "",
         "play a session with a stand-in: no key, no network", bool, MORE)
     check_signal = Row("", "--check-signal DIR", "",

@@ -28,6 +28,8 @@ class Timeouts(NamedTuple):
     """Up to this is added to the reset of a usage limit, so that sessions do not start together."""
     start_grace: float = 10.0
     """--until-change waits this long for a loop to start."""
+    outside: float = 2.0
+    """--check waits this long for an answer of claude, git or Telegram."""
     quiet: float = 300.0
     """A child silent for this long is reported as still running."""
     reach: float = 1.0

@@ -16,12 +16,14 @@ from samocode.record.state import SessionState
 from samocode.record.words import few
 from samocode.session import Session
 from samocode.settings.flags import RAISED
-from samocode.show.columns import clip, wrap
+from samocode.show.columns import clip, printable, wrap
 from samocode.show.doing import Doing, doing
 from samocode.show.row import standing
 from samocode.show.screen import PIPED
 from samocode.show.sizes import size
 from samocode.show.text import TITLES, in_words, money, span
+
+TITLE, BODY = 72, 1000  # columns of a pull request's title and of its text
 
 
 def questions_text(session: Session) -> str:
@@ -167,9 +169,21 @@ def done_lines(session: Session) -> list[str]:
         commits,
         stat,
         f"Merge:   {worktrees.merge(repository, tree)}",
+        *([f"Or:      {request}"] if (request := _pull_request(session)) else []),
         f"Archive: /session-archive {session.name} in Claude Code",
         "",
     ]
+
+
+def _pull_request(session: Session) -> str | None:
+    """The command for a pull request, on one line: the task is its title, the summary its body."""
+    if session.checkout is None:
+        return None
+    state = session.state
+    asked = [text for _, kind, text in state.texts if kind != "note"]
+    title = clip(" ".join(printable(asked[-1]).split()) if asked else session.name, TITLE)
+    body = clip(" ".join(printable(state.done or "").split()), BODY)
+    return worktrees.pull_request(*session.checkout, title, body)
 
 
 def _work(child: Doing) -> str:

@@ -80,7 +80,7 @@ class Bot:
         try:
             response = requests.post(
                 f"{self._telegram.api_url}/bot{token}/{request.method}",
-                timeout=(TIMEOUT, timeout),
+                timeout=(min(TIMEOUT, timeout), timeout),
                 allow_redirects=False,  # the URL contains the token
                 **given,
             )

@@ -51,7 +51,7 @@ def main() -> int:
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-    for leaf in ("show", "telegram", "terminal", "demo"):
+    for leaf in ("show", "check", "telegram", "terminal", "demo"):
         gone: Any = None  # an import of it fails
         sys.modules[f"samocode.{leaf}"] = gone
     sys.exit(main())

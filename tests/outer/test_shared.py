@@ -87,3 +87,36 @@ def test_a_night_of_sessions_side_by_side(stage: Stage) -> None:
         ended = loop.wait()
         assert ended.code == 0 and MEANWHILE not in ended.out, ended.out
         one.close()
+
+
+def test_done_prints_one_line_that_makes_a_pull_request(stage: Stage) -> None:
+    """Where gh is on PATH and there is a remote. The loop never runs it; a person's shell does,
+    whatever is in the summary."""
+    summary = "It's done;\n\n$(touch pwned) `x` \x1b[31m!! done"
+    stage.script(
+        "signal(phase='planning')", "plan()", "commit('b.py', 'x'); " + TO_DONE,
+        f"signal('done', summary={summary!r})",
+    )  # fmt: skip
+    remote, tools = stage.folder / "remote.git", stage.folder / "tools"
+    tools.mkdir()
+    (tools / "gh").write_text('#!/bin/sh\nprintf "%s\\n" "$@" >"$0.called"\n')
+    (tools / "gh").chmod(0o755)
+    stage.extra["PATH"] = f"{tools}:{stage.environ['PATH']}"
+    ended = stage.begin("--yes")
+    assert ended.code == 0 and "gh pr create" not in ended.out
+    git("init", "-q", "--bare", str(remote), cwd=stage.repo)
+    git("remote", "add", "origin", str(remote), cwd=stage.repo)
+    git("push", "-q", "origin", "main", cwd=stage.repo)
+    ended = stage.run("--status")
+    (line,) = [line for line in ended.out.splitlines() if line.startswith("Or:")]
+    assert not (tools / "gh.called").exists()
+    command, cwd = ["sh", "-c", line.removeprefix("Or:")], stage.folder
+    subprocess.run(command, check=True, capture_output=True, env=stage.environ, cwd=cwd)
+    given = (tools / "gh.called").read_text().splitlines()
+    head, base = ["--head", stage.branch], ["--base", "main"]
+    told = ["--title", "build it", "--body", "It's done; $(touch pwned) `x` ?[31m!! done"]
+    assert given == ["pr", "create", *head, *base, *told]
+    assert git("rev-parse", stage.branch, cwd=remote) == git(
+        "rev-parse", "HEAD", cwd=stage.worktree
+    )
+    assert not list(stage.folder.rglob("pwned"))

@@ -1,0 +1,1 @@
+"""--check: whether this machine and this project are ready for a night. Optional."""

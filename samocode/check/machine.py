@@ -1,0 +1,124 @@
+"""Disk, memory, the links that install.sh made, and sessions whose loop was killed."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from samocode.check.finding import Finding, Place, ok, or_ok, warning
+from samocode.check.finding import problem as trouble
+from samocode.record import files
+from samocode.record.words import few, short_name
+from samocode.settings.clone import CLONE, COMMANDS
+from samocode.settings.flags import SHORT, program
+from samocode.show.row import rows
+from samocode.show.sizes import Size
+
+LITTLE, TOO_LITTLE = 2_000_000_000, 200_000_000
+"""Bytes of disk: a worktree with its packages and a night of logs; nothing works any more."""
+MEMORY = 1_000_000_000
+"""Bytes: claude takes some 400 MB, and its builds and tests come on top."""
+
+
+def room(place: Place) -> Iterator[Finding]:
+    """Yield the free disk, once for each file system, and the free memory."""
+    seen = set[int]()
+    for name, path in _places(place):
+        there = next(p for p in (path, *path.parents) if p.is_dir())
+        if (device := there.stat().st_dev) in seen:
+            continue
+        seen.add(device)
+        free = shutil.disk_usage(there).free
+        text = f"{Size(free, whole=True)} free for {name} ({there})"
+        if free >= LITTLE:
+            yield ok(text)
+            continue
+        level = trouble if free < TOO_LITTLE else warning
+        yield level(text, "Make room: a night needs some GB for worktrees and logs.")
+    if (memory := _memory()) is not None:
+        text = f"{Size(memory, whole=True)} of memory are available"
+        more = "Close programs, or set CLAUDE_CODE_TOOL_MEMORY_LIMIT, such as 2G."
+        yield ok(text) if memory >= MEMORY else warning(text, more)
+
+
+def _places(place: Place) -> Iterator[tuple[str, Path]]:
+    project, environ = place.settings.project, place.settings.environ
+    named = {"SESSIONS": project.sessions, "WORKTREES": project.worktrees}
+    named |= {"temporary files": Path(environ.get("TMPDIR", "/tmp"))}  # noqa: S108 - the default
+    named |= {"Claude's folder": place.config} if place.config else {}
+    yield from ((name, path) for name, path in named.items() if path.is_absolute())
+
+
+def _memory() -> int | None:
+    """Return the available bytes of memory; None where the system does not say."""
+    for line in Path("/proc/meminfo").read_text().splitlines() if _has_meminfo() else ():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) * 1024
+    return None
+
+
+def _has_meminfo() -> bool:
+    return os.access("/proc/meminfo", os.R_OK)
+
+
+def links(place: Place) -> list[Finding]:
+    """Whether Claude Code has the commands and the shell has `samocode`."""
+    return [*_commands(place), _program(place)]
+
+
+def _commands(place: Place) -> list[Finding]:
+    if place.config is None:
+        return [warning("HOME is not set, so Claude Code has no folder for commands", "Set HOME.")]
+    folder = place.config / "commands"
+    missing = [
+        f"/{path.stem}"
+        for path in sorted(COMMANDS.glob("*.md"))
+        if not _is_same(folder / path.name, path)
+    ]
+    found = [warning(f"not linked in {folder}: {few(missing)}", _install())] if missing else []
+    return or_ok(found, f"the commands are linked in {folder}")
+
+
+def _program(place: Place) -> Finding:
+    environ = place.settings.environ
+    if program(environ) == [SHORT]:
+        return ok(f"{SHORT} is on PATH")
+    other = shutil.which(SHORT, path=environ.get("PATH", ""))
+    if other:
+        return warning(f"{SHORT} on PATH is another program: {other}", _install())
+    main = shlex.quote(str(CLONE / "main.py"))
+    add = f"{_install()} It links it into ~/.local/bin, which must be on PATH. Or call {main}."
+    return warning(f"{SHORT} is not on PATH", add)
+
+
+def _install() -> str:
+    return f"Run {shlex.quote(str(CLONE / 'install.sh'))}."
+
+
+def _is_same(link: Path, target: Path) -> bool:
+    try:
+        return link.samefile(target)
+    except OSError:
+        return False
+
+
+def sessions(place: Place) -> Iterator[Finding]:
+    """Yield the sessions of the project, and those whose loop was killed or whose history is
+    damaged. The kernel has released the lock of a killed loop: nothing must be removed."""
+    folder = place.settings.project.sessions
+    if not files.is_folder(folder):
+        return
+    found = rows(folder)
+    for row in found:
+        if row.state == "damaged":
+            yield warning(f"{row.name} is damaged", row.waits_for)
+    command = " ".join(program(place.settings.environ))
+    for row in found:
+        if row.state == "killed":
+            on = f"To go on: {command} --session {shlex.quote(short_name(row.name))}"
+            yield Finding("ok", f"the loop of {row.name} was killed; its lock is free", on)
+    running = [row.name for row in found if row.running]
+    yield ok(f"{len(found)} sessions" + (f"; running: {few(running)}" if running else ""))

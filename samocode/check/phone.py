@@ -1,0 +1,62 @@
+"""Telegram and SAMOCODE_NOTIFY_COMMAND: whether notices would arrive."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from samocode.check.finding import Finding, Place, ok, problem, warning
+from samocode.child.processes import run_beside
+from samocode.record.untrusted import mapping
+from samocode.telegram.bot import Bot, Reply, Request
+
+WORDS = "samocode --check --live: notices arrive here."
+COMMAND_LIMIT = 30.0  # seconds, as in a run
+
+
+def phone(place: Place, limit: float) -> Iterator[Finding]:
+    """Yield whether the bot and its chat exist."""
+    settings, telegram = place.settings, place.settings.telegram
+    if telegram is None:
+        if not settings.notify_command:
+            yield ok("not set up: questions wait at the terminal (README: The phone)")
+        return
+    bot = Bot(telegram)
+    me = bot.call(Request("getMe", {}), limit)
+    if not me.ok:
+        yield _refused(me)
+        return
+    yield ok(f"the bot is @{mapping(me.result).get('username')}")
+    chat = bot.call(Request("getChat", {"chat_id": telegram.chat_id}), limit)
+    if not chat.ok:
+        yield _refused(chat)
+        return
+    yield ok(f"the chat is {telegram.chat_id} ({mapping(chat.result).get('type')})")
+    if telegram.chat_id.startswith("@") and not telegram.approvers:
+        yield warning("nobody may answer in a public chat", "Set TELEGRAM_APPROVERS.")
+
+
+def _refused(reply: Reply) -> Finding:
+    what = reply.description
+    if reply.passing:
+        return warning(f"Telegram gives no answer ({what})", "Check the network, or a proxy.")
+    _, _, remedy = reply.trouble.partition("): ")
+    return problem(f"Telegram refuses ({what})", f"{remedy[:1].upper()}{remedy[1:]}.")
+
+
+def notice(place: Place, limit: float) -> Iterator[Finding]:
+    """Send a notice by each way that is set up, and yield whether it was taken."""
+    settings, telegram = place.settings, place.settings.telegram
+    if telegram:
+        message = {"chat_id": telegram.chat_id, "text": WORDS}
+        sent = Bot(telegram).call(Request("sendMessage", message), limit)
+        yield ok("a notice was sent by Telegram") if sent.ok else _refused(sent)
+    if settings.notify_command:
+        given = {"session": "check", "event": "check", "title": "samocode", "text": WORDS}
+        data = json.dumps({**given, "exit": None}).encode() + b"\n"
+        trouble = run_beside(settings.notify_command, settings.environ, data, COMMAND_LIMIT)
+        yield (
+            problem(f"SAMOCODE_NOTIFY_COMMAND failed: {trouble}", "Correct it in .env.")
+            if trouble
+            else ok("a notice was given to SAMOCODE_NOTIFY_COMMAND")
+        )

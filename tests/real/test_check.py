@@ -1,0 +1,112 @@
+"""--check and --check --live with the real CLI."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.api import ScriptedApi
+from tests.real.cli import as_subscriber
+from tests.real.sessions import NO_RETRY, RealProject, prompt_of
+from tests.replies import BAD_KEY, Reply, Text, write
+from tests.script import Request, said
+
+pytestmark = pytest.mark.real
+
+Login = Callable[[Mapping[str, str]], dict[str, str]]
+KEY = {"env": {"ANTHROPIC_API_KEY": "sk-from-settings"}}
+NO_BYPASS = {"permissions": {"disableBypassPermissionsMode": "disable"}}
+SIGNAL = '{"status": "done", "summary": "The check works."}'
+
+
+def as_nobody(env: Mapping[str, str]) -> dict[str, str]:
+    """No login at all."""
+    return {name: value for name, value in env.items() if name != "ANTHROPIC_API_KEY"}
+
+
+def configure(project: RealProject, settings: Mapping[str, Any]) -> Path:
+    """Write the user's settings.json of claude; its folder."""
+    home = project.folder / "home/.claude"
+    (home / "commands").mkdir(parents=True, exist_ok=True)
+    (home / "settings.json").write_text(json.dumps(settings))
+    return home
+
+
+@pytest.mark.parametrize(
+    ("login", "settings", "code", "text"),
+    [
+        (dict, {}, 0, "says api_key, firstParty"),
+        (as_subscriber, {}, 0, "paid by the subscription of CLAUDE_CODE_OAUTH_TOKEN"),
+        (as_nobody, {}, 2, "claude is not logged in"),
+        (as_subscriber, KEY, 2, "paid by ANTHROPIC_API_KEY"),
+        (dict, NO_BYPASS, 2, "permission mode default"),
+    ],
+)
+def test_the_check_sends_no_request(
+    project: RealProject, login: Login, settings: dict[str, Any], code: int, text: str
+) -> None:
+    """Payer and mode as init says them. A command of the user's named like the one that is given as
+    the prompt would go to the API, but for the hook."""
+    home = configure(project, settings)
+    (home / "commands/cost.md").write_text("Say hello.")
+    project.login = login
+    with ScriptedApi([Text("hello")]) as api:
+        project.api = api.url
+        ended = project.run("--check")
+        assert (api.requests, api.side_requests) == ([], [])
+    assert ended.returncode == code and text in ended.stdout, ended.stdout
+    assert "sandbox off" in ended.stdout and "in time" not in ended.stdout
+    assert list(home.glob("projects/*/*.jsonl")) == [], "no conversation is stored"
+
+
+def live(project: RealProject, script: Callable[[Request], Reply]) -> tuple[str, int]:
+    """What --check --live prints, and how many requests it made."""
+    project.extra |= NO_RETRY
+    with ScriptedApi(script) as api:
+        project.api = api.url
+        ended: subprocess.CompletedProcess[str] = project.run("--check", "--live")
+        assert ended.stderr == ""
+        return ended.stdout, len(api.requests)
+
+
+def test_live_proves_signal_and_hook(project: RealProject) -> None:
+    """In two small requests, though the user has disabled all hooks."""
+    home = configure(project, {"disableAllHooks": True})
+
+    def answer(request: Request) -> Reply:
+        names = {tool["name"] for tool in request["tools"]}
+        assert "Write" in names and not names & {"Bash", "Agent", "Read"}
+        place = re.search(r"the file (\S+) with", prompt_of(request))
+        assert place
+        return Text("OK") if said(request) else write(place[1], SIGNAL)
+
+    printed, requests = live(project, answer)
+    for text in ("claude wrote its signal", "the Stop hook ran", "the login works", "it cost 0.0"):
+        assert f"live: {text}" in printed, printed
+    assert requests == 2 and "\n0 problems" in printed
+    assert list(home.glob("projects/*/*.jsonl")) == []
+
+
+def test_a_wrong_signal_is_sent_back_by_the_hook(project: RealProject) -> None:
+    """The hook is the loop's own: it reads the signal."""
+
+    def answer(request: Request) -> Reply:
+        place = re.search(r"the file (\S+) with", prompt_of(request))
+        assert place
+        wrong, right = write(place[1], '{"status": "dun"}'), write(place[1], SIGNAL)
+        turns: tuple[Reply, ...] = (wrong, Text("OK"), right, Text("OK"))
+        return turns[said(request)]
+
+    printed, requests = live(project, answer)
+    assert requests == 4 and "claude wrote its signal" in printed, printed
+
+
+def test_a_refused_key_is_a_problem_with_its_remedy(project: RealProject) -> None:
+    printed, _ = live(project, lambda _: BAD_KEY)
+    assert "the call failed" in printed and "claude auth login" in printed, printed
