@@ -19,7 +19,7 @@ def picture(past: Past) -> Markup:
     if not past.runs:
         return text("")
     several = any(bar.first != bar.last for bar in past.bars)
-    shared = "Several iterations share a bar. " if several else ""
+    shared = "Several iterations share a bar, which shows the worst. " if several else ""
     words = (
         f"From left to right, as wide as each took. {shared}Solid: it went on. Hollow: it asked "
         "you, or was stopped. Tall and red: it failed."

@@ -42,7 +42,7 @@ table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nu
 th { text-align: left; font-weight: 600; font-size: .875rem; color: var(--dim) }
 th, td { padding: 4px 12px 4px 0; border-bottom: 1px solid var(--line); vertical-align: top }
 th:last-child, td:last-child { padding-right: 0 }
-td.name { min-width: 7.2em }
+td.name { min-width: 8em }
 .number { text-align: right; white-space: nowrap }
 .bad { color: var(--bad) }
 ul { margin: 4px 0; padding-left: 20px }

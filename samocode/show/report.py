@@ -139,7 +139,7 @@ def _plan(session: Session, past: Past, folder: Folder, logs: Folder) -> Markup:
 
 def _forecast(session: Session) -> Markup:
     state = session.state
-    lines = [money(state).capitalize() + "."]
+    lines = [f"In all: {money(state)}."]
     if state.forecast:
         usd, before = state.forecast
         cost = state.cost_usd + state.held_usd - before
