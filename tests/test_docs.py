@@ -100,7 +100,7 @@ def test_the_readme_lists_every_command() -> None:
 def test_the_readme_draws_the_session_folder() -> None:
     drawn = set(re.findall(r"[├└]── (_[\w.]+)", README))
     shown = {names.TASK, names.OVERVIEW, names.QA, names.ITERATION, names.LOGS, names.INBOX}
-    assert drawn == shown | {names.SIGNAL, names.HISTORY}
+    assert drawn == shown | {names.SIGNAL, names.HISTORY, names.REPORT}
 
 
 def test_the_guide_draws_the_house() -> None:

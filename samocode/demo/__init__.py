@@ -64,13 +64,16 @@ class DemoProject:
 def play(run: Callable[["Settings", "Timeouts"], int], timeouts: "Timeouts") -> int:
     """Play the demo and return its exit code. Without a terminal it answers by --yes."""
     # Imported here, because each start of the stand-in imports this package.
-    from samocode.settings.clone import CLONE, at_terminal
+    from samocode.settings.clone import CLONE, at_terminal, environment
     from samocode.settings.load import Settings
 
     project = prepare(CLONE, datetime.now().astimezone())
+    # Without TERM the view would show neither colours nor the line that moves.
+    screen = {name: text for name, text in environment().items() if name in ("TERM", "NO_COLOR")}
     # The mode is auto, because claude refuses bypassPermissions to root.
     environ = {
         **project.environ,
+        **screen,
         "CLAUDE_PATH": str(project.claude),
         "CLAUDE_MODEL": "scripted",
         "CLAUDE_PERMISSION_MODE": "auto",

@@ -7,11 +7,21 @@ from collections.abc import Set
 from pathlib import Path
 from typing import NamedTuple
 
-from samocode.pages.names import HISTORY, INBOX, ITERATION, LOGS, OVERVIEW, QA, SIGNAL, TASK
+from samocode.pages.names import (
+    HISTORY,
+    INBOX,
+    ITERATION,
+    LOGS,
+    OVERVIEW,
+    QA,
+    REPORT,
+    SIGNAL,
+    TASK,
+)
 from samocode.record import files
 from samocode.record.state import WorktreeStatus
 
-NO_PROGRESS = frozenset({TASK, OVERVIEW, QA, ITERATION, LOGS, SIGNAL, HISTORY, INBOX})
+NO_PROGRESS = frozenset({TASK, OVERVIEW, QA, ITERATION, LOGS, SIGNAL, HISTORY, INBOX, REPORT})
 """Files that the loop or every child writes. Changes to them do not count as progress."""
 MAX_DEPTH = 20  # of the folder search; a child may nest folders without limit
 

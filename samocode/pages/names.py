@@ -2,7 +2,7 @@
 
 from samocode.record.history import FILE as HISTORY
 
-__all__ = ["HISTORY", "INBOX", "ITERATION", "LOGS", "OVERVIEW", "QA", "SIGNAL", "TASK"]
+__all__ = ["HISTORY", "INBOX", "ITERATION", "LOGS", "OVERVIEW", "QA", "REPORT", "SIGNAL", "TASK"]
 
 TASK = "_task.md"
 OVERVIEW = "_overview.md"
@@ -11,3 +11,4 @@ SIGNAL = "_signal.json"
 ITERATION = "_iteration.json"
 INBOX = "_inbox"
 LOGS = "_logs"
+REPORT = "_report.html"

@@ -107,6 +107,12 @@ class History:
         for line in filter(None, whole.split(b"\n")):
             yield self._fold(line, self.state.lines + 1)
 
+    def lines(self) -> Iterator[Line]:
+        """Yield each complete line of the file as a mapping, without folding it."""
+        for line in self._lines():
+            if line.endswith(b"\n"):
+                yield mapping(parse(line))
+
     def at(self, number: int) -> SessionState:
         """Return the state after the first `number` lines."""
         state = SessionState()

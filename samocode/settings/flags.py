@@ -36,7 +36,7 @@ SHORT = "samocode"
 RAISED = "--max-cost N"  # shown by the resume command at the cost limit
 ONCE = {
     *("--config", "--session", "--task", "--dive", "--yes"),
-    *("--status", "--json", "--stop", "--watch", "--until-change"),
+    *("--status", "--json", "--report", "--stop", "--watch", "--until-change"),
 }  # not copied to the resume command
 
 

@@ -126,7 +126,7 @@ PHASE_MODELS = "models by phase, such as planning=opus:xhigh testing=sonnet:low"
 WORK, LOOK = "begin or resume a session", "look at sessions, stop one"
 LIMITS, WAIT, MORE = "the child, and limits", "questions", "more"
 """Headings of help, in the order of their first rows."""
-LOOKS = ("--status", "--stop", "--watch", "--until-change")
+LOOKS = ("--status", "--report", "--stop", "--watch", "--until-change")
 """Flags with which nothing is created or run."""
 
 
@@ -146,6 +146,8 @@ class RunTable(Table):
         "show all sessions, or one in detail", bool, LOOK)
     json = Row("", "--json", "",
         "--status as JSON, for programs", bool, LOOK)
+    report = Row("", "--report", "",
+        "write a session as an HTML page, for a browser", bool, LOOK)
     watch = Row("", "--watch", "",
         "show what a running loop does", bool, LOOK)
     until_change = Row("", "--until-change [N]", "",
@@ -196,6 +198,8 @@ class RunTable(Table):
         "show whether this machine and project are ready", bool, MORE)
     live = Row("", "--live", "",
         "--check with one small call of claude, and a notice", bool, MORE)
+    report_at_done = Row("SAMOCODE_REPORT", "", "on",
+        "off: write no _report.html when a session is done", one_of("on", "off"))
     demo = Row("", "--demo", "",
         "play a session with a stand-in: no key, no network", bool, MORE)
     check_signal = Row("", "--check-signal DIR", "",

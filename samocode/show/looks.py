@@ -1,5 +1,5 @@
-"""--status, --watch, --until-change and --stop: look at sessions, or signal a running loop. Nothing
-is created or run."""
+"""--status, --report, --watch, --until-change and --stop: look at sessions, or signal a running
+loop. Nothing is run, and nothing but a report is written."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ from samocode.session import open_session
 from samocode.settings.flags import program
 from samocode.settings.load import Settings
 from samocode.settings.timeouts import Timeouts
+from samocode.show import report
+from samocode.show.facts import facts
 from samocode.show.live import View
 from samocode.show.notices import notifier
-from samocode.show.report import report
 from samocode.show.row import rows
 from samocode.show.table import table, terminal_columns
 from samocode.show.watch import until_change, watch
@@ -48,8 +49,10 @@ def look(settings: Settings, timeouts: Timeouts) -> int:
     if settings.until_change:
         known = settings.until_change
         return until_change(notices, timeouts, 0 if known == "yes" else int(known))
-    if settings.json:
-        say(_json(report(session, is_running(folder), notices.resume())))
+    if settings.report:
+        say(str(report.write(session, is_running(folder))))
+    elif settings.json:
+        say(_json(facts(session, is_running(folder), notices.resume())))
     else:
         notices.show_status()
     return ExitCode.DONE
@@ -61,7 +64,7 @@ def _awaited(settings: Settings, repository: Repository | None, timeouts: Timeou
     until = time.monotonic() + (timeouts.start_grace if settings.until_change else 0)
     while True:
         try:
-            chosen = name or naming.choose(project, repository, running=True)
+            chosen = name or naming.choose(project, repository, running=not settings.report)
             return sessions.find_or_create(project, chosen, {}, repository)[0]
         except UserError:
             if time.monotonic() >= until:

@@ -25,10 +25,10 @@ from samocode.settings.clone import at_terminal
 from samocode.settings.flags import resume_command
 from samocode.settings.load import Settings
 from samocode.settings.timeouts import Timeouts
-from samocode.show import brief, status
-from samocode.show.columns import wrap
+from samocode.show import brief, report, status
+from samocode.show.columns import clip, wrap
 from samocode.show.live import BOLD, View
-from samocode.show.screen import Screen
+from samocode.show.screen import PIPED, Screen
 from samocode.show.text import TITLES, money, span, step
 
 if TYPE_CHECKING:  # a leaf: imported where it is set up
@@ -128,6 +128,8 @@ class Notifier(NamedTuple):
         """The last words of a run."""
         text = status.stop_text(self.session, stop, self.resume())
         self.view.say("\n" + text)
+        if stop.code == ExitCode.DONE and self.settings.report_at_done == "on":
+            self.write_report()
         if stop.seen:
             return
         seconds = self.timeouts.last_words
@@ -142,6 +144,14 @@ class Notifier(NamedTuple):
         if stop.code == ExitCode.WAITING:  # the phone has them already
             short += f"\n\n{status.questions_text(self.session)}"
         self._wait_for(self.command("stop", title, short, stop.code), seconds)
+
+    def write_report(self) -> None:
+        """Write `_report.html`. The session is done and recorded: whatever fails here must not
+        change the exit code, a bug included."""
+        try:
+            self.view.say(f"Report: {report.write(self.session, running=False)}")
+        except Exception as error:
+            self.view.say(f"   No report was written: {clip(str(error) or repr(error), PIPED)}")
 
     def _wait_for(self, command: threading.Thread | None, seconds: float) -> None:
         """Wait until all is sent; a signal that comes now ends this at once."""

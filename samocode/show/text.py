@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from samocode.record.exits import ExitCode
 from samocode.record.state import PHASES, SessionState
@@ -80,3 +81,11 @@ def watch(seconds: float) -> str:
     minutes, rest = divmod(int(max(seconds, 0)), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def moment(recorded: str | None) -> str:
+    """A moment of the history as people write it, in the zone where it was recorded."""
+    try:
+        return f"{datetime.fromisoformat(recorded or ''):%Y-%m-%d %H:%M}"
+    except ValueError:
+        return "at an unknown time"
