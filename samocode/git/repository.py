@@ -46,7 +46,7 @@ class Repository:
         why = (
             " ".join(line.strip() for line in answer.stderr.strip().splitlines() if line.strip())
             if answer and answer.stderr.strip()
-            else "git is not installed"
+            else "git is not installed, or not on PATH: install it"
         )
         raise UserError(f"MAIN_REPO {folder}: git cannot use the repository at {marks[0]}: {why}")
 
