@@ -55,6 +55,7 @@ def hand_over(session: Path, prompt: str) -> None:
 
     def cut_off(_number: int, _frame: object) -> None:
         """The time limit, or a stop."""
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the git of `look` gets it, too
         (here / "cut-off").touch()
         look(trial, here / "after.json")
         os._exit(143)
