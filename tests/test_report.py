@@ -93,11 +93,8 @@ def test_links_lead_to_text_files_of_the_folder_only(tmp_path: Path) -> None:
     folder = tmp_path / "work"
     (folder / "_logs").mkdir(parents=True)
     outside = ("../../secret.md", "/etc/passwd", "_logs/../../x.md", "http://127.0.0.1:9/x.md")
-    runs = [
-        {"event": "iteration", "n": n, "phase": "testing", "outcome": "crash", "log": name}
-        for n, name in enumerate((*NAMES, *outside), 1)
-    ]
-    made = session(folder, *runs)
+    run = {"event": "iteration", "n": 1, "phase": "testing", "outcome": "crash"}
+    made = session(folder, *({**run, "log": name} for name in (*NAMES, *outside)))
     for name in NAMES:
         (folder / name).touch()
         (folder / "_logs" / name).touch()
@@ -113,8 +110,7 @@ def test_links_lead_to_text_files_of_the_folder_only(tmp_path: Path) -> None:
 
 def test_the_file_replaces_whatever_has_its_name(tmp_path: Path) -> None:
     """A folder is set aside, a link is not followed, and nothing else is left."""
-    folder = tmp_path / "work"
-    made = session(folder)
+    made, folder = session(tmp_path / "work"), tmp_path / "work"
     (folder / "_report.html").mkdir()
     assert write(made, running=False).is_file()
     (folder / "_report.html").unlink()
@@ -125,25 +121,13 @@ def test_the_file_replaces_whatever_has_its_name(tmp_path: Path) -> None:
     assert {found.name for found in folder.rglob("*")} == names
 
 
-def calls(made: Session) -> tuple[int, str]:
-    """How many calls a report takes, and the report."""
-    count = 0
-
-    def seen(_frame: object, event: str, _arg: object) -> None:
-        nonlocal count
-        count += event in ("call", "c_call")
-
-    sys.setprofile(seen)
-    try:
-        text = page(made, running=False)
-    finally:
-        sys.setprofile(None)
-    return count, text
-
-
 def test_ten_thousand_iterations_make_a_small_file(tmp_path: Path) -> None:
     """The picture has some hundred bars, and the work for each further iteration is the same."""
-    found: list[int] = []
+    found, ticks = list[int](), [0]
+
+    def tick(*_: object) -> None:
+        ticks[0] += 1
+
     for many in (1_000, 4_000, 10_000):
         runs = [
             {"event": "iteration", "n": n, "phase": ("testing", "implementation")[n // 7 % 2],
@@ -151,9 +135,12 @@ def test_ten_thousand_iterations_make_a_small_file(tmp_path: Path) -> None:
              "seconds": 1 + n % 90, "cost_usd": 0.1, "log": f"{n}.jsonl"}
             for n in range(1, many + 1)
         ]  # fmt: skip
-        count, text = calls(session(tmp_path / str(many), *runs))
+        made, ticks[0] = session(tmp_path / str(many), *runs), 0
+        sys.setprofile(tick)
+        text = page(made, running=False)
+        sys.setprofile(None)
+        found.append(ticks[0])
         seen = Seen(text)
-        found.append(count)
         assert len(text) < 400_000 and seen.bars <= 4 * BARS + 20
         assert f"{many} iterations" in seen.text and f"The last 200 of {many}" in seen.text
     assert (found[2] - found[1]) / 6 <= 1.2 * (found[1] - found[0]) / 3

@@ -16,10 +16,8 @@ from tests.seen import HOSTILE, Seen
 
 CHROMIUM = shutil.which("chromium")
 needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="no chromium here; .ci/run installs it")
-SWITCHES = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--enable-logging=stderr",
-    "--v=0", "--no-first-run", "--disable-background-networking",
-)  # fmt: skip
+SWITCHES = ("--headless", "--no-sandbox", "--hide-scrollbars", "--enable-logging=stderr", "--v=0")
+DARK = ("--blink-settings=preferredColorScheme=0",)
 ALL = "\n".join((*(w for w in HOSTILE if "\udcff" not in w), "W" * 3000)).replace("\0", "")
 TITLE = "<script>document.title='RAN'</script>\u202e"
 SAYS = f"ALL, TITLE = {ALL!r}, {TITLE!r}\n"
@@ -34,11 +32,8 @@ speech.send(SESSION, "waiting", **{"for": "qa_answers", "questions": [{"title": 
 """
 COMMITS = """
 open("<b onclick=x()>.py", "w").write("two")
-git("add", ".")
-git("commit", "-qm", TITLE)
-leave()
+git("add", "."), git("commit", "-qm", TITLE), leave()
 """
-ENDS = "signal('done', summary=ALL)"
 
 
 def contents(folder: Path) -> dict[Path, bytes]:
@@ -51,7 +46,9 @@ def hostile(stage: Stage) -> Path:
     """The report of a session in which everybody writes markup."""
     plan = f'plan({ALL!r}, "\'\\"><b onclick=x().md")'
     steps = (FILES + ASKS, "RESULT['total_cost_usd'] = 1; raw(b'<b>\\xff')", TO_PLANNING, plan)
-    stage.script(*(SAYS + step for step in (*steps, COMMITS + TO_DONE, ENDS)))
+    stage.script(
+        *(SAYS + step for step in (*steps, COMMITS + TO_DONE, "signal('done', summary=ALL)"))
+    )
     ended = stage.run("--task", ALL, "--yes", fast=True)
     path = stage.session / "_report.html"
     assert ended.code == 0 and f"Report: {path}" in ended.out, ended.out
@@ -67,7 +64,7 @@ def test_a_session_of_markup_is_shown_as_text(stage: Stage) -> None:
     assert not any("evil" in link for link in seen.links) and "evil.html" in seen.text
     for words in ("invalid signal", "by --yes", "the loop ended them", "was approved 20"):
         assert words in seen.text, words
-    assert "RAN" in seen.text and "1.25 USD" not in seen.text and "2.25 USD spent" in seen.text
+    assert "2.25 USD spent" in seen.text
 
 
 def test_a_report_is_no_progress_and_changes_nothing(stage: Stage) -> None:
@@ -81,9 +78,7 @@ def test_a_report_is_no_progress_and_changes_nothing(stage: Stage) -> None:
     ended = stage.execute([word for word in command if word not in ("--session", stage.name)])
     path = stage.session / "_report.html"
     assert (ended.code, ended.out) == (0, f"{path}\n")
-    assert {
-        p: p.read_bytes() for p in stage.session.rglob("*") if p.is_file() and p != path
-    } == before
+    assert contents(stage.session) == before
     assert "running" in Seen(path.read_text()).words
     (stage.steps / "go").touch()
     assert loop.wait().code == 0 and "done" in Seen(path.read_text()).words
@@ -94,8 +89,8 @@ def test_a_report_that_cannot_be_made_changes_no_exit_code(stage: Stage, tmp_pat
     """One line says why, a bug included. It can be switched off."""
     house = tmp_path / "house"
     shutil.copytree(MAIN.parent / "samocode", house / "samocode")
-    for name in ("main.py", "workflow.md"):
-        shutil.copy(MAIN.parent / name, house)
+    shutil.copy(MAIN, house)
+    shutil.copy(MAIN.parent / "workflow.md", house)
     with (house / "samocode/show/report.py").open("a") as file:
         file.write("\n\ndef page(*_):\n    raise RuntimeError('no\\nink')\n")
     stage.main = house / "main.py"
@@ -118,20 +113,15 @@ def browser(page: Path, *switches: str) -> tuple[str, list[str]]:
 def measured(report: str, folder: Path, width: int, *switches: str) -> dict[str, object]:
     """What a script finds in a copy of the report that has no policy, and the picture's width.
     For a screenshot chromium resizes its page, which is at first 500 pixels wide at least."""
-    script = (
-        "<script>const e = document.documentElement, s = getComputedStyle(document.body);"
-        "const look = () => console.log('<' + JSON.stringify({wide: e.scrollWidth, "
-        "seen: innerWidth, paper: s.backgroundColor}) + '>');"
-        "look(); addEventListener('resize', look)</script>"
-    )
+    script = """<script>addEventListener('resize', look); look(); function look() {
+        const paper = getComputedStyle(document.body).backgroundColor
+        console.log('<' + JSON.stringify({wide: document.documentElement.scrollWidth,
+        seen: innerWidth, paper}) + '>') }</script>"""
     copy, picture = folder / "measured.html", folder / "shown.png"
     copy.write_text(re.sub(r"<meta http-equiv.*?>", "", report) + script)
     _, console = browser(copy, f"--window-size={width},900", *switches, f"--screenshot={picture}")
     found = dict(json.loads(console[-1].split("<")[1].split(">")[0]))
     return {**found, "picture": int.from_bytes(picture.read_bytes()[16:20], "big")}
-
-
-DARK = ("--blink-settings=preferredColorScheme=0",)
 
 
 @needs_chromium
@@ -168,9 +158,9 @@ def test_the_policy_stops_what_gets_past_the_escapes(stage: Stage, tmp_path: Pat
 
 
 @needs_chromium
-@pytest.mark.parametrize("suffix", [".md", ".jsonl", ".stderr"])
-def test_a_linked_file_is_shown_as_text(tmp_path: Path, suffix: str) -> None:
+def test_a_linked_file_is_shown_as_text(tmp_path: Path) -> None:
     """A child's log that begins like a page runs no script in the browser that opens it."""
-    file = tmp_path / f"file{suffix}"
-    file.write_text("<!doctype html><html><script>document.title='RAN'</script>")
-    assert "<title>RAN" not in browser(file, "--dump-dom")[0]
+    for suffix in (".md", ".jsonl", ".stderr"):
+        file = tmp_path / f"file{suffix}"
+        file.write_text("<!doctype html><html><script>document.title='RAN'</script>")
+        assert "<title>RAN" not in browser(file, "--dump-dom")[0]
