@@ -6,11 +6,13 @@ unset CDPATH # with it, cd may go to another folder
 
 usage() {
     cat <<'END'
-Usage: ./install.sh [--demo | --uninstall | --help]
+Usage: ./install.sh [--plugin | --demo | --uninstall | --help]
 
   (nothing)     make .venv here, link commands/*.md into ~/.claude/commands
                 (or $CLAUDE_CONFIG_DIR/commands) and main.py as samocode into
                 ~/.local/bin (or $SAMOCODE_BIN); may be run again at any time
+  --plugin      the same without links to the commands: Claude Code gets them from
+                this folder as a plugin, and they are called /samocode:NAME
   --demo        make .venv here, then play a whole session with a scripted
                 stand-in for Claude: no claude, no key, no link is needed or made
   --uninstall   remove the links, .venv, .demo and the folders this script made
@@ -119,7 +121,7 @@ link() {
         return 1
     fi
     if [ -e "$name" ]; then
-        warn "Left alone: $name is not a link of this clone. Move it away and run this again to get Samocode's."
+        warn "Left alone: $name is not a link of this clone. Move it away and run this again to get Samocode's, or use the plugin: $clone/install.sh --plugin"
         return 1
     fi
     ln -s "$source" "$name"
@@ -166,17 +168,39 @@ link_program() {
     esac
 }
 
-link_all() {
-    local source linked=0 left=0 gone=""
+# Link the commands; sets left and gone of link_all.
+link_commands() {
+    local source linked=0
     make_folder "$folder"
     remember "links $folder"
-    remember "clone $clone"
     remove_links "$folder" stale
     for source in "$clone"/commands/*.md; do
         [ -f "$source" ] || die "$clone/commands is empty: this clone is not complete."
         if link "$source" "$folder/$(basename "$source")"; then linked=$((linked + 1)); else left=$((left + 1)); fi
+        name_clashes "$(basename "$source" .md)"
     done
     say "$linked commands are linked in $folder"
+}
+
+# Say what hides command $1, and what it hides (as CLI 2.1.332 chooses).
+name_clashes() {
+    local place own remedy="Rename it, or use the plugin: $clone/install.sh --plugin"
+    own=$(dirname "$folder")
+    for place in "$own" "$PWD/.claude"; do
+        if [ -e "$place/skills/$1/SKILL.md" ]; then
+            warn "Hidden: /$1 is the skill $place/skills/$1, not Samocode's command. $remedy"
+        fi
+        if [ "$place" = "$own" ] && [ "$own" = "$PWD/.claude" ]; then return; fi
+    done
+    if [ -e "$PWD/.claude/commands/$1.md" ]; then
+        warn "Hidden: /$1 is Samocode's command now, not $PWD/.claude/commands/$1.md. $remedy"
+    fi
+}
+
+link_all() {
+    local left=0 gone=""
+    remember "clone $clone"
+    if [ "$1" = --plugin ]; then remove_links "$folder"; else link_commands; fi
     link_program || left=$((left + 1))
     [ "$left" = 0 ] && return
     warn "$left were left alone, see above."
@@ -192,6 +216,16 @@ check_tools() {
         warn "claude was not found ($claude). Get it: https://code.claude.com/docs/en/setup (npm install -g @anthropic-ai/claude-code). When it is somewhere else: CLAUDE_PATH=/path/to/claude in $clone/.env"
     fi
     command -v git >/dev/null || warn "git was not found: without it Samocode can only research. Install it with your package manager."
+}
+
+plugin_steps() {
+    cat <<END
+
+Next: add this folder to Claude Code as a plugin, once:
+    claude plugin marketplace add $(printf '%q' "$clone")
+    claude plugin install samocode@samocode
+To take it away: claude plugin uninstall samocode@samocode
+END
 }
 
 next_steps() {
@@ -214,7 +248,8 @@ install() {
     check_tools
     make_venv
     install_requirements
-    link_all || status=1
+    link_all "$1" || status=1
+    if [ "$1" = --plugin ]; then plugin_steps; fi
     next_steps
     return $status
 }
@@ -255,7 +290,7 @@ main() {
     case ${1:-} in
         --help | -h) usage; return ;;
         --demo) demo ;;
-        "" | --uninstall) ;;
+        "" | --plugin | --uninstall) ;;
         *) warn "install.sh: unknown option $1"; usage >&2; exit 2 ;;
     esac
     if [ -z "${CLAUDE_CONFIG_DIR:-}${HOME:-}" ]; then die "Neither HOME nor CLAUDE_CONFIG_DIR is set: there is no place for the commands."; fi
@@ -263,7 +298,7 @@ main() {
     case $folder in /*) ;; *) folder=$PWD/$folder ;; esac
     bin=${SAMOCODE_BIN:-${HOME:+$HOME/.local/bin}}
     case $bin in /* | "") ;; *) bin=$PWD/$bin ;; esac
-    if [ "${1:-}" = --uninstall ]; then uninstall; else install; fi
+    if [ "${1:-}" = --uninstall ]; then uninstall; else install "${1:-}"; fi
 }
 
 if [ "${BASH_SOURCE[0]}" = "$0" ]; then main "$@"; fi

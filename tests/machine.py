@@ -100,7 +100,8 @@ def fresh_clone(to: Path) -> Path:
     to.mkdir(parents=True)
     for name in ("install.sh", "requirements.txt"):
         shutil.copy(ROOT / name, to)
-    shutil.copytree(ROOT / "commands", to / "commands")
+    for name in ("commands", ".claude-plugin"):
+        shutil.copytree(ROOT / name, to / name)
     (to / "main.py").write_text("import sys, dotenv, requests\nprint('main.py', *sys.argv[1:])\n")
     return to
 

@@ -65,7 +65,7 @@ def test_every_flag_exists() -> None:
     known = set(re.findall(r"--[a-z-]+", help_text()))
     for path in (ROOT / "install.sh", *(ROOT / "bench").glob("*.py")):
         known |= set(re.findall(r"--[a-z]+", path.read_text()))
-    foreign = {"--allowedTools", "--fallback-model"}  # of claude
+    foreign = {"--allowedTools", "--fallback-model", "--add-dir"}  # of claude
     foreign |= {"--check-signal"}  # not in the help
     prose = re.sub(r"--strict", "", README + CONTRIBUTING)
     assert set(re.findall(r"(?<![\w-])--[a-zA-Z][a-zA-Z-]+", prose)) - foreign <= known

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -146,7 +147,7 @@ def test_the_demo_needs_no_claude_and_makes_no_link(bare: Machine) -> None:
 
 def test_help_and_wrong_usage(bare: Machine) -> None:
     shown = installs(bare, "--help")
-    assert all(flag in shown for flag in ("--demo", "--uninstall", "--help"))
+    assert all(flag in shown for flag in ("--plugin", "--demo", "--uninstall", "--help"))
     for wrong in (("--dmeo",), ("--demo", "--help"), ("demo",)):
         done = bare.install(*wrong)
         assert (done.returncode, done.stdout) == (2, "")
@@ -208,6 +209,33 @@ def test_what_is_not_its_own_is_left_alone_and_named(machine: Machine) -> None:
     assert made <= names(machine.commands)
     installs(machine, "--uninstall")
     assert tree(machine.home) == before
+
+
+@needs_wheels
+def test_what_has_the_name_of_a_command_is_named(machine: Machine, tmp_path: Path) -> None:
+    """A skill, which hides the command, and a project's command, which is hidden. No failure."""
+    (machine.home / ".claude/skills/dive").mkdir(parents=True)
+    (machine.home / ".claude/skills/dive/SKILL.md").write_text("mine")
+    project = tmp_path / "project"
+    (project / ".claude/commands").mkdir(parents=True)
+    (project / ".claude/commands/task.md").write_text("mine")
+    done = machine.install(cwd=project)
+    hidden = [line for line in done.stderr.splitlines() if line.startswith("Hidden: ")]
+    assert done.returncode == 0 and len(hidden) == 2 and links(machine)
+    assert f"/dive is the skill {machine.home}/.claude/skills/dive" in hidden[0]
+    assert f"not {project}/.claude/commands/task.md" in hidden[1]
+    assert all(line.endswith("install.sh --plugin") for line in hidden)
+    assert machine.install(cwd=machine.home).stderr.count("Hidden: ") == 1
+
+
+@needs_wheels
+def test_for_the_plugin_no_command_is_linked(machine: Machine) -> None:
+    """Former links go, `samocode` stays; the commands to type parse, with spaces in the path."""
+    installs(machine)
+    printed = installs(machine, "--plugin")
+    assert names(machine.commands) == set() and (machine.home / ".local/bin/samocode").exists()
+    typed = [shlex.split(line) for line in printed.splitlines() if "    claude " in line]
+    assert [words[-1] for words in typed] == [str(machine.clone), "samocode@samocode"]
 
 
 @needs_wheels

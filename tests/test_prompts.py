@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from samocode import sessions
+from samocode import __version__, sessions
 from samocode.decide import questions as form
 from samocode.decide import signal as signals
 from samocode.gate import approval
@@ -198,7 +198,7 @@ def test_a_form_stands_in_one_file() -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_shell_blocks_parse_and_use_real_flags(name: str) -> None:
     for block in fences(COMMANDS[name]):
-        if re.match(r"readlink|CLONE/|git ", block):
+        if re.match(r"ls |CLONE/|git ", block):
             run = subprocess.run(["bash", "-n"], input=block.encode(), capture_output=True)
             assert (run.returncode, run.stderr) == (0, b"")
             calls = [line for line in block.splitlines() if "main.py" in line]
@@ -243,3 +243,10 @@ def test_the_parent_knows_answers_and_approvals() -> None:
 def test_the_parent_knows_every_exit_code() -> None:
     codes = re.findall(r"^\| ([\d, ]+) \|", COMMANDS["samocode"], re.M)
     assert sorted(int(code) for code in ", ".join(codes).split(", ")) == sorted(ExitCode)
+
+
+def test_the_plugin_is_this_version() -> None:
+    plugin = json.loads((CLONE / ".claude-plugin/plugin.json").read_text())
+    market = json.loads((CLONE / ".claude-plugin/marketplace.json").read_text())
+    assert (plugin["name"], plugin["version"]) == ("samocode", __version__)
+    assert [(each["name"], each["source"]) for each in market["plugins"]] == [("samocode", "./")]
