@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from samocode.settings.load import Settings
 
 EPILOG = """\
-Variables for the environment or .env: see README.
-
 exit codes:
     0  done                      4  waiting for the human (--on-wait exit)
     1  failed                    5  limit reached (iterations, cost, usage wait)
@@ -56,7 +54,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog=prog,
         usage=USAGE,
-        description="Run the Claude CLI, once per iteration, until a session is done or needs you.",
+        description="Run the Claude CLI, once per iteration, until a session is done or needs you. "
+        "README has the variables for .env.",
         epilog=EPILOG.format(prog=prog),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

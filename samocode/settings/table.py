@@ -124,7 +124,7 @@ def claude_flags(text: str) -> tuple[str, ...]:
 
 PHASE_MODELS = "models by phase, such as planning=opus:xhigh testing=sonnet:low"
 WORK, LOOK = "begin or resume a session", "look at sessions, stop one"
-LIMITS, WAIT, MORE = "the child, and limits", "questions", "more"
+LIMITS, MORE = "the child, limits and questions", "more"
 """Headings of help, in the order of their first rows."""
 LOOKS = ("--status", "--report", "--stop", "--watch", "--until-change")
 """Flags with which nothing is created or run."""
@@ -179,9 +179,9 @@ class RunTable(Table):
     payer = Row("SAMOCODE_PAYER", "", "",
         "key: accept an API key that claude finds in a settings.json", optional(one_of("key")))
     on_wait = Row("", "--on-wait pause/exit", "pause",
-        "at a question: wait, or exit with code 4", one_of("pause", "exit"), WAIT)
+        "at a question: wait, or exit with code 4", one_of("pause", "exit"), LIMITS)
     yes = Row("", "--yes", "",
-        "take suggested answers and approve plans", bool, WAIT)
+        "take suggested answers and approve plans", bool, LIMITS)
     quiet = Row("", "--quiet", "",
         "show only questions and how iterations end", bool, MORE)
     telegram_token = Row("TELEGRAM_BOT_TOKEN", "", "",
