@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog=prog,
         usage=USAGE,
-        description="Run the Claude CLI, once per iteration, until a session is done or needs you. "
+        description="Run the Claude CLI, once per iteration, until a session is done or needs you.\n"
         "README has the variables for .env.",
         epilog=EPILOG.format(prog=prog),
         formatter_class=argparse.RawDescriptionHelpFormatter,
