@@ -14,7 +14,7 @@ from samocode.record.history import local_now
 from samocode.record.state import Answer, Question
 from samocode.session import Session
 from samocode.show import status
-from samocode.show.ledger import each, picture, spent, trouble
+from samocode.show.ledger import BRIEF, each, picture, spent, trouble
 from samocode.show.page import Folder, Markup, bullets, document, joined, section, tag, text
 from samocode.show.past import MOST, Past
 from samocode.show.row import standing
@@ -78,7 +78,7 @@ def _head(session: Session, past: Past, running: bool) -> Markup:
     )
     return joined((
         tag("h1", session.name),
-        tag("p", tag("strong", word), f": {waits_for}" if waits_for else ""),
+        tag("p", tag("strong", word), ": " if waits_for else "", text(waits_for, BRIEF)),
         tag("p", facts, class_="dim"),
         tag("p", where, class_="dim"),
     ))  # fmt: skip
