@@ -95,17 +95,26 @@ def place(binary: Path) -> Generator[RealProject]:
             yield project
 
 
+def add_plugin(project: RealProject) -> None:
+    """Install this clone as a plugin in the HOME of the project."""
+    for words in (("marketplace", "add", str(ROOT)), ("install", "samocode@samocode")):
+        command = [str(project.claude), "plugin", *words]
+        subprocess.run(command, env=project.environ(), check=True, stdout=subprocess.DEVNULL)
+
+
 def measure(
-    binary: Path, settings: dict[str, Any] | None = None, args: str = "", commands: bool = False
+    binary: Path, settings: dict[str, Any] | None = None, args: str = "", commands: str = ""
 ) -> Request:
-    """Return the first request of a session of a user with these settings, CLAUDE_ARGS and, if
-    `commands`, the links of install.sh."""
+    """Return the first request of a session of a user with these settings, CLAUDE_ARGS and
+    commands (`links` or `plugin`)."""
     with place(binary) as project, ScriptedApi([signal("blocked", reason="r"), Text("Ok.")]) as api:
         home = project.folder / "home/.claude"
         (home / "commands").mkdir(parents=True)
-        for command in (ROOT / "commands").glob("*.md") if commands else ():
+        for command in (ROOT / "commands").glob("*.md") if commands == "links" else ():
             (home / "commands" / command.name).symlink_to(command)
         (home / "settings.json").write_text(json.dumps(settings or {}))
+        if commands == "plugin":
+            add_plugin(project)
         project.api, project.extra = api.url, {"CLAUDE_ARGS": args}
         printed = project.run(task="t").stdout
         assert api.requests, printed
@@ -124,7 +133,8 @@ def main() -> None:
     heads = ("place", "part", "characters", "tokens")
     table("the first request of an iteration", heads, *rows, ("all", "", whole, round(whole / 4)))
     users: dict[str, dict[str, Any]] = {
-        "commands linked into ~/.claude": {"commands": True},
+        "commands linked into ~/.claude": {"commands": "links"},
+        "commands as a plugin": {"commands": "plugin"},
         "Claude's own sandbox": {"settings": SANDBOX},
         "no helpers (--disallowedTools Agent)": {"args": "--disallowedTools Agent"},
     }
