@@ -54,8 +54,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog=prog,
         usage=USAGE,
-        description="Run the Claude CLI, once per iteration, until a session is done or needs you.\n"
-        "README has the variables for .env.",
+        description="Run the Claude CLI, once per iteration, until a session is done or needs you."
+        "\nREADME has the variables for .env.",
         epilog=EPILOG.format(prog=prog),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
