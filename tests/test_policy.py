@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -244,6 +246,19 @@ def test_decide(row: Row) -> None:
     assert row.says in f"{found.why}\n{found.note}"
     assert found.why.strip() or not found.stop, "every stop says why"
     assert not found.pause or found.pause.why, "and every pause"
+
+
+def test_a_thousand_sessions_wake_spread_out() -> None:
+    """At most 2 % call in any second after the reset (issue 19)."""
+    dice = random.Random(1)  # noqa: S311 - no secret
+    calls = Counter[int]()
+    for _ in range(1000):
+        at = facts(run=failed("rate_limit", 429, **RESETS_SOON), now=NOW + dice.uniform(0, 60))
+        pause = policy.decide(at, after(), LIMITS, Timeouts()).pause
+        assert pause and pause.until
+        calls[int(at.now + pause.length(21600, at.now))] += 1
+    assert max(calls.values()) <= 20
+    assert min(calls) >= int(NOW + 3600)
 
 
 @pytest.mark.parametrize("row", [*STOPPED, *MONEY, *OUTAGES, *STRIKES], ids=lambda row: row.name)

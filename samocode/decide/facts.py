@@ -120,9 +120,11 @@ class Pause(NamedTuple):
     seconds: float = 0.0
     until: float | None = None
 
-    def length(self, most: float) -> float:
+    def length(self, most: float, now: float | None = None) -> float:
         """Return the seconds from now. A wait `until` a time is at most `most` long."""
-        return self.seconds if self.until is None else min(self.until - time.time(), most)
+        if self.until is None:
+            return self.seconds
+        return min(self.until - (time.time() if now is None else now), most)
 
 
 class Decision(NamedTuple):

@@ -24,7 +24,7 @@ def clone(stage: Stage) -> Path:
         else:
             shutil.copy2(source, copy / name)
     timeouts = copy / "samocode/settings/timeouts.py"  # a minute at random after a usage limit
-    timeouts.write_text(timeouts.read_text().replace("limit_slack: float = 60", "limit_slack = 0"))
+    timeouts.write_text(timeouts.read_text().replace("limit_slack: float = 180", "limit_slack = 0"))
     assert "limit_slack = 0" in timeouts.read_text()
     stage.main = copy / "main.py"
     return copy

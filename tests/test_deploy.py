@@ -1,0 +1,144 @@
+"""deploy/: exit codes as the contract with systemd, Kubernetes and GNU parallel. The queue runs for
+real, with the stub in place of claude."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from samocode.record.exits import ExitCode
+from tests.outer.speech import PATIENCE, wait_for
+from tests.outer.stage import HERE, MAIN, Stage
+
+DEPLOY = MAIN.parent / "deploy"
+ASKED = {int(ExitCode.INTERRUPTED), int(ExitCode.TERMINATED)}
+RETRIED = {int(ExitCode.FAILED)}
+FOR_A_PERSON = {int(code) for code in ExitCode} - ASKED - RETRIED - {int(ExitCode.DONE)}
+TASK = "write(NAME + '.md'); signal('done', summary='It works.')"
+SLOW = "up(); time.sleep(600) if NAME == 'b' and not (STEPS / 'go').exists() else None\n"
+NAME = "NAME = SESSION.name.rpartition('-')[2]\n"
+
+
+def needs(program: str) -> None:
+    """Skip where a program is missing; .ci/run installs parallel."""
+    if shutil.which(program) is None:
+        pytest.skip(f"{program} is not installed")
+
+
+def unit() -> str:
+    """The systemd unit."""
+    return (DEPLOY / "samocode@.service").read_text()
+
+
+def listed(key: str) -> set[int]:
+    """The exit codes of a line of the unit."""
+    found = re.search(rf"^{key}=(.*)$", unit(), re.M)
+    assert found, key
+    return {int(code) for code in found[1].split()}
+
+
+def test_the_unit_restarts_only_what_a_restart_can_help() -> None:
+    assert listed("RestartPreventExitStatus") == FOR_A_PERSON
+    assert listed("SuccessExitStatus") == ASKED
+    assert "\nRestart=on-failure\n" in unit() and "\nStartLimitBurst=" in unit()
+
+
+def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
+    needs("systemd-analyze")
+    program = tmp_path / ".local/bin/samocode"
+    program.parent.mkdir(parents=True)
+    program.symlink_to("/bin/true")
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--user", str(DEPLOY / "samocode@.service")],
+        env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path)},
+        capture_output=True, text=True, timeout=PATIENCE, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(("name", "ends"), [("job", "FailJob"), ("jobs", "FailIndex")])
+def test_a_job_holds_the_exit_codes(name: str, ends: str) -> None:
+    """Code 1 has no rule, so it counts against the limit of tries."""
+    spec: dict[str, Any] = yaml.safe_load((DEPLOY / f"{name}.yaml").read_text())["spec"]
+    on_exit = {
+        rule["action"]: set(rule["onExitCodes"]["values"])
+        for rule in spec["podFailurePolicy"]["rules"]
+        if "onExitCodes" in rule
+    }
+    terminated = {int(ExitCode.TERMINATED)}
+    assert on_exit == {"Ignore": terminated, ends: FOR_A_PERSON | ASKED - terminated}
+    assert spec["backoffLimit" if name == "job" else "backoffLimitPerIndex"] > 0
+    assert spec["template"]["spec"]["restartPolicy"] == "Never", "the policy needs it"
+
+
+@pytest.mark.parametrize("version", ["1.33", "1.37"])
+def test_kubernetes_accepts_the_manifests(version: str) -> None:
+    program = Path(sys.executable).with_name("kubernetes-validate")
+    command = [str(program), "--strict", "-k", version, *map(str, DEPLOY.glob("*.yaml"))]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    "source", re.findall(r"^COPY (.*) \S+$", (DEPLOY / "Dockerfile").read_text(), re.M)
+)
+def test_the_container_has_what_the_loop_needs(source: str) -> None:
+    assert all((MAIN.parent / name).exists() for name in source.split())
+
+
+@pytest.fixture
+def queue(tmp_path: Path) -> Iterator[Stage]:
+    """A project with three issues, of which the second hangs until `go` is there."""
+    needs("parallel")
+    made = Stage(tmp_path / "project").with_git()
+    made.script(default=NAME + SLOW + TASK)
+    (made.folder / "issues").mkdir()
+    for name in ("a", "b", "c"):
+        (made.folder / "issues" / f"{name}.md").write_text(f"Do {name}.\n")
+    program = made.folder / "samocode"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} {HERE}/speech.py "$@"\n')
+    program.chmod(0o755)
+    made.extra["SAMOCODE"] = str(program)
+    yield made
+    made.close()
+
+
+def start(stage: Stage) -> subprocess.Popen[str]:
+    """Start the queue, one session at a time."""
+    return subprocess.Popen(
+        [str(DEPLOY / "queue.sh"), "issues", "1", "--quiet"], cwd=stage.folder, env=stage.environ,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+
+
+def states(stage: Stage) -> dict[str, str]:
+    """The collected results: the state of each session."""
+    found = json.loads((stage.folder / "issues/.queue/results.json").read_text())
+    return {row["name"].rpartition("-")[2]: row["state"] for row in found["sessions"]}
+
+
+def test_a_queue_is_ended_and_resumed(queue: Stage) -> None:
+    """What was done is not run again; a file that came meanwhile is."""
+    first = start(queue)
+    wait_for(lambda: list((queue.folder / "sessions").glob("*-b/_logs/*")) and queue.children == 2)
+    first.send_signal(signal.SIGTERM)
+    out, _ = first.communicate(timeout=PATIENCE)
+    assert first.returncode == 1 and queue.alive == [], out
+    assert states(queue) == {"a": "done", "b": "terminated"}, out
+    (queue.folder / "issues/A-new.md").write_text("Do new.\n")
+    (queue.steps / "go").touch()
+    second = start(queue)
+    out, _ = second.communicate(timeout=PATIENCE)
+    assert second.returncode == 0, out
+    assert states(queue) == dict.fromkeys(("a", "b", "c", "new"), "done"), out
+    assert queue.children == 2 + 3, "a ran once, b twice"
