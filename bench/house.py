@@ -24,7 +24,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NamedTuple
 
-LEAVES = "terminal telegram show demo settings"
+LEAVES = "terminal telegram show check demo settings"
 FLAT_LEAVES = "view messenger keys values project config cli clone timing"  # of the former layout
 FOREIGN = ("CLAUDE", "ANTHROPIC", "AI_AGENT", "TELEGRAM", "SAMOCODE", "GIT_", "XDG_")
 CHILD = {"-p", "--output-format"}  # only the child's command line has these
