@@ -45,14 +45,15 @@ def choose(project: Project, repository: Repository | None, running: bool = Fals
     """Return the one unfinished session of this project, or the one that a loop runs. UserError if
     there is none, or several."""
     wanted = is_running if running else _unfinished
-    found = [_described(path) for path in _of_project(project, repository, wanted)]
+    found = list(_of_project(project, repository, wanted))
     if len(found) == 1:
-        return found[0].partition(" ")[0]
+        return found[0].name
     if not found and running:
         raise UserError("No loop runs here. --status shows all sessions.")
     if not found:
         raise UserError("No session of this project is unfinished. To begin one, add --task TEXT.")
-    names = few(sorted(found, reverse=True))
+    named = [f"{path.name} ({glance(path / HISTORY).phase})" for path in found]
+    names = few(sorted(named, reverse=True))
     raise UserError(f"Which session? Add --session NAME: {names}. --status shows all.")
 
 
@@ -96,10 +97,6 @@ def _of_project(
                 yield history.parent
         except UserError:
             continue
-
-
-def _described(folder: Path) -> str:
-    return f"{folder.name} ({glance(folder / HISTORY).phase})"
 
 
 def _unfinished(folder: Path) -> bool:

@@ -21,11 +21,11 @@ from samocode.record import files
 from samocode.record.exits import ExitCode, UserError
 from samocode.record.history import VERSION, History, local_now
 from samocode.record.state import SessionState, Worktree
+from samocode.record.words import DATED, short_name
 from samocode.settings.project import Project
 from samocode.task import Texts, add, send
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-DATED = re.compile(r"\d\d-\d\d-\d\d-(.+)", re.S)
 ARCHIVE = "_archive"
 
 
@@ -88,9 +88,7 @@ def nearest(sessions: Path, name: str) -> str:
     known = {d.name: d.name for d in _folders(sessions)} | {
         d.name: f"{ARCHIVE}/{d.name}" for d in _folders(archive)
     }
-    short = {
-        (m[1] if (m := DATED.fullmatch(n)) else n): shown for n, shown in sorted(known.items())
-    }
+    short = {short_name(n): shown for n, shown in sorted(known.items())}
     from difflib import get_close_matches
 
     near = get_close_matches(name, [*short, *known], n=3, cutoff=0.5)

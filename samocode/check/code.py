@@ -11,6 +11,7 @@ from samocode.git import lacking
 from samocode.git.branches import Branches
 from samocode.git.command import typed
 from samocode.git.repository import Repository
+from samocode.git.worktree import in_the_way
 from samocode.prepare import visible_folders
 from samocode.record.exits import UserError
 
@@ -40,9 +41,9 @@ def _base(repository: Repository, place: Place) -> Iterator[Finding]:
         yield from map(problem, error.problems)
     else:
         yield ok(f"sessions start from {base} of {repository.top}")
-    if branches.has("samocode"):
-        rename = f"Run: {typed(repository.top)} branch -m samocode other-name"
-        yield problem("a branch named samocode leaves no room for samocode/SESSION", rename)
+    if rename := in_the_way(branches):
+        text = "a branch named samocode leaves no room for samocode/SESSION"
+        yield problem(text, f"Run: {rename}")
 
 
 def _identity(repository: Repository) -> Finding:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from samocode.settings.load import Settings
+from samocode.show.screen import GREEN, RED, YELLOW
 
 Level = Literal["ok", "warning", "problem"]
-COLOURS: Mapping[Level, str] = {"ok": "32", "warning": "33", "problem": "31"}
+COLOURS: Mapping[Level, str] = {"ok": GREEN, "warning": YELLOW, "problem": RED}
 
 
 class Finding(NamedTuple):

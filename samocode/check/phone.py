@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 from samocode.check.finding import Finding, Place, ok, problem, warning
-from samocode.child.processes import run_beside
 from samocode.record.untrusted import mapping
+from samocode.show.notices import hand_over
 from samocode.telegram.bot import Bot, Reply, Request
 
 WORDS = "samocode --check --live: notices arrive here."
-COMMAND_LIMIT = 30.0  # seconds, as in a run
 
 
 def phone(place: Place, limit: float) -> Iterator[Finding]:
@@ -53,10 +51,9 @@ def notice(place: Place, limit: float) -> Iterator[Finding]:
         yield ok("a notice was sent by Telegram") if sent.ok else _refused(sent)
     if settings.notify_command:
         given = {"session": "check", "event": "check", "title": "samocode", "text": WORDS}
-        data = json.dumps({**given, "exit": None}).encode() + b"\n"
-        trouble = run_beside(settings.notify_command, settings.environ, data, COMMAND_LIMIT)
+        trouble = hand_over(settings, given)
         yield (
-            problem(f"SAMOCODE_NOTIFY_COMMAND failed: {trouble}", "Correct it in .env.")
+            problem(trouble, "Correct it in .env.")
             if trouble
             else ok("a notice was given to SAMOCODE_NOTIFY_COMMAND")
         )

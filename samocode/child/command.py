@@ -83,7 +83,6 @@ def command(settings: Settings, job: Job, session_id: str) -> list[str]:
     hooks = {"Stop": [{"hooks": [{"type": "command", "command": hook, "timeout": 60}]}]}
     # False overrides `disableAllHooks` in the user's settings, which would disable the Stop hook.
     given = {"hooks": hooks, "disableAllHooks": False, **walls(job.session, job.approved)}
-    model, effort = split_model(job.model or settings.model)
     budget = ["--max-budget-usd", f"{job.budget:.4f}"] if job.budget is not None else []
     return [
         str(settings.claude),
@@ -91,9 +90,7 @@ def command(settings: Settings, job: Job, session_id: str) -> list[str]:
         "--output-format",
         "stream-json",
         "--verbose",
-        "--model",
-        model,
-        *(["--effort", effort] if effort else []),
+        *model_flags(job.model or settings.model),
         "--permission-mode",
         settings.permission_mode,
         "--add-dir",
@@ -109,10 +106,12 @@ def command(settings: Settings, job: Job, session_id: str) -> list[str]:
     ]
 
 
-def split_model(text: str) -> tuple[str, str]:
-    """Split `opus:xhigh` into model and effort. Model ids of Bedrock contain colons, too."""
+def model_flags(text: str) -> list[str]:
+    """Return the flags for `opus` or `opus:xhigh`. Model ids of Bedrock contain colons, too."""
     head, _, last = text.rpartition(":")
-    return (head, last) if head and last in EFFORTS else (text, "")
+    if head and last in EFFORTS:
+        return ["--model", head, "--effort", last]
+    return ["--model", text]
 
 
 def not_as_announced(settings: Settings, init: Init | None) -> EndReason | None:

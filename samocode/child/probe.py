@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from samocode.child.command import environment, split_model
+from samocode.child.command import environment, model_flags
 from samocode.child.stream import Init, Reader
 from samocode.settings.load import Settings
 
@@ -44,12 +44,10 @@ def introduce(settings: Settings, cwd: Path, limit: float) -> tuple[Init | None,
     """Return the init event of a run in `cwd` that sends no request. Three things see to that, each
     enough by itself on CLI 2.1.332: the prompt is a command that claude answers itself, a hook
     refuses any prompt, and the run is killed at its init event, 0.1 s before a first request."""
-    model, effort = split_model(settings.model)
     words = [
         str(settings.claude), "-p", "--output-format", "stream-json", "--verbose",
-        "--model", model, *(["--effort", effort] if effort else []),
-        "--permission-mode", settings.permission_mode, "--no-session-persistence",
-        "--settings", json.dumps(REFUSING), *settings.claude_args,
+        *model_flags(settings.model), "--permission-mode", settings.permission_mode,
+        "--no-session-persistence", "--settings", json.dumps(REFUSING), *settings.claude_args,
     ]  # fmt: skip
     said = _run(words, settings, cwd, limit, PROMPT, lambda out: _init(out) is not None)
     return _init(said.out), said

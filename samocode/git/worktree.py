@@ -48,13 +48,19 @@ def ensure(repository: Repository, worktree: Worktree) -> str | None:
     return f"worktree {at} on new branch {worktree.branch}, from {worktree.base}"
 
 
+def in_the_way(branches: Branches) -> str | None:
+    """Return the command that renames a branch `samocode`, None if there is none. Git stores a
+    branch as a file, and this must be a folder."""
+    if not branches.has("samocode"):
+        return None
+    return f"{typed(branches.repository.top)} branch -m samocode other-name"
+
+
 def check_free(branches: Branches, worktree: Worktree) -> None:
     """Raise UserError if a new session's path or branch already exists."""
-    repository = branches.repository
-    if branches.has("samocode"):  # git stores a branch as a file, and this must be a folder
+    if rename := in_the_way(branches):
         raise UserError(
-            f"A branch named samocode leaves no room for {worktree.branch}. Rename it: "
-            f"{typed(repository.top)} branch -m samocode other-name"
+            f"A branch named samocode leaves no room for {worktree.branch}. Rename it: {rename}"
         )
     if branches.has(worktree.branch):
         raise UserError(

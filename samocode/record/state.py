@@ -204,6 +204,16 @@ class SessionState:
         """Number of entries, by phase."""
 
     @property
+    def task(self) -> str | None:
+        """The last text that is no note: a task or a dive."""
+        return next((text for _, kind, text in reversed(self.texts) if kind != "note"), None)
+
+    @property
+    def spent_since_approval(self) -> float:
+        """USD spent and held back since the plan was approved; `forecast` must be known."""
+        return self.cost_usd + self.held_usd - (self.forecast or (0.0, 0.0))[1]
+
+    @property
     def open(self) -> tuple[Question, ...]:
         """Questions that need an answer before the loop continues."""
         waits = (q for q in self.asked.values() if q.id not in self.answers or q.id in self.found)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 MOST_NAMES = 10
+DATED = re.compile(r"\d\d-\d\d-\d\d-(.+)", re.S)
+"""The name of a session: its date, then what a person called it."""
 
 
 def few(names: Sequence[str]) -> str:
@@ -35,6 +38,5 @@ def sentence(text: str) -> str:
 
 def short_name(name: str) -> str:
     """The name of a session without its date: 26-01-08-jwt-login is jwt-login."""
-    head, rest = name[:9], name[9:]
-    dated = head.count("-") == 3 and head.replace("-", "").isdigit()
-    return rest if dated and rest else name
+    dated = DATED.fullmatch(name)
+    return dated[1] if dated else name

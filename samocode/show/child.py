@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, final
 from samocode.child.stream import Event, content
 from samocode.record.untrusted import items, mapping
 from samocode.show.columns import one_line
+from samocode.show.screen import DIM, RED, YELLOW
 from samocode.show.text import span
 
 LONG = 5.0  # seconds after which it is said how long a tool took
@@ -17,7 +18,6 @@ TOOL_INPUTS = (
     *("command", "file_path", "notebook_path", "pattern", "path", "url", "query"),
     *("description", "skill", "prompt"),
 )
-DIM, RED, YELLOW = "2", "31", "33"
 WORDS, TOOLS, AFTER = "  ", "    ", "      "  # how far lines are indented
 
 

@@ -13,12 +13,11 @@ from samocode.show.sizes import size
 def facts(session: Session, running: bool, command: str) -> dict[str, object]:
     """Its row, and more; absent things are null. `command` goes on."""
     state, tree = session.state, session.state.worktree
-    asked = [text for _, kind, text in state.texts if kind != "note"]
     child = doing(session) if running else None
     stop, costs = state.stopped, status.expected(session)
     return {
         **Row.of(session.folder, state, running)._asdict(),
-        "task": asked[-1] if asked else None,
+        "task": state.task,
         "worktree": str(tree.path) if tree else None,
         "branch": tree.branch if tree else None,
         "base": tree.base if tree else None,

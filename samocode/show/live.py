@@ -12,12 +12,11 @@ from samocode.child.command import TESTED
 from samocode.child.stream import Event, Init
 from samocode.record.fold import Line
 from samocode.record.state import SessionState
-from samocode.show.child import DIM, RED, YELLOW, ChildLines, Shown
+from samocode.show.child import ChildLines, Shown
 from samocode.show.columns import clip, width, wrap
-from samocode.show.screen import Screen
+from samocode.show.screen import BOLD, DIM, GREEN, RED, YELLOW, Screen
 from samocode.show.text import ASKED, LAST, in_words, money, span, step, watch
 
-BOLD, GREEN = "1", "32"
 MOST_LINES = 50  # of a child in a second; a person reads fewer
 NARROW = 60  # columns; with fewer the moving line names no phase
 SILENT = 3.0  # seconds without an event after which the moving line says so

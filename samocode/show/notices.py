@@ -7,6 +7,7 @@ import json
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -27,8 +28,8 @@ from samocode.settings.load import Settings
 from samocode.settings.timeouts import Timeouts
 from samocode.show import brief, report, status
 from samocode.show.columns import clip, wrap
-from samocode.show.live import BOLD, View
-from samocode.show.screen import PIPED, Screen
+from samocode.show.live import View
+from samocode.show.screen import BOLD, PIPED, Screen
 from samocode.show.text import TITLES, money, span, step
 
 if TYPE_CHECKING:  # a leaf: imported where it is set up
@@ -182,15 +183,20 @@ class Notifier(NamedTuple):
         name = self.session.name
         notice = {"session": name, "event": event, "title": f"{name}: {title}"}
         notice |= {"text": f"{name}: {title}\n\n{text}"}
-        data = json.dumps({**notice, "exit": code}).encode() + b"\n"
-        running = threading.Thread(target=self._run_command, args=(data,), daemon=True)
+        running = threading.Thread(target=self._run_command, args=(notice, code), daemon=True)
         running.start()
         return running
 
-    def _run_command(self, data: bytes) -> None:
-        command, environ = self.settings.notify_command or "", self.settings.environ
-        if trouble := run_beside(command, environ, data, COMMAND_LIMIT):
-            self.view.say(f"   SAMOCODE_NOTIFY_COMMAND failed: {trouble}")
+    def _run_command(self, notice: Mapping[str, str], code: int | None) -> None:
+        if trouble := hand_over(self.settings, notice, code):
+            self.view.say(f"   {trouble}")
+
+
+def hand_over(settings: Settings, notice: Mapping[str, str], code: int | None = None) -> str | None:
+    """Run SAMOCODE_NOTIFY_COMMAND with a notice. Return what went wrong."""
+    data = json.dumps({**notice, "exit": code}).encode() + b"\n"
+    trouble = run_beside(settings.notify_command or "", settings.environ, data, COMMAND_LIMIT)
+    return f"SAMOCODE_NOTIFY_COMMAND failed: {trouble}" if trouble else None
 
 
 def notifier(

@@ -141,8 +141,7 @@ def _forecast(session: Session) -> Markup:
     state = session.state
     lines = [f"In all: {money(state)}."]
     if state.forecast:
-        usd, before = state.forecast
-        cost = state.cost_usd + state.held_usd - before
+        usd, cost = state.forecast[0], state.spent_since_approval
         lines.append(f"Forecast when the plan was approved: {usd:.2f} USD. Since then: {cost:.2f}.")
     if costs := status.expected(session):
         lines.append(f"Forecast now: {costs}, {span(costs.seconds)}.")

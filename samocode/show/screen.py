@@ -11,6 +11,8 @@ from typing import TextIO, final
 
 from samocode.show.columns import Layout, layout, printable, width
 
+BOLD, DIM, RED, GREEN, YELLOW = "1", "2", "31", "32", "33"
+"""Styles of `Screen.print`, as SGR has them."""
 PIPED = 110  # columns of a line that is clipped where there is no terminal
 LEAST, MOST = 20, 200  # columns; a terminal that does not know its size says 0
 BRACKETS = ("\x1b[?2004l", "\x1b[?2004h")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from samocode.decide.forecast import Forecast, forecast
 from samocode.gate.approval import plan_text
 from samocode.git import worktree as worktrees
@@ -21,7 +19,7 @@ from samocode.show.doing import Doing, doing
 from samocode.show.row import standing
 from samocode.show.screen import PIPED
 from samocode.show.sizes import size
-from samocode.show.text import TITLES, in_words, money, span
+from samocode.show.text import TITLES, in_words, money, since, span
 
 TITLE, BODY = 72, 1000  # columns of a pull request's title and of its text
 
@@ -76,7 +74,6 @@ def _facts(session: Session, word: str) -> list[str]:
     worktree = ""
     if tree:
         worktree = f"{tree.path} (branch {tree.branch}, from {tree.base}; {size(tree.path)})"
-    asked = [text for _, kind, text in state.texts if kind != "note"]
     phase = "done" if state.done is not None else state.phase
     phase += " (the summary is still to come)" if state.done is None and phase == "done" else ""
     plan = f"{state.approved.plan} (approved)" if state.approved else "none approved"
@@ -85,7 +82,7 @@ def _facts(session: Session, word: str) -> list[str]:
     logs = f"{size(session.folder / LOGS)} in {LOGS}/; delete .jsonl and .stderr as you like"
     return [
         f"Session:   {session.folder}",
-        *(f"Task:      {clip(text, PIPED)}" for text in asked[-1:]),
+        *([f"Task:      {clip(state.task, PIPED)}"] if state.task is not None else []),
         f"Worktree:  {worktree or 'none (research)'}",
         f"State:     {word}",
         f"Phase:     {phase} (round {state.round})",
@@ -134,8 +131,7 @@ def forecast_kept(state: SessionState) -> str:
     """Return how good the forecast of the approval was; empty if there was none."""
     if state.forecast is None:
         return ""
-    usd, before = state.forecast
-    cost = state.cost_usd + state.held_usd - before
+    usd, cost = state.forecast[0], state.spent_since_approval
     return f"Forecast when you approved the plan: {usd:.2f} USD. It cost {cost:.2f} USD."
 
 
@@ -180,8 +176,8 @@ def _pull_request(session: Session) -> str | None:
     if session.checkout is None:
         return None
     state = session.state
-    asked = [text for _, kind, text in state.texts if kind != "note"]
-    title = clip(" ".join(printable(asked[-1]).split()) if asked else session.name, TITLE)
+    task = state.task
+    title = session.name if task is None else clip(" ".join(printable(task).split()), TITLE)
     body = clip(" ".join(printable(state.done or "").split()), BODY)
     return worktrees.pull_request(*session.checkout, title, body)
 
@@ -205,5 +201,4 @@ def runs(state: SessionState) -> str:
 
 def ago(moment: str) -> str:
     """How long ago a moment of the record is."""
-    then = datetime.fromisoformat(moment)
-    return span((datetime.now().astimezone() - then).total_seconds())
+    return span(since(moment))

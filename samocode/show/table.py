@@ -8,7 +8,7 @@ from datetime import datetime
 
 from samocode.show.columns import cut, one_line, printable, width
 from samocode.show.row import Row
-from samocode.show.text import span
+from samocode.show.text import since, span
 
 HEAD = ("SESSION", "STATE", "PHASE", "RUNS", "USD", "AGE", "WAITS FOR")
 RIGHT = ("RUNS", "USD", "AGE")
@@ -55,7 +55,7 @@ def _cells(row: Row, now: datetime, named: int) -> tuple[str, ...]:
 def _age(made: str, now: datetime) -> str:
     if not made:
         return ""
-    seconds = (now - datetime.fromisoformat(made)).total_seconds()
+    seconds = since(made, now)
     days = int(seconds // 86_400)
     return f"{days}d" if days >= DAYS else span(seconds)
 

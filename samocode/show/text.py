@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from samocode.record.exits import ExitCode
+from samocode.record.history import local_now
 from samocode.record.state import PHASES, SessionState
 
 TITLES: Mapping[int, str] = {
@@ -81,6 +82,11 @@ def watch(seconds: float) -> str:
     minutes, rest = divmod(int(max(seconds, 0)), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def since(recorded: str, now: datetime | None = None) -> float:
+    """Seconds since a moment of the history."""
+    return ((now or local_now()) - datetime.fromisoformat(recorded)).total_seconds()
 
 
 def moment(recorded: str | None) -> str:

@@ -6,7 +6,6 @@ from __future__ import annotations
 import contextlib
 import shlex
 import time
-from datetime import datetime
 from pathlib import Path
 from typing import IO, final
 
@@ -21,7 +20,7 @@ from samocode.settings.timeouts import Timeouts
 from samocode.show import status
 from samocode.show.columns import clip
 from samocode.show.notices import Notifier
-from samocode.show.text import TITLES
+from samocode.show.text import TITLES, since
 
 JOINED = 1 << 16  # bytes of a log that are shown when a running iteration is joined
 MOST_LINES, MOST_COLUMNS = 20, 1000  # of --until-change
@@ -62,7 +61,7 @@ class _Shown:
         self._announced: set[int] = set()
         state = self._session.state
         if state.pending:
-            self._begin(_ago(state.began))
+            self._begin(max(since(state.began), 0.001))
 
     def look(self) -> Stop | None:
         """Show what is new. Return the Stop of the loop, once there is one."""
@@ -178,9 +177,3 @@ def _brief(notices: Notifier, text: str) -> None:
 def _stop(session: Session) -> Stop:
     code, why = session.state.stopped or KILLED[:2]
     return Stop(ExitCode(code), why)
-
-
-def _ago(moment: str) -> float:
-    """Seconds since a moment of the history."""
-    then = datetime.fromisoformat(moment)
-    return max((datetime.now().astimezone() - then).total_seconds(), 0.001)

@@ -14,7 +14,7 @@ from samocode.telegram.bot import Request
 from samocode.telegram.cards import Card, card, keyboard, understood
 from samocode.telegram.outbox import Letter, Outbox
 from samocode.telegram.spool import Sent, Spool
-from samocode.telegram.text import CAPTION, LIMIT, fit
+from samocode.telegram.text import CAPTION, LIMIT, NO_PREVIEW, below, fit
 
 HINT = "\n\nOr reply to this message in your own words."
 LATER = "\n\nReply to this message. The answer counts at the next start."
@@ -133,8 +133,7 @@ class Board:
             params["caption"] = fit(shown.card.text, CAPTION - len(hint)) + hint
             return Request("sendDocument", params, shown.card.document)
         params["text"] = fit(shown.card.text, LIMIT - len(hint)) + hint
-        params["link_preview_options"] = {"is_disabled": True}
-        return Request("sendMessage", params)
+        return Request("sendMessage", {**params, **NO_PREVIEW})
 
     def _close(self, shown: Shown) -> None:
         """A question was answered: its buttons go, and the phone says what was understood."""
@@ -145,9 +144,9 @@ class Board:
         def confirm() -> Request | None:
             if not shown.message:  # nobody saw the question here
                 return None
-            above = {"message_id": shown.message, "allow_sending_without_reply": True}
-            words = {"text": fit(f"{self._owner.name} · {text}"), "reply_parameters": above}
-            return Request("sendMessage", {"chat_id": self._outbox.chat, **words})
+            words = fit(f"{self._owner.name} · {text}")
+            params = {"chat_id": self._outbox.chat, "text": words}
+            return Request("sendMessage", {**params, "reply_parameters": below(shown.message)})
 
         self._outbox.put(Letter(confirm, LONG))
 

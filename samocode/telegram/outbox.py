@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, final
 from samocode.record.untrusted import mapping
 from samocode.telegram.bot import Bot, Request
 from samocode.telegram.spool import Spool
-from samocode.telegram.text import fit
+from samocode.telegram.text import NO_PREVIEW, fit
 
 MOST_PAUSES = 60.0  # times the first pause: the longest one between two tries
 SHORT_PATIENCE = 60.0  # seconds for a message that nobody waits for
@@ -70,7 +70,7 @@ class Outbox:
         arrived: Callable[[int], None] | None = None, **params: Any,
     ) -> None:  # fmt: skip
         """Send a text."""
-        params = {"link_preview_options": {"is_disabled": True}, **params}
+        params = {**NO_PREVIEW, **params}
         body = fit(text)
         if body:
             self.put(

@@ -12,7 +12,7 @@ from samocode.record.untrusted import items, mapping
 from samocode.record.words import short_name
 from samocode.telegram.bot import TIMEOUT, Bot, Reply, Request
 from samocode.telegram.cards import press, pressed
-from samocode.telegram.outbox import Outbox
+from samocode.telegram.outbox import MOST_PAUSES, Outbox
 from samocode.telegram.routing import route
 from samocode.telegram.spool import Sent, Spool
 from samocode.telegram.updates import KINDS, Heard, heard
@@ -21,7 +21,6 @@ POLL = 50  # seconds that the Bot API holds getUpdates open
 NEXT = 1.0  # seconds between two looks whether the reader is gone
 TOO_EARLY = "That came when no session ran here. Send it again if you still want it."
 TRIES, PAUSE = 10, 0.1  # seconds between looks for the record of a message
-MOST_PAUSES = 60.0  # times the first pause
 
 
 @final

@@ -15,7 +15,7 @@ from samocode.telegram.cards import chosen, press, understood
 from samocode.telegram.outbox import Outbox
 from samocode.telegram.routing import HELP
 from samocode.telegram.spool import Spool
-from samocode.telegram.text import TOAST, short
+from samocode.telegram.text import TOAST, below, short
 from samocode.telegram.updates import Heard
 
 CHANGED = "It has changed since. Here is what is asked now."
@@ -112,5 +112,4 @@ class Replies:
             words = {"text": short(text, TOAST)} if text else {}
             self._outbox.call("answerCallbackQuery", callback_query_id=heard.press, **words)
         elif text:
-            above = {"message_id": heard.message, "allow_sending_without_reply": True}
-            self._outbox.text(f"{self._owner.name} · {text}", reply_parameters=above)
+            self._outbox.text(f"{self._owner.name} · {text}", reply_parameters=below(heard.message))

@@ -6,6 +6,7 @@ import re
 
 LIMIT = 4096  # UTF-16 units of a message, core.telegram.org/bots/api#sendmessage
 CAPTION = 1024  # of a document
+NO_PREVIEW = {"link_preview_options": {"is_disabled": True}}
 TOAST = 200  # of the answer to a button
 LABEL = 60  # of a button; a phone shows some 30
 
@@ -46,3 +47,8 @@ def clean(text: str) -> str:
     """Replace control characters and lone surrogates, which Telegram refuses."""
     text = re.sub(r"\r\n?", "\n", text)
     return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]", "\ufffd", text)
+
+
+def below(message: int) -> dict[str, object]:
+    """Return the `reply_parameters` below a message, if that still exists."""
+    return {"message_id": message, "allow_sending_without_reply": True}
