@@ -42,7 +42,7 @@ def main() -> None:
             said = ", ".join(f"{key} {short(value)}" for key, value in rest.items())
             print(f"{number:5} {event['t']} {event['event']}: {said}")
         return
-    state = History(path).at(options.line)
+    state = History(path).load(repair=False).at(options.line)
     for name, value in sorted(vars(state).items()):
         print(f"{name} = {value!r}")
     print(f"open = {[question.id for question in state.open]}")

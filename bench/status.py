@@ -16,7 +16,6 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from samocode.record import files
-from samocode.record.glance import totals
 from samocode.record.history import History
 from samocode.show.row import rows
 
@@ -42,11 +41,8 @@ def session(folder: Path, lines: int) -> None:
             ended="itself", session_id="0" * 36, log=log, progress=True,
             note="The checks pass; two findings of the review are left. " * 3,
             init={"model": "opus", "mode": "bypassPermissions", "key_source": "none"},
-            totals=totals(history.state),
         )  # fmt: skip
-    history.append(
-        "stop", exit=5, why="Limit reached: 100 iterations", totals=totals(history.state)
-    )
+    history.append("stop", exit=5, why="Limit reached: 100 iterations")
 
 
 def fastest(work: Callable[[], object], times: int = 5) -> float:
@@ -75,13 +71,12 @@ def main() -> None:
         environ = {**os.environ, "COLUMNS": "120"}
         read = fastest(lambda: [files.read(path, 1 << 28) for path in found])
         table = fastest(lambda: rows(parent))
-        whole = fastest(lambda: [History(path).load(repair=False) for path in found], 1)
         run = fastest(lambda: subprocess.run(
             command, cwd=project, env=environ, stdout=subprocess.DEVNULL, check=True))  # fmt: skip
         size = sum(path.stat().st_size for path in found)
     print(f"{count} sessions of {lines} lines, {size / 1e6:.0f} MB")
     print(f"read all histories   {read:6.3f} s")
-    measured = {"rows of --status": table, "fold all histories": whole, "main.py --status": run}
+    measured = {"rows of --status": table, "main.py --status": run}
     for name, seconds in measured.items():
         print(f"{name:20} {seconds:6.3f} s   {seconds / read:5.1f} times as long")
 

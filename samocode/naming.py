@@ -12,8 +12,8 @@ from samocode.git.repository import Repository
 from samocode.lock import is_running
 from samocode.pages.names import HISTORY
 from samocode.record.exits import UserError
-from samocode.record.glance import glance
 from samocode.record.history import History
+from samocode.record.state import SessionState
 from samocode.record.words import few
 from samocode.settings.project import Project
 from samocode.task import Texts
@@ -52,7 +52,7 @@ def choose(project: Project, repository: Repository | None, running: bool = Fals
         raise UserError("No loop runs here. --status shows all sessions.")
     if not found:
         raise UserError("No session of this project is unfinished. To begin one, add --task TEXT.")
-    named = [f"{path.name} ({glance(path / HISTORY).phase})" for path in found]
+    named = [f"{path.name} ({_state(path).phase})" for path in found]
     names = few(sorted(named, reverse=True))
     raise UserError(f"Which session? Add --session NAME: {names}. --status shows all.")
 
@@ -81,7 +81,7 @@ def from_words(text: str) -> str:
 
 
 def _began_with(folder: Path, texts: Texts) -> bool:
-    state = History(folder / HISTORY).load(repair=False).state
+    state = _state(folder)
     known = {(kind, text) for _, kind, text in state.texts}
     return state.done is None and texts.items() <= known
 
@@ -100,4 +100,8 @@ def _of_project(
 
 
 def _unfinished(folder: Path) -> bool:
-    return glance(folder / HISTORY).done is None
+    return _state(folder).done is None
+
+
+def _state(folder: Path) -> SessionState:
+    return History(folder / HISTORY).load(repair=False).state

@@ -23,7 +23,6 @@ from samocode.pages.names import HISTORY, ITERATION, LOGS, SIGNAL, TASK
 from samocode.record import files
 from samocode.record.exits import Stop, UserError
 from samocode.record.fold import Line
-from samocode.record.glance import totals
 from samocode.record.history import History, local_now
 from samocode.record.state import WorktreeStatus
 
@@ -149,7 +148,6 @@ class Session:
             recovered=run.ended == "killed_loop" or None,
             denied=list(run.denials) or None,
             init={k: v for k, v in run.init._asdict().items() if v} if run.init else None,
-            totals=totals(self.state),
         )
 
     def _asked(self, signal: Signal) -> list[dict[str, object]] | None:
@@ -170,8 +168,7 @@ class Session:
     def record_stop(self, stop: Stop) -> None:
         """Record how the run ended. A full disk or a missing folder is ignored."""
         with contextlib.suppress(OSError):
-            why, known = stop.why, totals(self.state)
-            self.history.append("stop", exit=int(stop.code), why=why, totals=known)
+            self.history.append("stop", exit=int(stop.code), why=stop.why)
 
     def put_back(self, page: str | None, say: Callable[[str], None]) -> bool:
         """Restore the files of the loop that a child changed, and keep the changed versions. `page`

@@ -101,7 +101,7 @@ def _random_uuid() -> str:
 
 
 def _tail(path: Path) -> str:
-    return files.end(path, TAIL_BYTES).strip() if path.is_file() else ""
+    return files.tail(path, TAIL_BYTES).decode("utf-8", "replace").strip()
 
 
 @final

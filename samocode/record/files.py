@@ -72,17 +72,12 @@ def stamp(path: Path | str) -> Stamp | None:
     return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
-def end(path: Path, most: int) -> str:
-    """Return the last `most` bytes of a file, decoded for display."""
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - most))
-        return file.read(most).decode("utf-8", "replace")
-
-
-def tail(path: Path, most: int) -> bytes:
-    """The last bytes of a regular file of any size, `most` of them; all of it where they are fewer.
-    Empty without a file (see `opened`)."""
-    file = opened(path, sys.maxsize)
+def tail(path: Path, most: int = MAX_END) -> bytes:
+    """Return at most the last `most` bytes of a file of any size. Empty if it cannot be read."""
+    try:
+        file = opened(path, sys.maxsize)
+    except Unreadable:
+        return b""
     if file is None:
         return b""
     with file:
@@ -98,7 +93,7 @@ def created(path: Path) -> BinaryIO:
 
 def last_lines(path: Path, count: int) -> list[str]:
     """Return at most `count` lines from the last MAX_END bytes of a log."""
-    return end(path, MAX_END).splitlines()[-count:]
+    return tail(path).decode("utf-8", "replace").splitlines()[-count:]
 
 
 def read_text(path: Path, limit: int = MAX_BYTES) -> str | None:
@@ -137,19 +132,6 @@ def create(path: Path, data: bytes, like: Path | None = None, durable: bool = Tr
         if durable:
             os.fsync(fd)
     return temporary
-
-
-def unnamed_copy(path: Path, limit: int) -> int:
-    """Copy `path` to an unlinked temporary file. Return its descriptor, at the end."""
-    import tempfile  # slow to import, and not needed by the Stop hook
-
-    fd, name = tempfile.mkstemp()
-    Path(name).unlink()
-    if file := opened(path, limit):
-        with file:
-            while data := file.read(1 << 20):
-                os.write(fd, data)
-    return fd
 
 
 def append(path: Path, data: bytes) -> None:

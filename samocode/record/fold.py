@@ -87,7 +87,6 @@ def _iteration(state: SessionState, line: Line) -> None:
     cost, held = _usd(line, "cost_usd"), _usd(line, "held_usd")
     delay, asked = float(line.get("delay", 0)), [_question(q) for q in line.get("asked", ())]
     state.iteration, state.last, state.pending = now.n, now, None
-    state.iterations += 1
     state.spawned += 1
     state.cost_usd += cost or 0.0
     state.held_usd += held or 0.0

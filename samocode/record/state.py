@@ -139,7 +139,6 @@ class SessionState:
     phase: str = "investigation"
     pending: Begun | None = None
     last: Iteration | None = None
-    iterations: int = 0
     spawned: int = 0
     """Iterations since the last start of the loop."""
     cost_usd: float = 0.0

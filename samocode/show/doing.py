@@ -35,7 +35,7 @@ def doing(session: Session) -> Doing | None:
     if begun is None:
         return None
     log, data, heard = session.folder / LOGS / Path(begun.log).name, b"", None
-    with contextlib.suppress(files.Unreadable, OSError):
+    with contextlib.suppress(OSError):
         data = files.tail(log, END)
         moment = datetime.fromtimestamp(log.lstat().st_mtime).astimezone()
         heard = moment.isoformat(timespec="seconds") if data else None

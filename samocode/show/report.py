@@ -48,7 +48,7 @@ def write(session: Session, running: bool) -> Path:
 def page(session: Session, running: bool) -> str:
     """The page as HTML."""
     state = session.state
-    past = Past(session.history.lines(), state.iterations)
+    past = Past(session.history.lines(), state.iteration)
     folder, logs = Folder(session.folder), Folder(session.folder / LOGS, f"{LOGS}/")
     return document(
         f"{session.name}: Samocode report",

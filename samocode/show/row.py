@@ -8,7 +8,7 @@ from typing import NamedTuple
 from samocode.lock import is_running
 from samocode.pages.names import HISTORY
 from samocode.record.exits import ExitCode, UserError
-from samocode.record.glance import glance
+from samocode.record.history import History
 from samocode.record.state import SessionState
 from samocode.show.text import TITLES
 
@@ -45,7 +45,7 @@ class Row(NamedTuple):
         phase = "done" if state.done is not None else state.phase
         return cls(
             folder.name, str(folder), running, word, waits_for, phase, state.round,
-            state.iterations, round(state.cost_usd, 6), round(state.held_usd, 6), state.unpriced,
+            state.iteration, round(state.cost_usd, 6), round(state.held_usd, 6), state.unpriced,
             state.started or "",
         )  # fmt: skip
 
@@ -90,7 +90,8 @@ def rows(sessions: Path) -> list[Row]:
 def _row(history: Path) -> Row:
     folder = history.parent
     try:
-        return Row.of(folder, glance(history), is_running(folder))
+        state = History(history).load(repair=False).state
+        return Row.of(folder, state, is_running(folder))
     except (UserError, OSError) as error:
         why = " ".join(str(error).split())
         return Row(folder.name, str(folder), running=False, state="damaged", waits_for=why)

@@ -196,7 +196,7 @@ def so_far(state: SessionState) -> str:
 
 
 def runs(state: SessionState) -> str:
-    return f"{state.iterations} iteration{'s' * (state.iterations != 1)}"
+    return f"{state.iteration} iteration{'s' * (state.iteration != 1)}"
 
 
 def ago(moment: str) -> str:
