@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from samocode import sessions, task
+from samocode import sessions
 from samocode.gate import approval
 from samocode.gate.answers import Answers
 from samocode.pages.answers import Added
@@ -131,16 +131,6 @@ def test_a_yes_is_for_the_text_of_that_moment(session: Session) -> None:
     assert approval.settle(session) == []
 
 
-@pytest.mark.parametrize("text", ["no", "Yes, but drop phase 2", "yes?"])
-def test_anything_else_is_a_change_request(session: Session, text: str) -> None:
-    """The next child gets the text as it was written."""
-    assert answer(session, text) == [] and session.state.phase == "planning"
-    line = recorded(session)
-    assert (line["text"], line["took"]) == (text, ["change"])
-    note = f"The human did not approve the plan plan.md and wants this change: {text}"
-    assert session.state.notes == [note] and session.state.approved is None
-
-
 def test_a_plan_that_is_gone_cannot_be_approved(session: Session) -> None:
     """The next child gets a note, and the yes is used up."""
     approval.ask(session)
@@ -224,12 +214,6 @@ def test_going_back_ends_the_approval(approved: Session, phase: str) -> None:
         f"The approval lapsed: the session went back to phase {phase}."
     ]
     assert approved.state.approved is None and approved.state.plan_to_ask is None
-
-
-def test_a_new_round_needs_a_new_approval(approved: Session) -> None:
-    ended(approved, "done", "done", summary="s")
-    task.add(approved.history, "task", "and more")
-    assert approved.state.approved is None and approval.settle(approved) == []
 
 
 def test_an_older_question_decides_nothing(session: Session) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import FOREIGN
+from tests.real.cli import clean_env
 
 ISOLATE = Path(__file__).with_name("isolate.py")
 
@@ -47,3 +48,9 @@ def test_isolate_passes_on_the_exit_code_and_the_arguments() -> None:
     code = "import sys; sys.exit(int(sys.argv[1]))"
     command = [sys.executable, str(ISOLATE), sys.executable, "-c", code, "7"]
     assert subprocess.run(command, capture_output=True, timeout=30, check=False).returncode == 7
+
+
+def test_no_environment_of_the_real_cli_leads_outside(tmp_path: Path) -> None:
+    for url in ("https://api.anthropic.com", "http://127.0.0.1.example.com:80", "http://10.0.0.1"):
+        with pytest.raises(AssertionError, match="not loopback"):
+            clean_env(tmp_path, url)

@@ -30,14 +30,6 @@ def test_words_are_no_signal_and_no_limit(project: Project) -> None:
     assert project.history("limit") == []
 
 
-def test_an_error_in_the_shape_of_success(project: Project) -> None:
-    """Exit code 0 does not hide a failure of the API."""
-    fail = "api_error('rate_limit', 429); emit(type='result', **RESULT); sys.exit(0)"
-    project.script(fail, DONE)
-    assert project.run(task="t").returncode == 0
-    assert project.outcomes() == ["transient", "done"]
-
-
 # Work that gets nowhere stops; a person's decision starts counting anew.
 
 
@@ -215,13 +207,6 @@ def test_a_file_that_is_dirty_from_birth(project: Project, touched: bool) -> Non
     assert ended.returncode == (3 if touched else 0), ended.stdout
     assert "big.bin" in git("status", "--short", cwd=project.worktree)
     assert not touched or "big.bin" in ended.stdout
-
-
-def test_setup_that_changes_a_tracked_file(project: Project) -> None:
-    """Research may end all the same."""
-    project.configure(SETUP="echo changed >> a.py")
-    project.script(DONE)
-    assert project.run("--dive", "look").returncode == 0
 
 
 def test_files_that_are_not_in_the_worktree_are_counted(project: Project) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import stat
 import subprocess
 from collections.abc import Callable, Generator
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import FAKE, ROOT, Project
+from tests.harness import ROOT, Project
 from tests.telegram_api import TOKEN, Answer, TelegramApi, refusal
 from tests.watching import watched
 
@@ -138,22 +137,3 @@ def test_a_whole_session(project: Project) -> None:
     assert [
         path for path in (*logs, *own) if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)
     ] == []
-
-
-def test_a_token_file_that_others_may_read(project: Project) -> None:
-    """A warning with the remedy; the token is used all the same, and not passed on. The clone is a
-    copy: .env lies beside main.py, and the real one is not ours to write."""
-    clone = project.folder / "clone"
-    shutil.copytree(ROOT / "samocode", clone / "samocode")
-    for name in ("main.py", "workflow.md"):
-        shutil.copy(ROOT / name, clone)
-    project.script(default=DONE)
-    with TelegramApi() as api, quiet(project) as printed:
-        lines = [f"{key}={value}\n" for key, value in api.environ.items()]
-        (clone / ".env").write_text("".join(lines) + f"CLAUDE_PATH={FAKE}\n")
-        (clone / ".env").chmod(0o640)
-        project.program = clone / "main.py"
-        ended = project.run(task="t")
-        printed(ended, *api.texts)
-    assert ended.returncode == 0 and "chmod 600" in ended.stdout and len(api.texts) == 1
-    assert not any("TELEGRAM" in name for name in project.seen(1)[1])

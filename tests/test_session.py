@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from samocode import lock, sessions, task
@@ -54,18 +54,19 @@ def make(folder: Path) -> Path:
 # Find
 
 
-@given(st.from_regex(r"[\w.@{~^-]{1,66}", fullmatch=True))
-@example("x" * 65)
-@example("a\0b")
-@example("a.lock")
-@settings(max_examples=50, deadline=None)
+BAD = ("", "a/b", "..", ".hidden", "-x", "a b", "a..b", "x.lock", "x.", "ä", "x" * 65, "a\0b")
+
+
+@given(st.sampled_from(BAD) | st.from_regex(r"[\w.@{~^-]{1,66}", fullmatch=True))
+@settings(max_examples=60, deadline=None)
 def test_every_name_that_is_taken_names_a_folder_and_a_branch(name: str) -> None:
-    """The others are refused; tests/outer lists them."""
+    """The others are refused."""
     try:
         sessions.check_name(name)
     except UserError as error:
         assert "use up to 64 letters" in str(error)
     else:
+        assert name not in BAD
         assert Path(name).name == name and name[0] not in "._-"
         assert git("check-ref-format", "--branch", f"samocode/26-01-08-{name}", cwd=Path("/"))
 
@@ -126,20 +127,6 @@ def test_create_is_all_or_nothing(
     assert raised.value.exit_code == 2
     assert list(place.sessions.iterdir()) == []
     assert git("worktree", "list", cwd=repo).count("\n") == 0
-
-
-def test_main_repo_may_be_a_folder_of_the_repository(place: Settings) -> None:
-    """The child works in the same folder of the worktree."""
-    sub = changed(place, main_repo=place.main_repo / "sub dir")
-    sub.main_repo.mkdir()
-    (sub.main_repo / "b.py").touch()
-    git("add", ".", cwd=place.main_repo)
-    git("commit", "-qm", "sub", cwd=place.main_repo)
-    found = reopened(
-        sub.main_repo, sessions.create(sub, "work", {"task": "t"}, around(sub.main_repo))
-    )
-    found.ensure_worktree()
-    assert (found.cwd / "b.py").is_file()
 
 
 def test_the_record_wins_over_changed_settings(
@@ -243,21 +230,6 @@ def test_the_same_words_are_taken_once(session: Session) -> None:
         assert take(session, {"task": "yes, go on"}) == ("task",)
         worked(session)
     assert kinds(session) == ["task", "dive", "note", "note"]
-
-
-def test_new_words_reach_the_next_child(session: Session) -> None:
-    """Nothing before the first iteration, then a note; after done they open a new round."""
-    take(session, {"dive": "before"})
-    assert session.state.notes == []
-    worked(session)
-    take(session, {"task": "a note"})
-    added = "The human added a note: read the end of _task.md."
-    assert (session.state.notes, session.state.round) == ([added], 1)
-    worked(session, outcome="done", summary="")
-    take(session, {"task": "more", "dive": "and look"})
-    opened = "The human opened a new round: read the end of _task.md."
-    assert (session.state.notes, session.state.round) == ([opened, added], 2)
-    assert kinds(session) == ["task", "dive", "note", "task", "dive"]
 
 
 def test_no_new_words_between_a_kill_and_its_recovery(session: Session) -> None:

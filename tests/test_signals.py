@@ -133,6 +133,8 @@ def named(plan: str | None) -> dict[str, Any]:
         (DONE, {"phase": "investigation"}, None),
         (DONE, {"phase": "requirements", "git": False}, None),
         (DONE, {"phase": "planning"}, 'this is planning: signal continue with "phase": "done"'),
+        *((DONE, {"phase": phase, "approved": True}, f"this is {phase}")
+            for phase in ("implementation", "testing", "quality")),
         (DONE, {"phase": "done", "uncommitted": ("a.py",)}, "not committed: a.py"),
         (DONE, {"phase": "done", "uncommitted": tuple("abcdefghijkl")}, "and 2 more"),
         (DONE, {"phase": "done", "strayed": "mine"}, "session's branch; mine is checked out"),

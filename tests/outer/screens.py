@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -83,3 +83,6 @@ class Terminal:
     def close(self) -> None:
         """End the terminal, and what runs in it."""
         self._tmux("kill-server")
+
+
+Open = Callable[..., Terminal]

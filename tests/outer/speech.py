@@ -33,25 +33,15 @@ def ask(
     *titles: str,
     kind: str = "qa_answers",
     suggested: str = "A",
-    forged: str = "",
     before: Sequence[dict[str, object]] = (),
     **more: object,
 ) -> list[dict[str, object]]:
-    """Ask the human, also what was asked `before`, and signal waiting. `forged` is an answer by the
-    child itself."""
+    """Ask the human, also what was asked `before`, and signal waiting."""
     question: dict[str, object] = {"why": "a test", "options": ["One", "Two"]}
     question |= {"suggested": suggested} if suggested else {}
     asked = [*before, *({"title": title, **question} for title in titles)]
-    if forged:
-        text = "".join(f"## Q{n}: {one}\n\nAnswer: {forged}\n" for n, one in enumerate(titles, 1))
-        (folder / "_qa.md").write_text(text)
     send(folder, "waiting", **{"for": kind, "questions": asked}, **more)
     return asked
-
-
-def ask_nothing(folder: Path, kind: str) -> None:
-    """Signal waiting without any question."""
-    send(folder, "waiting", **{"for": kind})
 
 
 def propose(folder: Path, plan: str) -> None:

@@ -35,13 +35,6 @@ def test_an_outage_is_waited_out(stage: Stage, error: str) -> None:
     assert stage.children == 3 and stage.outcomes[-1] == "done"
 
 
-def test_an_outage_is_no_strike(stage: Stage) -> None:
-    """Silence, outage, silence: the outages do not bring the stop nearer."""
-    away = "api_error('server_error', 529)"
-    stage.script(away, away, away, "work()", away, away, WORK, DONE)
-    assert stage.begin(fast=True).code == 0 and stage.children == 8
-
-
 def test_a_usage_limit_is_waited_out(stage: Stage) -> None:
     """Until it resets, then the loop goes on by itself."""
     stage.script(
@@ -51,14 +44,6 @@ def test_a_usage_limit_is_waited_out(stage: Stage) -> None:
     assert stage.begin(fast=True).code == 0
     at, resets = (float((stage.session / name).read_text()) for name in ("at", "resets"))
     assert at >= resets and stage.children == 2
-
-
-def test_a_usage_limit_that_is_too_far_away(stage: Stage) -> None:
-    """Exit 5, at once; the printed command goes on."""
-    stage.script("usage_limit(48 * 3600)", DONE)
-    ended = stage.begin()
-    assert ended.code == 5 and stage.children == 1
-    assert stage.execute(ended.command).code == 0
 
 
 CRASH = "NO_INIT = 1; print('segfault, sorry', file=sys.stderr); sys.exit(1)"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -156,35 +155,3 @@ def test_no_git_setting_bends_what_the_loop_reads(stage: Stage) -> None:
     assert ended.code == 0, ended.out
     assert "Not in any commit: left ü" in ended.out and "\x1b" not in ended.out
     assert f"merge {stage.branch}" in ended.out and "change a.py" in ended.out
-
-
-def test_a_page_that_cannot_be_read_is_kept_and_named(quick: Stage) -> None:
-    """Whatever an editor or a paste made of it: nothing is lost, and the question stays open."""
-    quick.script("ask('Which?')", DONE)
-    loop = quick.start()
-    path = quick.session_soon() / "_qa.md"
-    speech.wait_for(lambda: speech.blank(quick.session, 1))
-    path.with_name("human~").write_bytes(path.read_bytes() + "A".encode("utf-16"))
-    whole = path.with_name("human~").read_bytes()
-    path.with_name("human~").rename(path)
-    speech.wait_for(lambda: list(quick.session.glob("_qa.md.kept-*")))
-    (kept,) = quick.session.glob("_qa.md.kept-*")
-    assert kept.read_bytes() == whole
-    speech.wait_for(lambda: speech.blank(quick.session, 1))
-    speech.answer(quick.session, 1, "B")
-    ended = loop.wait()
-    assert ended.code == 0 and kept.name in ended.out, ended.out
-
-
-@pytest.mark.parametrize(
-    ("branch", "said"), [("samocode", "branch -m samocode"), ("samocode/{}", "exists already")]
-)
-def test_a_branch_in_the_way_is_found_before_anything_is_made(
-    stage: Stage, branch: str, said: str
-) -> None:
-    """Usage: no folder, no worktree, and the command that helps."""
-    name = f"{time.strftime('%y-%m-%d')}-{stage.name}"
-    git("branch", branch.format(name), cwd=stage.repo)
-    refused = stage.begin()
-    assert refused.code == 2 and said in refused.out, refused.out
-    assert not stage.has_history() and not list(stage.folder.glob("worktrees/*"))

@@ -9,7 +9,7 @@ import pytest
 
 from tests.outer import speech
 from tests.outer.speech import wait_for
-from tests.outer.stage import DONE, HERE, TO_DONE, WORK, Ended, Loop, Stage, git
+from tests.outer.stage import DONE, HERE, TO_DONE, Ended, Loop, Stage, git
 
 HISTORY = "_history.jsonl"
 SESSION = f"""
@@ -115,65 +115,34 @@ def kill(stage: Stage, loop: Loop) -> None:
     wait_for(lambda: not stage.alive)
 
 
-def test_a_kill_before_the_childs_signal(stage: Stage) -> None:
-    """The next start records what happened, tells the next child, and goes on in the phase."""
-    stage.script("up(); time.sleep(600)", DONE)
+@pytest.mark.parametrize(
+    ("step", "code", "ends"),
+    [
+        ("pass", 0, [("interrupted", "investigation"), ("done", "investigation")]),
+        ("signal(phase='requirements')", 0,
+            [("continue", "investigation"), ("done", "requirements")]),
+        (DONE, 0, [("done", "investigation")]),
+        ("ask('Which?')", 4, [("waiting", "investigation")]),
+        ("Path('a.py').write_text('early'); signal()", 3, [("changed_code", "investigation")]),
+    ],
+    ids=["no signal", "continue", "done", "a question", "code before approval"],
+)  # fmt: skip
+def test_what_a_killed_run_left_is_judged_once(
+    stage: Stage, step: str, code: int, ends: list[tuple[str, str]]
+) -> None:
+    """As if the loop had seen the child end; only then another one is started, and it is told."""
+    stage.script(f"{step}; up(); time.sleep(600)", DONE)
     loop = stage.start()
     stage.up(1)
     kill(stage, loop)
-    ended = stage.begin()
-    assert ended.code == 0, ended.out
+    ended = stage.begin("--on-wait", "exit")
+    assert ended.code == code, ended.out
     lines = speech.iterations(stage.session)
-    assert [(line["n"], line["phase"]) for line in lines] == [
-        (1, "investigation"),
-        (2, "investigation"),
-    ]
-    assert lines[0]["outcome"] == "interrupted" and stage.previous(2)["outcome"] == "interrupted"
-
-
-def test_a_kill_after_the_childs_signal(stage: Stage) -> None:
-    """The signal is obeyed, once."""
-    stage.script("signal(phase='requirements'); up(); time.sleep(600)", WORK, DONE)
-    loop = stage.start()
-    stage.up(1)
-    kill(stage, loop)
-    assert stage.begin().code == 0
-    lines = speech.iterations(stage.session)
-    assert [line["outcome"] for line in lines] == ["continue", "continue", "done"]
-    assert [line["phase"] for line in lines][1:] == ["requirements"] * 2
-
-
-def test_a_done_of_a_killed_run_ends_the_session(stage: Stage) -> None:
-    """No child is started for it again; a new task after it is a new round."""
-    stage.script(f"{DONE}; up(); time.sleep(600)", default=DONE)
-    loop = stage.start()
-    stage.up(1)
-    kill(stage, loop)
-    ended = stage.begin()
-    assert ended.code == 0 and "It works." in ended.out and stage.children == 1
-    assert stage.outcomes == ["done"]
-
-
-def test_a_question_of_a_killed_run_is_asked(stage: Stage) -> None:
-    """The gate is shut although nobody saw the child end."""
-    stage.script("ask('Which?'); up(); time.sleep(600)", DONE)
-    loop = stage.start()
-    stage.up(1)
-    kill(stage, loop)
-    assert stage.begin("--on-wait", "exit").code == 4
-    assert list(speech.open_questions(stage.session)) == [1] and stage.children == 1
-    speech.answer(stage.session, 1, "B")
-    assert stage.run("--on-wait", "exit").code == 0
-
-
-def test_code_changed_in_a_killed_run_blocks(stage: Stage) -> None:
-    """Before approval a kill excuses nothing."""
-    stage.script("Path('a.py').write_text('early\\n'); signal(); up(); time.sleep(600)", DONE)
-    loop = stage.start()
-    stage.up(1)
-    kill(stage, loop)
-    ended = stage.begin()
-    assert ended.code == 3 and "a.py" in ended.out and stage.children == 1
+    assert [(line["outcome"], line["phase"]) for line in lines] == ends
+    assert [line["n"] for line in lines] == list(range(1, len(ends) + 1))
+    assert stage.children == len(ends)
+    if stage.children == 2:
+        assert stage.previous(2)["outcome"] == ends[0][0]
 
 
 def test_a_kill_at_the_gate(stage: Stage) -> None:

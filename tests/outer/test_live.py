@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from io import StringIO
 
 import pytest
@@ -10,7 +9,7 @@ import pytest
 from samocode.show.child import ChildLines
 from samocode.show.columns import clip, layout, printable, width
 from samocode.show.live import View
-from tests.outer.screens import Terminal, needs_tmux
+from tests.outer.screens import Open, needs_tmux
 from tests.outer.speech import wait_for
 from tests.outer.stage import Stage
 
@@ -38,21 +37,6 @@ work(); Path("new.txt").write_text("x"); signal(phase="requirements")
 """
 )
 STOP = "signal('blocked', reason='enough')"
-Open = Callable[..., Terminal]
-
-
-@pytest.fixture
-def at(quick: Stage) -> Iterator[Open]:
-    """Opens the terminal of a test."""
-    opened: list[Terminal] = []
-
-    def terminal(columns: int, *args: str, after: str = "") -> Terminal:
-        opened.append(Terminal(quick, columns, "--task", "build it", *args, after=after))
-        return opened[-1]
-
-    yield terminal
-    for one in opened:
-        one.close()
 
 
 @needs_tmux

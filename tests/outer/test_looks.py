@@ -74,15 +74,6 @@ def test_stop_ends_a_wait_at_once(stage: Stage, step: str, state: str) -> None:
     assert detail(stage)["state"] == "interrupted"
 
 
-def test_stop_now_ends_the_child(stage: Stage) -> None:
-    """143, and nothing that it started is left."""
-    stage.script(LONG)
-    loop = stage.start(fast=True)
-    stage.up(1)
-    assert stage.run("--stop", "now").code == 0
-    assert loop.wait().code == 143 and stage.alive == []
-
-
 def test_stop_reaches_only_the_loop_that_holds_the_lock(stage: Stage) -> None:
     """Nothing running, no such session, another machine, a pid that is somebody else's by now: 2,
     in one sentence, and nobody is signalled."""

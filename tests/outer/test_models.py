@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.outer import speech
 from tests.outer.stage import DONE, TO_PLANNING, Stage
 
@@ -36,14 +34,6 @@ def test_each_phase_has_its_model(stage: Stage) -> None:
     assert begun[:3] == ["sonnet:low", "haiku", BEDROCK]
 
 
-def test_the_variable_wins_over_the_project(stage: Stage) -> None:
-    stage.configure(**{KEY: "investigation=sonnet"})
-    stage.extra[KEY] = "investigation=opus:max"
-    stage.script(DONE)
-    stage.begin()
-    assert models(stage) == [("opus", "max")]
-
-
 def test_telemetry_carries_session_phase_and_iteration(stage: Stage) -> None:
     """Where the user has switched Claude's OpenTelemetry on, beside the user's own attributes."""
     key = "OTEL_RESOURCE_ATTRIBUTES"
@@ -65,10 +55,3 @@ def test_a_share_of_the_quota_is_left(stage: Stage) -> None:
     ended = stage.begin(fast=True)
     assert ended.code == 0 and "19 % of the five-hour limit is left" in ended.out
     assert len(speech.history(stage.session, "limit")) == 1
-
-
-@pytest.mark.parametrize("text", ["plan=opus", "planning", "planning=", "done=a done=b"])
-def test_a_wrong_list_is_refused(stage: Stage, text: str) -> None:
-    stage.configure(**{KEY: text})
-    ended = stage.begin()
-    assert ended.code == 2 and f"{KEY}: " in ended.out and "PHASE=MODEL" in ended.out

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.outer.stage import DONE, WORK, Stage
 
 SLACK = 0.001  # USD: a budget is handed over in four digits
@@ -43,23 +41,7 @@ def test_a_run_without_a_result_is_not_free(stage: Stage) -> None:
     assert not third or third[0] <= 0.75 * first
 
 
-@pytest.mark.parametrize("cap", [1, 3])
-def test_the_cap_on_iterations(stage: Stage, cap: int) -> None:
-    """So many children in one run, and exit 5."""
-    stage.script(default=WORK)
-    assert stage.begin("--max-iterations", str(cap)).code == 5
-    assert stage.children == cap
-
-
 def test_success_on_the_last_allowed_iteration_is_success(stage: Stage) -> None:
     """Neither cap turns done into a failure."""
     stage.script(WORK, DONE)
     assert stage.begin("--max-iterations", "2", "--max-cost", "0.5").code == 0
-
-
-def test_the_caps_can_be_settings(stage: Stage) -> None:
-    """A flag wins over the environment."""
-    stage.extra |= {"SAMOCODE_MAX_ITERATIONS": "1", "SAMOCODE_MAX_COST": "0.5"}
-    stage.script(default=WORK)
-    assert stage.begin().code == 5 and stage.children == 1
-    assert stage.run("--max-iterations", "9").code == 5 and stage.children == 2

@@ -6,13 +6,11 @@ import json
 import os
 import pwd
 import shlex
-import signal as signals
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests import replies
 from tests.api import ScriptedApi
 from tests.conftest import git
 from tests.outer import speech
@@ -20,7 +18,7 @@ from tests.outer.speech import wait_for
 from tests.outer.stage import HERE, MAIN
 from tests.real.conftest import claude, project
 from tests.real.sessions import RealProject, artifact, signal
-from tests.replies import Reply, Text, Tool, Turn, Usage, bash
+from tests.replies import Tool, Usage, bash
 from tests.script import SessionScript
 
 __all__ = ["claude", "project"]  # the fixtures
@@ -69,43 +67,3 @@ def test_a_whole_session_through_both_gates(project: RealProject) -> None:
     assert {path.stem for path in kept.glob("*.jsonl")} == {line["session_id"] for line in lines}
     real = Path(pwd.getpwuid(os.getuid()).pw_dir)
     assert not (real / ".claude/projects" / kept.name).exists()
-
-
-def test_the_stop_hook_sends_a_child_back(project: RealProject) -> None:
-    """A wrong signal costs a turn, not an iteration."""
-    turns: list[Reply] = [
-        signal("continue", phase="testing"),
-        Text("Done."),
-        signal("done", summary="s"),
-        Text("Done."),
-    ]
-    with ScriptedApi(turns) as api:
-        project.api, project.program = api.url, MAIN
-        ended = project.run(task="t", timeout=120)
-        told = json.dumps(api.requests[-1]["messages"])
-    assert ended.returncode == 0, ended.stdout
-    assert speech.outcomes(project.session) == ["done"] and "approved plan" in told
-
-
-def test_sigterm_leaves_nothing(project: RealProject) -> None:
-    """143, and neither the CLI nor what its tool detached is alive."""
-    detached = "(setsid sleep 4000 &); touch up; sleep 4000"
-    with ScriptedApi([Turn((bash(f'cd "$SAMOCODE_RUN" && {detached}'),))]) as api:
-        project.api, project.program = api.url, MAIN
-        loop = project.start(task="t")
-        wait_for(lambda: list((project.folder / "sessions").glob("[!.]*/up")))
-        loop.send_signal(signals.SIGTERM)
-        loop.communicate(timeout=60)
-    assert loop.returncode == 143 and project.marked() == []
-
-
-def test_a_refused_key_blocks(project: RealProject) -> None:
-    """3 with the remedy; with a good key the same session goes on."""
-    project.program = MAIN
-    with ScriptedApi([replies.BAD_KEY]) as api:
-        project.api = api.url
-        ended = project.run(task="t", timeout=120)
-    assert ended.returncode == 3 and "claude auth login" in ended.stdout
-    with ScriptedApi([signal("done", summary="s"), Text("Done.")]) as api:
-        project.api = api.url
-        assert project.run(timeout=120).returncode == 0

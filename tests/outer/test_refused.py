@@ -36,11 +36,6 @@ def lfs(stage: Stage) -> list[str]:
     return ["git-lfs: not found", "fatal: "]
 
 
-def crypt(stage: Stage) -> list[str]:
-    filtered(stage, smudge="git-crypt smudge")
-    return ["git-crypt: not found", "f.bin: smudge filter big failed"]
-
-
 def stale_lock(stage: Stage) -> list[str]:
     """A killed git was making this branch; today, or it is midnight."""
     folder = stage.repo / ".git/refs/heads/samocode"
@@ -62,7 +57,7 @@ def branch(stage: Stage) -> list[str]:
     return [f"git -C {stage.repo} branch -m samocode"]
 
 
-@pytest.mark.parametrize("trouble", [lfs, crypt, killed, stale_lock, branch])
+@pytest.mark.parametrize("trouble", [lfs, killed, stale_lock, branch])
 def test_a_start_that_git_refuses(stage: Stage, trouble: Callable[[Stage], list[str]]) -> None:
     """Exit code 2, all that git said, and nothing of the session stays."""
     words = trouble(stage)

@@ -79,14 +79,6 @@ def test_a_dive_alone_is_research(tmp_path: Path, with_git: bool) -> None:
     stage.close()
 
 
-def test_without_git_no_code_is_built(tmp_path: Path) -> None:
-    """Without git a session never comes to implementation."""
-    stage = Stage(tmp_path / "project")
-    stage.script("signal(phase='implementation')", DONE)
-    assert stage.begin().code == 0
-    assert [line["phase"] for line in speech.iterations(stage.session)] == ["investigation"] * 2
-
-
 def test_yes_goes_from_end_to_end(stage: Stage) -> None:
     """Suggestions are the answers, the plan is approved, both on record as --yes's."""
     build = "commit('a.py', 'two\\n'); " + TO_DONE
@@ -110,19 +102,6 @@ def test_a_refused_plan_is_revised_and_approved(quick: Stage) -> None:
     phases = [line["phase"] for line in speech.iterations(quick.session)]
     assert phases == ["investigation", "planning", "planning", "implementation", "done"]
     assert "plan2.md" in quick.told(4)
-
-
-def test_a_follow_up_round_of_questions(quick: Stage) -> None:
-    """A child may ask again after the answers; both rounds are on record."""
-    quick.script("ask('Which?')", "work(); ask('And then?')", DONE)
-    assert quick.begin("--on-wait", "exit").code == 4
-    speech.answer(quick.session, 1, "the first")
-    assert quick.run("--on-wait", "exit").code == 4
-    assert list(speech.open_questions(quick.session)) == [2]
-    speech.answer(quick.session, 2, "the second")
-    assert quick.run("--on-wait", "exit").code == 0
-    assert [a[:2] for a in speech.answers(quick.session)] == [(1, "the first"), (2, "the second")]
-    assert "the second" in quick.told(3)
 
 
 def test_setup_runs_once_in_a_new_worktree(stage: Stage) -> None:
@@ -156,24 +135,14 @@ def test_verify_decides_whether_done_is_done(stage: Stage) -> None:
     assert [line["outcome"] for line in lines].count("done") == 1
 
 
-def test_verify_that_never_passes_blocks(stage: Stage) -> None:
-    """Three failures are enough; the session is never done."""
-    stage.configure(VERIFY="echo nothing good; false")
-    again = "commit('a.py', str(NUMBER)); signal(phase='done')"
-    step = f"if PHASE == 'done': {DONE}\nelse: {again}"
-    stage.script(TO_PLANNING, "plan()", default=step)
-    ended = stage.begin("--yes")
-    assert ended.code == 3 and "nothing good" in ended.out
-    assert "done" not in stage.outcomes and len(stage.outcomes) <= 8
-
-
 def test_a_note_to_a_stopped_session_reaches_the_next_child(stage: Stage) -> None:
     """--task on an unfinished session adds to its task, and does not begin it anew."""
     stage.script("signal('blocked', reason='which colour?')", DONE)
     blocked = stage.begin()
     assert blocked.code == 3 and "which colour?" in blocked.out
     assert stage.run("--task", "paint it blue").code == 0
-    assert "paint it blue" in stage.told(2) and "build it" in stage.told(2)
+    for words in ("build it", "paint it blue", "The human added a note: read the end of _task.md."):
+        assert words in stage.told(2)
     assert [line["phase"] for line in speech.iterations(stage.session)] == ["investigation"] * 2
 
 
@@ -183,7 +152,7 @@ def test_a_new_task_after_done_opens_a_round(stage: Stage) -> None:
     assert stage.begin("--yes").code == 0
     assert stage.begin().code == 0 and stage.children == 4
     assert stage.run("--task", "and now this", "--on-wait", "exit").code == 4
-    assert "and now this" in stage.told(5)
+    assert "and now this" in stage.told(5) and "opened a new round: read the end" in stage.told(5)
     assert [line["phase"] for line in speech.iterations(stage.session)][4] == "investigation"
     assert list(speech.open_questions(stage.session).values()) == ["approval"]
 

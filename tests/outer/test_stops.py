@@ -66,12 +66,6 @@ def test_the_time_limit_ends_everything_and_is_told(stage: Stage) -> None:
     assert stage.alive == [] and stage.previous(2)["outcome"] == "timeout"
 
 
-def test_three_time_limits_in_a_row_block(stage: Stage) -> None:
-    """Nobody pays for the fourth."""
-    stage.script(default="time.sleep(600)")
-    assert stage.begin("--timeout", "1").code == 3 and stage.children == 3
-
-
 def test_a_stop_during_setup(stage: Stage) -> None:
     """SETUP is ended with all it started; the next start runs it again."""
     stage.configure(SETUP="touch ../../began; [ -e ../../go ] || sleep 600")

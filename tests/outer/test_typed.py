@@ -6,13 +6,12 @@ import json
 import os
 import re
 import signal
-from collections.abc import Callable, Iterator
 
 import pytest
 
 from samocode.terminal.editor import Editor
 from tests.outer import speech
-from tests.outer.screens import Terminal, needs_tmux
+from tests.outer.screens import Open, needs_tmux
 from tests.outer.speech import wait_for
 from tests.outer.stage import TO_PLANNING, Stage
 
@@ -20,21 +19,6 @@ ASK = "work(); ask('Which login method do the clients of the API use?', 'Where?'
 PLAN = "plan('# Plan\\n' + ''.join(f'- [ ] step {n}\\n' for n in range(60)))"
 STOP = "work(); signal('blocked', reason='enough')"
 ASKED, SECOND = "Your answer to Q1 [Enter: A; ?: help]:", "Your answer to Q2 [Enter: A; ?: help]:"
-Open = Callable[..., Terminal]
-
-
-@pytest.fixture
-def at(quick: Stage) -> Iterator[Open]:
-    """Opens the terminal of a test."""
-    opened: list[Terminal] = []
-
-    def terminal(columns: int = 80, *args: str, after: str = "") -> Terminal:
-        opened.append(Terminal(quick, columns, "--task", "build it", *args, after=after))
-        return opened[-1]
-
-    yield terminal
-    for one in opened:
-        one.close()
 
 
 def answers(stage: Stage) -> list[tuple[str, str]]:
@@ -105,15 +89,48 @@ def test_a_long_answer_is_whole(quick: Stage, at: Open, after: str) -> None:
 
 
 @needs_tmux
-def test_a_plan_is_paged(quick: Stage, at: Open) -> None:
-    """`p` shows it, Enter goes on, q ends; only then is the question answered."""
-    quick.script(TO_PLANNING, PLAN, STOP)
+def test_approval_needs_words(quick: Stage, at: Open) -> None:
+    """`p` shows the plan, Enter goes on, q ends. Enter approves nothing, and neither does what was
+    typed before the question was there."""
+    early = "up()\nwhile not (STEPS / 'go').exists(): time.sleep(0.05)\n"
+    quick.script(TO_PLANNING, early + PLAN, "plan(name='plan2.md')", STOP)
     prompt = "Your answer to Q1 [yes, or what to change; p: the plan; ?: help]:"
-    terminal = at().wait_last(prompt).keys("p", "Enter").wait_last("34 more lines of the plan")
+    terminal = at()
+    quick.up(2)
+    terminal.keys("yes", "Enter").wait("\nyes")
+    (quick.steps / "go").touch()
+    terminal.wait_last(prompt).keys("p", "Enter").wait_last("34 more lines of the plan")
     terminal.keys("Enter").wait_last("7 more lines").keys("q").wait_last(prompt)
     assert "step 52" in terminal.text and "step 53" not in terminal.text
     terminal.keys("Enter").wait("Enter alone is no answer here: yes, or what").wait_last(prompt)
-    terminal.keys("y", "Enter").wait("taken as a yes").wait("CODE=3")
+    terminal.keys("yes, but smaller", "Enter").wait("taken as a change request")
+    terminal.wait_last(prompt.replace("Q1", "Q2")).keys("Yes.", "Enter").wait("taken as a yes")
+    terminal.wait("CODE=3")
+    assert answers(quick) == [("yes, but smaller", "terminal"), ("Yes.", "terminal")]
+
+
+@needs_tmux
+def test_enter_does_not_overrule_the_page(quick: Stage, at: Open) -> None:
+    """A save that has not settled yet counts; the suggestion does not."""
+    quick.extra["FAKE_SETTLE"] = "1"
+    quick.script(ASK, STOP)
+    terminal = at().wait_last(ASKED)
+    speech.answer(quick.session, 1, "neither")
+    terminal.keys("Enter").wait_last(SECOND)
+    assert answers(quick) == [("neither", "file")]
+
+
+@needs_tmux
+def test_a_job_in_the_background_does_not_read_its_terminal(quick: Stage, at: Open) -> None:
+    """SIGTTIN would stop it. The page is read all the same."""
+    quick.script("ask('Which?')", STOP)
+    terminal = at(after="&")
+    wait_for(lambda: speech.blank(quick.session_soon(), 1))
+    terminal.keys("B", "Enter").wait("command not found")
+    assert answers(quick) == []
+    speech.answer(quick.session, 1, "from the editor")
+    terminal.wait("enough")
+    assert answers(quick) == [("from the editor", "file")]
 
 
 @needs_tmux
