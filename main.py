@@ -158,11 +158,10 @@ class Loop:
                 return stop
 
     def step(self) -> Stop | None:
-        """Run one iteration, print it, and wait if its decision asks for a pause."""
-        decision, line = self.iterations.run_next(self.view)
+        """Run one iteration, and wait if its decision asks for a pause."""
+        decision = self.iterations.run_next(self.view)
         if decision is None:
             return self.shutdown.stop
-        self.view.ended(line)
         if decision.pause and not policy.cap(self.session.state, self.limits):
             self.wait_for_api(decision.pause)
         return decision.stop

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from samocode import verify
-from samocode.child import processes
+from samocode.child import account, processes
 from samocode.child import run as claude
 from samocode.child.shutdown import Shutdown
 from samocode.child.stream import Event, RunResult
@@ -34,6 +35,10 @@ class View(Protocol):
         """The child printed this; None while it is silent."""
         ...
 
+    def ended(self, line: Line) -> None:
+        """The iteration has ended; `line` is its history line."""
+        ...
+
 
 class Iterations(NamedTuple):
     """Runs the iterations of one session."""
@@ -47,8 +52,11 @@ class Iterations(NamedTuple):
     timeouts: Timeouts
     say: Callable[[str], None]
 
-    def run_next(self, view: View) -> tuple[Decision | None, Line]:
-        """Run one iteration, shown by `view`, and return its history line."""
+    def run_next(self, view: View) -> Decision | None:
+        """Run one iteration, shown by `view`. Return None if VERIFY was interrupted. No iteration
+        begins if another session has reached the usage limit of the account."""
+        if limited := self._limited():
+            return limited
         for line in self.session.restore():
             self.say(line)
         state, settings = self.session.state, self.settings
@@ -56,7 +64,16 @@ class Iterations(NamedTuple):
         job, before = self.session.begin(settings.timeout, self.limits, model)
         view.iteration(state)
         run = claude.run(self.settings, self.prompt, job, self.shutdown, self.timeouts, view.event)
-        return self._conclude(run, before)
+        decision, ended = self._conclude(run, before)
+        if decision:
+            view.ended(ended)
+        return decision
+
+    def _limited(self) -> Decision | None:
+        state = self.session.state
+        hint = account.hint(self.settings, state.restarted)
+        wait = policy.heed(hint, time.time(), self.limits, self.timeouts) if hint else None
+        return Decision("limited", state.phase).then(wait) if wait else None
 
     def recover(self) -> Decision | None:
         """Finish the iteration that a killed loop left, if any. Processes that the killed loop left
@@ -94,6 +111,7 @@ class Iterations(NamedTuple):
             session.folder, session.state, session.checkout, run,
             before.mark if before else None, tampered, self.shutdown.requested,
         )  # fmt: skip
+        account.note(self.settings, session.folder.name, run)
         decided = policy.decide(found, session.state, self.limits, self.timeouts)
         line: Line = {}
         decision = verify.confirm(decided, session, self.settings, self.shutdown, self.say)

@@ -73,6 +73,8 @@ class RunResult(NamedTuple):
     """HTTP status of that error."""
     limit_rejected: bool = False
     limit_resets_at: float | None = None
+    limit_name: str = ""
+    """Of the last report: five_hour, seven_day, seven_day_opus, ..."""
     windows: tuple[Window, ...] = ()
     """The last report of each limit, if the CLI gave any."""
     auth_retries: int = 0
@@ -126,6 +128,7 @@ class RunResult(NamedTuple):
                 limit_rejected=info.get("status") == "rejected"
                 and info.get("isUsingOverage") is not True,
                 limit_resets_at=number(info.get("resetsAt")),
+                limit_name=str(info.get("rateLimitType") or ""),
             )
         return self._result(event) if kind == "result" else self
 

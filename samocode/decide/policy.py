@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from samocode.child.account import Hint
 from samocode.decide import money
 from samocode.decide.facts import Decision, IterationFacts, Limits, Pause
 from samocode.decide.failures import BLOCKING, BROKEN, TOO_MUCH, error_class
@@ -67,6 +68,12 @@ def cap(state: SessionState, limits: Limits) -> Stop | None:
     return Stop(ExitCode.LIMIT, f"Limit reached: {why}")
 
 
+def heed(hint: Hint, now: float, limits: Limits, times: Timeouts) -> Stop | Pause | None:
+    """Return what follows before a spawn if another session reached the account's usage limit."""
+    why = f"usage limit reached, as session {hint.session} was told"
+    return _wait(why, hint.resets_at, now, limits, times)
+
+
 def verify_failed(state: SessionState, failure: str) -> Decision:
     """Return the decision if VERIFY fails after `done`. `failure` is the end of its output."""
     note = f"VERIFY failed after done was signalled. Its last lines:\n{failure}"
@@ -114,7 +121,7 @@ def _until_reset(facts: IterationFacts, limits: Limits, times: Timeouts) -> Stop
     resets = facts.run.limit_resets_at
     if not facts.run.limit_rejected or resets is None:
         return None
-    return _wait("usage limit reached", resets, facts, limits, times)
+    return _wait("usage limit reached", resets, facts.now, limits, times, facts.run.own_words)
 
 
 def _spared(facts: IterationFacts, limits: Limits, times: Timeouts) -> Stop | Pause | None:
@@ -124,22 +131,22 @@ def _spared(facts: IterationFacts, limits: Limits, times: Timeouts) -> Stop | Pa
     if last is None:
         return None
     left = f"{100 * (1 - last.used):.0f} % of the {last.name.replace('_', '-')} limit is left"
-    return _wait(f"{left} (SAMOCODE_KEEP_QUOTA)", last.resets_at, facts, limits, times)
+    return _wait(f"{left} (SAMOCODE_KEEP_QUOTA)", last.resets_at, facts.now, limits, times)
 
 
 def _wait(
-    why: str, resets: float, facts: IterationFacts, limits: Limits, times: Timeouts
+    why: str, resets: float, now: float, limits: Limits, times: Timeouts, words: str = ""
 ) -> Stop | Pause | None:
     """Return the pause until a limit resets, or a Stop if that is too late."""
-    left = resets - facts.now
+    left = resets - now
     if left <= 0:
         return None
     if left > limits.max_wait:
         at = datetime.fromtimestamp(resets).astimezone().isoformat(" ", "minutes")
         needed = f"SAMOCODE_MAX_WAIT={left + times.limit_slack:.0f} would wait for it."
-        said = f"{sentence(why)} It resets at {at}: {needed}{facts.run.own_words}"
+        said = f"{sentence(why)} It resets at {at}: {needed}{words}"
         return Stop(ExitCode.LIMIT, said)
-    jitter = facts.now % 1 * times.limit_slack  # sessions of one account must not start together
+    jitter = now % 1 * times.limit_slack  # sessions of one account must not start together
     return Pause(why, until=resets + jitter)
 
 

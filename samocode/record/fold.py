@@ -8,6 +8,7 @@ decided something, so all counters restart).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,7 @@ def _start(state: SessionState, line: Line) -> None:
         state.as_made = _status(line)
     state.spawned, state.stopped, state.program = 0, None, line.get("version", "")
     state.paused = None
+    state.restarted = datetime.fromisoformat(line["t"]).timestamp() if line.get("decision") else 0.0
 
 
 def _setup(state: SessionState, line: Line) -> None:

@@ -161,6 +161,8 @@ class SessionState:
     """The worktree after SETUP. Files already changed then (LFS, line ends, modes) do not count."""
     done: str | None = None
     """The summary, if the session is done."""
+    restarted: float = 0.0
+    """When a person started this run after a stop, in epoch seconds; 0 if nobody did."""
     stopped: tuple[int, str] | None = None
     """Exit code and reason of the last stop; None while a loop runs."""
     began: str = ""

@@ -3,6 +3,7 @@
 import io
 import os
 import sys
+from collections.abc import Mapping
 from importlib.machinery import PathFinder
 from pathlib import Path
 
@@ -44,6 +45,14 @@ def open_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal may not support every character
             stream.reconfigure(errors="replace")
+
+
+def cache(environ: "Mapping[str, str]") -> "Path":
+    """Return the folder for what the sessions of this machine share. It is safe to delete."""
+    own = Path(environ.get("XDG_CACHE_HOME", ""))
+    if not own.is_absolute():
+        own = Path(environ.get("HOME") or "~", ".cache").expanduser()
+    return own / "samocode"
 
 
 def at_terminal() -> "bool":

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from samocode import __version__
 from samocode.record.exits import UserError
 from samocode.record.words import nearest
-from samocode.settings.clone import CLONE
+from samocode.settings.clone import CLONE, environment
 from samocode.settings.table import LOOKS, RunTable
 
 if TYPE_CHECKING:
@@ -57,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Run the Claude CLI, once per iteration, until a session is done or needs\n"
         "you. README has the variables for .env.",
         epilog=EPILOG.format(prog=prog),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=partial(argparse.RawDescriptionHelpFormatter, width=_width()),
         allow_abbrev=False,
         add_help=False,
         argument_default=argparse.SUPPRESS,
@@ -82,6 +84,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     last.add_argument("-h", "--help", action="help", help="show this help")
     return parser
+
+
+def _width() -> int:
+    """Return the width of the help. argparse would look it up for each flag, by slow imports."""
+    try:
+        columns = int(environment().get("COLUMNS") or 0) or os.get_terminal_size(1).columns
+    except (ValueError, OSError):
+        columns = 80
+    return columns - 2
 
 
 class _Parser(argparse.ArgumentParser):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -73,6 +72,8 @@ def text(words: str, most: int = LONG) -> Markup:
     """Text as HTML: no markup, no controls, no bidi overrides, and no more than `most`."""
     more = len(words) - most
     cut = f"{words[:most]}… ({more} more characters)" if more > 0 else words
+    import html  # its table of names is slow to import
+
     return Markup(html.escape(printable(cut), quote=True))
 
 

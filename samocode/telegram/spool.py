@@ -23,6 +23,7 @@ from typing import Any, NamedTuple, final
 
 from samocode.record import files
 from samocode.record.untrusted import items, mapping, number, parse
+from samocode.settings.clone import cache
 from samocode.telegram.updates import Heard, stored
 
 FRESH = 6 * 86400.0  # seconds; after a week without updates, update_id starts anywhere
@@ -63,11 +64,8 @@ class Spool:
     """The folder of one token."""
 
     def __init__(self, environ: Mapping[str, str], token: str) -> None:
-        cache = Path(environ.get("XDG_CACHE_HOME", ""))
-        if not cache.is_absolute():
-            cache = Path(environ.get("HOME") or "~", ".cache").expanduser()
         name = hashlib.sha256(token.encode()).hexdigest()[:16]
-        self.folder = cache / "samocode" / "telegram" / name
+        self.folder = cache(environ) / "telegram" / name
         self._token = token.encode()
         self._held: dict[str, int] = {}
 

@@ -1,0 +1,130 @@
+"""A usage limit that one session reached is heeded by the others of its account on this machine."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.outer.stage import DONE, Stage
+
+TOKEN = {"CLAUDE_CODE_OAUTH_TOKEN": "sk-ant-oat01-one"}
+WAIT = {"SAMOCODE_MAX_WAIT": "1"}
+FAR = "usage_limit(3600, {name!r}); signal('blocked', reason='an end')"
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Callable[..., Stage]:
+    """Make a project with one session. All use one HOME, as one person does."""
+
+    def make(name: str, **extra: str) -> Stage:
+        return Stage(tmp_path / name, {"HOME": str(tmp_path), **extra}, name)
+
+    return make
+
+
+def hints(stage: Stage) -> list[Path]:
+    """The hint files of this machine."""
+    return sorted(Path(stage.extra["HOME"], ".cache/samocode/limits").glob("*"))
+
+
+def limited(stage: Stage, name: str = "five_hour") -> Stage:
+    """Let the session reach a limit that resets in an hour."""
+    stage.script(FAR.format(name=name))
+    stage.begin()
+    assert stage.children == 1
+    return stage
+
+
+def test_another_session_waits_until_the_reset(session: Callable[..., Stage]) -> None:
+    """It calls nobody before, goes on by itself, and says who reached the limit."""
+    first, second = session("first", **TOKEN), session("second", **TOKEN)
+    first.script("usage_limit(9); write('resets', str(time.time() + 9))", DONE)
+    second.script("write('at', str(time.time())); " + DONE)
+    one = first.start(fast=True)
+    first.child_soon(1)
+    while not hints(first):
+        assert one.running, one.out
+        time.sleep(0.02)
+    ended = second.begin(fast=True)
+    assert ended.code == 0 and second.children == 1
+    assert f"session {first.session.name}" in ended.out
+    resets = float((first.session / "resets").read_text())
+    assert float((second.session / "at").read_text()) >= resets
+    assert one.wait().code == 0
+
+
+@pytest.mark.parametrize(
+    ("mine", "others", "name", "heeded"),
+    [
+        (TOKEN, TOKEN, "five_hour", True),
+        (TOKEN, TOKEN, "seven_day", True),
+        (TOKEN, TOKEN, "seven_day_opus", False),  # it concerns one model
+        (TOKEN, {"CLAUDE_CODE_OAUTH_TOKEN": "sk-ant-oat01-two"}, "five_hour", False),
+        (TOKEN, {"ANTHROPIC_API_KEY": "sk-ant-api03-one"}, "five_hour", False),
+        (TOKEN, {**TOKEN, "SAMOCODE_PAYER": "key"}, "five_hour", False),
+        ({"ANTHROPIC_API_KEY": "sk"}, {"ANTHROPIC_API_KEY": "sk"}, "five_hour", False),
+        ({}, {}, "five_hour", False),  # nobody knows whose login it is
+    ],
+)
+def test_whom_a_limit_concerns(
+    session: Callable[..., Stage],
+    mine: dict[str, str],
+    others: dict[str, str],
+    name: str,
+    heeded: bool,
+) -> None:
+    """The sessions of the same login, if the limit is one of the whole account."""
+    limited(session("first", **mine, **WAIT), name)
+    second = session("second", **others, **WAIT)
+    second.script(DONE)
+    ended = second.begin()
+    assert (ended.code, second.children) == ((5, 0) if heeded else (0, 1)), ended.out
+    assert not heeded or ("session" in ended.out and "SAMOCODE_MAX_WAIT=" in ended.out)
+
+
+def test_the_stored_login_is_an_account(session: Callable[..., Stage]) -> None:
+    """It is known by claude's own file. After another login the limit is that of somebody else."""
+    first, *others = (session(name, **WAIT) for name in ("first", "second", "third"))
+    for stage, account in zip((first, *others), ("1-2", "1-2", "3-4"), strict=True):
+        stage.script(DONE)
+        stored = stage.folder / "home/.claude/.claude.json"
+        stored.parent.mkdir(parents=True)
+        stored.write_text(json.dumps({"oauthAccount": {"accountUuid": account, "other": "x"}}))
+    limited(first)
+    assert [(one.begin().code, one.children) for one in others] == [(5, 0), (0, 1)]
+
+
+def test_a_start_by_a_person_tries_at_once(session: Callable[..., Stage]) -> None:
+    """They may have paid for more. The session that stopped at the limit does not believe in it."""
+    first = limited(session("first", **TOKEN, **WAIT))
+    first.then(DONE)
+    assert first.run().code == 0 and first.children == 2
+
+
+@pytest.mark.parametrize(
+    "content", [None, "", "{", "[1]", '{"resets_at": "x"}', '{"resets_at": 1}']
+)
+def test_a_hint_is_safe_to_delete_or_to_break(
+    session: Callable[..., Stage], content: str | None
+) -> None:
+    """Without it, the session finds out by itself."""
+    (path,) = hints(limited(session("first", **TOKEN, **WAIT)))
+    assert path.stat().st_size < 1000 and TOKEN["CLAUDE_CODE_OAUTH_TOKEN"] not in path.read_text()
+    path.unlink()
+    if content is not None:
+        path.write_text(content)
+    second = session("second", **TOKEN)
+    second.script(DONE)
+    assert second.begin().code == 0 and second.children == 1
+
+
+def test_no_folder_for_hints(session: Callable[..., Stage]) -> None:
+    """A cache folder that cannot be written costs only the hint."""
+    first = session("first", **TOKEN, **WAIT)
+    Path(first.extra["HOME"], ".cache").write_text("a file")
+    limited(first)
+    assert first.outcomes
