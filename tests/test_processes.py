@@ -182,8 +182,8 @@ def test_orphans_are_reaped_by_their_pid(tmp_path: Path) -> None:
     found = scene(
         tmp_path,
         """
-main = shell('for i in 1 2 3; do (setsid true &); done; echo > up; read line < go; exit 9')
 os.mkfifo(tag / 'go')
+main = shell('for i in 1 2 3; do (setsid true &); done; echo > up; read line < go; exit 9')
 until(lambda: processes.reap(main) and (tag / 'up').exists() and children() == [main.pid])
 (tag / 'go').write_text('x')
 until(lambda: not processes.reap(main))
