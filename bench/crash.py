@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.crashing import GONE_WITHIN, Telling, Violation, holds
 from bench.killing import DYING, HOWS, PATIENCE, Death, How, wait
-from tests.harness import Project
+from tests.outer.stage import Stage
 
 ENDS = {0: "done", 3: "blocked: the story wants a note"}
 
@@ -103,7 +103,7 @@ def started(telling: Telling, environ: Mapping[str, str], loop: Path) -> subproc
     with (telling.project.folder / "output.txt").open("ab") as out:
         return subprocess.Popen(
             command,
-            env={**telling.project.environ(), **environ},
+            env={**telling.project.environ, **environ},
             cwd=telling.project.folder,
             stdin=subprocess.DEVNULL,
             stdout=out,
@@ -111,7 +111,7 @@ def started(telling: Telling, environ: Mapping[str, str], loop: Path) -> subproc
         )
 
 
-def child_gone(project: Project) -> float:
+def child_gone(project: Stage) -> float:
     """Return the seconds until no child holds the lock that each child holds while it lives."""
     began = time.monotonic()
     with (project.steps / "one-child").open("a") as file:
@@ -141,12 +141,7 @@ def isolate(top: Path) -> None:
 
 def place(top: Path, name: str, seed: object) -> Telling:
     """Create a project with a small repository."""
-    folder, repo = top / name, top / name / "repo"
-    repo.mkdir(parents=True)
-    (repo / "a.py").write_text("print(1)\n")
-    for args in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-qm", "Start"]):
-        subprocess.run(["git", *args], cwd=repo, check=True)
-    return Telling(Project(folder, repo), seed)
+    return Telling(Stage(top / name).with_git(), seed)
 
 
 def lines_of(top: Path) -> list[str]:

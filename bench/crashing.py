@@ -15,7 +15,7 @@ from typing import Any, final
 
 from bench import story
 from bench.killing import marked
-from tests.harness import Project
+from tests.outer.stage import Stage
 
 ANSWERS = {
     "Which hero?": "Ada, " + story.LONG,
@@ -112,7 +112,7 @@ class Human(threading.Thread):
 class Telling:
     """One session of the story: its project, its human, and what was seen at earlier checks."""
 
-    project: Project
+    project: Stage
     seed: object
     kept: list[bytes] = field(default_factory=list[bytes])
     logs: dict[str, str] = field(default_factory=dict[str, str])

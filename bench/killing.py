@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal, final
 
-from tests.harness import ROOT
+from tests.outer.stage import ROOT
 
 How = Literal["time", "line"]
 HOWS: tuple[How, ...] = ("time", "line")

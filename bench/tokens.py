@@ -20,7 +20,7 @@ from bench.house import table
 from tests.api import ScriptedApi
 from tests.machine import ROOT
 from tests.real.cli import NoCli, find_cli
-from tests.real.sessions import MAIN, RealProject, real_project, signal
+from tests.real.sessions import RealProject, real_project, signal
 from tests.replies import Text
 from tests.script import Request, from_helper, said
 
@@ -90,8 +90,8 @@ def place(binary: Path) -> Generator[RealProject]:
         subprocess.run(["git", "init", "-q", "-b", "main", repo], check=True)
         commit = ["commit", "--quiet", "--allow-empty", "--message=Start"]
         subprocess.run(["git", "-C", repo, *commit], check=True)
-        with real_project(folder, repo, binary, "tokens") as project:
-            project.program = MAIN
+        with real_project(folder, binary, "tokens") as project:
+            project.fast = False
             yield project
 
 
@@ -99,7 +99,7 @@ def add_plugin(project: RealProject) -> None:
     """Install this clone as a plugin in the HOME of the project."""
     for words in (("marketplace", "add", str(ROOT)), ("install", "samocode@samocode")):
         command = [str(project.claude), "plugin", *words]
-        subprocess.run(command, env=project.environ(), check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(command, env=project.environ, check=True, stdout=subprocess.DEVNULL)
 
 
 def measure(
@@ -116,7 +116,7 @@ def measure(
         if commands == "plugin":
             add_plugin(project)
         project.api, project.extra = api.url, {"CLAUDE_ARGS": args}
-        printed = project.run(task="t").stdout
+        printed = project.begin().out
         assert api.requests, printed
         return first_requests(api.requests)[0]
 

@@ -2,17 +2,17 @@
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from samocode.git.repository import Repository
-from tests.harness import Project
 from tests.machine import bare, installed, machine
-from tests.outer.stage import IDENTITY, git
+from tests.outer.stage import IDENTITY, Stage, git, make_repo
 
-__all__ = ["bare", "git", "installed", "machine", "own_home", "project", "repo"]
+__all__ = ["bare", "git", "installed", "machine", "own_home", "repo"]
 
 # A shell that starts the tests with `&` has them ignore Ctrl-C, and so would every loop they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -62,22 +62,19 @@ def around(folder: Path) -> Repository | None:
 @pytest.fixture
 def repo(tmp_path: Path) -> Path:
     """A real git repository: branch main, one commit with a.py and a test of it."""
-    folder = tmp_path / "repo"
-    folder.mkdir()
-    (folder / "a.py").write_text("def double(number: int) -> int:\n    return number * 2\n")
-    (folder / "test_a.py").write_text(
-        "import unittest\n\nfrom a import double\n\n\n"
-        "class DoubleTest(unittest.TestCase):\n"
-        "    def test_double(self) -> None:\n        self.assertEqual(double(2), 4)\n"
-    )
-    (folder / ".gitignore").write_text("__pycache__/\n")
-    git("init", "--quiet", "--initial-branch=main", cwd=folder)
-    git("add", ".", cwd=folder)
-    git("commit", "--quiet", "--message=Start", cwd=folder)
-    return folder
+    make_repo(tmp_path / "repo")
+    return tmp_path / "repo"
 
 
 @pytest.fixture
-def project(tmp_path: Path, repo: Path) -> Project:
-    """A project around the small repository, driven as a person would."""
-    return Project(tmp_path, repo)
+def quick(tmp_path: Path) -> Iterator[Stage]:
+    """A project with a small repository and a fast clock; at its end nothing of it runs on."""
+    made = Stage(tmp_path / "project", fast=True).with_git()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def stage(quick: Stage) -> Stage:
+    """The same. In tests/outer the loop has its real clock."""
+    return quick

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.harness import ROOT, Project
+from tests.outer.stage import ROOT, TASK, Ended, Stage
 
 ASK = "ask(); signal('waiting', **{'for': 'qa_answers'})"
 CONTINUE = "write('note-%d.md' % ITERATION['iteration']); signal('continue')"
@@ -28,26 +28,25 @@ def on_a_full_disk(script: str, path: Path) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-def said(ended: subprocess.CompletedProcess[str], code: int, *words: str) -> None:
+def said(ended: Ended, code: int, *words: str) -> None:
     """A run ended with this exit code and these words, and without a traceback."""
-    printed = ended.stdout + ended.stderr
-    assert ended.returncode == code and "Traceback" not in printed, printed
-    assert [word for word in words if word not in printed] == [], printed
+    assert ended.code == code and "Traceback" not in ended.out, ended.out
+    assert [word for word in words if word not in ended.out] == [], ended.out
 
 
-def begun(project: Project) -> list[str]:
+def begun(stage: Stage) -> list[str]:
     """The record after one good iteration."""
-    project.script(CONTINUE, default=DONE)
-    assert project.run("--max-iterations", "1", task="the words").returncode == 5
-    return (project.session / "_history.jsonl").read_text().splitlines()
+    stage.script(CONTINUE, default=DONE)
+    assert stage.begin("--max-iterations", "1").code == 5
+    return (stage.session / "_history.jsonl").read_text().splitlines()
 
 
-def goes_on(project: Project, before: list[str], *args: str, task: str | None = None) -> None:
+def goes_on(stage: Stage, before: list[str], *args: str) -> None:
     """The next start ends well, the record still begins with `before`, and no iteration is lost or
     counted twice."""
-    said(project.run(*args, task=task), 0)
-    lines = (project.session / "_history.jsonl").read_text().splitlines()
+    said(stage.begin(*args), 0)
+    lines = (stage.session / "_history.jsonl").read_text().splitlines()
     assert lines[: len(before)] == before
-    numbers = [line["n"] for line in project.history("iteration")]
-    assert numbers == list(range(1, len(numbers) + 1)) and project.outcomes()[-1] == "done"
-    assert (task or "the words") in (project.session / "_task.md").read_text()
+    numbers = [line["n"] for line in stage.history("iteration")]
+    assert numbers == list(range(1, len(numbers) + 1)) and stage.outcomes[-1] == "done"
+    assert TASK in (stage.session / "_task.md").read_text()

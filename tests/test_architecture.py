@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import ROOT, Project
+from tests.outer.stage import ROOT, Stage
 
 FLOORS = (
     "record",
@@ -114,20 +114,18 @@ def test_imports_go_down() -> None:
 
 
 @pytest.mark.parametrize("leaf", ["terminal", "telegram", "check", "demo", "show"])
-def test_the_loop_runs_without_a_leaf(tmp_path: Path, repo: Path, leaf: str) -> None:
+def test_the_loop_runs_without_a_leaf(tmp_path: Path, stage: Stage, leaf: str) -> None:
     """Without `show` it is given something silent in its place."""
-    if leaf == "show":
-        main = ROOT / "tests/fakes/silent.py"
-    else:
+    stage.fast, stage.main = False, ROOT / "tests/fakes/silent.py"
+    if leaf != "show":
         shutil.copytree(ROOT / "samocode", tmp_path / "house/samocode")
         shutil.rmtree(tmp_path / "house/samocode" / leaf)
         shutil.copy(ROOT / "workflow.md", tmp_path / "house")
-        main = Path(shutil.copy(ROOT / "main.py", tmp_path / "house"))
-    project = Project(tmp_path, repo, program=main)
-    project.script("signal('done', summary='It works.')")
-    ended = project.run(task="t")
-    assert (ended.returncode, ended.stderr) == (0, ""), ended.stdout
-    assert (ended.stdout == "") == (leaf == "show") and project.outcomes() == ["done"]
+        stage.main = Path(shutil.copy(ROOT / "main.py", tmp_path / "house"))
+    stage.script("signal('done', summary='It works.')")
+    ended = stage.begin()
+    assert (ended.code, ended.err) == (0, ""), ended.out
+    assert (ended.out == "") == (leaf == "show") and stage.outcomes == ["done"]
 
 
 @pytest.mark.parametrize("thing", DOORS)

@@ -16,7 +16,7 @@ from samocode import __version__
 from samocode.settings.flags import parse, resume_command, words
 from samocode.settings.sources import Layer
 from samocode.settings.table import RunTable
-from tests.harness import ROOT, Project
+from tests.outer.stage import ROOT, Stage
 from tests.place import RUN, Place, made
 
 
@@ -187,17 +187,13 @@ def test_a_folder_that_was_removed(place: Place, argv: str, code: int) -> None:
     assert (ended, printed) == (code, said if code else f"samocode {__version__}\n")
 
 
-def test_the_loop_needs_neither_folder_nor_tmpdir_of_its_shell(tmp_path: Path, repo: Path) -> None:
+def test_the_loop_needs_neither_folder_nor_tmpdir_of_its_shell(stage: Stage) -> None:
     """Both may be gone after a logout, while it runs."""
-    project = Project(tmp_path, repo)
-    shell = tmp_path / "shell"
+    shell = stage.folder / "shell"
     (shell / "tmp").mkdir(parents=True)
-    project.extra["TMPDIR"] = "tmp"
+    stage.extra["TMPDIR"] = "tmp"
     leave = f"import shutil; shutil.rmtree({str(shell)!r}); write('x'); signal('continue')"
     look = "import tempfile; tempfile.mkstemp(); signal('done', summary='s')"
-    project.script(leave, look)
-    ended = subprocess.run(
-        project.command("--task", "t"), env=project.environ(), cwd=shell, capture_output=True,
-        text=True, stdin=subprocess.DEVNULL, timeout=60, check=False,
-    )  # fmt: skip
-    assert (ended.returncode, ended.stderr) == (0, ""), ended.stdout
+    stage.script(leave, look)
+    ended = stage.begin(before=["env", "-C", str(shell)])
+    assert (ended.code, ended.err) == (0, ""), ended.out

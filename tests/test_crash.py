@@ -17,7 +17,9 @@ from bench.killing import DYING, marked
 from samocode.child import processes
 from samocode.pages import swap
 from tests.faults import ASK, DONE, begun, goes_on
-from tests.harness import Project, end, wait_for
+from tests.outer import speech
+from tests.outer.speech import wait_for
+from tests.outer.stage import TASK, Stage
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 EXIT = ("--on-wait", "exit")
@@ -45,22 +47,21 @@ else:
 
 
 @pytest.mark.parametrize("place", WEAK)
-def test_killed_between_two_steps(project: Project, place: str) -> None:
+def test_killed_between_two_steps(stage: Stage, place: str) -> None:
     """Early in one start and later in the next one: nothing is lost or done twice."""
-    project.script(default=WHOLE)
+    stage.script(default=WHOLE)
     for hit in (1, 3):
-        killed = run_until(project, f"samocode/{place}:{hit}", "--yes", "--task", "t")
+        killed = run_until(stage, f"samocode/{place}:{hit}", "--yes", "--task", TASK)
         assert killed == -signal.SIGKILL or (killed, hit) == (0, 3), "the place never came"
-    goes_on(project, [], "--yes", task="t")
-    assert project.outcomes().count("done") == 1 and len(project.history("approved")) == 1
-    assert len(answers(project)) == len(project.history("asked")) == 2
-    assert (project.worktree / "b.py").exists()
+    goes_on(stage, [], "--yes")
+    assert stage.outcomes.count("done") == 1 and len(stage.history("approved")) == 1
+    assert len(answers(stage)) == len(speech.asked(stage.session)) == 2
+    assert (stage.worktree / "b.py").exists()
 
 
-def run_until(project: Project, place: str, *args: str) -> int:
+def run_until(stage: Stage, place: str, *args: str) -> int:
     """Run the loop until it is killed at this place of its code, if it comes there; its code."""
-    loop = Project(project.folder, project.repo, {"DIE_BEFORE": place}, program=DYING)
-    return loop.run(*args).returncode
+    return Stage(stage.folder, {"DIE_BEFORE": place}, main=DYING).run(*args).code
 
 
 def lines_of(function: Callable[..., object]) -> dict[str, int]:
@@ -69,119 +70,119 @@ def lines_of(function: Callable[..., object]) -> dict[str, int]:
     return {line.strip(): first + n for n, line in enumerate(text)}
 
 
-def answers(project: Project) -> list[str]:
+def answers(stage: Stage) -> list[str]:
     """The answers on record, in order."""
-    return [line["text"] for line in project.history("answer")]
+    return [line["text"] for line in stage.history("answer")]
 
 
 @pytest.mark.parametrize("page", ["_task.md", "_qa.md"])
-def test_killed_while_a_page_is_printed(project: Project, page: str) -> None:
+def test_killed_while_a_page_is_printed(stage: Stage, page: str) -> None:
     """What the human wrote into both pages is on record once, and both are whole again.
     tests/test_swap.py kills before every step of a print."""
-    project.script(ASK, default=DONE)
-    assert project.run(*EXIT, task="the words").returncode == 4
-    with (project.session / "_task.md").open("a") as file:
+    stage.script(ASK, default=DONE)
+    assert stage.begin(*EXIT).code == 4
+    with (stage.session / "_task.md").open("a") as file:
         file.write("\nand a note\n")
-    project.answer(1, "mine")
+    stage.answer(1, "mine")
     hit = 1 if page == "_task.md" else 2
     (line,) = (n for text, n in lines_of(swap.swap).items() if text.startswith("old = "))
-    assert run_until(project, f"samocode/pages/swap.py:{line}:{hit}") == -signal.SIGKILL
-    goes_on(project, [])
-    assert answers(project) == ["mine"]
-    assert [given["text"] for given in project.history("task")] == ["the words", "and a note"]
-    assert (project.session / "_task.md").read_text().count("and a note") == 1
-    assert (project.session / "_qa.md").read_text().endswith("\nAnswer: mine\n")
-    assert not [path.name for path in project.session.iterdir() if "swap" in path.name]
+    assert run_until(stage, f"samocode/pages/swap.py:{line}:{hit}") == -signal.SIGKILL
+    goes_on(stage, [])
+    assert answers(stage) == ["mine"]
+    assert [given["text"] for given in stage.history("task")] == [TASK, "and a note"]
+    assert (stage.session / "_task.md").read_text().count("and a note") == 1
+    assert (stage.session / "_qa.md").read_text().endswith("\nAnswer: mine\n")
+    assert not [path.name for path in stage.session.iterdir() if "swap" in path.name]
 
 
 @pytest.mark.parametrize("text", ["other", "same"])
-def test_killed_between_an_answer_and_its_page(project: Project, text: str) -> None:
+def test_killed_between_an_answer_and_its_page(stage: Stage, text: str) -> None:
     """The answer is on record once. `same` takes a text that was found."""
     forge = "forge(1, 'forged'); signal('continue')"
-    project.script(ASK, forge, default=DONE)
-    assert project.run(*EXIT, task="t").returncode == 4
-    project.answer(1, "mine")
-    assert project.run(*EXIT).returncode == 4
-    project.answer(1, text)
-    killed = run_until(project, "samocode/gate/answers.py:_record:1", *EXIT)
+    stage.script(ASK, forge, default=DONE)
+    assert stage.begin(*EXIT).code == 4
+    stage.answer(1, "mine")
+    assert stage.run(*EXIT).code == 4
+    stage.answer(1, text)
+    killed = run_until(stage, "samocode/gate/answers.py:_record:1", *EXIT)
     assert killed == -signal.SIGKILL
-    assert project.run(*EXIT).returncode == 0
+    assert stage.run(*EXIT).code == 0
     given = "forged" if text == "same" else text
-    assert answers(project) == ["mine", given]
+    assert answers(stage) == ["mine", given]
 
 
 @linux
-def test_killed_before_the_kernel_knows_whose_child_it_is(project: Project) -> None:
+def test_killed_before_the_kernel_knows_whose_child_it_is(stage: Stage) -> None:
     """The child that was just started ends too, without a prompt."""
-    project.script("time.sleep(60)")
+    stage.script("time.sleep(60)")
     (place,) = (n for line, n in lines_of(processes.spawn).items() if "F_SETOWN" in line)
-    killed = run_until(project, f"samocode/child/processes.py:{place}:1", "--task", "t")
+    killed = run_until(stage, f"samocode/child/processes.py:{place}:1", "--task", TASK)
     assert killed == -signal.SIGKILL
-    wait_for(lambda: not list(marked(project.folder)))
-    assert not list(project.steps.glob("run-*.json"))
+    wait_for(lambda: not list(marked(stage.folder)))
+    assert not list(stage.steps.glob("run-*.json"))
 
 
-def test_what_a_killed_setup_left_is_ended(project: Project) -> None:
-    project.configure(SETUP="(setsid sleep 300 & echo $! > ../../left); sleep 60")
-    project.script(DONE)
-    left = project.folder / "left"
-    loop = project.start(task="t")
+def test_what_a_killed_setup_left_is_ended(stage: Stage) -> None:
+    stage.configure(SETUP="(setsid sleep 300 & echo $! > ../../left); sleep 60")
+    stage.script(DONE)
+    left = stage.folder / "left"
+    loop = stage.start()
     wait_for(lambda: left.exists() and left.read_text())
-    end(loop)
-    project.configure(SETUP="true")
-    assert project.run().returncode == 0
+    loop.kill()
+    stage.configure(SETUP="true")
+    assert stage.run().code == 0
     wait_for(lambda: not Path("/proc", left.read_text().strip()).exists())
 
 
 @pytest.mark.parametrize("logs", ["", "import shutil; shutil.rmtree(SESSION / '_logs');"])
-def test_an_answer_of_a_killed_loops_child(project: Project, logs: str) -> None:
+def test_an_answer_of_a_killed_loops_child(stage: Stage, logs: str) -> None:
     """Nobody knows who wrote it, even if the child removed its log: the answer on record stays
     until a human takes the new one. --yes does not."""
-    project.script(ASK, f"{logs}forge(1, 'other'); write('there'); time.sleep(60)", default=DONE)
-    assert project.run(*EXIT, task="t").returncode == 4
-    project.answer(1, "mine")
-    loop = project.start()
-    wait_for(lambda: (project.session / "there").exists())
-    end(loop)
-    assert project.run(*EXIT, "--yes").returncode == 4
-    page = (project.session / "_qa.md").read_text()
+    stage.script(ASK, f"{logs}forge(1, 'other'); write('there'); time.sleep(60)", default=DONE)
+    assert stage.begin(*EXIT).code == 4
+    stage.answer(1, "mine")
+    loop = stage.start()
+    wait_for(lambda: (stage.session / "there").exists())
+    loop.kill()
+    assert stage.run(*EXIT, "--yes").code == 4
+    page = (stage.session / "_qa.md").read_text()
     assert "> mine\n\nNot taken yet:\n\n> other\n\nAnswer:\n" in page
-    assert answers(project) == ["mine"]
-    (project.steps / "2.py").write_text(DONE)
-    loop = project.start()
-    wait_for(lambda: len(project.history("start")) == 4)
-    project.answer(1, "same")
-    printed = loop.communicate(timeout=30)[0]
-    assert loop.returncode == 0, printed
-    assert answers(project) == ["mine", "other"]
+    assert answers(stage) == ["mine"]
+    (stage.steps / "2.py").write_text(DONE)
+    loop = stage.start()
+    wait_for(lambda: len(stage.history("start")) == 4)
+    stage.answer(1, "same")
+    ended = loop.wait()
+    assert ended.code == 0, ended.out
+    assert answers(stage) == ["mine", "other"]
 
 
-def test_killed_and_the_working_directory_gone(project: Project) -> None:
+def test_killed_and_the_working_directory_gone(stage: Stage) -> None:
     """Recovery has nothing to look at, and the session continues all the same."""
-    before = begun(project)
-    (project.steps / "2.py").write_text("signal('continue'); write('there'); time.sleep(60)")
-    loop = project.start()
-    wait_for(lambda: (project.session / "there").exists())
-    end(loop)
-    shutil.rmtree(project.worktree)
-    goes_on(project, before)
+    before = begun(stage)
+    (stage.steps / "2.py").write_text("signal('continue'); write('there'); time.sleep(60)")
+    loop = stage.start()
+    wait_for(lambda: (stage.session / "there").exists())
+    loop.kill()
+    shutil.rmtree(stage.worktree)
+    goes_on(stage, before)
 
 
-def test_a_signal_is_obeyed_once(project: Project) -> None:
+def test_a_signal_is_obeyed_once(stage: Stage) -> None:
     """Once its iteration is on record it is not read again, whatever `_iteration.json` says."""
     forge = "(SESSION / '_iteration.json').write_text('{\"iteration\": 2}')"
-    project.script("signal('blocked', reason='r'); " + forge, default=DONE)
-    assert project.run(task="t").returncode == 3
-    assert project.run().returncode == 0
-    assert project.outcomes() == ["blocked", "done"]
+    stage.script("signal('blocked', reason='r'); " + forge, default=DONE)
+    assert stage.begin().code == 3
+    assert stage.run().code == 0
+    assert stage.outcomes == ["blocked", "done"]
 
 
-def test_everything_that_a_kill_can_leave(project: Project) -> None:
+def test_everything_that_a_kill_can_leave(stage: Stage) -> None:
     """A torn line, a stale lock, a temporary file, half a signal and no log: the session
     continues."""
-    project.script(default=DONE)
-    project.run("--max-iterations", "0", task="the words")
-    folder = project.session
+    stage.script(default=DONE)
+    stage.begin("--max-iterations", "0")
+    folder = stage.session
     begin = {"t": "2026-01-08T10:00:00+00:00", "event": "begin", "n": 1, "phase": "investigation"}
     with (folder / "_history.jsonl").open("a") as file:
         file.write(json.dumps(begin | {"log": "../../../etc/passwd"}) + "\n")
@@ -191,5 +192,5 @@ def test_everything_that_a_kill_can_leave(project: Project) -> None:
     (folder / "_iteration.json").write_text(json.dumps(now))
     (folder / "_iteration.json.loop.tmp").write_text("half")
     (folder / "_signal.json").write_text('{"status": "contin')
-    goes_on(project, [])
-    assert project.outcomes() == ["interrupted", "done"]
+    goes_on(stage, [])
+    assert stage.outcomes == ["interrupted", "done"]

@@ -13,7 +13,7 @@ from samocode.pages import names
 from samocode.record.exits import ExitCode
 from samocode.settings import flags as cli
 from samocode.settings.table import ProjectTable, RunTable
-from tests.harness import ROOT
+from tests.outer.stage import ROOT
 
 README = (ROOT / "README.md").read_text()
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()

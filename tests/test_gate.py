@@ -4,7 +4,6 @@ is built on an answer that was taken back."""
 from __future__ import annotations
 
 import signal
-import subprocess
 import time
 from pathlib import Path
 
@@ -12,7 +11,9 @@ import pytest
 
 from tests.conftest import git
 from tests.faults import ASK, DONE
-from tests.harness import Project, end, wait_for
+from tests.outer import speech
+from tests.outer.speech import wait_for
+from tests.outer.stage import Loop, Stage
 
 TO_PLANNING = "signal('continue', phase='planning')"
 BUILD = "commit('a.py', 'built'); signal('blocked', reason='built')"
@@ -22,15 +23,16 @@ UNTIL_GO = "write('up')\nwhile not (SESSION / 'go').exists(): time.sleep(0.02)\n
 EXIT = ("--on-wait", "exit")
 
 
-def answers(project: Project) -> list[tuple[str, str]]:
+def answers(stage: Stage) -> list[tuple[str, str]]:
     """(text, by) of every answer on record, in order."""
-    return [(line["text"], line["by"]) for line in project.history("answer")]
+    return [(line["text"], line["by"]) for line in stage.history("answer")]
 
 
-def at_gate(project: Project) -> Path:
+def at_gate(stage: Stage) -> Path:
     """The page, once the loop has printed it and waits."""
-    wait_for(lambda: project.history("asked") and (project.session / "_qa.md").exists())
-    return project.session / "_qa.md"
+    stage.asked()
+    wait_for((stage.session / "_qa.md").exists)
+    return stage.session / "_qa.md"
 
 
 # In an editor.
@@ -44,128 +46,126 @@ def at_gate(project: Project) -> Path:
     ],
     ids=["piece by piece", "emptied first"],
 )
-def test_half_a_save_is_no_answer(project: Project, saves: tuple[str, ...], answer: str) -> None:
+def test_half_a_save_is_no_answer(stage: Stage, saves: tuple[str, ...], answer: str) -> None:
     """Only a page that has not changed for a while is read, and none is printed over a save."""
-    project.extra = {"FAKE_SETTLE": "2"}
-    project.script(ASK, DONE)
-    loop = project.start(task="t")
-    path = at_gate(project)
+    stage.extra = {"FAKE_SETTLE": "2"}
+    stage.script(ASK, DONE)
+    loop = stage.start()
+    path = at_gate(stage)
     whole = path.read_text()
     for save in saves:
         path.write_text(whole.replace("Answer:\n", save) if save else "")
         time.sleep(0.1)
-    loop.communicate(timeout=30)
-    assert answers(project) == [(answer, "file")]
+    loop.wait()
+    assert answers(stage) == [(answer, "file")]
 
 
-def test_same_with_nothing_to_take(project: Project) -> None:
+def test_same_with_nothing_to_take(stage: Stage) -> None:
     """`same` takes a text that was found. Without one it is no answer, and stays on the page."""
-    project.script(ASK, DONE)
-    project.run(*EXIT, task="t")
-    project.answer(1, "same")
-    ended = project.run(*EXIT)
-    assert ended.returncode == 4 and "there is no text that" in ended.stdout
-    assert "Answer: same" in (project.session / "_qa.md").read_text() and answers(project) == []
+    stage.script(ASK, DONE)
+    stage.begin(*EXIT)
+    stage.answer(1, "same")
+    ended = stage.run(*EXIT)
+    assert ended.code == 4 and "there is no text that" in ended.out
+    assert "Answer: same" in (stage.session / "_qa.md").read_text() and answers(stage) == []
 
 
 # Second thoughts.
 
 
-def edit(project: Project, old: str, new: str) -> None:
+def edit(stage: Stage, old: str, new: str) -> None:
     """Change one place of the page, as an editor saves it."""
-    path = project.session / "_qa.md"
+    path = stage.session / "_qa.md"
     wait_for(lambda: path.exists() and old in path.read_text())
     temporary = path.with_name("human.tmp")
     temporary.write_text(path.read_text().replace(old, new, 1))
     temporary.rename(path)
 
 
-def approved(project: Project, *steps: str, args: tuple[str, ...] = ()) -> subprocess.Popen[str]:
+def approved(stage: Stage, *steps: str, args: tuple[str, ...] = ()) -> Loop:
     """A loop whose plan the human approved, in the first of these steps."""
-    project.script(TO_PLANNING, "plan()", *steps)
-    loop = project.start(*args, task="t")
+    stage.script(TO_PLANNING, "plan()", *steps)
+    loop = stage.start(*args)
     if "--yes" not in args:
-        at_gate(project)
-        project.answer(1, "yes")
-    wait_for(lambda: project.history("approved") and (project.session / "up").exists())
+        at_gate(stage)
+        stage.answer(1, "yes")
+    wait_for(lambda: stage.history("approved") and (stage.session / "up").exists())
     return loop
 
 
-def built(project: Project) -> bool:
+def built(stage: Stage) -> bool:
     """Whether code was built on the plan."""
-    return (project.worktree / "a.py").read_text() == "built"
+    return (stage.worktree / "a.py").read_text() == "built"
 
 
 TAKEN_BACK = ["Answer: no, stop", "NO, stop", "Answer:"]
 
 
 @pytest.mark.parametrize("new", TAKEN_BACK)
-def test_an_approval_taken_back_after_a_kill(project: Project, new: str) -> None:
+def test_an_approval_taken_back_after_a_kill(stage: Stage, new: str) -> None:
     """The child of the killed loop may have written it, so the human is asked again."""
-    end(approved(project, SLEEP, BUILD))
-    edit(project, "Answer: yes", new)
-    again = project.run(*EXIT)
-    assert again.returncode == 4 and not built(project), again.stdout
+    approved(stage, SLEEP, BUILD).kill()
+    edit(stage, "Answer: yes", new)
+    again = stage.run(*EXIT)
+    assert again.code == 4 and not built(stage), again.out
     words = new.removeprefix("Answer:").strip()
-    assert f"Not taken yet:\n> {words}" in again.stdout or not words
-    project.answer(1, "same" if words else "no, stop")
-    assert project.run("--max-iterations", "1").returncode in (3, 5)
-    assert project.history("answer")[-1]["took"] == ["change"]
+    assert f"Not taken yet:\n> {words}" in again.out or not words
+    stage.answer(1, "same" if words else "no, stop")
+    assert stage.run("--max-iterations", "1").code in (3, 5)
+    assert stage.history("answer")[-1]["took"] == ["change"]
 
 
 @pytest.mark.parametrize("new", TAKEN_BACK)
 @pytest.mark.parametrize("yes", [(), ("--yes",)], ids=["by the human", "by --yes"])
 def test_an_approval_taken_back_while_a_child_runs(
-    project: Project, yes: tuple[str, ...], new: str
+    stage: Stage, yes: tuple[str, ...], new: str
 ) -> None:
     """The iteration ends, and then the human is asked. --yes does not answer over them."""
-    loop = approved(project, UNTIL_GO, BUILD, args=(*EXIT, *yes) if yes else ())
-    edit(project, "Answer: approve" if yes else "Answer: yes", new)
-    (project.session / "go").touch()
+    loop = approved(stage, UNTIL_GO, BUILD, args=(*EXIT, *yes) if yes else ())
+    edit(stage, "Answer: approve" if yes else "Answer: yes", new)
+    (stage.session / "go").touch()
     if not yes:
-        wait_for(lambda: "Answered before:" in (project.session / "_qa.md").read_text())
-        wait_for(lambda: len(project.outcomes()) == 3)
-    printed = loop.communicate(timeout=30)[0] if yes else end(loop)
-    assert not built(project) and len(project.outcomes()) == 3, printed
-    assert loop.returncode == (4 if yes else -signal.SIGKILL)
+        wait_for(lambda: "Answered before:" in (stage.session / "_qa.md").read_text())
+        wait_for(lambda: len(stage.outcomes) == 3)
+    printed = loop.wait().out if yes else loop.kill()
+    assert not built(stage) and len(stage.outcomes) == 3, printed
+    assert loop.code == (4 if yes else -signal.SIGKILL)
 
 
-def test_an_approval_taken_back_leaves_the_commits(project: Project) -> None:
+def test_an_approval_taken_back_leaves_the_commits(stage: Stage) -> None:
     """What was built while the plan was approved stays, and the next child is not blamed for it."""
     note = "write('told', repr(ITERATION['notes'])); plan(name='plan2.md')"
-    project.script(TO_PLANNING, "plan()", f"commit('a.py', 'built'); {ASK}", note)
-    project.run(*EXIT, task="t")
-    project.answer(1, "yes")
-    assert project.run(*EXIT).returncode == 4
-    edit(project, "Answer: yes", "Answer: no, do it otherwise")
-    project.answer(2, "A")
-    ended = project.run(*EXIT)
-    assert ended.returncode == 4 and built(project), ended.stdout
-    assert "do it otherwise" in (project.session / "told").read_text()
-    assert project.history("iteration")[-1]["phase"] == "planning"
+    stage.script(TO_PLANNING, "plan()", f"commit('a.py', 'built'); {ASK}", note)
+    stage.begin(*EXIT)
+    stage.answer(1, "yes")
+    assert stage.run(*EXIT).code == 4
+    edit(stage, "Answer: yes", "Answer: no, do it otherwise")
+    stage.answer(2, "A")
+    ended = stage.run(*EXIT)
+    assert ended.code == 4 and built(stage), ended.out
+    assert "do it otherwise" in (stage.session / "told").read_text()
+    assert stage.history("iteration")[-1]["phase"] == "planning"
 
 
-def test_a_plan_that_changes_during_a_wait(project: Project) -> None:
+def test_a_plan_that_changes_during_a_wait(stage: Stage) -> None:
     """The approval that is asked for again is shown, too."""
-    project.script(TO_PLANNING, "plan()", ASK, TOLD)
-    loop = project.start(task="t")
-    at_gate(project)
-    project.answer(1, "yes")
-    wait_for(lambda: len(project.history("asked")) == 2)
-    (project.session / "plan.md").write_text("# Another plan\n")
-    project.answer(2, "here")
-    wait_for(lambda: "## Q3" in (project.session / "_qa.md").read_text())
-    assert "## Q3: Approve the plan plan.md?" in end(loop)
+    stage.script(TO_PLANNING, "plan()", ASK, TOLD)
+    loop = stage.start()
+    stage.answer(1, "yes")
+    wait_for(lambda: 2 in speech.asked(stage.session))
+    (stage.session / "plan.md").write_text("# Another plan\n")
+    stage.answer(2, "here")
+    wait_for(lambda: "## Q3: Approve the plan plan.md?" in loop.out)
 
 
-def test_the_humans_own_changes_before_approval(project: Project) -> None:
+def test_the_humans_own_changes_before_approval(stage: Stage) -> None:
     """Each child is compared with the moment it began at: what a person commits or edits in the
     worktree between two children is nobody's fault."""
-    project.script(ASK, TO_PLANNING, "plan()")
-    assert project.run(*EXIT, task="t").returncode == 4
-    (project.worktree / "a.py").write_text("the human's\n")
-    git("commit", "-qam", "by hand", cwd=project.worktree)
-    (project.worktree / "test_a.py").write_text("and this\n")
-    project.answer(1, "A")
-    assert project.run(*EXIT).returncode == 4
-    assert project.outcomes() == ["waiting", "continue", "waiting"]
+    stage.script(ASK, TO_PLANNING, "plan()")
+    assert stage.begin(*EXIT).code == 4
+    (stage.worktree / "a.py").write_text("the human's\n")
+    git("commit", "-qam", "by hand", cwd=stage.worktree)
+    (stage.worktree / "test_a.py").write_text("and this\n")
+    stage.answer(1, "A")
+    assert stage.run(*EXIT).code == 4
+    assert stage.outcomes == ["waiting", "continue", "waiting"]

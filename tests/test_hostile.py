@@ -4,38 +4,37 @@ human's is lost, and nothing is taken for the human's."""
 from __future__ import annotations
 
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import git
 from tests.faults import ASK, CONTINUE, DONE
-from tests.harness import FAKE, Project
+from tests.outer.stage import STUB, Ended, Stage
 
 EXIT = ("--on-wait", "exit")
 TASK = "the human's task"
 MINE = "mine,\nall <!-- really --> of it"
 
 
-def calm(ended: subprocess.CompletedProcess[str]) -> str:
+def calm(ended: Ended) -> str:
     """What the loop said. It holds no traceback and nothing that drives a terminal."""
-    text = ended.stdout + ended.stderr
+    text = ended.out
     assert "Traceback" not in text and "a bug in samocode" not in text, text
     assert not [c for c in text if not c.isprintable() and c not in "\n\t"]
     return text
 
 
-def answered(project: Project, text: str, *steps: str) -> None:
+def answered(stage: Stage, text: str, *steps: str) -> None:
     """A session that stopped at its first question, which now has this answer; then `steps`."""
-    project.script(ASK, *steps, default=DONE)
-    assert project.run(*EXIT, task=TASK).returncode == 4
-    project.answer(1, text)
+    stage.script(ASK, *steps, default=DONE)
+    assert stage.run(*EXIT, task=TASK).code == 4
+    stage.answer(1, text)
 
 
-def answers(project: Project) -> list[str]:
+def answers(stage: Stage) -> list[str]:
     """The answers on record, in order."""
-    return [line["text"] for line in project.history("answer")]
+    return [line["text"] for line in stage.history("answer")]
 
 
 NAMES = """
@@ -90,23 +89,23 @@ for _ in range(300):
 }
 
 
-def test_what_does_not_stop_the_session(project: Project) -> None:
+def test_what_does_not_stop_the_session(stage: Stage) -> None:
     """One act after the other in one session: after each the answer is on the page, verbatim, and
     what a child made of a page is put aside, not thrown away."""
     acts = [f"{NAMES}{act}\n{CONTINUE}" for act in ACTS.values()]
-    answered(project, MINE, *acts, NAMES + r"signal('done', summary='\x1b[2Jdone \x07')")
-    ended = project.run(*EXIT, timeout=120)
+    answered(stage, MINE, *acts, NAMES + r"signal('done', summary='\x1b[2Jdone \x07')")
+    ended = stage.run(*EXIT)
     text = calm(ended)
-    lines = zip(["asks", *ACTS, "done"], project.history("iteration"), strict=False)
+    lines = zip(["asks", *ACTS, "done"], stage.history("iteration"), strict=False)
     good = ("waiting", "continue", "done")
     assert [(name, line) for name, line in lines if line["outcome"] not in good] == []
-    assert ended.returncode == 0, text[-3000:]
-    assert answers(project) == [MINE] and TASK in (project.session / "_task.md").read_text()
-    aside = {path.name for path in project.session.glob("*.kept-*")}
+    assert ended.code == 0, text[-3000:]
+    assert answers(stage) == [MINE] and TASK in (stage.session / "_task.md").read_text()
+    aside = {path.name for path in stage.session.glob("*.kept-*")}
     assert aside >= {"_qa.md.kept-1", "_overview.md.kept-1", "_task.md.kept-1", "_task.md.kept-2"}
     assert "_task.md was changed" in text
-    again = project.run()
-    assert again.returncode == 0 and "is done" in calm(again)
+    again = stage.run()
+    assert again.code == 0 and "is done" in calm(again)
 
 
 # Answers and approvals.
@@ -146,36 +145,36 @@ ask('More?')""",
 
 
 @pytest.mark.parametrize("name", FORGERIES)
-def test_a_forged_answer_is_not_taken(project: Project, name: str) -> None:
+def test_a_forged_answer_is_not_taken(stage: Stage, name: str) -> None:
     """The page shows it as not taken yet and the question is open; `before` is the human's own
     earlier answer."""
     forge = f"{PAGE}{FORGERIES[name]}\nsignal('waiting', **{{'for': 'qa_answers'}}) if ASKED else "
-    answered(project, "mine", forge + "signal('continue')")
-    ended = project.run(*EXIT)
-    assert ended.returncode == 4, calm(ended)
-    assert answers(project) == ["mine"] and len(project.outcomes()) == 2, "no other child"
-    path = project.session / "_qa.md"
+    answered(stage, "mine", forge + "signal('continue')")
+    ended = stage.run(*EXIT)
+    assert ended.code == 4, calm(ended)
+    assert answers(stage) == ["mine"] and len(stage.outcomes) == 2, "no other child"
+    path = stage.session / "_qa.md"
     first, label, rest = path.read_text().partition("\nAnswer:\n")
     assert "\n> mine\n\nNot taken yet:\n\n> " in first
     rest = rest.replace(label, "\nAnswer: mine, too\n")
     path.write_text(f"{first}\nAnswer: before\n{rest}")
-    assert project.run(*EXIT).returncode == 0
+    assert stage.run(*EXIT).code == 0
     more = "ask(" in FORGERIES[name]
-    assert answers(project) == ["mine", "mine", *["mine, too"] * more]
+    assert answers(stage) == ["mine", "mine", *["mine, too"] * more]
 
 
 @pytest.mark.parametrize("first", ["", "<!-- Samocode printed this page (3). -->"])
 @pytest.mark.parametrize("end", ["plan()", ASK])
-def test_a_page_from_before_the_question(project: Project, first: str, end: str) -> None:
+def test_a_page_from_before_the_question(stage: Stage, first: str, end: str) -> None:
     """It answers and approves nothing."""
     title = "Approve the plan plan.md?" if end == "plan()" else "Which?"
     page = f"{first}\n\n## Q1: {title}\n\nAnswer: yes\n"
     write = f"(SESSION / '_qa.md').write_text({page!r})"
-    project.script(f"{write}; signal('continue', phase='planning')", f"{write}; {end}")
-    ended = project.run(*EXIT, task=TASK)
-    assert ended.returncode == 4, calm(ended)
-    assert project.history("answer") == project.history("approved") == []
-    assert (project.session / "_qa.md").read_text().endswith("\nAnswer:\n")
+    stage.script(f"{write}; signal('continue', phase='planning')", f"{write}; {end}")
+    ended = stage.run(*EXIT, task=TASK)
+    assert ended.code == 4, calm(ended)
+    assert stage.history("answer") == stage.history("approved") == []
+    assert (stage.session / "_qa.md").read_text().endswith("\nAnswer:\n")
 
 
 # What stops the session.
@@ -198,53 +197,53 @@ os.utime(path, ns=(old.st_atime_ns, old.st_mtime_ns))""", (3,), "_history.jsonl"
 
 
 @pytest.mark.parametrize("name", STOPS)
-def test_what_stops_the_session(project: Project, name: str) -> None:
+def test_what_stops_the_session(stage: Stage, name: str) -> None:
     """The person reads why; after a repair the same command continues."""
     step, codes, said, repair = STOPS[name]
-    project.script(f"{step}\n{CONTINUE}", default=DONE)
-    ended = project.run(*EXIT, task=TASK)
-    assert ended.returncode in codes and said in calm(ended)
-    assert project.history("session") and TASK in (project.session / "_task.md").read_text()
+    stage.script(f"{step}\n{CONTINUE}", default=DONE)
+    ended = stage.run(*EXIT, task=TASK)
+    assert ended.code in codes and said in calm(ended)
+    assert stage.history("session") and TASK in (stage.session / "_task.md").read_text()
     if repair:
-        git(*repair, cwd=project.repo if repair[0] == "worktree" else project.worktree)
-    again = project.run(*EXIT)
-    assert again.returncode == 0, calm(again)
-    assert (project.worktree / "a.py").exists() is not name.startswith("changes")
+        git(*repair, cwd=stage.repo if repair[0] == "worktree" else stage.worktree)
+    again = stage.run(*EXIT)
+    assert again.code == 0, calm(again)
+    assert (stage.worktree / "a.py").exists() is not name.startswith("changes")
 
 
 @pytest.mark.parametrize(
     "how", ["shutil.rmtree(SESSION)", "SESSION.rename(SESSION.with_name('gone'))"]
 )
-def test_the_session_folder_is_gone(project: Project, how: str) -> None:
+def test_the_session_folder_is_gone(stage: Stage, how: str) -> None:
     """A sentence says where it was."""
-    project.script(f"import shutil; {how}", default=DONE)
-    ended = project.run(task=TASK)
-    assert ended.returncode in (1, 3) and "sessions" in calm(ended)
+    stage.script(f"import shutil; {how}", default=DONE)
+    ended = stage.run(task=TASK)
+    assert ended.code in (1, 3) and "sessions" in calm(ended)
 
 
 @pytest.mark.parametrize("program", ["git", "claude"])
-def test_a_program_is_gone(project: Project, program: str) -> None:
+def test_a_program_is_gone(stage: Stage, program: str) -> None:
     """An update removes it while a child works: it is named, and a later start continues."""
-    tools = project.folder / "bin"
+    tools = stage.folder / "bin"
     tools.mkdir()
     for tool in ("git", "python3", "sh", "env"):
         (tools / tool).symlink_to(shutil.which(tool) or "")
-    (tools / "claude").symlink_to(FAKE)
-    project.extra = {"PATH": str(tools), "CLAUDE_PATH": str(tools / "claude")}
+    (tools / "claude").symlink_to(STUB)
+    stage.extra = {"PATH": str(tools), "CLAUDE_PATH": str(tools / "claude")}
     hide = f"Path({str(tools / program)!r}).rename({str(tools / 'hidden')!r})"
-    project.script(f"{hide}\n{CONTINUE}", default=DONE)
-    ended = project.run(task=TASK)
+    stage.script(f"{hide}\n{CONTINUE}", default=DONE)
+    ended = stage.run(task=TASK)
     said = "git cannot be run" if program == "git" else str(tools / "claude")
-    assert ended.returncode in (1, 2, 3) and said in calm(ended)
+    assert ended.code in (1, 2, 3) and said in calm(ended)
     (tools / "hidden").rename(tools / program)
-    again = project.run()
-    assert again.returncode == 0, calm(again)
-    assert project.outcomes()[0] == "continue" and project.outcomes()[-1] == "done"
+    again = stage.run()
+    assert again.code == 0, calm(again)
+    assert stage.outcomes[0] == "continue" and stage.outcomes[-1] == "done"
 
 
 @pytest.mark.parametrize("below", ["", "sub"])
 def test_a_lost_worktree_never_means_the_repository_around_it(
-    project: Project, repo: Path, below: str
+    stage: Stage, repo: Path, below: str
 ) -> None:
     """It lies in the user's repository and its .git is gone: a reset there must not reach the
     user's work."""
@@ -254,16 +253,16 @@ def test_a_lost_worktree_never_means_the_repository_around_it(
     git("commit", "-qm", "sub", cwd=repo)
     held = f'test "$GIT_CEILING_DIRECTORIES" = "{repo}/.wt:/x"'
     keys = {"MAIN_REPO": str(repo / below), "WORKTREES": str(repo / ".wt")}
-    project.configure(**keys, SETUP=held, VERIFY=held)
-    project.extra = {"GIT_CEILING_DIRECTORIES": "/x"}
+    stage.configure(**keys, SETUP=held, VERIFY=held)
+    stage.extra = {"GIT_CEILING_DIRECTORIES": "/x"}
     lose = "import glob; [os.unlink(f) for f in glob.glob('.git') + glob.glob('../.git')]\n"
     reset = f"subprocess.run(['git', 'reset', '-q', '--hard']); {CONTINUE}"
     ready, last = "signal('continue', phase='planning')", "signal('continue', phase='done')"
-    project.script(ready, "plan()", lose + reset, last, default=DONE)
+    stage.script(ready, "plan()", lose + reset, last, default=DONE)
     (repo / "a.py").write_text("# unfinished\n")
     for args in (("--task", TASK), ()):
-        ended = project.run("--yes", *args)
-        assert ended.returncode == 3 and f"git -C {repo} worktree repair" in calm(ended)
+        ended = stage.run("--yes", *args)
+        assert ended.code == 3 and f"git -C {repo} worktree repair" in calm(ended)
         assert (repo / "a.py").read_text() == "# unfinished\n"
     git("worktree", "repair", cwd=repo)
-    assert project.run("--yes").returncode == 0
+    assert stage.run("--yes").code == 0

@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 
 from samocode.settings.clone import RUN_TAG
-from tests.harness import ROOT, wait_for
+from tests.outer.speech import wait_for
+from tests.outer.stage import ROOT
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a subreaper")
 

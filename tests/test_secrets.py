@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import ROOT, Project
+from tests.outer.stage import ROOT, Ended, Stage
 from tests.telegram_api import TOKEN, Answer, TelegramApi, refusal
 from tests.watching import watched
 
@@ -35,29 +35,27 @@ from samocode.settings.flags import parse
 from samocode.settings.timeouts import Timeouts
 sys.exit(main(parse(sys.argv[1:]), Timeouts(tick="no number"), env_file=None))
 """
-Ended = subprocess.CompletedProcess[str]
 
 
 @pytest.fixture
-def project(tmp_path: Path, repo: Path) -> Project:
+def stage(quick: Stage) -> Stage:
     """A project with a SETUP and a VERIFY."""
-    project = Project(tmp_path, repo)
-    project.configure(SETUP="env > ../../setup-env", VERIFY="env > ../../verify-env")
-    return project
+    quick.configure(SETUP="env > ../../setup-env", VERIFY="env > ../../verify-env")
+    return quick
 
 
 @contextmanager
-def quiet(project: Project) -> Generator[Callable[..., None]]:
+def quiet(stage: Stage) -> Generator[Callable[..., None]]:
     """Watch a run; afterwards no secret is in a file, a command line, or the printed texts."""
     printed: list[str] = []
 
     def take(ended: Ended, *texts: str) -> None:
-        printed.extend((ended.stdout, ended.stderr, *texts))
+        printed.extend((ended.out, *texts))
 
     with watched(SECRETS) as seen:
         yield take
     assert printed and seen.lines > 0 and seen.leaks == ()
-    for path in (project.folder / "sessions").rglob("*"):
+    for path in (stage.folder / "sessions").rglob("*"):
         printed.append(path.read_bytes().decode(errors="replace") if path.is_file() else path.name)
     assert [text for text in printed if any(secret in text for secret in SECRETS)] == []
 
@@ -79,61 +77,61 @@ def test_the_watch_sees_what_there_is_to_see() -> None:
     ],
 )
 def test_a_run_with_telegram(
-    project: Project, step: str, answers: list[Answer], code: int, words: str
+    stage: Stage, step: str, answers: list[Answer], code: int, words: str
 ) -> None:
     """Whatever the Bot API answers."""
-    project.script(default=step)
-    with TelegramApi(answers) as api, quiet(project) as printed:
-        project.extra = KEYS | api.environ
-        ended = project.run("--on-wait", "exit", task="t")
+    stage.script(default=step)
+    with TelegramApi(answers) as api, quiet(stage) as printed:
+        stage.extra = KEYS | api.environ
+        ended = stage.begin("--on-wait", "exit")
         printed(ended, *api.texts)
-    assert ended.returncode == code and words in ended.stdout and api.requests, ended.stdout
+    assert ended.code == code and words in ended.out and api.requests, ended.out
 
 
-def test_telegram_is_not_there(project: Project) -> None:
+def test_telegram_is_not_there(stage: Stage) -> None:
     """The library's error holds the address, and the address holds the token."""
-    project.script(default=DONE)
+    stage.script(default=DONE)
     url = {"TELEGRAM_API_URL": "http://127.0.0.1:9"}
-    project.extra = KEYS | url | {"TELEGRAM_BOT_TOKEN": TOKEN, "TELEGRAM_CHAT_ID": "-42"}
-    with quiet(project) as printed:
-        ended = project.run(task="t")
+    stage.extra = KEYS | url | {"TELEGRAM_BOT_TOKEN": TOKEN, "TELEGRAM_CHAT_ID": "-42"}
+    with quiet(stage) as printed:
+        ended = stage.begin()
         printed(ended)
-    assert ended.returncode == 0 and "not delivered" in ended.stdout
+    assert ended.code == 0 and "not delivered" in ended.out
 
 
-def test_a_bug_shows_its_traceback_and_no_secret(project: Project, tmp_path: Path) -> None:
+def test_a_bug_shows_its_traceback_and_no_secret(stage: Stage, tmp_path: Path) -> None:
     """Exit code 1, and the human is told by Telegram."""
-    project.script(default=WORK)
+    stage.script(default=WORK)
     (tmp_path / "buggy.py").write_text(BUGGY.format(root=str(ROOT)))
-    with TelegramApi() as api, quiet(project) as printed:
-        project.extra = KEYS | api.environ
-        project.program = tmp_path / "buggy.py"
-        ended = project.run(task="t")
+    with TelegramApi() as api, quiet(stage) as printed:
+        stage.extra = KEYS | api.environ
+        stage.fast, stage.main = False, tmp_path / "buggy.py"
+        ended = stage.begin()
         printed(ended, *api.texts)
-    assert ended.returncode == 1 and "TypeError" in ended.stderr and api.texts
+    assert ended.code == 1 and "TypeError" in ended.err and api.texts
 
 
-def test_a_whole_session(project: Project) -> None:
+def test_a_whole_session(stage: Stage) -> None:
     """Child, SETUP and VERIFY see what Claude needs and not the bot token. Every file that the loop
     makes is the owner's alone, whatever the umask."""
-    project.script(*WHOLE, default=DONE)
+    stage.script(*WHOLE, default=DONE)
     before = os.umask(0)
     try:
-        with TelegramApi() as api, quiet(project) as printed:
-            project.extra = KEYS | api.environ
-            ended = project.run("--yes", task="t")
+        with TelegramApi() as api, quiet(stage) as printed:
+            stage.extra = KEYS | api.environ
+            ended = stage.begin("--yes")
             printed(ended, *api.texts)
     finally:
         os.umask(before)
-    environ = project.seen(1)[1]
-    assert ended.returncode == 0 and environ["ANTHROPIC_API_KEY"] == KEYS["ANTHROPIC_API_KEY"]
-    texts = [(project.folder / name).read_text() for name in ("setup-env", "verify-env")]
+    environ = stage.child(1)["environ"]
+    assert ended.code == 0 and environ["ANTHROPIC_API_KEY"] == KEYS["ANTHROPIC_API_KEY"]
+    texts = [(stage.folder / name).read_text() for name in ("setup-env", "verify-env")]
     for text in (json.dumps(environ), *texts):
         assert "TELEGRAM" not in text and TOKEN not in text
-    logs = list((project.session / "_logs").iterdir())
+    logs = list((stage.session / "_logs").iterdir())
     assert len(logs) >= 12, "iterations, their stderr, setup, verify, the plan asked and approved"
     printed_files = ("_history.jsonl", "_task.md", "_qa.md", "_iteration.json", "_logs", ".")
-    own = [project.session / name for name in printed_files]
+    own = [stage.session / name for name in printed_files]
     assert [
         path for path in (*logs, *own) if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)
     ] == []

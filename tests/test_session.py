@@ -19,7 +19,8 @@ from samocode.session import Session, open_session
 from samocode.settings.project import Project as Settings
 from samocode.task import Texts
 from tests.conftest import around, git
-from tests.harness import Project, end, wait_for
+from tests.outer.speech import wait_for
+from tests.outer.stage import Stage
 from tests.place import changed, project_of
 from tests.test_files import spoil
 
@@ -277,43 +278,43 @@ def test_each_log_is_a_new_file(session: Session) -> None:
 # What a person sees
 
 
-def test_folders_inside_the_repository_belong_into_its_gitignore(project: Project) -> None:
+def test_folders_inside_the_repository_belong_into_its_gitignore(stage: Stage) -> None:
     """The warning has the lines to add, and they end it."""
-    inside = {"SESSIONS": f"{project.repo}/s", "WORKTREES": f"{project.repo}/w"}
-    project.configure(**inside)
-    warned = project.run(task="t").stdout
+    inside = {"SESSIONS": f"{stage.repo}/s", "WORKTREES": f"{stage.repo}/w"}
+    stage.configure(**inside)
+    warned = stage.begin().out
     lines = re.findall(r"add this line to its \.gitignore: (\S+)", warned)
     assert lines == ["/s/", "/w/"], warned
-    (project.repo / ".gitignore").write_text("\n".join(lines) + "\n")
-    assert "add this line" not in project.run().stdout
+    (stage.repo / ".gitignore").write_text("\n".join(lines) + "\n")
+    assert "add this line" not in stage.run().out
 
 
-def test_a_look_changes_nothing(project: Project) -> None:
+def test_a_look_changes_nothing(stage: Stage) -> None:
     """It shows where the session stopped and the command that goes on; without the lock nothing is
     set aside."""
-    project.script("ask('Where to?'); signal('waiting', **{'for': 'qa_answers'})")
-    assert project.run("--on-wait", "exit", task="t").returncode == 4
-    (project.session / "_qa.md").unlink()
-    (project.session / "_qa.md").mkdir()
-    before = {path: path.read_bytes() for path in project.session.iterdir() if path.is_file()}
-    shown = project.run("--max-iterations", "0")
-    assert shown.returncode == 0 and "waiting for you (exit code 4)" in shown.stdout
-    for words in (str(project.worktree), "investigation", "Q1: Where to?", "\nTo go on: "):
-        assert words in shown.stdout
+    stage.script("ask('Where to?'); signal('waiting', **{'for': 'qa_answers'})")
+    assert stage.begin("--on-wait", "exit").code == 4
+    (stage.session / "_qa.md").unlink()
+    (stage.session / "_qa.md").mkdir()
+    before = {path: path.read_bytes() for path in stage.session.iterdir() if path.is_file()}
+    shown = stage.run("--max-iterations", "0")
+    assert shown.code == 0 and "waiting for you (exit code 4)" in shown.out
+    for words in (str(stage.worktree), "investigation", "Q1: Where to?", "\nTo go on: "):
+        assert words in shown.out
     assert {path: path.read_bytes() for path in before} == before
-    assert (project.session / "_qa.md").is_dir()
+    assert (stage.session / "_qa.md").is_dir()
 
 
-def test_a_look_at_a_session_that_runs(project: Project) -> None:
+def test_a_look_at_a_session_that_runs(stage: Stage) -> None:
     """Neither what a child spoilt nor what the loop is just writing is repaired."""
-    project.script("(SESSION / '_qa.md').mkdir(); write('up'); time.sleep(60)")
-    loop = project.start(task="t")
-    wait_for(lambda: list((project.folder / "sessions").glob("*/up")))
-    with (project.session / "_history.jsonl").open("ab") as file:
+    stage.script("(SESSION / '_qa.md').mkdir(); write('up'); time.sleep(60)")
+    loop = stage.start()
+    wait_for(lambda: list((stage.folder / "sessions").glob("*/up")))
+    with (stage.session / "_history.jsonl").open("ab") as file:
         file.write(b'{"torn')
-    shown = project.run("--max-iterations", "0")
-    assert shown.returncode == 0 and "a loop runs it now" in shown.stdout, shown.stderr
-    assert "To go on" not in shown.stdout
-    assert (project.session / "_qa.md").is_dir()
-    assert (project.session / "_history.jsonl").read_bytes().endswith(b'{"torn')
-    end(loop)
+    shown = stage.run("--max-iterations", "0")
+    assert shown.code == 0 and "a loop runs it now" in shown.out, shown.err
+    assert "To go on" not in shown.out
+    assert (stage.session / "_qa.md").is_dir()
+    assert (stage.session / "_history.jsonl").read_bytes().endswith(b'{"torn')
+    loop.kill()

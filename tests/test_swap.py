@@ -19,7 +19,7 @@ from samocode.pages.qa_file import QaFile
 from samocode.pages.swap import recover, swap
 from samocode.record.history import History
 from samocode.session import Session
-from tests.harness import wait_for
+from tests.outer.speech import wait_for
 
 ROOT = Path(__file__).parent.parent
 # Runs swap in a process of its own, with an audit hook that acts before the n-th step on files:

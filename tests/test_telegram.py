@@ -26,7 +26,7 @@ from samocode.telegram.routing import GONE, HELP, UNKNOWN, route
 from samocode.telegram.spool import Peer, Sent, Spool
 from samocode.telegram.text import LIMIT, fit, short, units
 from samocode.telegram.updates import Heard, heard
-from tests.harness import wait_for
+from tests.outer.speech import wait_for
 from tests.telegram_api import CHAT, TOKEN, Answer, TelegramApi, refusal
 
 BUSY = refusal(429, "Too Many Requests: retry after 0", retry_after=0)

@@ -1,7 +1,6 @@
-"""A stage for every test."""
+"""A stage with the real clock, and terminals."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -10,18 +9,10 @@ from tests.outer.stage import Stage
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    """A project with a small repository; at its end nothing of it runs on."""
-    made = Stage(tmp_path / "project").with_git()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def quick(stage: Stage) -> Stage:
-    """The same with a fast clock, for tests whose waits at the gate would add up."""
-    stage.fast = True
-    return stage
+def stage(quick: Stage) -> Stage:
+    """The same with the clock of main.py."""
+    quick.fast = False
+    return quick
 
 
 @pytest.fixture

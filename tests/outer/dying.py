@@ -1,4 +1,4 @@
-"""python dying.py K HOW FILE PROGRAM ARG...: run PROGRAM, ended by SIGKILL at an append.
+"""python dying.py K HOW FILE PYTHON PROGRAM ARG...: run PROGRAM, ended by SIGKILL at an append.
 
 It dies at its K-th fsync of FILE. HOW: `after` it; `lost`: before it, and the line with it; `torn`:
 before it, and half the line is lost.
@@ -35,6 +35,6 @@ def fsync(fd: Any) -> None:
 
 if __name__ == "__main__":
     os.fsync = fsync
-    sys.argv = sys.argv[4:]
+    sys.argv = sys.argv[5:]
     sys.path[0] = str(Path(sys.argv[0]).parent)
     runpy.run_path(sys.argv[0], run_name="__main__")

@@ -9,7 +9,7 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,14 @@ from tests.outer import speech
 from tests.outer.speech import PATIENCE, wait_for
 
 HERE = Path(__file__).resolve().parent
-MAIN = HERE.parents[1] / "main.py"
+ROOT = HERE.parents[1]
+MAIN, STUB = ROOT / "main.py", HERE / "stub"
 IDENTITY = "[user]\n\tname = Test\n\temail = t@example.invalid\n[init]\n\tdefaultBranch = main\n"
 WORK = "work(); signal()"
 DONE = "signal('done', summary='It works.')"
 TO_PLANNING = "signal(phase='planning')"
 TO_DONE = "signal(phase='done')"
+TASK = "build it"
 
 
 def git(*args: str, cwd: Path) -> str:
@@ -33,6 +35,21 @@ def git(*args: str, cwd: Path) -> str:
     return done.stdout.strip()
 
 
+def make_repo(folder: Path) -> None:
+    """A git repository: branch main, one commit with a.py and a test of it."""
+    folder.mkdir(exist_ok=True)
+    (folder / "a.py").write_text("def double(number: int) -> int:\n    return number * 2\n")
+    (folder / "test_a.py").write_text(
+        "import unittest\n\nfrom a import double\n\n\n"
+        "class DoubleTest(unittest.TestCase):\n"
+        "    def test_double(self) -> None:\n        self.assertEqual(double(2), 4)\n"
+    )
+    (folder / ".gitignore").write_text("__pycache__/\n")
+    git("init", "-q", "-b", "main", cwd=folder)
+    git("add", ".", cwd=folder)
+    git("-c", "user.name=T", "-c", "user.email=t@t", "commit", "-qm", "Start", cwd=folder)
+
+
 @dataclass(frozen=True)
 class Ended:
     """A run of main.py that is over."""
@@ -40,6 +57,8 @@ class Ended:
     code: int
     out: str
     """All that it printed, errors last."""
+    err: str = ""
+    """The errors alone, where it ran to its end at once."""
 
     @property
     def command(self) -> list[str]:
@@ -66,15 +85,25 @@ class Loop:
         code = self.process.wait(PATIENCE)
         return Ended(code, self.out)
 
+    def kill(self) -> str:
+        """SIGKILL of the loop alone; all that it printed."""
+        self.send(signal.SIGKILL).process.wait(PATIENCE)
+        return self.out
+
     @property
     def out(self) -> str:
         """What it printed so far."""
         return self.log.read_text(errors="replace")
 
     @property
+    def code(self) -> int | None:
+        """Its exit code; None while it runs."""
+        return self.process.poll()
+
+    @property
     def running(self) -> bool:
         """Whether it has not ended."""
-        return self.process.poll() is None
+        return self.code is None
 
 
 @dataclass
@@ -93,14 +122,12 @@ class Stage:
         for path in (self.steps, self.repo, self.folder / "home"):
             path.mkdir(parents=True, exist_ok=True)
         (self.folder / "gitconfig").write_text(IDENTITY)
-        self.configure()
+        if not self.config.exists():
+            self.configure()
 
     def with_git(self) -> Stage:
-        """Make the repository: branch main, one commit with a.py."""
-        (self.repo / "a.py").write_text("one\n")
-        git("init", "-q", "-b", "main", cwd=self.repo)
-        git("add", ".", cwd=self.repo)
-        git("-c", "user.name=T", "-c", "user.email=t@t", "commit", "-qm", "Start", cwd=self.repo)
+        """Make the repository."""
+        make_repo(self.repo)
         return self
 
     @property
@@ -136,7 +163,11 @@ class Stage:
 
     def configure(self, **keys: str) -> None:
         """Write `.samocode` with the required keys and these."""
-        values = {"MAIN_REPO": "repo", "WORKTREES": "worktrees", "SESSIONS": "sessions"} | keys
+        values = {
+            "MAIN_REPO": self.repo.name,
+            "WORKTREES": "worktrees",
+            "SESSIONS": "sessions",
+        } | keys
         self.config.write_text("".join(f"{key}='{value}'\n" for key, value in values.items()))
 
     def script(self, *steps: str, default: str = "signal('blocked', reason='no more')") -> None:
@@ -164,7 +195,7 @@ class Stage:
             "GIT_CONFIG_NOSYSTEM": "1",
             "IS_SANDBOX": "1",
             "ANTHROPIC_BASE_URL": "http://127.0.0.1:9",
-            "CLAUDE_PATH": str(HERE / "stub"),
+            "CLAUDE_PATH": str(STUB),
             "STUB_STEPS": str(self.steps),
             **self.extra,
         }
@@ -179,25 +210,31 @@ class Stage:
         """Run a command to its end, without a terminal."""
         done = subprocess.run(
             command, env=self.environ, cwd=self.folder, stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, timeout=2 * PATIENCE, check=False,
+            capture_output=True, text=True, timeout=4 * PATIENCE, check=False,
         )  # fmt: skip
-        return Ended(done.returncode, done.stdout + done.stderr)
+        return Ended(done.returncode, done.stdout + done.stderr, done.stderr)
 
-    def run(self, *args: str, fast: bool = False) -> Ended:
-        """Run the session until main.py ends."""
-        return self.execute(self.command(*args, fast=fast))
+    def run(
+        self, *args: str, fast: bool = False, task: str | None = None, before: Sequence[str] = ()
+    ) -> Ended:
+        """Run the session until main.py ends; `before` is a launcher."""
+        given = ("--task", task) if task else ()
+        return self.execute([*before, *self.command(*given, *args, fast=fast)])
 
-    def begin(self, *args: str, fast: bool = False) -> Ended:
+    def begin(self, *args: str, fast: bool = False, before: Sequence[str] = ()) -> Ended:
         """Run the session with its task, until main.py ends."""
-        return self.run("--task", "build it", *args, fast=fast)
+        return self.run(*args, fast=fast, task=TASK, before=before)
 
     def start(self, *args: str, fast: bool = False, before: Sequence[str] = ()) -> Loop:
-        """Start the session with its task and leave it running; `before` is a launcher."""
-        command = self.command("--task", "build it", *args, fast=fast)
+        """Start the session with its task and leave it running."""
+        return self.beside([*before, *self.command("--task", TASK, *args, fast=fast)])
+
+    def beside(self, command: Sequence[str]) -> Loop:
+        """Start a command and leave it running."""
         log = self.folder / f"loop-{len(self.loops)}.log"
         with log.open("wb") as out:
             process = subprocess.Popen(
-                [command[0], *before, *command[1:]], env=self.environ, cwd=self.folder,
+                command, env=self.environ, cwd=self.folder,
                 stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
             )  # fmt: skip
         self.loops.append(Loop(process, log))
@@ -224,10 +261,18 @@ class Stage:
         """Whether the session is there."""
         return bool(list((self.folder / "sessions").glob("[!.]*/_history.jsonl")))
 
+    def history(self, event: str | None = None) -> list[Mapping[str, Any]]:
+        """The history's lines, of one event or all; none while there is no session."""
+        return speech.history(self.session, event) if self.has_history() else []
+
+    def answer(self, number: int, text: str) -> None:
+        """Answer a question as a person with an editor does."""
+        speech.answer(self.session_soon(), number, text)
+
     @property
     def outcomes(self) -> list[str]:
         """How each iteration ended."""
-        return speech.outcomes(self.session)
+        return [line["outcome"] for line in self.history("iteration")]
 
     @property
     def children(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import time
 
 import pytest
@@ -61,7 +62,7 @@ def killed_at(stage: Stage, number: int, how: str) -> bool:
     session has as many appends."""
     stage.script(default=SESSION)
     human = Human(stage)
-    launcher = [str(HERE / "dying.py"), str(number), how, HISTORY]
+    launcher = [sys.executable, str(HERE / "dying.py"), str(number), how, HISTORY]
     first = human.see_through(stage.start(fast=True, before=launcher))
     ended = first
     for _ in range(MOST_STARTS):

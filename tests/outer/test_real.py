@@ -15,7 +15,7 @@ from tests.api import ScriptedApi
 from tests.conftest import git
 from tests.outer import speech
 from tests.outer.speech import wait_for
-from tests.outer.stage import HERE, MAIN
+from tests.outer.stage import HERE
 from tests.real.conftest import claude, project
 from tests.real.sessions import RealProject, artifact, signal
 from tests.replies import Tool, Usage, bash
@@ -34,7 +34,7 @@ def ask(*titles: str) -> Tool:
 def test_a_whole_session_through_both_gates(project: RealProject) -> None:
     """The human answers and approves in the page; one commit on the branch, exit 0. The record has
     the cost that the CLI named, and what the CLI keeps lies in the test's HOME alone."""
-    project.program = MAIN
+    project.fast = False
     turns = {
         1: [artifact("dive.md", "# Dive"), ask("Which?")],
         2: [bash('cat "$SAMOCODE_RUN"/_qa.md'), signal("continue", phase="planning")],
@@ -47,17 +47,17 @@ def test_a_whole_session_through_both_gates(project: RealProject) -> None:
     }
     with ScriptedApi(SessionScript(turns, project.iteration)) as api:
         project.api = api.url
-        loop = project.start(task="build it")
+        loop = project.start()
         wait_for(lambda: list((project.folder / "sessions").glob("[!.]*/_qa.md")))
         speech.answer(project.session, 1, "the second, please")
         speech.approve(project.session)
-        printed = loop.communicate(timeout=120)[0]
-    assert loop.returncode == 0 and "It works." in printed
+        printed = loop.wait().out
+    assert loop.code == 0 and "It works." in printed
     assert "the second, please" in json.dumps([r["messages"] for r in api.requests])
     assert [text for _, text, _ in speech.answers(project.session)] == ["the second, please", "yes"]
     branch = f"main..samocode/{project.session.name}"
     assert git("log", "--format=%s", branch, cwd=project.repo) == "new"
-    assert project.marked() == []
+    assert project.alive == []
     lines = speech.iterations(project.session)
     assert sum(line["tokens"] for line in lines) == CALL * len(api.requests)
     for line in lines:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 
 from tests.outer import speech
 from tests.outer.speech import wait_for
@@ -14,14 +13,7 @@ GO = "while not (STEPS / 'go').exists(): time.sleep(0.05)\n"
 
 def other(stage: Stage, *args: str) -> Loop:
     """Another main.py for the session."""
-    log = stage.folder / f"other-{len(stage.loops)}.log"
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            stage.command(*args), env=stage.environ, cwd=stage.folder,
-            stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-    stage.loops.append(Loop(process, log))
-    return stage.loops[-1]
+    return stage.beside(stage.command(*args))
 
 
 def changed(stage: Stage, *known: str) -> Ended:

@@ -36,9 +36,7 @@ def cli(claude: Path, tmp_path: Path) -> Cli:
 
 
 @pytest.fixture
-def project(
-    tmp_path: Path, repo: Path, claude: Path, request: pytest.FixtureRequest
-) -> Generator[RealProject]:
-    """A project around the small repository."""
-    with real_project(tmp_path, repo, claude, request.node.name) as made:
+def project(tmp_path: Path, claude: Path, request: pytest.FixtureRequest) -> Generator[RealProject]:
+    """A project with a small repository."""
+    with real_project(tmp_path / "project", claude, request.node.name) as made:
         yield made

@@ -8,55 +8,42 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
-
-from tests.harness import ROOT, Project
+from tests.outer.stage import Stage
 from tests.real.cli import clean_env
 from tests.replies import Tool, bash
 from tests.script import Request, iteration_on_disk
 
-MAIN = ROOT / "main.py"
 NOWHERE = "http://127.0.0.1:9"  # the discard port: nobody listens
 NO_RETRY = {"CLAUDE_CODE_MAX_RETRIES": "0"}  # of the CLI's own: the loop has its own patience
-IDENTITY = ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_NOSYSTEM")  # set by tests/conftest.py
 KEEP = os.environ.get("SAMOCODE_KEEP")  # read at import: conftest.py clears it for the tests
 
 Event = dict[str, Any]
 
 
 @dataclass(kw_only=True)
-class RealProject(Project):
+class RealProject(Stage):
     """A project whose children are the real CLI."""
 
     claude: Path
     api: str = NOWHERE
     login: Callable[[Mapping[str, str]], dict[str, str]] = dict
     """Makes of an environment with an API key one with another login."""
-    loops: list[subprocess.Popen[str]] = field(default_factory=list[subprocess.Popen[str]])
-    """Those that were started and not waited for."""
 
+    @property
     def environ(self) -> dict[str, str]:
         """From nothing: loopback, a dummy key, a HOME and a git identity of its own.
 
         MAIN reads the .env of whoever runs the tests: a bot named there writes to nobody.
         """
-        git = {name: os.environ[name] for name in IDENTITY}
+        git = {"GIT_CONFIG_GLOBAL": str(self.folder / "gitconfig"), "GIT_CONFIG_NOSYSTEM": "1"}
         loops = {"CLAUDE_PATH": str(self.claude), "TELEGRAM_API_URL": NOWHERE}
         return self.login(clean_env(self.folder / "home", self.api) | git | loops | self.extra)
-
-    def start(
-        self, *args: str, task: str | None = None, before: Sequence[str] = ()
-    ) -> subprocess.Popen[str]:
-        """Start the loop and leave it running; `real_project` ends what the test does not."""
-        self.loops.append(super().start(*args, task=task, before=before))
-        return self.loops[-1]
 
     def iteration(self) -> int:
         """The number of the iteration that was started last."""
@@ -67,38 +54,20 @@ class RealProject(Project):
         (log,) = (self.session / "_logs").glob(f"{number:03d}-*.jsonl")
         return [json.loads(line) for line in log.read_text().splitlines()]
 
-    def marked(self) -> list[psutil.Process]:
-        """Living processes that carry the session's mark."""
-        mark = str(self.session)
-        return [p for p in psutil.process_iter() if _environ(p).get("SAMOCODE_RUN") == mark]
-
 
 @contextmanager
-def real_project(folder: Path, repo: Path, claude: Path, name: str) -> Generator[RealProject]:
+def real_project(folder: Path, claude: Path, name: str) -> Generator[RealProject]:
     """A project for the test `name`; at its end nothing of it runs on, and it is kept if wished."""
-    project = RealProject(folder, repo, claude=claude)
+    project = RealProject(folder, claude=claude, fast=True)
+    project.with_git()
     try:
         yield project
     finally:
-        for loop in project.loops:
-            loop.kill()
-            loop.communicate()
-        for session in (folder / "sessions").glob(f"*-{project.name}"):
-            for process in project.marked():
-                with suppress(psutil.Error):
-                    process.kill()
-            if KEEP:
-                kept = Path(KEEP, re.sub(r"\W+", "-", name))
-                shutil.rmtree(kept, ignore_errors=True)
-                shutil.copytree(session, kept, symlinks=True)
-
-
-def _environ(process: psutil.Process) -> dict[str, str]:
-    """A process's environment; empty for one that is gone, dead or somebody else's."""
-    try:
-        return process.environ()
-    except (psutil.Error, OSError):
-        return {}
+        project.close()
+        if KEEP and project.has_history():
+            kept = Path(KEEP, re.sub(r"\W+", "-", name))
+            shutil.rmtree(kept, ignore_errors=True)
+            shutil.copytree(project.session, kept, symlinks=True)
 
 
 def prompt_of(request: Request) -> str:

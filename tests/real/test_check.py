@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -60,8 +59,8 @@ def test_the_check_sends_no_request(
         project.api = api.url
         ended = project.run("--check")
         assert (api.requests, api.side_requests) == ([], [])
-    assert ended.returncode == code and text in ended.stdout, ended.stdout
-    assert "sandbox off" in ended.stdout and "in time" not in ended.stdout
+    assert ended.code == code and text in ended.out, ended.out
+    assert "sandbox off" in ended.out and "in time" not in ended.out
     assert list(home.glob("projects/*/*.jsonl")) == [], "no conversation is stored"
 
 
@@ -70,9 +69,9 @@ def live(project: RealProject, script: Callable[[Request], Reply]) -> tuple[str,
     project.extra |= NO_RETRY
     with ScriptedApi(script) as api:
         project.api = api.url
-        ended: subprocess.CompletedProcess[str] = project.run("--check", "--live")
-        assert ended.stderr == ""
-        return ended.stdout, len(api.requests)
+        ended = project.run("--check", "--live")
+        assert ended.err == ""
+        return ended.out, len(api.requests)
 
 
 def test_live_proves_signal_and_hook(project: RealProject) -> None:

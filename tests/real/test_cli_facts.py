@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.api import ScriptedApi
-from tests.harness import wait_for
+from tests.outer.speech import wait_for
 from tests.real.cli import Cli, as_subscriber, clean_env, only
 from tests.replies import Hang, Text, Tool, Turn, bash, write
 from tests.script import Request, from_helper, said

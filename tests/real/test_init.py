@@ -35,7 +35,7 @@ def run(project: RealProject, login: Login, settings: dict[str, Any], reply: Rep
     project.login = login
     with ScriptedApi(SessionScript({1: [reply]}, project.iteration)) as api:
         project.api = api.url
-        return project.run(task="t").stdout
+        return project.begin().out
 
 
 @pytest.mark.parametrize(
@@ -51,11 +51,11 @@ def test_what_nobody_announced_blocks_at_once(
 ) -> None:
     """Ended before the API says a word, at no cost, with the remedy."""
     printed = run(project, login, settings, Hang())
-    assert project.outcomes() == [outcome], printed
+    assert project.outcomes == [outcome], printed
     assert project.history("iteration")[0]["cost_usd"] == 0
     assert project.history("stop")[0]["exit"] == 3
     assert remedy in printed and "To go on" in printed
-    assert project.marked() == []
+    assert project.alive == []
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_what_was_announced_goes_on(
     """It is shown in one line, and on record."""
     project.extra = {"SAMOCODE_PAYER": payer}
     printed = run(project, login, settings, DONE)
-    assert project.outcomes() == ["done"], printed
+    assert project.outcomes == ["done"], printed
     assert printed.count("permission mode bypassPermissions, sandbox off" + said + "\n") == 1
     init = project.history("iteration")[0]["init"]
     assert init["mode"] == "bypassPermissions" and init["model"] and init["version"]

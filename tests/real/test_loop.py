@@ -31,9 +31,9 @@ def test_no_cloud_credentials_block(project: RealProject) -> None:
     nowhere = {"ANTHROPIC_BEDROCK_BASE_URL": "http://127.0.0.1:9"}
     local = {"AWS_EC2_METADATA_DISABLED": "true"} | nowhere
     project.login = lambda env: as_nobody(env) | cloud | local | NO_RETRY
-    ended = project.run(task="t")
-    assert (ended.returncode, project.outcomes()) == (3, ["auth"]), ended.stdout
-    assert "aws sso login" in ended.stdout
+    ended = project.begin()
+    assert (ended.code, project.outcomes) == (3, ["auth"]), ended.out
+    assert "aws sso login" in ended.out
 
 
 @pytest.mark.parametrize("signalled", [True, False])
@@ -42,11 +42,11 @@ def test_the_cap_on_turns(project: RealProject, signalled: bool) -> None:
     project.extra = {"CLAUDE_ARGS": "--max-turns 1"}
     with ScriptedApi([DONE if signalled else bash("true")]) as api:
         project.api = api.url
-        ended = project.run(task="t")
+        ended = project.begin()
     lines = project.history("iteration")
     assert [line["exit"] for line in lines] == [1] * len(lines), "the CLI ended by its cap"
     expected = (0, ["done"]) if signalled else (3, ["no_signal"] * 3)
-    assert (ended.returncode, project.outcomes()) == expected, ended.stdout
+    assert (ended.code, project.outcomes) == expected, ended.out
     told = "It reached --max-turns" in (project.session / "_iteration.json").read_text()
     assert told is not signalled
 
@@ -56,16 +56,16 @@ def test_the_cap_on_cost(project: RealProject) -> None:
     passed by one answer at most."""
     with ScriptedApi([bash("true")]) as api:
         project.api = api.url
-        ended = project.run("--max-cost", "0.002", task="t")
-        assert (ended.returncode, project.outcomes()) == (5, ["budget"] * 2), ended.stdout
+        ended = project.begin("--max-cost", "0.002")
+        assert (ended.code, project.outcomes) == (5, ["budget"] * 2), ended.out
         first, second = (line["cost_usd"] for line in project.history("iteration"))
         assert 0.002 <= first + second < 0.002 + first  # one answer each
         asked = len(api.requests)
-        assert project.run("--max-cost", "0.002").returncode == 5
+        assert project.run("--max-cost", "0.002").code == 5
         assert len(api.requests) == asked
     with ScriptedApi([DONE, Text("Done.")]) as api:
         project.api = api.url
-        assert project.run("--max-cost", "0.02").returncode == 0
+        assert project.run("--max-cost", "0.02").code == 0
 
 
 def test_an_answer_longer_than_the_output_limit(project: RealProject) -> None:
@@ -73,8 +73,8 @@ def test_an_answer_longer_than_the_output_limit(project: RealProject) -> None:
     cut = Turn((Text("Half a wor"),), stop="max_tokens")
     with ScriptedApi([cut]) as api:
         project.api = api.url
-        ended = project.run(task="t")
-    assert (ended.returncode, project.outcomes()) == (3, ["no_signal"] * 3), ended.stdout
+        ended = project.begin()
+    assert (ended.code, project.outcomes) == (3, ["no_signal"] * 3), ended.out
     assert "smaller pieces" in project.history("iteration")[0]["note"]
 
 
@@ -88,8 +88,8 @@ def test_extra_usage_goes_on(project: RealProject) -> None:
     ready, said = Turn((signal("continue"),), headers=paid), Turn((Text("Ok."),), headers=paid)
     with ScriptedApi([ready, said, DONE, said]) as api:
         project.api = api.url
-        ended = project.run(task="t")
-    assert (ended.returncode, project.outcomes()) == (0, ["continue", "done"]), ended.stdout
+        ended = project.begin()
+    assert (ended.code, project.outcomes) == (0, ["continue", "done"]), ended.out
     log = next((project.session / "_logs").glob("001-*.jsonl")).read_text()
     assert '"isUsingOverage":true' in log
 
@@ -103,11 +103,11 @@ def test_a_refusal_by_a_hook_is_what_the_person_reads(project: RealProject) -> N
     (home / "settings.json").write_text(json.dumps(settings))
     with ScriptedApi([DONE]) as api:
         project.api = api.url
-        ended = project.run(task="t")
+        ended = project.begin()
         assert api.requests == []
-    assert (ended.returncode, project.outcomes()) == (3, ["no_signal"] * 3), ended.stdout
-    assert "Not allowed by Example Corp." in ended.stdout
-    assert "No _signal.json" not in ended.stdout and "One iteration of" not in ended.stdout
+    assert (ended.code, project.outcomes) == (3, ["no_signal"] * 3), ended.out
+    assert "Not allowed by Example Corp." in ended.out
+    assert "No _signal.json" not in ended.out and "One iteration of" not in ended.out
 
 
 def test_slow_hooks_of_the_user_are_waited_for(project: RealProject) -> None:
@@ -122,8 +122,8 @@ def test_slow_hooks_of_the_user_are_waited_for(project: RealProject) -> None:
     project.extra |= {"FAKE_INIT_GRACE": "2", "FAKE_RESULT_GRACE": "2"}
     with ScriptedApi(SessionScript({1: [DONE]}, project.iteration)) as api:
         project.api = api.url
-        ended = project.run(task="t")
-    assert project.outcomes() == ["done"], ended.stdout
+        ended = project.begin()
+    assert project.outcomes == ["done"], ended.out
     assert (project.folder / "SessionStart").exists() and (project.folder / "SessionEnd").exists()
 
 
@@ -131,8 +131,8 @@ def test_a_child_that_never_heeds_the_hook(project: RealProject) -> None:
     """The CLI lets it end after 8 times, and it is no `continue`."""
     with ScriptedApi([Text("All done!")]) as api:
         project.api = api.url
-        ended = project.run("--max-iterations", "1", task="t")
-    assert (ended.returncode, project.outcomes()) == (5, ["no_signal"]), ended.stdout
+        ended = project.begin("--max-iterations", "1")
+    assert (ended.code, project.outcomes) == (5, ["no_signal"]), ended.out
     assert len(api.requests) == 9
 
 
@@ -148,7 +148,7 @@ def test_the_environment_of_a_child(project: RealProject) -> None:
     turns = {1: [show, signal("done", summary="s")]}
     with ScriptedApi(SessionScript(turns, project.iteration)) as api:
         project.api, project.extra = api.url, dict(outer)
-        assert project.run(task="t").returncode == 0
+        assert project.begin().code == 0
     seen = [environment(file) for file in sorted(project.session.glob("env*"))]
     for environ in seen:
         assert "outer" not in environ.values()

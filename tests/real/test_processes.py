@@ -2,7 +2,6 @@
 
 import shlex
 import signal as signals
-import subprocess
 import sys
 import time
 from collections.abc import Generator
@@ -13,7 +12,8 @@ import psutil
 import pytest
 
 from tests.api import ScriptedApi
-from tests.harness import wait_for
+from tests.outer.speech import wait_for
+from tests.outer.stage import Loop
 from tests.real.sessions import RealProject, signal
 from tests.replies import Tool, bash
 from tests.script import SessionScript
@@ -89,10 +89,10 @@ def api_for(project: RealProject, *first: Tool) -> ScriptedApi:
     return ScriptedApi(SessionScript(turns, project.iteration))
 
 
-def claude_of(loop: subprocess.Popen[str], project: RealProject) -> psutil.Process:
+def claude_of(loop: Loop, project: RealProject) -> psutil.Process:
     """The CLI that runs under a loop."""
     binary = str(project.claude.resolve())
-    (found,) = [p for p in psutil.Process(loop.pid).children() if _program(p) == binary]
+    (found,) = [p for p in psutil.Process(loop.process.pid).children() if _program(p) == binary]
     return found
 
 
@@ -106,20 +106,20 @@ def _program(process: psutil.Process) -> str:
 
 def gone(project: RealProject, stubborn: Stubborn) -> bool:
     """Whether nothing of the iteration lives."""
-    return not stubborn.alive() and not project.marked()
+    return not stubborn.alive() and not project.alive
 
 
 def test_ctrl_c_twice_ends_everything(project: RealProject, stubborn: Stubborn) -> None:
     """Detached, hidden, deaf: all gone when the loop is, and the record names them."""
     with api_for(project, stubborn.tool()) as api:
         project.api = api.url
-        loop = project.start(task="t")
+        loop = project.start()
         wait_for(stubborn.all_there)
         for _ in range(2):
-            loop.send_signal(signals.SIGINT)
+            loop.send(signals.SIGINT)
             time.sleep(0.2)
-        printed = loop.communicate(timeout=30)[0]
-    assert (loop.returncode, project.outcomes()) == (130, ["stopped"]), printed
+        printed = loop.wait().out
+    assert (loop.code, project.outcomes) == (130, ["stopped"]), printed
     assert gone(project, stubborn)
     left = [entry.split()[1] for entry in project.history("iteration")[0]["left_over"]]
     assert left.count("sleep") >= 2 + HIDES, "the detached ones, and the deaf one's"
@@ -131,29 +131,29 @@ def test_a_killed_claude_is_a_crash_and_its_tools_end(
     """SIGKILL ends the CLI alone; the loop ends the rest and goes on."""
     with api_for(project, stubborn.tool()) as api:
         project.api = api.url
-        loop = project.start(task="t")
+        loop = project.start()
         wait_for(stubborn.all_there)
         claude_of(loop, project).kill()
-        wait_for(lambda: project.outcomes() == ["crash"])
+        wait_for(lambda: project.outcomes == ["crash"])
         assert not stubborn.alive()
-        assert loop.wait(timeout=30) == 3
+        assert loop.wait().code == 3
     first = project.history("iteration")[0]
     assert first["exit"] == -signals.SIGKILL and "tail" in str(first["left_over"])
-    assert project.outcomes() == ["crash", "blocked"]
+    assert project.outcomes == ["crash", "blocked"]
 
 
 def test_a_killed_loop_takes_its_child_along(project: RealProject, stubborn: Stubborn) -> None:
     """The child ends by itself; what hid from it ends with the next start, which goes on."""
     with api_for(project, stubborn.tool(hidden=False)) as api:
         project.api = api.url
-        loop = project.start(task="t")
+        loop = project.start()
         wait_for(lambda: stubborn.all_there(hidden=False))
         child = claude_of(loop, project)
         loop.kill()
         wait_for(lambda: not child.is_running())
         wait_for(lambda: "tail" not in stubborn.names())
         ended = project.run()
-    assert ended.returncode == 3, ended.stdout + ended.stderr
+    assert ended.code == 3, ended.out
     assert gone(project, stubborn)
     (first, second) = project.history("iteration")
     assert (first["outcome"], first["recovered"]) == ("interrupted", True)

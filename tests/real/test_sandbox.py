@@ -18,8 +18,7 @@ from bench.tokens import blocks, first_requests
 from samocode.settings.clone import COMMANDS
 from tests.api import ScriptedApi
 from tests.conftest import git
-from tests.harness import ROOT
-from tests.outer.stage import MAIN
+from tests.outer.stage import ROOT
 from tests.real.sessions import RealProject, artifact, signal
 from tests.replies import Reply, Text, Tool, bash, write
 from tests.script import Answer, Request, SessionScript, Turns, tool_results
@@ -93,12 +92,12 @@ def test_a_session_in_the_sandbox(project: RealProject, short: str, where: str, 
         3: [*work, Text("All done!"), signal("continue", phase="done")],
         4: [signal("done", summary="s")],
     }
-    project.program = MAIN
+    project.fast = False
     with ScriptedApi(SessionScript(turns, project.iteration)) as api:
         project.api = api.url
-        ended = project.run("--yes", task="t", timeout=240)
-    assert project.outcomes()[-1] == "done", ended.stdout
-    assert f"permission mode {mode}, sandbox on" in ended.stdout
+        ended = project.begin("--yes")
+    assert project.outcomes[-1] == "done", ended.out
+    assert f"permission mode {mode}, sandbox on" in ended.out
     assert all(line["init"]["sandbox"] for line in project.history("iteration"))
     assert git("log", "--format=%s", "main..", cwd=project.worktree) == "More"
     held = len(tries) if mode == "acceptEdits" else len(tries) - 2
@@ -110,7 +109,7 @@ def test_a_session_in_the_sandbox(project: RealProject, short: str, where: str, 
     assert ("PRIVATE" in results[-3], network) == (False, mode == "acceptEdits"), results
     assert any("No _signal.json" in json.dumps(r["messages"][-1]) for r in api.requests)
     git("config", "user.name", "Me", cwd=project.repo)  # what is left there locks nothing
-    assert project.marked() == [] and "changed meanwhile" not in ended.stdout
+    assert project.alive == [] and "changed meanwhile" not in ended.out
     texts = [cached(request) for request in first_requests(api.requests)]
     assert [texts.index(text) for text in texts] == [0, 0, 2, 2], "one change, by the approval"
 

@@ -48,8 +48,8 @@ def test_only_a_change_of_model_misses_the_cache(project: RealProject) -> None:
     project.extra = {"SAMOCODE_PHASE_MODELS": "implementation=sonnet:low"}
     with ScriptedApi(SessionScript(TURNS, project.iteration)) as api:
         project.api = api.url
-        ended = project.run("--yes", task="t")
-    assert project.outcomes()[-1] == "done", ended.stdout
+        ended = project.begin("--yes")
+    assert project.outcomes[-1] == "done", ended.out
     assert git("rev-list", "--count", "main..", cwd=project.worktree) == "2"
     first = first_requests(api.requests)
     texts = [cached(request) for request in first]

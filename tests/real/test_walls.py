@@ -9,7 +9,6 @@ import pytest
 from samocode.settings.clone import COMMANDS
 from tests.api import ScriptedApi
 from tests.conftest import git
-from tests.harness import wait_for
 from tests.real.sessions import RealProject, artifact, session_of, signal
 from tests.replies import Text, Tool, bash, write
 from tests.script import Answer, Request, SessionScript, Turns, tool_results
@@ -75,13 +74,11 @@ def test_the_walls_of_a_session(project: RealProject, mode: str) -> None:
     git("remote", "add", "origin", str(bare), cwd=project.repo)
     with ScriptedApi(SessionScript(STORY, project.iteration)) as api:
         project.api = api.url
-        loop = project.start(task="t")
-        wait_for(lambda: project.history("asked"))
+        loop = project.start()
         project.answer(1, "B")
-        wait_for(lambda: len(project.history("asked")) == 2)
         project.answer(2, "yes")
-        printed = loop.communicate(timeout=60)[0]
-    assert (loop.returncode, project.outcomes()[-1]) == (0, "done"), printed
+        printed = loop.wait().out
+    assert (loop.code, project.outcomes[-1]) == (0, "done"), printed
     assert any("A dive answers one question" in json.dumps(r["messages"][1:]) for r in api.requests)
     dive, attack, work, _ = project.history("iteration")
     assert "denied" not in dive and (project.worktree / "build/log").exists()

@@ -42,7 +42,7 @@ def start(name: str, folder: Path) -> int:
     (folder / "scenario").write_text(name)
     (folder / "home/.gitconfig").write_text(IDENTITY)
     trial = Trial(folder)
-    trial.scenario.make_project(trial.repo, trial.environ())
+    trial.scenario.make_project(trial.repo, trial.environ)
     prepare(trial)
     print(f"{name}: {trial.scenario.about}")
     return run(trial)
@@ -53,12 +53,12 @@ def prepare(trial: Trial) -> None:
     wanted = trial.scenario
     steps = [f"{STEP}scripted\nscripted.play({s!r}, SESSION, early=True)" for s in wanted.steps]
     trial.script(*steps, default=HAND_OVER)
-    while missing := len(steps) - len(trial.outcomes()):
+    while missing := len(steps) - len(trial.outcomes):
         if missing < len(steps):
             trial.answer_all()
         ended = trial.run(*trial.options(most=missing))
-        if ended.returncode not in (4, 5):
-            raise RuntimeError(f"not prepared: {ended.stdout}{ended.stderr}")
+        if ended.code not in (4, 5):
+            raise RuntimeError(f"not prepared: {ended.out}")
     for number, words in wanted.given.items():
         trial.answer(int(number), words)
     if wanted.overview:
@@ -130,14 +130,14 @@ def grade(trials: Sequence[Trial]) -> int:
 def hidden(trial: Trial) -> subprocess.CompletedProcess[str] | None:
     """The hidden tests and the project's own, run in the worktree; None without hidden tests, or
     before the session is done, when all is committed."""
-    if not trial.scenario.hidden or trial.outcomes()[-1:] != ["done"]:
+    if not trial.scenario.hidden or trial.outcomes[-1:] != ["done"]:
         return None
     tests = trial.folder / "hidden_test.py"
     tests.write_text(trial.scenario.hidden)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir=."]
     return subprocess.run(
         [*command, str(tests), "."], cwd=trial.worktree, capture_output=True, text=True,
-        env=trial.environ() | {"PYTHONPATH": str(trial.worktree)}, check=False,
+        env=trial.environ | {"PYTHONPATH": str(trial.worktree)}, check=False,
     )  # fmt: skip
 
 

@@ -92,7 +92,8 @@ def take_back(here: Path) -> int:
 
 def stop_hook(trial: Trial, iteration: int) -> str:
     """What the Stop hook of --settings complains about; "" for nothing."""
-    argv, environ, cwd = trial.seen(iteration)
+    run = trial.child(iteration)
+    argv, environ, cwd = run["argv"], run["environ"], run["cwd"]
     settings = json.loads(argv[argv.index("--settings") + 1])
     (command,) = [hook["command"] for group in settings["hooks"]["Stop"] for hook in group["hooks"]]
     told = json.dumps({"hook_event_name": "Stop", "cwd": cwd, "stop_hook_active": False})

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from samocode.record.state import Question
-from tests.harness import wait_for
+from tests.outer.speech import wait_for
 from tests.trials import checks, drive, handover
 from tests.trials.played import played
 from tests.trials.scenario import SCENARIOS, Scenario

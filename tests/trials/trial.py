@@ -10,14 +10,14 @@ import time
 from pathlib import Path
 
 from samocode.record.history import FILE, History
-from tests.harness import Project
+from tests.outer.stage import Stage
 from tests.trials.scenario import SCENARIOS
 
 HERE = Path(__file__).resolve().parent
 IN_BACKGROUND = 'echo $$ >group; (trap : TERM; "$@"; echo $? >exit.tmp; mv exit.tmp exit) &'
 
 
-class Trial(Project):
+class Trial(Stage):
     """The tests' project, cut off from whoever runs the trial, and the hand-overs in `mail`."""
 
     def __init__(self, folder: Path) -> None:
@@ -32,9 +32,14 @@ class Trial(Project):
             "FAKE_TERM_GRACE": "5",
             "TRIAL": str(folder),
         }
-        super().__init__(folder, folder / "project", environ)
+        super().__init__(folder, environ, fast=True)
         self.mail = folder / "mail"
         self.scenario = SCENARIOS[(folder / "scenario").read_text()]
+
+    @property
+    def repo(self) -> Path:
+        """The scenario's project."""
+        return self.folder / "project"
 
     def options(self, most: int) -> list[str]:
         """The loop's flags. `most`: iterations, 0 for any number."""
@@ -50,7 +55,7 @@ class Trial(Project):
         command = ["sh", "-c", IN_BACKGROUND, "sh", *self.command(*self.options(most))]
         with (self.folder / "log").open("ab") as log:
             subprocess.run(
-                command, env=self.environ(), cwd=self.folder, stdin=subprocess.DEVNULL,
+                command, env=self.environ, cwd=self.folder, stdin=subprocess.DEVNULL,
                 stdout=log, stderr=log, start_new_session=True, check=True,
             )  # fmt: skip
 
