@@ -15,17 +15,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from samocode.child.processes import run_beside
+from samocode.lock import locked
 from samocode.record.state import Answer as Taken
 from samocode.record.state import Question, SessionState
 from samocode.settings.load import Telegram
 from samocode.telegram.bot import Bot, Request
-from samocode.telegram.cards import card, keyboard, press, understood
+from samocode.telegram.cards import card, keyboard, understood
 from samocode.telegram.outbox import Letter, Outbox
 from samocode.telegram.reader import Reader
 from samocode.telegram.routing import GONE, HELP, UNKNOWN, route
 from samocode.telegram.spool import Peer, Sent, Spool
 from samocode.telegram.text import LIMIT, fit, short, units
-from samocode.telegram.updates import Heard, heard
+from samocode.telegram.updates import Heard, button, heard
 from tests.outer.speech import wait_for
 from tests.telegram_api import CHAT, TOKEN, Answer, TelegramApi, refusal
 
@@ -154,7 +155,7 @@ def test_no_server(address: str) -> None:
 
 
 def test_what_is_not_needed_any_more_is_not_tried_again(tmp_path: Path) -> None:
-    """`wake` ends the wait of five minutes that Telegram asked for."""
+    """That ends the wait of five minutes that Telegram asked for."""
     needed = [True]
     with TelegramApi([refusal(429, "wait", retry_after=300)]) as api:
         sender = Sender(api, tmp_path)
@@ -162,16 +163,15 @@ def test_what_is_not_needed_any_more_is_not_tried_again(tmp_path: Path) -> None:
         sender.box.put(Letter(lambda: request if needed else None, None))
         wait_for(lambda: sender.said)
         needed.clear()
-        sender.box.wake()
         assert sender.send("next")
         assert api.texts == ["next"]
 
 
 def test_an_update_is_handed_over_once(tmp_path: Path) -> None:
     """Read again after a kill it replaces the stored one; after a week ids may start anywhere."""
-    with TelegramApi() as api:
+    with TelegramApi() as api, locked(tmp_path / "work"):
         sender = Sender(api, tmp_path)
-        sender.spool.join(Peer("k", "26-01-08-work", CHAT, waits=True))
+        sender.spool.join(WORK._replace(key="k", folder=str(tmp_path / "work")))
         reader = Reader(sender.bot, sender.spool, sender.box, sender.said.append, 0.001)
         api.say("one")
         api.say("two")
@@ -199,7 +199,7 @@ def test_a_hostile_update_changes_nothing(number: int) -> None:
 
 
 def test_a_spool_with_rubbish_in_it(tmp_path: Path) -> None:
-    """It is safe to delete, and safe to read."""
+    """It is safe to delete, and safe to read: only what the token signed, and for this name."""
     spool = Spool({"XDG_CACHE_HOME": str(tmp_path)}, TOKEN)
     assert TOKEN not in str(spool.folder) and list(spool.inbox("k", "answer")) == []
     spool.make()
@@ -207,15 +207,20 @@ def test_a_spool_with_rubbish_in_it(tmp_path: Path) -> None:
     for name in ("offset", "inbox/k/000000000000007-answer", "sent/42.7", "sent/x", "sessions/k"):
         (spool.folder / name).write_text('{"next": "x", "approvers": 5}')
     assert spool.offset is None and list(spool.inbox("k", "answer")) == []
-    assert list(spool.questions("k")) == [] and [peer.running for peer in spool.peers()] == [False]
+    assert list(spool.questions("k")) == [] and list(spool.peers()) == []
+    spool.record(QUESTION)
+    (spool.folder / "sent/42.8").write_bytes((spool.folder / "sent/42.3").read_bytes())
+    assert spool.sent(CHAT, 3) == QUESTION and spool.sent(CHAT, 8) is None
+    spool.join(WORK._replace(folder=str(tmp_path)))
+    assert [peer.running for peer in spool.peers()] == [False]
 
 
-WORK = Peer("w", "26-01-08-work", CHAT, waits=True, running=True)
-OTHER = Peer("o", "26-01-08-other", CHAT, running=True)
-DEAD = Peer("d", "26-01-08-dead", CHAT)
-GROUP = Peer("g", "26-01-08-group", "-7", ("5",), waits=True, running=True)
-PUBLIC = Peer("p", "26-01-08-public", "@Name", waits=True, running=True)
-UNSENT = Sent("-", CHAT, 8)
+WORK = Peer("w", "26-01-08-work", "/work", CHAT, waits=True, running=True)
+OTHER = Peer("o", "26-01-08-other", "/other", CHAT, running=True)
+DEAD = Peer("d", "26-01-08-dead", "/dead", CHAT)
+GROUP = Peer("g", "26-01-08-group", "/group", "-7", ("5",), waits=True, running=True)
+PUBLIC = Peer("p", "26-01-08-public", "/public", "@Name", waits=True, running=True)
+UNSENT = Sent("", CHAT, 8)
 QUESTION, NOTICE = Sent("w", CHAT, 3, 2, "abc"), Sent("o", CHAT, 4)
 
 
@@ -249,14 +254,15 @@ def test_where_a_message_goes(
     said: str, peers: list[Peer], sent: Sent | None, to: str, kind: str, back: str
 ) -> None:
     """To the session that it answers or names, or that alone waits; else the bot asks."""
-    number = sent.message if sent else 0
-    known = None if sent is UNSENT else sent
-    found = route(Heard(1, CHAT, "", "42", 9, said, reply_to=number), peers, known, "")
+    message = Heard(1, CHAT, "", "42", 9, said)
+    if sent:
+        message = message._replace(
+            reply_to=sent.message, session=sent.key, question=sent.question, digest=sent.digest
+        )
+    found = route(message, peers)
     assert found and "".join(peer.key for peer in found.to) == to
     assert found.say.startswith(back) and bool(found.say) == bool(back)
     assert not to or found.kind == kind
-    if sent and to == sent.key and kind == "answer":
-        assert found.heard and (found.heard.question, found.heard.digest) == (2, "abc")
 
 
 @pytest.mark.parametrize(
@@ -268,12 +274,12 @@ def test_where_a_message_goes(
         (Heard(1, "-7", "", "6", 9, "/stop"), [GROUP], None),
         (Heard(1, "-9", "@name", "6", 9, "/stop"), [PUBLIC], None),
         (Heard(1, "-9", "@name", "6", 9, "/stop"), [PUBLIC._replace(approvers=("6",))], "p"),
-        (Heard(1, CHAT, "", "42", 9, data="x", press="1"), [WORK], ""),
+        (Heard(1, CHAT, "", "42", 9, session="x", press="1"), [WORK], ""),
     ],
 )
 def test_who_is_heard(message: Heard, peers: list[Peer], to: str | None) -> None:
     """Only the configured chat, there only approvers, and in a public chat nobody else."""
-    found = route(message, peers, None, "nobody")
+    found = route(message, peers)
     assert (None if found is None else "".join(peer.key for peer in found.to)) == to
     assert not message.press or (found and found.say == GONE)
 
@@ -286,14 +292,14 @@ def test_a_button_fits_and_names_what_was_shown() -> None:
     shown = card(state, question, "n" * 64, None)
     rows = keyboard(shown, "0123456789ab", question.id)["inline_keyboard"]
     assert [row[0]["text"][0] for row in rows] == ["A", "★", "C", "D", "E", "F"]
-    for (button,), letter in zip(rows, "ABCDEF", strict=True):
-        assert len(button["callback_data"].encode()) <= 64 and units(button["text"]) <= 60
-        assert press(button["callback_data"]) == ("0123456789ab", 123456, shown.digest, letter)
+    for (each,), letter in zip(rows, "ABCDEF", strict=True):
+        assert len(each["callback_data"].encode()) <= 64 and units(each["text"]) <= 60
+        assert button(each["callback_data"]) == ("0123456789ab", 123456, shown.digest, letter)
     state.found[question.id] = "something"
     assert card(state, question, "n" * 64, None).digest != shown.digest
     plan = Question(1, "approval", "Approve?", plan="01-08-11:00-plan.md")
     digests = {card(state, plan, "n", text).digest for text in (None, b"# A", b"# A\n")}
-    assert len(digests) == 3 and press("q:k:x:d:A") is None and press("") is None
+    assert len(digests) == 3 and button("q:k:x:d:A") is None and button("") is None
 
 
 def test_what_was_understood() -> None:

@@ -4,7 +4,7 @@ about answers from the `notes` of their history lines."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol, final
+from typing import Protocol, final
 
 from samocode import task
 from samocode.child.shutdown import Shutdown
@@ -40,30 +40,11 @@ class Terminal(Protocol):
         ...
 
 
-class Said(NamedTuple):
-    """An answer that came by phone."""
-
-    question: Question
-    added: Added
-
-
 class Phone(Protocol):
     """Where a person far away can answer (samocode/telegram)."""
 
-    def begin(self) -> None:
-        """A wait begins."""
-        ...
-
-    def heard(self) -> Said | None:
-        """An answer; `done` follows. None when there is none now. Returns at once."""
-        ...
-
-    def done(self, question: Question) -> None:
-        """That answer was recorded, or another one before it, or it was none."""
-        ...
-
-    def update(self) -> None:
-        """Show what is open, one question at a time."""
+    def turn(self, take: Callable[[Question, Added], None]) -> bool:
+        """Give the next answer to `take`, or show what is open. Return whether one came."""
         ...
 
     def rest(self) -> None:
@@ -93,7 +74,6 @@ class Gate:
         self._session, self._answers = session, answers
         self._shutdown, self._timeouts = shutdown, timeouts
         self._announce, self._terminal, self._phone = announce, terminal, phone
-        self._calls = False  # the phone was told that a wait began
         self._may_wait, self._yes = may_wait, yes
         self._file, self._task = answers.page.file, task.page_file(session, answers.say)
 
@@ -104,9 +84,8 @@ class Gate:
         finally:
             if self._terminal:
                 self._terminal.rest()
-            if self._phone and self._calls:
+            if self._phone:
                 self._phone.rest()
-            self._calls = False
 
     def _wait(self) -> Stop | None:
         announced: set[int] = set()
@@ -118,7 +97,7 @@ class Gate:
             state = self._session.state
             if settled and not state.open:
                 return None
-            if settled and self._phone and self._hear(self._phone):
+            if settled and self._phone and self._phone.turn(self._take):
                 continue
             now = {q.id for q in state.open}
             if settled and now - announced:  # questions may also open during the wait
@@ -163,21 +142,11 @@ class Gate:
         if self._answers.take_line(question, line):
             self._terminal.forget()  # the rest of a paste must not answer the next question
 
-    def _hear(self, phone: Phone) -> bool:
-        """Take an answer from the phone, or show there what is open. Return whether one came."""
-        if not self._calls:
-            self._calls = True
-            phone.begin()
-        said = phone.heard()
-        if said is None:
-            phone.update()
-            return False
+    def _take(self, question: Question, added: Added) -> None:
+        """Record an answer from the phone, unless the page has an earlier one."""
         self._page_first()
-        question, added = said
         if question in self._session.state.open:
             self._answers.take(question, added, "telegram")
-        phone.done(question)
-        return True
 
     def _page_first(self) -> None:
         """An answer that was saved on the page before counts first."""

@@ -1,40 +1,35 @@
-"""The questions that the phone shows: sent, replaced and closed. Used by the loop's thread."""
+"""The questions on the phone: shown one at a time, closed when they are answered, and what a person
+answers to them. Used by the loop's thread, but for `late`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple, final
+from typing import final
 
 from samocode.gate.approval import plan_text
-from samocode.record.state import Question
+from samocode.pages.answers import Added
+from samocode.pages.meaning import taken
+from samocode.record.state import CHANGE, Question
 from samocode.record.words import short_name
 from samocode.session import Session
 from samocode.telegram.bot import Request
-from samocode.telegram.cards import Card, card, keyboard, understood
+from samocode.telegram.cards import Card, card, chosen, keyboard, understood
 from samocode.telegram.outbox import Letter, Outbox
+from samocode.telegram.routing import HELP
 from samocode.telegram.spool import Sent, Spool
 from samocode.telegram.text import CAPTION, LIMIT, NO_PREVIEW, below, fit
+from samocode.telegram.updates import Heard
 
 HINT = "\n\nOr reply to this message in your own words."
 LATER = "\n\nReply to this message. The answer counts at the next start."
+CHANGED = "It has changed since. Here is what is asked now."
 
 LONG = 3600.0  # seconds that a closed question is tried to be closed on the phone, too
 
 
-class Owner(NamedTuple):
-    """A session, and its key in the shared folder."""
-
-    session: Session
-    key: str
-
-    @property
-    def name(self) -> str:
-        return short_name(self.session.name)
-
-
 class Shown:
-    """A question on the phone. The sending thread sets `message`."""
+    """A question on the phone, or on the way there. The sending thread sets `message`."""
 
     def __init__(self, question: Question, card: Card, found: str | None) -> None:
         self.question, self.card, self.found = question, card, found
@@ -49,85 +44,148 @@ class Board:
     """Shows one question at a time. Without `buttons` all at once, for a loop that does not wait
     for the answers."""
 
-    def __init__(self, owner: Owner, spool: Spool, outbox: Outbox, buttons: bool) -> None:
-        self._owner, self._spool, self._outbox = owner, spool, outbox
-        self._buttons = buttons
+    def __init__(
+        self, session: Session, key: str, spool: Spool, outbox: Outbox, buttons: bool
+    ) -> None:
+        self.name = short_name(session.name)
+        self._session, self._key, self._buttons = session, key, buttons
+        self._spool, self._outbox = spool, outbox
         self._shown: dict[int, Shown] = {}
-        self.closed: dict[int, str] = {}
-        """What was understood, by question."""
-
-    def begin(self) -> None:
-        """A run begins: remove the buttons that earlier ones left."""
-        state = self._owner.session.state
-        answered = (q for q in state.asked.values() if q.id in state.answers)
-        self.closed = {question.id: understood(state, question) for question in answered}
-        for old in self._spool.questions(self._owner.key):
-            if old.buttons:
-                self.unbutton(partial(int, old.message))
-
-    def close(self) -> None:
-        """Close what is answered."""
-        still = self._owner.session.state.open
-        for number in [n for n, shown in self._shown.items() if shown.question not in still]:
-            self._close(self._shown.pop(number))
 
     def update(self) -> None:
         """Close what is answered, and show what is open."""
         self.close()
-        state = self._owner.session.state
+        state = self._session.state
         for question in state.open[:1] if self._buttons else state.open:
             now = self._shown.get(question.id)
             if now is None or now.found != state.found.get(question.id):
-                self.show(question)
+                self._show(question)
 
-    def seen_before(self, message: int) -> dict[int, str]:
-        """The open questions that were on the phone before a message, with their digests."""
-        still = {question.id for question in self._owner.session.state.open}
-        sent = sorted(self._spool.questions(self._owner.key), key=lambda one: one.message)
-        return {s.question: s.digest for s in sent if s.question in still and s.message < message}
+    def close(self) -> None:
+        """Close what is answered."""
+        for shown in list(self._shown.values()):
+            if shown.question not in self._session.state.open:
+                self._close(shown.question)
 
-    def card(self, question: Question) -> Card:
+    def rest(self) -> None:
+        """The wait is over: what has not arrived is not needed any more."""
+        self.close()
+        for shown in self._shown.values():
+            shown.over = self._buttons and not shown.message
+
+    def begin(self) -> None:
+        """A run begins: remove the buttons that earlier ones left."""
+        for sent in self._spool.questions(self._key):
+            if sent.buttons:
+                self._unbutton(partial(int, sent.message))
+
+    def remember(
+        self, message: int, question: int = 0, digest: str = "", rows: bool = False
+    ) -> None:
+        """A message arrived. A reply to it is for this session, and an answer to its question."""
+        self._spool.record(Sent(self._key, self._outbox.chat, message, question, digest, rows))
+
+    # What a person answers.
+
+    def answer(self, heard: Heard, take: Callable[[Question, Added], None]) -> bool:
+        """Give an answer to the gate, or say why it is none. Return whether the gate got it."""
+        said = self._pressed(heard) if heard.press else self._wrote(heard)
+        if isinstance(said, str):
+            self.back(heard, said)
+            return False
+        question, added = said
+        take(question, added)
+        if self._open(question.id):
+            self.back(heard, "That is no answer yet. Write it out.")
+        else:
+            self.back(heard, understood(self._session.state, question) if heard.press else "")
+            self._close(question)
+        return True
+
+    def late(self, number: int) -> str | None:
+        """What to say to an answer that is not needed; None if it may be. Also used by the
+        listening thread, so nothing here walks through the state."""
+        state = self._session.state
+        question = state.asked.get(number)
+        if question is None or number not in state.answers or number in state.found:
+            return None
+        return f"Answered already. {understood(state, question)}"
+
+    def back(self, heard: Heard, text: str) -> None:
+        """Reply to a person."""
+        self._outbox.back(heard, text, self.name)
+
+    def _pressed(self, heard: Heard) -> tuple[Question, Added] | str:
+        """The answer of a button, or what to say instead."""
+        question = self._open(heard.question)
+        if question is None:
+            self._unbutton(lambda: heard.message)
+            return self._not_open(heard.question)
+        if heard.digest != self._card(question).digest:
+            self._show(question)
+            return CHANGED
+        if question.kind == "approval" and heard.choice == "B":
+            self._ask_change(question, heard.digest)
+            return "Write what to change."
+        added = chosen(question, heard.choice)
+        return (question, added) if added else self._not_open(question.id)
+
+    def _wrote(self, heard: Heard) -> tuple[Question, Added] | str:
+        """The answer in a text: to the message that it replies to, else to the one question that
+        was on the phone before it."""
+        number, digest = heard.question, heard.digest
+        if not number:
+            sent = [one for one in self._spool.questions(self._key) if one.message < heard.message]
+            seen = {one.question: one.digest for one in sent if self._open(one.question)}
+            if len(seen) != 1:
+                return "Reply to the question that you mean." if seen else HELP
+            ((number, digest),) = seen.items()
+        question, added = self._open(number), Added(heard.text)
+        if question is None:
+            return self._not_open(number)
+        if digest != self._card(question).digest and taken(question, added) != CHANGE:
+            self._show(question)
+            return CHANGED
+        return question, added
+
+    def _open(self, number: int) -> Question | None:
+        return next((each for each in self._session.state.open if each.id == number), None)
+
+    def _not_open(self, number: int) -> str:
+        return self.late(number) or (f"Q{number} is not open any more." if number else HELP)
+
+    def _ask_change(self, question: Question, digest: str) -> None:
+        words = f"{self.name} · Q{question.id}: what should change? Reply to this message."
+        self._outbox.text(
+            words, arrived=lambda message: self.remember(message, question.id, digest),
+            reply_markup={"force_reply": True},
+        )  # fmt: skip
+
+    # What the phone shows.
+
+    def _card(self, question: Question) -> Card:
         """How a question looks now."""
-        session = self._owner.session
-        text = plan_text(session, question.plan) if question.plan else None
+        text = plan_text(self._session, question.plan) if question.plan else None
         plan = text.encode("utf-8", "surrogateescape") if text else None
-        return card(session.state, question, self._owner.name, plan)
+        return card(self._session.state, question, self.name, plan)
 
-    def show(self, question: Question) -> None:
+    def _show(self, question: Question) -> None:
         """Send a question. An older message of it loses its buttons."""
-        if old := self._shown.pop(question.id, None):
-            self._end(old)
-        found = self._owner.session.state.found.get(question.id)
-        shown = self._shown[question.id] = Shown(question, self.card(question), found)
+        self._end(question)
+        found = self._session.state.found.get(question.id)
+        shown = self._shown[question.id] = Shown(question, self._card(question), found)
 
         def arrived(message: int) -> None:
             shown.message = message
             self.remember(message, question.id, shown.card.digest, self._buttons)
 
-        make = partial(self._message, shown)
+        make = partial(self._request, shown)
         self._outbox.put(Letter(lambda: None if shown.over else make(), None, arrived))
 
-    def adopt(self, question: Question, message: int) -> None:
-        """A question is answered at this message, which an earlier run may have sent."""
-        if question.id not in self._shown:
-            shown = self._shown[question.id] = Shown(question, self.card(question), None)
-            shown.message, shown.found = message, self._owner.session.state.found.get(question.id)
-
-    def remember(self, message: int, question: int, digest: str, buttons: bool = False) -> None:
-        """A message that asks something arrived: a reply to it is an answer."""
-        chat = self._outbox.chat
-        self._spool.record(Sent(self._owner.key, chat, message, question, digest, buttons))
-
-    def stop_sending(self) -> None:
-        """The wait is over: what has not arrived is not needed any more."""
-        for shown in self._shown.values():
-            shown.over = shown.over or (self._buttons and not shown.message)
-        self._outbox.wake()
-
-    def _message(self, shown: Shown) -> Request:
+    def _request(self, shown: Shown) -> Request:
         params: dict[str, object] = {"chat_id": self._outbox.chat}
         if self._buttons:
-            params["reply_markup"] = keyboard(shown.card, self._owner.key, shown.question.id)
+            params["reply_markup"] = keyboard(shown.card, self._key, shown.question.id)
         hint = HINT if self._buttons else LATER
         if shown.card.document:
             params["caption"] = fit(shown.card.text, CAPTION - len(hint)) + hint
@@ -135,32 +193,32 @@ class Board:
         params["text"] = fit(shown.card.text, LIMIT - len(hint)) + hint
         return Request("sendMessage", {**params, **NO_PREVIEW})
 
-    def _close(self, shown: Shown) -> None:
+    def _close(self, question: Question) -> None:
         """A question was answered: its buttons go, and the phone says what was understood."""
-        text = understood(self._owner.session.state, shown.question)
-        self.closed[shown.question.id] = text
-        self._end(shown)
+        self._end(question)
+        text = fit(f"{self.name} · {understood(self._session.state, question)}")
 
         def confirm() -> Request | None:
-            if not shown.message:  # nobody saw the question here
+            sent = [one for one in self._spool.questions(self._key) if one.question == question.id]
+            if not sent:  # nobody saw the question here
                 return None
-            words = fit(f"{self._owner.name} · {text}")
-            params = {"chat_id": self._outbox.chat, "text": words}
-            return Request("sendMessage", {**params, "reply_parameters": below(shown.message)})
+            params = {"text": text, "reply_parameters": below(sent[-1].message)}
+            return Request("sendMessage", {"chat_id": self._outbox.chat, **params})
 
         self._outbox.put(Letter(confirm, LONG))
 
-    def _end(self, shown: Shown) -> None:
-        shown.over = True
-        self._outbox.wake()
-        self.unbutton(lambda: shown.message)
+    def _end(self, question: Question) -> None:
+        """A message of a question is out of date."""
+        if shown := self._shown.pop(question.id, None):
+            shown.over = True
+            self._unbutton(lambda: shown.message)
 
-    def unbutton(self, message: Callable[[], int]) -> None:
+    def _unbutton(self, message: Callable[[], int]) -> None:
         """Remove the buttons of a message. It has arrived when this is sent, or never will."""
 
         def make() -> Request | None:
             number, chat = message(), self._outbox.chat
-            sent = self._spool.sent(chat, number) if number else None
+            sent = self._spool.sent(chat, number)
             if not number or (sent and not sent.buttons):
                 return None
             where = {"chat_id": chat, "message_id": number}

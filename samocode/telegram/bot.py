@@ -12,6 +12,7 @@ from samocode.settings.load import Telegram
 from samocode.telegram.text import clean
 
 TIMEOUT = 15.0  # seconds to connect, and between two bytes of the answer
+DOUBLED = 6  # times at most that the pause between two tries doubles
 
 REMEDIES = {
     400: "check TELEGRAM_CHAT_ID, and write to the bot once so that it may answer",
@@ -53,6 +54,12 @@ class Reply(NamedTuple):
         """What went wrong, and the remedy if there is one."""
         remedy = REMEDIES.get(self.status, "" if self.passing else "check TELEGRAM_API_URL")
         return f"{self.description}" + (f"): {remedy}" if remedy else ")")
+
+    def pause(self, failures: int, first: float) -> float:
+        """Seconds until the next try, after so many failures: as Telegram asks, else doubled."""
+        if self.retry_after is not None:
+            return self.retry_after
+        return first * 2.0 ** min(failures - 1, DOUBLED)
 
 
 @final

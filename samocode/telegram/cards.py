@@ -11,6 +11,7 @@ from samocode.pages.answers import Added
 from samocode.pages.questions import options
 from samocode.record.state import APPROVE, CHANGE, Question, SessionState
 from samocode.telegram.text import LABEL, short
+from samocode.telegram.updates import Button
 
 MARK = "★"  # before the suggested option
 TAKE, SAME, ACT = "take", "same", "done"
@@ -27,15 +28,6 @@ class Card(NamedTuple):
     digest: str
     """Of all that is shown, the plan's text included."""
     document: tuple[str, bytes] | None = None
-
-
-class Press(NamedTuple):
-    """What a button stands for, as in its callback_data (at most 64 bytes)."""
-
-    key: str
-    question: int
-    digest: str
-    choice: str
 
 
 def card(state: SessionState, question: Question, name: str, plan: bytes | None) -> Card:
@@ -75,24 +67,10 @@ def _label(text: str, suggested: bool) -> str:
 def keyboard(card: Card, key: str, number: int) -> Mapping[str, Any]:
     """The buttons of a question, one in a row."""
     rows = [
-        [{"text": label, "callback_data": f"q:{key}:{number}:{card.digest}:{choice}"}]
+        [{"text": label, "callback_data": Button(key, number, card.digest, choice).data}]
         for label, choice in card.buttons
     ]
     return {"inline_keyboard": rows}
-
-
-def press(data: str) -> Press | None:
-    """Read callback_data, None if it is not ours."""
-    parts = data.split(":")
-    if len(parts) != 5 or parts[0] != "q" or not parts[2].isdecimal():
-        return None
-    return Press(parts[1], int(parts[2]), parts[3], parts[4])
-
-
-def pressed(data: str) -> str:
-    """The session of a button, empty if it is none of ours."""
-    found = press(data)
-    return found.key if found else ""
 
 
 def chosen(question: Question, choice: str) -> Added | None:
@@ -106,9 +84,9 @@ def chosen(question: Question, choice: str) -> Added | None:
 
 
 def understood(state: SessionState, question: Question) -> str:
-    """What was recorded for a question: "Q2: B, Server sessions (from the file)"."""
+    """What was recorded for a question: "Q2: B, Server sessions (by file)"."""
     answer, number = state.answers.get(question.id), question.id
-    if answer is None or question in state.open:
+    if answer is None:
         return f"Q{number} is not asked any more."
     where = "" if answer.by == "telegram" else f" (by {answer.by.replace('yes', '--yes')})"
     if answer.took == APPROVE:

@@ -12,10 +12,11 @@ from typing import Any, NamedTuple, final
 from samocode.record.untrusted import mapping
 from samocode.telegram.bot import Bot, Request
 from samocode.telegram.spool import Spool
-from samocode.telegram.text import NO_PREVIEW, fit
+from samocode.telegram.text import NO_PREVIEW, TOAST, below, fit, short
+from samocode.telegram.updates import Heard
 
-MOST_PAUSES = 60.0  # times the first pause: the longest one between two tries
-SHORT_PATIENCE = 60.0  # seconds for a message that nobody waits for
+PATIENCE = 60.0  # seconds for a message that nobody waits for
+LOOK = 0.5  # seconds between two looks whether a message is still needed
 
 
 class Letter(NamedTuple):
@@ -23,7 +24,7 @@ class Letter(NamedTuple):
 
     make: Callable[[], Request | None]
     """Called before each try; None if it need not be sent any more."""
-    patience: float | None = SHORT_PATIENCE
+    patience: float | None = PATIENCE
     """Seconds after which it is given up; None: only by `make`."""
     arrived: Callable[[int], None] | None = None
     """Called with its message id."""
@@ -43,7 +44,6 @@ class Outbox:
         self._say, self._pause = say, pause
         self._letters = queue.SimpleQueue[Letter]()
         self._lock, self._left = threading.Lock(), 0
-        self._changed = threading.Event()
 
     @property
     def chat(self) -> str:
@@ -61,29 +61,24 @@ class Outbox:
             self._left += 1
         self._letters.put(letter)
 
-    def call(self, method: str, **params: Any) -> None:
-        """Call a method whose failure does not matter."""
-        self.put(Letter(lambda: Request(method, params), silent=True))
-
     def text(
-        self, text: str, patience: float | None = SHORT_PATIENCE,
+        self, text: str, patience: float | None = PATIENCE,
         arrived: Callable[[int], None] | None = None, **params: Any,
     ) -> None:  # fmt: skip
         """Send a text."""
-        params = {**NO_PREVIEW, **params}
-        body = fit(text)
-        if body:
-            self.put(
-                Letter(
-                    lambda: Request("sendMessage", {"chat_id": self.chat, "text": body, **params}),
-                    patience,
-                    arrived,
-                )
-            )
+        if body := fit(text):
+            params = {**NO_PREVIEW, "text": body, **params}
+            make = lambda: Request("sendMessage", {"chat_id": self.chat, **params})  # noqa: E731
+            self.put(Letter(make, patience, arrived))
 
-    def wake(self) -> None:
-        """Look again at what is being tried: it may not be needed any more."""
-        self._changed.set()
+    def back(self, heard: Heard, text: str, name: str = "") -> None:
+        """Reply to a person. A press must be answered, also with nothing."""
+        if heard.press:
+            words = {"callback_query_id": heard.press, "text": short(text, TOAST)}
+            self.put(Letter(lambda: Request("answerCallbackQuery", words), silent=True))
+        elif text:
+            text = f"{name} · {text}" if name else text
+            self.text(text, chat_id=heard.chat, reply_parameters=below(heard.message))
 
     def run(self) -> None:
         """Send for ever."""
@@ -98,7 +93,7 @@ class Outbox:
                     self._left -= 1
 
     def _deliver(self, letter: Letter) -> None:
-        began, pause, said = time.monotonic(), self._pause, False
+        until, failures = time.monotonic() + (letter.patience or math.inf), 0
         while (request := letter.make()) is not None:
             reply = self._bot.call(request)
             if reply.ok:
@@ -109,29 +104,17 @@ class Outbox:
             if reply.moved_to and reply.moved_to != self.chat:
                 self.move(reply.moved_to)
                 continue
-            most = MOST_PAUSES * self._pause
-            wait = pause if reply.passing else most  # until somebody follows the remedy
-            wait = wait if reply.retry_after is None else reply.retry_after
-            pause = min(2 * pause, most)
-            late = time.monotonic() - began + wait > (letter.patience or math.inf)
-            lost = late or not (reply.passing or letter.patience is None)
-            if not letter.silent and (lost or not said):
+            failures += 1
+            again = time.monotonic() + reply.pause(failures, self._pause)
+            lost = again > until or not (reply.passing or letter.patience is None)
+            if not letter.silent and (lost or failures == 1):
                 onward = "" if lost else " It is tried again; nothing is lost."
                 when = "not delivered" if lost else "not delivered yet"
                 self._say(f"   Telegram message {when} ({reply.trouble}.{onward}")
-                said = True
             if lost:
                 return
-            self._sleep(wait, letter)
-
-    def _sleep(self, seconds: float, letter: Letter) -> None:
-        """Wait before the next try, or until the letter is not needed any more."""
-        until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0:
-            self._changed.clear()
-            if letter.make() is None:
-                return
-            self._changed.wait(left)
+            while (left := again - time.monotonic()) > 0 and letter.make() is not None:
+                time.sleep(min(left, LOOK))
 
     def move(self, new: str) -> None:
         """The group has become a supergroup: use its new id from now on, and name it."""

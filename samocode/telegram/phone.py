@@ -12,17 +12,15 @@ from typing import NamedTuple, final
 
 from samocode import task
 from samocode.child.shutdown import Shutdown
-from samocode.gate.gate import Said
+from samocode.pages.answers import Added
 from samocode.record.exits import UserError
 from samocode.record.state import Question
 from samocode.session import Session
 from samocode.settings.load import Telegram
-from samocode.telegram.board import Board, Owner
+from samocode.telegram.board import Board
 from samocode.telegram.bot import Bot
-from samocode.telegram.cards import press
 from samocode.telegram.outbox import Outbox
 from samocode.telegram.reader import Reader
-from samocode.telegram.replies import Replies
 from samocode.telegram.routing import HELP
 from samocode.telegram.spool import Peer, Spool
 from samocode.telegram.text import short
@@ -53,17 +51,18 @@ class Phone:
         self, session: Session, telegram: Telegram, environ: Mapping[str, str], around: Around
     ) -> None:
         made = f"{session.folder}\0{session.state.started}".encode("utf-8", "surrogateescape")
-        self._owner = Owner(session, hashlib.sha256(made).hexdigest()[:12])
-        self._telegram, self._around = telegram, around
+        key = hashlib.sha256(made).hexdigest()[:12]
+        folder = str(session.folder)
+        self._me = Peer(key, session.name, folder, telegram.chat_id, telegram.approvers)
+        self._session, self._around = session, around
         self._spool = Spool(environ, telegram.token)
         self._bot = Bot(telegram)
         places = (around.say, around.pause)
         self._outbox = Outbox(self._bot, self._spool, telegram.chat_id, *places)
         self._reader = Reader(self._bot, self._spool, self._outbox, *places)
-        self._board = Board(self._owner, self._spool, self._outbox, around.may_wait)
-        self._replies = Replies(self._owner, self._spool, self._outbox, self._board)
-        self._gate = threading.Lock()
-        self._between = not session.state.open  # no gate waits, nor will the next one be first
+        self._board = Board(session, key, self._spool, self._outbox, around.may_wait)
+        self._answers = threading.Lock()  # held by the thread that handles them
+        self._waits = False
 
     @property
     def reached(self) -> bool:
@@ -79,9 +78,9 @@ class Phone:
         """Begin to listen and to send."""
         try:
             self._spool.make()
-            for path, _ in self._spool.inbox(self._owner.key, "command"):
+            for path, _ in self._spool.inbox(self._me.key, "command"):
                 path.unlink(missing_ok=True)  # for a run that was killed
-            self._spool.join(self._peer(bool(self._owner.session.state.open)))
+            self._spool.join(self._me._replace(waits=bool(self._session.state.open)))
         except OSError as error:
             raise UserError(
                 f"Telegram needs a folder that its sessions share, and {error}: make it writable, "
@@ -93,52 +92,42 @@ class Phone:
 
     def notice(self, text: str, patience: float | None) -> None:
         """Send a text. It is given up after `patience` seconds."""
-
-        def arrived(message: int) -> None:
-            self._board.remember(message, 0, "")
-
-        self._outbox.text(f"{self._owner.name} · {text}", patience, arrived)
-
-    def _peer(self, waits: bool) -> Peer:
-        telegram, name = self._telegram, self._owner.session.name
-        return Peer(self._owner.key, name, telegram.chat_id, telegram.approvers, waits)
-
-    def _join(self, waits: bool) -> None:
-        """Tell the reader whether a gate waits. A gate must not end for want of this."""
-        with contextlib.suppress(OSError):
-            self._spool.join(self._peer(waits))
+        self._outbox.text(f"{self._board.name} · {text}", patience, self._board.remember)
 
     # The gate, in the loop's thread.
 
-    def begin(self) -> None:
+    def turn(self, take: Callable[[Question, Added], None]) -> bool:
+        """Give the next answer to `take`, or show what is open. Return whether one came."""
+        if not self._waits:
+            self._begin()
+        with self._answers:
+            for path, heard in self._spool.inbox(self._me.key, "answer"):
+                came = self._board.answer(heard, take)
+                path.unlink(missing_ok=True)
+                if came:
+                    return True
+        self._board.update()
+        return False
+
+    def rest(self) -> None:
+        """The wait is over."""
+        if self._waits:
+            self._board.rest()
+            self._join(waits=False)
+
+    def _begin(self) -> None:
         """A wait begins. Answers that were given before this start are read first."""
-        with self._gate:
-            self._between = False
         self._join(waits=True)
         for _ in range(CATCH_UP):
             if self._reader.caught_up.is_set() or self._around.shutdown.requested:
                 break
             self._around.shutdown.wait(TENTH)
 
-    def update(self) -> None:
-        """Show what is open, close what is answered."""
-        self._board.update()
-
-    def rest(self) -> None:
-        """The wait is over."""
-        self._board.close()
-        self._board.stop_sending()
-        self._join(waits=False)
-        with self._gate:
-            self._between = True
-
-    def heard(self) -> Said | None:
-        """The next answer, or None. `done` must follow."""
-        return self._replies.next()
-
-    def done(self, question: Question) -> None:
-        """The question is answered, or that was no answer."""
-        self._replies.done(question)
+    def _join(self, waits: bool) -> None:
+        """Tell the reader whether a gate waits. A gate must not end for want of this."""
+        self._waits = waits
+        with contextlib.suppress(OSError):
+            self._spool.join(self._me._replace(waits=waits))
 
     # Commands, in the listening thread.
 
@@ -156,18 +145,14 @@ class Phone:
 
     def _obey(self) -> None:
         """Do what was asked. Between two gates nobody else says that a question is answered."""
-        for path, heard in self._spool.inbox(self._owner.key, "command"):
+        for path, heard in self._spool.inbox(self._me.key, "command"):
             path.unlink(missing_ok=True)
-            self._replies.back(heard, self._command(*(heard.command or ("help", ""))))
-        with self._gate:
-            for path, heard in (
-                self._spool.inbox(self._owner.key, "answer") if self._between else ()
-            ):
-                path.unlink(missing_ok=True)
-                found = press(heard.data)
-                self._replies.back(
-                    heard, self._replies.late(found.question if found else heard.question)
-                )
+            self._board.back(heard, self._command(*(heard.command or ("help", ""))))
+        with self._answers:
+            for path, heard in self._spool.inbox(self._me.key, "answer"):
+                if text := self._board.late(heard.question):
+                    path.unlink(missing_ok=True)
+                    self._board.back(heard, text)
 
     def _command(self, word: str, text: str) -> str:
         """Obey a command and return the reply."""
@@ -186,7 +171,7 @@ class Phone:
         if not text:
             return "Write the note behind the word: note TEXT"
         try:
-            task.send(self._owner.session.folder, text)
+            task.send(self._session.folder, text)
         except OSError as error:
             return f"The note was not taken: {error}"
         return f"Noted for the next iteration: {short(text, 200)}"

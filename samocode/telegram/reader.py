@@ -11,10 +11,9 @@ from typing import final
 from samocode.record.untrusted import items, mapping
 from samocode.record.words import short_name
 from samocode.telegram.bot import TIMEOUT, Bot, Reply, Request
-from samocode.telegram.cards import press, pressed
-from samocode.telegram.outbox import MOST_PAUSES, Outbox
+from samocode.telegram.outbox import Outbox
 from samocode.telegram.routing import route
-from samocode.telegram.spool import Sent, Spool
+from samocode.telegram.spool import Spool
 from samocode.telegram.updates import KINDS, Heard, heard
 
 POLL = 50  # seconds that the Bot API holds getUpdates open
@@ -32,7 +31,7 @@ class Reader:
     ) -> None:
         """`pause`: seconds after the first failure; they double."""
         self._bot, self._spool, self._outbox = bot, spool, outbox
-        self._say, self._first = say, pause
+        self._say, self._pause = say, pause
         self._failures, self._said = 0, ""
         self._first_read = True
         self.caught_up = threading.Event()
@@ -78,8 +77,7 @@ class Reader:
             self._say(f"   Telegram cannot be read ({reply.trouble}. It is tried again.")
             if reply.status == 409:
                 self._outbox.text(f"I cannot hear you ({reply.trouble}.")
-        pause = min(self._first * 2.0 ** min(self._failures - 1, 9), self._first * MOST_PAUSES)
-        return max(pause, reply.retry_after or 0.0)
+        return reply.pause(self._failures, self._pause)
 
     def _hand_over(self, said: Heard) -> bool:
         """Give a message to its session. Return False if nobody here may hear it."""
@@ -87,36 +85,28 @@ class Reader:
             if said.chat == self._outbox.chat:
                 self._outbox.move(said.moved_to)
             return True
-        peers = list(self._spool.peers())
-        found = route(said, peers, self._above(said), pressed(said.data))
+        said = self._bound(said)
+        found = route(said, list(self._spool.peers()))
         if found is None:
             return False
         if found.kind == "command" and self._first_read:  # nobody obeyed it: it is out of date
-            self._back(said, TOO_EARLY)
+            self._outbox.back(said, TOO_EARLY)
             return True
         for peer in found.to:
-            self._spool.deliver(peer.key, found.heard or said, found.kind)
+            self._spool.deliver(peer.key, said._replace(text=found.text or said.text), found.kind)
             if not peer.running:
-                self._back(
+                self._outbox.back(
                     said, f"{short_name(peer.name)} does not run; it hears this when it starts."
                 )
         if found.say:
-            self._back(said, found.say)
+            self._outbox.back(said, found.say)
         return True
 
-    def _above(self, said: Heard) -> Sent | None:
-        """The message that this one replies to. A very quick reply comes before the record of it;
-        the buttons of a question say the same as the record."""
-        if found := press(said.reply_data):
-            return Sent(found.key, said.chat, said.reply_to, found.question, found.digest)
-        for _ in range(TRIES if said.reply_to else 0):
+    def _bound(self, said: Heard) -> Heard:
+        """Add to a reply what it replies to, where that message has no buttons that say so. A very
+        quick reply comes before the record of it."""
+        for _ in range(TRIES if said.reply_to and not said.session else 0):
             if sent := self._spool.sent(said.chat, said.reply_to):
-                return sent
+                return said._replace(session=sent.key, question=sent.question, digest=sent.digest)
             time.sleep(PAUSE)
-        return None
-
-    def _back(self, said: Heard, text: str) -> None:
-        if said.press:
-            self._outbox.call("answerCallbackQuery", callback_query_id=said.press, text=text)
-        else:
-            self._outbox.text(text, chat_id=said.chat)
+        return said

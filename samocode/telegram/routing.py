@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from samocode.record.words import short_name
-from samocode.telegram.spool import Peer, Sent
+from samocode.telegram.spool import Peer
 from samocode.telegram.updates import Heard
 
 HELP = (
@@ -25,24 +25,22 @@ class Route(NamedTuple):
     to: tuple[Peer, ...] = ()
     kind: str = "answer"
     """answer or command."""
-    heard: Heard | None = None
-    """The message, as the session shall see it."""
+    text: str = ""
+    """What the session reads, for a command."""
     say: str = ""
 
 
-def route(heard: Heard, peers: Sequence[Peer], sent: Sent | None, pressed: str) -> Route | None:
-    """Choose the sessions for a message; None if nobody here may hear it. `sent` is the message
-    that it replies to, `pressed` the session of its button."""
+def route(heard: Heard, peers: Sequence[Peer]) -> Route | None:
+    """Choose the sessions for a message; None if nobody here may hear it."""
     peers = [peer for peer in peers if peer.hears(heard)]
     running = [peer for peer in peers if peer.running]
     if not peers:
         return None
+    asked = tuple(peer for peer in peers if peer.key == heard.session)
     if heard.press:
-        to = tuple(peer for peer in peers if peer.key == pressed)
-        return Route(to, "answer", heard, "" if to else GONE)
-    replied = [peer for peer in peers if sent and peer.key == sent.key]
-    if replied and sent:
-        return _reply(heard, replied[0], sent)
+        return Route(asked, say="" if asked else GONE)
+    if asked:
+        return _reply(heard, asked[0])
     if heard.in_group and not heard.text.startswith("/"):  # people talk there with each other
         return Route()
     if heard.command:
@@ -51,21 +49,20 @@ def route(heard: Heard, peers: Sequence[Peer], sent: Sent | None, pressed: str) 
         return Route(say=UNKNOWN)
     waiting = [peer for peer in running if peer.waits]
     if len(waiting) == 1:
-        return Route((waiting[0],), "answer", heard)
+        return Route((waiting[0],))
     return Route(say=_which(waiting, "Reply to its question.") if waiting else HELP)
 
 
-def _reply(heard: Heard, peer: Peer, sent: Sent) -> Route:
+def _reply(heard: Heard, peer: Peer) -> Route:
     """A reply to a message of a session. To a question, all but /commands is an answer."""
     slash = heard.text.lstrip().startswith("/")
-    if sent.question and not (slash and heard.command):
-        bound = heard._replace(question=sent.question, digest=sent.digest)
-        return Route((peer,), "answer", bound)
+    if heard.question and not (slash and heard.command):
+        return Route((peer,))
     if heard.command and not peer.running:  # a "stop" must not wait for the next start
         return Route(say=f"{short_name(peer.name)} does not run.")
     if heard.command:
-        return Route((peer,), "command", heard)
-    return Route((peer,), "answer", heard) if peer.waits else Route(say=HELP)
+        return Route((peer,), "command", heard.text)
+    return Route((peer,)) if peer.waits else Route(say=HELP)
 
 
 def _command(heard: Heard, running: Sequence[Peer]) -> Route:
@@ -76,11 +73,11 @@ def _command(heard: Heard, running: Sequence[Peer]) -> Route:
     if word == "help" or (text and word != "note" and not named):
         waiting = [peer for peer in running if peer.waits]
         plain = len(waiting) == 1 and text and not heard.in_group and heard.text[:1] != "/"
-        return Route((waiting[0],), "answer", heard) if plain else Route(say=HELP)
+        return Route((waiting[0],)) if plain else Route(say=HELP)
     if named and (word != "note" or len(running) > 1):
-        return Route((named[0],), "command", heard._replace(text=f"{word} {rest}".strip()))
+        return Route((named[0],), "command", f"{word} {rest}".strip())
     if word == "status" or len(running) == 1:
-        return Route(tuple(running), "command", heard)
+        return Route(tuple(running), "command", heard.text)
     return Route(say=_which(running, f"Write {word} and its name."))
 
 

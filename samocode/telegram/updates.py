@@ -13,6 +13,30 @@ KINDS = ["message", "callback_query"]
 COMMAND = re.compile(r"\s*/?(status|stop|note|help|start)(?:@\w+)?(?:\s+(.*))?", re.I | re.S)
 
 
+class Button(NamedTuple):
+    """What a button stands for."""
+
+    session: str
+    """The key of its session."""
+    question: int
+    digest: str
+    """Of all that its message showed."""
+    choice: str
+
+    @property
+    def data(self) -> str:
+        """Its callback_data, at most 64 bytes."""
+        return f"q:{self.session}:{self.question}:{self.digest}:{self.choice}"
+
+
+def button(data: str) -> Button | None:
+    """Read callback_data, None if it is not ours."""
+    parts = data.split(":")
+    if len(parts) != 5 or parts[0] != "q" or not parts[2].isdecimal():
+        return None
+    return Button(parts[1], int(parts[2]), parts[3], parts[4])
+
+
 class Heard(NamedTuple):
     """A message or the press of a button."""
 
@@ -25,19 +49,18 @@ class Heard(NamedTuple):
     message: int
     """The message, or the one with the button."""
     text: str = ""
-    data: str = ""
-    """callback_data of the button; empty for a message."""
     press: str = ""
-    """Id of the press, for answerCallbackQuery."""
+    """Id of the press, for answerCallbackQuery; empty for a message."""
     reply_to: int = 0
-    reply_data: str = ""
-    """callback_data of the first button of the message that it replies to."""
     moved_to: str = ""
     """The chat has become this supergroup."""
+    session: str = ""
+    """Key of the session whose message has the button, or was replied to."""
     question: int = 0
-    """Number of the question whose message was answered by a reply; set by the reader."""
+    """What that message asked; 0 if nothing."""
     digest: str = ""
-    """Of the text that this message showed."""
+    choice: str = ""
+    """What the button stands for."""
 
     @property
     def in_group(self) -> bool:
@@ -64,6 +87,7 @@ def heard(update: object) -> Heard | None:
         return None
     above = mapping(message.get("reply_to_message"))
     name, moved = _text(chat, "username"), message.get("migrate_to_chat_id")
+    about = button(_text(press, "data") if press else _first_button(above))
     return Heard(
         number,
         chat=str(chat["id"]),
@@ -71,20 +95,11 @@ def heard(update: object) -> Heard | None:
         user=str(user.get("id", "")),
         message=_number(message, "message_id"),
         text="" if press else _text(message, "text") or _text(message, "caption"),
-        data=_text(press, "data"),
         press=_text(press, "id"),
         reply_to=_number(above, "message_id"),
-        reply_data=_first_button(above),
         moved_to=str(moved) if type(moved) is int else "",
+        **(about._asdict() if about else {}),
     )
-
-
-def stored(fields: Mapping[str, Any]) -> Heard | None:
-    """Read what `_asdict` wrote, or None if it is something else."""
-    try:
-        return Heard(**fields)
-    except TypeError:
-        return None
 
 
 def _first_button(message: Mapping[str, Any]) -> str:
