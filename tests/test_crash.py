@@ -16,10 +16,10 @@ import pytest
 from bench.killing import DYING, marked
 from samocode.child import processes
 from samocode.pages import swap
-from tests.faults import ASK, DONE, begun, goes_on
 from tests.outer import speech
 from tests.outer.speech import wait_for
-from tests.outer.stage import TASK, Stage
+from tests.outer.stage import DONE, TASK, Stage
+from tests.test_faults import begun, goes_on
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 EXIT = ("--on-wait", "exit")
@@ -55,7 +55,7 @@ def test_killed_between_two_steps(stage: Stage, place: str) -> None:
         assert killed == -signal.SIGKILL or (killed, hit) == (0, 3), "the place never came"
     goes_on(stage, [], "--yes")
     assert stage.outcomes.count("done") == 1 and len(stage.history("approved")) == 1
-    assert len(answers(stage)) == len(speech.asked(stage.session)) == 2
+    assert len(stage.answers) == len(speech.asked(stage.session)) == 2
     assert (stage.worktree / "b.py").exists()
 
 
@@ -70,16 +70,11 @@ def lines_of(function: Callable[..., object]) -> dict[str, int]:
     return {line.strip(): first + n for n, line in enumerate(text)}
 
 
-def answers(stage: Stage) -> list[str]:
-    """The answers on record, in order."""
-    return [line["text"] for line in stage.history("answer")]
-
-
 @pytest.mark.parametrize("page", ["_task.md", "_qa.md"])
 def test_killed_while_a_page_is_printed(stage: Stage, page: str) -> None:
     """What the human wrote into both pages is on record once, and both are whole again.
     tests/test_swap.py kills before every step of a print."""
-    stage.script(ASK, default=DONE)
+    stage.script("ask()", default=DONE)
     assert stage.begin(*EXIT).code == 4
     with (stage.session / "_task.md").open("a") as file:
         file.write("\nand a note\n")
@@ -88,7 +83,7 @@ def test_killed_while_a_page_is_printed(stage: Stage, page: str) -> None:
     (line,) = (n for text, n in lines_of(swap.swap).items() if text.startswith("old = "))
     assert run_until(stage, f"samocode/pages/swap.py:{line}:{hit}") == -signal.SIGKILL
     goes_on(stage, [])
-    assert answers(stage) == ["mine"]
+    assert stage.answers == [("mine", "file")]
     assert [given["text"] for given in stage.history("task")] == [TASK, "and a note"]
     assert (stage.session / "_task.md").read_text().count("and a note") == 1
     assert (stage.session / "_qa.md").read_text().endswith("\nAnswer: mine\n")
@@ -99,7 +94,7 @@ def test_killed_while_a_page_is_printed(stage: Stage, page: str) -> None:
 def test_killed_between_an_answer_and_its_page(stage: Stage, text: str) -> None:
     """The answer is on record once. `same` takes a text that was found."""
     forge = "forge(1, 'forged'); signal('continue')"
-    stage.script(ASK, forge, default=DONE)
+    stage.script("ask()", forge, default=DONE)
     assert stage.begin(*EXIT).code == 4
     stage.answer(1, "mine")
     assert stage.run(*EXIT).code == 4
@@ -108,7 +103,7 @@ def test_killed_between_an_answer_and_its_page(stage: Stage, text: str) -> None:
     assert killed == -signal.SIGKILL
     assert stage.run(*EXIT).code == 0
     given = "forged" if text == "same" else text
-    assert answers(stage) == ["mine", given]
+    assert stage.answers == [("mine", "file"), (given, "file")]
 
 
 @linux
@@ -138,7 +133,7 @@ def test_what_a_killed_setup_left_is_ended(stage: Stage) -> None:
 def test_an_answer_of_a_killed_loops_child(stage: Stage, logs: str) -> None:
     """Nobody knows who wrote it, even if the child removed its log: the answer on record stays
     until a human takes the new one. --yes does not."""
-    stage.script(ASK, f"{logs}forge(1, 'other'); write('there'); time.sleep(60)", default=DONE)
+    stage.script("ask()", f"{logs}forge(1, 'other'); write('there'); time.sleep(60)", default=DONE)
     assert stage.begin(*EXIT).code == 4
     stage.answer(1, "mine")
     loop = stage.start()
@@ -147,14 +142,14 @@ def test_an_answer_of_a_killed_loops_child(stage: Stage, logs: str) -> None:
     assert stage.run(*EXIT, "--yes").code == 4
     page = (stage.session / "_qa.md").read_text()
     assert "> mine\n\nNot taken yet:\n\n> other\n\nAnswer:\n" in page
-    assert answers(stage) == ["mine"]
+    assert stage.answers == [("mine", "file")]
     (stage.steps / "2.py").write_text(DONE)
     loop = stage.start()
     wait_for(lambda: len(stage.history("start")) == 4)
     stage.answer(1, "same")
     ended = loop.wait()
     assert ended.code == 0, ended.out
-    assert answers(stage) == ["mine", "other"]
+    assert stage.answers == [("mine", "file"), ("other", "file")]
 
 
 def test_killed_and_the_working_directory_gone(stage: Stage) -> None:

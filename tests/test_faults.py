@@ -14,9 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults import ASK, CONTINUE, DONE, begun, goes_on, said
 from tests.outer.speech import wait_for
-from tests.outer.stage import TASK, Ended, Stage
+from tests.outer.stage import DONE, TASK, WORK, Ended, Stage
 
 FULL = (1, "No space left", "make room")
 FILL = """
@@ -26,6 +25,31 @@ try:
 except OSError:
     pass
 """
+
+
+def said(ended: Ended, code: int, *words: str) -> None:
+    """A run ended with this exit code and these words, and without a traceback."""
+    assert ended.code == code and "Traceback" not in ended.out, ended.out
+    assert [word for word in words if word not in ended.out] == [], ended.out
+
+
+def begun(stage: Stage) -> list[str]:
+    """The record after one good iteration."""
+    stage.script(WORK, default=DONE)
+    assert stage.begin("--max-iterations", "1").code == 5
+    return (stage.session / "_history.jsonl").read_text().splitlines()
+
+
+def goes_on(stage: Stage, before: list[str], *args: str) -> None:
+    """The next start ends well, the record still begins with `before`, and no iteration is lost or
+    counted twice."""
+    said(stage.begin(*args), 0)
+    lines = (stage.session / "_history.jsonl").read_text().splitlines()
+    assert lines[: len(before)] == before
+    numbers = [line["n"] for line in stage.history("iteration")]
+    assert numbers == list(range(1, len(numbers) + 1)) and stage.outcomes[-1] == "done"
+    assert TASK in (stage.session / "_task.md").read_text()
+
 
 # The disk.
 
@@ -53,7 +77,7 @@ def fill(filler: Path) -> None:
 def test_a_child_fills_the_disk(stage: Stage, filler: Path) -> None:
     """The iteration cannot be recorded, nor can a start; with room again the session continues."""
     before = begun(stage)
-    (stage.steps / "2.py").write_text(FILL.format(str(filler)) + CONTINUE)
+    (stage.steps / "2.py").write_text(FILL.format(str(filler)) + WORK)
     said(stage.run(), *FULL)
     said(stage.run(), *FULL)
     filler.unlink()
@@ -72,7 +96,7 @@ def test_a_new_session_on_a_full_disk(stage: Stage, filler: Path) -> None:
 
 def test_an_answer_on_a_full_disk(stage: Stage, filler: Path) -> None:
     """It cannot be recorded, so it stays in the file and counts later."""
-    stage.script(ASK, default=DONE)
+    stage.script("ask()", default=DONE)
     said(stage.begin("--on-wait", "exit"), 4)
     stage.answer(1, "my answer")
     fill(filler)
@@ -177,7 +201,7 @@ def test_suspended_while_it_waits_for_the_limit(stage: Stage) -> None:
 
 def test_the_reader_of_its_output_goes_away(stage: Stage) -> None:
     """`main.py | head`: the loop continues to its end, and the exit code says how it ended."""
-    stage.script(CONTINUE, CONTINUE, default=DONE)
+    stage.script(WORK, WORK, default=DONE)
     loop = subprocess.Popen(
         stage.command("--task", "t"), env=stage.environ, cwd=stage.folder,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -194,7 +218,7 @@ def test_the_reader_of_its_output_goes_away(stage: Stage) -> None:
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_closed_streams(stage: Stage, closed: str) -> None:
     """As a daemon is started: no file of the session may be opened in place of a stream."""
-    stage.script(CONTINUE, default="print('{}'); sys.stderr.write('words\\n');" + DONE)
+    stage.script(WORK, default="print('{}'); sys.stderr.write('words\\n');" + DONE)
     ended = stage.begin(before=["/bin/sh", "-c", f'exec "$@" {closed}', "sh"])
     said(ended, 0)
     assert stage.outcomes == ["continue", "done"]

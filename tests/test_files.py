@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from samocode.record import files
-from tests.faults import on_a_full_disk
+from tests.outer.stage import ROOT
 
 
 def sparse(path: Path) -> None:
@@ -125,18 +127,23 @@ def test_append_never_follows_a_link(tmp_path: Path) -> None:
 
 
 FULL = """
+import resource, sys
+from pathlib import Path
 from samocode.record import files
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 for call in (files.append, files.write_bytes):
     try:
-        call(path, b"n" * 5000)
+        call(Path(sys.argv[1]), b"n" * 5000)
     except OSError as error:
         print(type(error).__name__)
 """
 
 
 def test_a_full_disk_leaves_the_file_as_it_was(tmp_path: Path) -> None:
+    """No file can grow above 4096 bytes there: a write fails in its middle."""
     path = tmp_path / "x"
     path.write_bytes(b"o" * 3000)
-    done = on_a_full_disk(FULL, path)
+    command = [sys.executable, "-c", FULL, str(path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stdout.split() == ["OSError", "OSError"], done.stderr
     assert path.read_bytes() == b"o" * 3000

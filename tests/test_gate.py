@@ -10,22 +10,15 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import git
-from tests.faults import ASK, DONE
 from tests.outer import speech
 from tests.outer.speech import wait_for
-from tests.outer.stage import Loop, Stage
+from tests.outer.stage import DONE, TO_PLANNING, Loop, Stage
 
-TO_PLANNING = "signal('continue', phase='planning')"
 BUILD = "commit('a.py', 'built'); signal('blocked', reason='built')"
 TOLD = "signal('blocked', reason=repr(ITERATION['notes']))"
 SLEEP = "write('up'); time.sleep(60)"
 UNTIL_GO = "write('up')\nwhile not (SESSION / 'go').exists(): time.sleep(0.02)\nsignal('continue')"
 EXIT = ("--on-wait", "exit")
-
-
-def answers(stage: Stage) -> list[tuple[str, str]]:
-    """(text, by) of every answer on record, in order."""
-    return [(line["text"], line["by"]) for line in stage.history("answer")]
 
 
 def at_gate(stage: Stage) -> Path:
@@ -49,7 +42,7 @@ def at_gate(stage: Stage) -> Path:
 def test_half_a_save_is_no_answer(stage: Stage, saves: tuple[str, ...], answer: str) -> None:
     """Only a page that has not changed for a while is read, and none is printed over a save."""
     stage.extra = {"FAKE_SETTLE": "2"}
-    stage.script(ASK, DONE)
+    stage.script("ask()", DONE)
     loop = stage.start()
     path = at_gate(stage)
     whole = path.read_text()
@@ -57,17 +50,17 @@ def test_half_a_save_is_no_answer(stage: Stage, saves: tuple[str, ...], answer: 
         path.write_text(whole.replace("Answer:\n", save) if save else "")
         time.sleep(0.1)
     loop.wait()
-    assert answers(stage) == [(answer, "file")]
+    assert stage.answers == [(answer, "file")]
 
 
 def test_same_with_nothing_to_take(stage: Stage) -> None:
     """`same` takes a text that was found. Without one it is no answer, and stays on the page."""
-    stage.script(ASK, DONE)
+    stage.script("ask()", DONE)
     stage.begin(*EXIT)
     stage.answer(1, "same")
     ended = stage.run(*EXIT)
     assert ended.code == 4 and "there is no text that" in ended.out
-    assert "Answer: same" in (stage.session / "_qa.md").read_text() and answers(stage) == []
+    assert "Answer: same" in (stage.session / "_qa.md").read_text() and stage.answers == []
 
 
 # Second thoughts.
@@ -135,7 +128,7 @@ def test_an_approval_taken_back_while_a_child_runs(
 def test_an_approval_taken_back_leaves_the_commits(stage: Stage) -> None:
     """What was built while the plan was approved stays, and the next child is not blamed for it."""
     note = "write('told', repr(ITERATION['notes'])); plan(name='plan2.md')"
-    stage.script(TO_PLANNING, "plan()", f"commit('a.py', 'built'); {ASK}", note)
+    stage.script(TO_PLANNING, "plan()", "commit('a.py', 'built'); ask()", note)
     stage.begin(*EXIT)
     stage.answer(1, "yes")
     assert stage.run(*EXIT).code == 4
@@ -149,7 +142,7 @@ def test_an_approval_taken_back_leaves_the_commits(stage: Stage) -> None:
 
 def test_a_plan_that_changes_during_a_wait(stage: Stage) -> None:
     """The approval that is asked for again is shown, too."""
-    stage.script(TO_PLANNING, "plan()", ASK, TOLD)
+    stage.script(TO_PLANNING, "plan()", "ask()", TOLD)
     loop = stage.start()
     stage.answer(1, "yes")
     wait_for(lambda: 2 in speech.asked(stage.session))
@@ -161,7 +154,7 @@ def test_a_plan_that_changes_during_a_wait(stage: Stage) -> None:
 def test_the_humans_own_changes_before_approval(stage: Stage) -> None:
     """Each child is compared with the moment it began at: what a person commits or edits in the
     worktree between two children is nobody's fault."""
-    stage.script(ASK, TO_PLANNING, "plan()")
+    stage.script("ask()", TO_PLANNING, "plan()")
     assert stage.begin(*EXIT).code == 4
     (stage.worktree / "a.py").write_text("the human's\n")
     git("commit", "-qam", "by hand", cwd=stage.worktree)

@@ -16,11 +16,7 @@ from samocode.record.history import VERSION, History
 from samocode.record.state import (
     Answer,
     Approval,
-    Begun,
-    Question,
     SessionState,
-    Worktree,
-    WorktreeStatus,
 )
 
 WHEN = "2026-01-08T10:00:00+00:00"
@@ -58,28 +54,18 @@ TASK = line("task", kind="task", text="t")
 ROUND = line("task", kind="task", text="more", round=2, notes=["A new round."], decision=True)
 BEGIN = line("begin", n=1, phase="planning", log="001.jsonl")
 WHICH = {"id": 1, "kind": "qa", "title": "Which?", "why": "w"}
-FULL = WHICH | {"options": ["JWT", "Sessions"], "suggested": "A", "because": "it fits"}
 ASKED = iteration(outcome="waiting", asked=[WHICH])
 WAITED = iteration(outcome="waiting", plan="p.md")
 PLAN = line("asked", id=2, kind="approval", title="Approve?", plan="p.md", copy="002.md")
 YES = answer(2, "yes", "approve")
 APPROVED = line("approved", id=2, plan="p.md", digest="d", copy="c", next="implementation")
 LAPSED = line("lapsed", why="w", notes=["It lapsed."], plan="p.md")
-DONE = iteration(outcome="done", summary="It works.")
 APPROVAL = Approval("p.md", "d", "c")
-TREE = {"path": "/w", "branch": "b", "base": "main"}
 
 
 @pytest.mark.parametrize(
     ("lines", "expected"),
     [
-        ([line("session", commit="c", **TREE)],
-            {"worktree": Worktree(Path("/w"), "b", "main", "c"), "version": 1}),
-        ([line("setup", log="setup.log")], {"set_up": False, "setting_up": True}),
-        ([line("start", head="h", dirty={"a": "1"}), line("start", head="i")],
-            {"as_made": WorktreeStatus("h", {"a": "1"})}),
-        ([line("start", head="h"), line("start", head="i", made=True)],
-            {"as_made": WorktreeStatus("i")}),
         ([iteration(), line("start"), iteration(2)],
             {"spawned": 1, "iteration": 2}),
         ([iteration(next="quality"), iteration(2, phase="quality", next="quality"),
@@ -87,23 +73,12 @@ TREE = {"path": "/w", "branch": "b", "base": "main"}
             {"entered": {"planning": 2, "quality": 2}, "phase": "quality"}),
         ([iteration(cost_usd=1), iteration(2, held_usd=9), iteration(3, cost_usd=0), iteration(4)],
             {"cost_usd": 1.0, "dearest": 1.0, "held_usd": 9.0, "unpriced": 1}),
-        ([iteration(outcome="done", summary="")], {"done": ""}),
-        ([DONE, PLAN, APPROVED, ROUND], {"done": None, "round": 2, "phase": "investigation",
-            "entered": {}, "approved": None, "notes": ["A new round."]}),
-        ([iteration(outcome="waiting", asked=[FULL])],
-            {"asked": {1: Question(1, "qa", "Which?", "w", ("JWT", "Sessions"), "A", "it fits")}}),
         ([ASKED, answer(1, "A", notes=["x"]), iteration(heard=True), answer(1, "B", notes=["y"])],
             {"answers": {1: Answer("B", (), "file")}, "notes": ["y"], "human": {1}}),
         ([ASKED, answer(1, "A") | {"by": "yes"}], {"human": set[int]()}),
-        ([WAITED], {"plan_to_ask": "p.md", "phase": "planning"}),
-        ([WAITED, PLAN], {"plan_to_ask": None, "approval_id": 2,
-            "asked": {2: Question(2, "approval", "Approve?", plan="p.md", copy="002.md")}}),
         ([APPROVED, LAPSED],
             {"approved": None, "plan_to_ask": "p.md", "ask_why": "w", "notes": ["It lapsed."]}),
         ([APPROVED, LAPSED | {"plan": None}], {"approved": None, "plan_to_ask": None}),
-        ([BEGIN | {"budget_usd": 2.5}, line("stop", exit=1), line("start")],
-            {"pending": Begun(1, "planning", "001.jsonl", budget_usd=2.5), "iteration": 0}),
-        ([BEGIN, iteration()], {"pending": None, "iteration": 1}),
         ([line("stop", exit=3, why="w"), line("start")], {"stopped": None}),
         ([line("tomorrow", n="?", next="x", notes=["x"])], {"iteration": 0, "notes": []}),
     ],

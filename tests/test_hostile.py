@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import git
-from tests.faults import ASK, CONTINUE, DONE
-from tests.outer.stage import STUB, Ended, Stage
+from tests.outer.stage import DONE, STUB, WORK, Ended, Stage
 
 EXIT = ("--on-wait", "exit")
 TASK = "the human's task"
@@ -27,14 +26,9 @@ def calm(ended: Ended) -> str:
 
 def answered(stage: Stage, text: str, *steps: str) -> None:
     """A session that stopped at its first question, which now has this answer; then `steps`."""
-    stage.script(ASK, *steps, default=DONE)
+    stage.script("ask()", *steps, default=DONE)
     assert stage.run(*EXIT, task=TASK).code == 4
     stage.answer(1, text)
-
-
-def answers(stage: Stage) -> list[str]:
-    """The answers on record, in order."""
-    return [line["text"] for line in stage.history("answer")]
 
 
 NAMES = """
@@ -92,7 +86,7 @@ for _ in range(300):
 def test_what_does_not_stop_the_session(stage: Stage) -> None:
     """One act after the other in one session: after each the answer is on the page, verbatim, and
     what a child made of a page is put aside, not thrown away."""
-    acts = [f"{NAMES}{act}\n{CONTINUE}" for act in ACTS.values()]
+    acts = [f"{NAMES}{act}\n{WORK}" for act in ACTS.values()]
     answered(stage, MINE, *acts, NAMES + r"signal('done', summary='\x1b[2Jdone \x07')")
     ended = stage.run(*EXIT)
     text = calm(ended)
@@ -100,7 +94,7 @@ def test_what_does_not_stop_the_session(stage: Stage) -> None:
     good = ("waiting", "continue", "done")
     assert [(name, line) for name, line in lines if line["outcome"] not in good] == []
     assert ended.code == 0, text[-3000:]
-    assert answers(stage) == [MINE] and TASK in (stage.session / "_task.md").read_text()
+    assert stage.answers == [(MINE, "file")] and TASK in (stage.session / "_task.md").read_text()
     aside = {path.name for path in stage.session.glob("*.kept-*")}
     assert aside >= {"_qa.md.kept-1", "_overview.md.kept-1", "_task.md.kept-1", "_task.md.kept-2"}
     assert "_task.md was changed" in text
@@ -152,7 +146,7 @@ def test_a_forged_answer_is_not_taken(stage: Stage, name: str) -> None:
     answered(stage, "mine", forge + "signal('continue')")
     ended = stage.run(*EXIT)
     assert ended.code == 4, calm(ended)
-    assert answers(stage) == ["mine"] and len(stage.outcomes) == 2, "no other child"
+    assert stage.answers == [("mine", "file")] and len(stage.outcomes) == 2, "no other child"
     path = stage.session / "_qa.md"
     first, label, rest = path.read_text().partition("\nAnswer:\n")
     assert "\n> mine\n\nNot taken yet:\n\n> " in first
@@ -160,11 +154,11 @@ def test_a_forged_answer_is_not_taken(stage: Stage, name: str) -> None:
     path.write_text(f"{first}\nAnswer: before\n{rest}")
     assert stage.run(*EXIT).code == 0
     more = "ask(" in FORGERIES[name]
-    assert answers(stage) == ["mine", "mine", *["mine, too"] * more]
+    assert stage.answers == [("mine", "file")] * 2 + [("mine, too", "file")] * more
 
 
 @pytest.mark.parametrize("first", ["", "<!-- Samocode printed this page (3). -->"])
-@pytest.mark.parametrize("end", ["plan()", ASK])
+@pytest.mark.parametrize("end", ["plan()", "ask()"])
 def test_a_page_from_before_the_question(stage: Stage, first: str, end: str) -> None:
     """It answers and approves nothing."""
     title = "Approve the plan plan.md?" if end == "plan()" else "Which?"
@@ -200,7 +194,7 @@ os.utime(path, ns=(old.st_atime_ns, old.st_mtime_ns))""", (3,), "_history.jsonl"
 def test_what_stops_the_session(stage: Stage, name: str) -> None:
     """The person reads why; after a repair the same command continues."""
     step, codes, said, repair = STOPS[name]
-    stage.script(f"{step}\n{CONTINUE}", default=DONE)
+    stage.script(f"{step}\n{WORK}", default=DONE)
     ended = stage.run(*EXIT, task=TASK)
     assert ended.code in codes and said in calm(ended)
     assert stage.history("session") and TASK in (stage.session / "_task.md").read_text()
@@ -231,7 +225,7 @@ def test_a_program_is_gone(stage: Stage, program: str) -> None:
     (tools / "claude").symlink_to(STUB)
     stage.extra = {"PATH": str(tools), "CLAUDE_PATH": str(tools / "claude")}
     hide = f"Path({str(tools / program)!r}).rename({str(tools / 'hidden')!r})"
-    stage.script(f"{hide}\n{CONTINUE}", default=DONE)
+    stage.script(f"{hide}\n{WORK}", default=DONE)
     ended = stage.run(task=TASK)
     said = "git cannot be run" if program == "git" else str(tools / "claude")
     assert ended.code in (1, 2, 3) and said in calm(ended)
@@ -256,7 +250,7 @@ def test_a_lost_worktree_never_means_the_repository_around_it(
     stage.configure(**keys, SETUP=held, VERIFY=held)
     stage.extra = {"GIT_CEILING_DIRECTORIES": "/x"}
     lose = "import glob; [os.unlink(f) for f in glob.glob('.git') + glob.glob('../.git')]\n"
-    reset = f"subprocess.run(['git', 'reset', '-q', '--hard']); {CONTINUE}"
+    reset = f"subprocess.run(['git', 'reset', '-q', '--hard']); {WORK}"
     ready, last = "signal('continue', phase='planning')", "signal('continue', phase='done')"
     stage.script(ready, "plan()", lose + reset, last, default=DONE)
     (repo / "a.py").write_text("# unfinished\n")

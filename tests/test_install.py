@@ -155,14 +155,6 @@ def test_help_and_wrong_usage(bare: Machine) -> None:
     assert names(bare.home) == set()
 
 
-@needs_wheels
-def test_a_file_where_the_folder_should_be(machine: Machine) -> None:
-    (machine.home / ".claude").write_text("not a folder")
-    said = fails(machine)
-    assert f"{machine.home}/.claude could not be made: mkdir: " in said
-    assert said.endswith("File exists\n"), "the cause is the system's own word"
-
-
 def test_main_names_the_installer_when_packages_are_missing(tmp_path: Path) -> None:
     clone = tmp_path / "my clone"
     shutil.copytree(ROOT / "samocode", clone / "samocode")
@@ -300,11 +292,8 @@ def test_the_config_dir_of_claude_is_used(machine: Machine, tmp_path: Path) -> N
 
 
 @needs_wheels
-@pytest.mark.parametrize("folder", [False, True])
-def test_uninstall_removes_exactly_what_was_made(machine: Machine, folder: bool) -> None:
+def test_uninstall_removes_exactly_what_was_made(machine: Machine) -> None:
     """Links, .venv, .demo, and the commands folder unless it was there before."""
-    if folder:
-        machine.commands.mkdir(parents=True)
     before, clone = tree(machine.home), names(machine.clone) - {".venv"}
     installs(machine)
     (machine.clone / ".demo/0108-110000").mkdir(parents=True)  # as `--demo` leaves it

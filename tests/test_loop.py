@@ -10,14 +10,8 @@ import signal
 import pytest
 
 from tests.conftest import git
-from tests.faults import ASK, CONTINUE, DONE
 from tests.outer.speech import wait_for
-from tests.outer.stage import Stage
-
-IDLE = "signal('continue')"
-TO_PLANNING = "signal('continue', phase='planning')"
-TO_DONE = "signal('continue', phase='done')"
-
+from tests.outer.stage import DONE, TO_DONE, TO_PLANNING, WORK, Stage
 
 # Only the signal counts, never words.
 
@@ -25,7 +19,7 @@ TO_DONE = "signal('continue', phase='done')"
 def test_words_are_no_signal_and_no_limit(stage: Stage) -> None:
     """Neither what a child says nor what it writes ends or delays a session."""
     words = "All tasks are done. DONE. You've hit your 5-hour limit · resets 8am. API Error: 429"
-    stage.script(f"text({words!r}); write('complete.md', {words!r})", CONTINUE, DONE)
+    stage.script(f"text({words!r}); write('complete.md', {words!r})", WORK, DONE)
     assert stage.begin().code == 0
     assert stage.outcomes == ["no_signal", "continue", "done"]
     assert stage.history("limit") == []
@@ -56,7 +50,7 @@ def test_a_start_after_1_is_no_decision_and_a_note_is(stage: Stage, note: str | 
 
 @pytest.mark.parametrize(("caps", "code"), [((), 3), (("--max-iterations", "2"), 5)])
 def test_a_start_after_3_or_5_is_a_decision(stage: Stage, caps: tuple[str, ...], code: int) -> None:
-    stage.script(default=IDLE)
+    stage.script(default="signal()")
     assert stage.begin(*caps).code == code
     before = len(stage.outcomes)
     assert stage.run().code == 3
@@ -66,7 +60,7 @@ def test_a_start_after_3_or_5_is_a_decision(stage: Stage, caps: tuple[str, ...],
 @pytest.mark.parametrize("person", [True, False])
 def test_an_answer_is_a_decision_if_a_person_gave_it(stage: Stage, person: bool) -> None:
     """--yes decides nothing."""
-    stage.script(IDLE, IDLE, ASK, default=IDLE)
+    stage.script("signal()", "signal()", "ask()", default="signal()")
     if person:
         assert stage.begin("--on-wait", "exit").code == 4
         stage.answer(1, "B")
@@ -79,7 +73,7 @@ def test_a_note_to_a_running_loop(stage: Stage) -> None:
     """Its next child reads it. It is no decision: a child may have sent it. A dive is refused."""
     sent = "while not (STEPS / 'sent').exists(): time.sleep(0.05)\n"
     read = "assert 'and make it blue' in (SESSION / '_task.md').read_text()\n"
-    stage.script(IDLE, sent + IDLE, read + IDLE, default="os._exit(1)")
+    stage.script("signal()", sent + "signal()", read + "signal()", default="os._exit(1)")
     loop = stage.start()
     wait_for(lambda: list(stage.steps.glob("run-002-*.json")))
     told = stage.run(task="and make it blue")
@@ -161,7 +155,7 @@ def test_one_long_line_of_a_command_does_no_harm(stage: Stage, key: str) -> None
 def test_a_child_that_does_not_start(stage: Stage, step: str, outcomes: list[str] | None) -> None:
     """Without any event its start has failed; a slow hook of the user is a sign of life."""
     stage.extra = {"FAKE_INIT_GRACE": "2"}
-    stage.script(CONTINUE, f"NO_INIT = 1; {step}", default=DONE)
+    stage.script(WORK, f"NO_INIT = 1; {step}", default=DONE)
     assert stage.begin().code == 0
     assert stage.outcomes == (outcomes or ["continue", "done"])
 
@@ -175,7 +169,7 @@ def test_ctrl_c_while_git_runs(stage: Stage, word: str) -> None:
     slow.write_text(f'#!/bin/sh\n{waits}\nexec {shutil.which("git")} "$@"\n')
     slow.chmod(0o755)
     stage.extra = {"PATH": f"{slow.parent}:{os.environ['PATH']}"}
-    stage.script(default=CONTINUE)
+    stage.script(default=WORK)
     loop = stage.start(before=["setsid"])
     wait_for(there.exists)
     os.killpg(loop.process.pid, signal.SIGINT)

@@ -270,6 +270,11 @@ class Stage:
         speech.answer(self.session_soon(), number, text)
 
     @property
+    def answers(self) -> list[tuple[str, str]]:
+        """(text, by) of every answer on record, in order."""
+        return [(text, by) for _, text, by in speech.answers(self.session)]
+
+    @property
     def outcomes(self) -> list[str]:
         """How each iteration ended."""
         return [line["outcome"] for line in self.history("iteration")]

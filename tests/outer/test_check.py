@@ -90,7 +90,7 @@ def broken(stage: Stage) -> None:
     (stage.repo / ".claude").mkdir()
     (stage.repo / ".claude/settings.json").write_text("[1")
     git("add", ".", cwd=stage.repo)
-    git("-c", "user.name=T", "-c", "user.email=t@t", "commit", "-qm", "More", cwd=stage.repo)
+    git("commit", "-qm", "More", cwd=stage.repo)
     git("branch", "samocode", cwd=stage.repo)
     git("config", "core.hooksPath", ".husky/_", cwd=stage.repo)
     (stage.folder / "gitconfig").write_text("[user]\n\tuseConfigOnly = true\n")

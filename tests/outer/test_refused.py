@@ -26,7 +26,7 @@ def filtered(stage: Stage, **program: str) -> None:
     git("config", "filter.big.clean", "cat", cwd=stage.repo)
     git("config", "filter.big.required", "true", cwd=stage.repo)
     git("add", ".", cwd=stage.repo)
-    git("-c", "user.name=T", "-c", "user.email=t@t", "commit", "-qm", "big", cwd=stage.repo)
+    git("commit", "-qm", "big", cwd=stage.repo)
     for key, value in program.items():
         git("config", f"filter.big.{key}", value, cwd=stage.repo)
 

@@ -52,17 +52,6 @@ def test_from_task_to_merge_through_both_gates(stage: Stage) -> None:
     assert again.code == 0 and "It works." in again.out and stage.children == 8
 
 
-def test_each_start_goes_on_where_the_session_stopped(stage: Stage) -> None:
-    """The phase, the task and the worktree are those of the run before."""
-    stage.script(WORK, "work(); signal(phase='requirements')", DONE)
-    assert stage.begin("--max-iterations", "1").code == 5
-    assert stage.run("--max-iterations", "1").code == 5
-    assert stage.run().code == 0
-    assert [line["n"] for line in speech.iterations(stage.session)] == [1, 2, 3]
-    assert speech.iterations(stage.session)[2]["phase"] == "requirements"
-    assert "build it" in stage.told(3)
-
-
 @pytest.mark.parametrize("with_git", [True, False])
 def test_a_dive_alone_is_research(tmp_path: Path, with_git: bool) -> None:
     """It ends with done in investigation, in a git repository or in none; no commit is made."""

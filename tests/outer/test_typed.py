@@ -21,11 +21,6 @@ STOP = "work(); signal('blocked', reason='enough')"
 ASKED, SECOND = "Your answer to Q1 [Enter: A; ?: help]:", "Your answer to Q2 [Enter: A; ?: help]:"
 
 
-def answers(stage: Stage) -> list[tuple[str, str]]:
-    """(text, by) in the order of the record."""
-    return [(text, by) for _, text, by in speech.answers(stage.session)]
-
-
 @needs_tmux
 @pytest.mark.parametrize("columns", [40, 80, 160])
 def test_one_question_at_a_time(quick: Stage, at: Open, columns: int) -> None:
@@ -39,7 +34,7 @@ def test_one_question_at_a_time(quick: Stage, at: Open, columns: int) -> None:
     assert "Where?" not in terminal.text
     terminal.keys("?", "Enter").wait("Enter alone takes").wait_last(ASKED)
     terminal.keys("b", "Enter").wait_last(SECOND).keys("Enter").wait("CODE=3")
-    assert answers(quick) == [("b", "terminal"), ("A) One", "terminal")]
+    assert quick.answers == [("b", "terminal"), ("A) One", "terminal")]
 
 
 @needs_tmux
@@ -62,7 +57,7 @@ def test_editing_in_a_window_that_changes(quick: Stage, at: Open) -> None:
     terminal.wait_last("of 日本\u3000too").keys("Enter").wait_last(SECOND)
     terminal.keys("C-c").wait("To go on").keys("echo ENDED=$?", "Enter").wait("ENDED=130")
     terminal.keys("stty -a | grep -o ' echo '", "Enter").wait("\n echo")
-    assert answers(quick) == [("we use tokens.\nTwo lines,\nof 日本\u3000too", "terminal")]
+    assert quick.answers == [("we use tokens.\nTwo lines,\nof 日本\u3000too", "terminal")]
 
 
 @needs_tmux
@@ -74,7 +69,7 @@ def test_answered_elsewhere_while_somebody_types(quick: Stage, at: Open) -> None
     terminal.wait("answer (file): from the file").wait("What you had typed for Q1 was dropped.")
     terminal.wait_last(SECOND).keys("C-d").wait("Ctrl-D puts the prompt away")
     terminal.keys("Enter").wait_last(SECOND).keys("B", "Enter").wait("CODE=3")
-    assert answers(quick) == [("from the file", "file"), ("B", "terminal")]
+    assert quick.answers == [("from the file", "file"), ("B", "terminal")]
 
 
 @needs_tmux
@@ -85,7 +80,7 @@ def test_a_long_answer_is_whole(quick: Stage, at: Open, after: str) -> None:
     terminal, words = at(after=after).wait(ASKED), "word " * 2000 + "\n" + "line\n" * 100 + "end"
     terminal.wait_last(ASKED).paste(words)
     terminal.wait_last("end").keys("Enter").wait("Your answer to Q2").wait_last(SECOND)
-    assert answers(quick) == [(words, "terminal")]
+    assert quick.answers == [(words, "terminal")]
 
 
 @needs_tmux
@@ -106,7 +101,7 @@ def test_approval_needs_words(quick: Stage, at: Open) -> None:
     terminal.keys("yes, but smaller", "Enter").wait("taken as a change request")
     terminal.wait_last(prompt.replace("Q1", "Q2")).keys("Yes.", "Enter").wait("taken as a yes")
     terminal.wait("CODE=3")
-    assert answers(quick) == [("yes, but smaller", "terminal"), ("Yes.", "terminal")]
+    assert quick.answers == [("yes, but smaller", "terminal"), ("Yes.", "terminal")]
 
 
 @needs_tmux
@@ -117,7 +112,7 @@ def test_enter_does_not_overrule_the_page(quick: Stage, at: Open) -> None:
     terminal = at().wait_last(ASKED)
     speech.answer(quick.session, 1, "neither")
     terminal.keys("Enter").wait_last(SECOND)
-    assert answers(quick) == [("neither", "file")]
+    assert quick.answers == [("neither", "file")]
 
 
 @needs_tmux
@@ -127,10 +122,10 @@ def test_a_job_in_the_background_does_not_read_its_terminal(quick: Stage, at: Op
     terminal = at(after="&")
     wait_for(lambda: speech.blank(quick.session_soon(), 1))
     terminal.keys("B", "Enter").wait("command not found")
-    assert answers(quick) == []
+    assert quick.answers == []
     speech.answer(quick.session, 1, "from the editor")
     terminal.wait("enough")
-    assert answers(quick) == [("from the editor", "file")]
+    assert quick.answers == [("from the editor", "file")]
 
 
 @needs_tmux
@@ -145,7 +140,7 @@ def test_the_terminal_is_given_back(quick: Stage, at: Open, name: str) -> None:
     again = " ".join(quick.command())
     terminal.keys(f"clear; {again}", "Enter").wait_last(ASKED)
     terminal.keys("B", "Enter").wait_last(SECOND)
-    assert len(answers(quick)) == 1
+    assert len(quick.answers) == 1
 
 
 @pytest.mark.parametrize(
