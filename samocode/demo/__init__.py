@@ -56,9 +56,6 @@ class DemoProject:
     """The stand-in, an executable with the CLI's interface. It needs no network."""
     environ: Mapping[str, str]
     """The environment of the stand-in, without the user's variables."""
-    task: str = TASK
-    dive: str = DIVE
-    session: str = SESSION
 
 
 def play(run: Callable[["Settings", "Timeouts"], int], timeouts: "Timeouts") -> int:
@@ -80,9 +77,9 @@ def play(run: Callable[["Settings", "Timeouts"], int], timeouts: "Timeouts") -> 
     }
     flags = {
         "--config": str(project.config),
-        "--session": project.session,
-        "--task": project.task,
-        "--dive": project.dive,
+        "--session": SESSION,
+        "--task": TASK,
+        "--dive": DIVE,
         **({} if at_terminal() else {"--yes": "yes"}),
     }
     nobody = "nobody: a scripted stand-in plays"

@@ -41,8 +41,6 @@ class Option:
     changes: tuple[Change, ...]
     test: str
     """A test method that fails without `changes`."""
-    trial: str
-    """An expression that shows the behaviour."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +52,8 @@ class Topic:
     reason: str
     commit: str
     """The commit message."""
+    trial: str
+    """An expression that shows the behaviour."""
     options: tuple[Option, ...]
 
     def question(self) -> Mapping[str, object]:
@@ -87,6 +87,7 @@ TOO_LONG = Topic(
     title="What happens to a title that is longer than the limit?",
     why="it decides whether a link may end in half a word.",
     commit="Limit the length of a link",
+    trial="slugify('A very long title about many small things', limit=20)",
     reason="half a word in a link looks like a mistake",
     options=(
         Option(
@@ -107,7 +108,6 @@ TOO_LONG = Topic(
                 "    def test_words_that_do_not_fit_are_left_out(self) -> None:\n"
                 '        self.assertEqual(slugify("Hello wide world", limit=8), "hello")\n'
             ),
-            trial="slugify('A very long title about many small things', limit=20)",
         ),
         Option(
             letter="B",
@@ -121,7 +121,6 @@ TOO_LONG = Topic(
                 "    def test_the_rest_is_cut_off(self) -> None:\n"
                 '        self.assertEqual(slugify("Hello wide world", limit=8), "hello-wi")\n'
             ),
-            trial="slugify('A very long title about many small things', limit=20)",
         ),
     ),
 )
@@ -130,6 +129,7 @@ NO_WORD = Topic(
     title='What is the link of a title without any letter or digit, like "!!!"?',
     why="today it is empty, and an empty link opens the wrong page.",
     commit="Decide the link of a title without a word",
+    trial="slugify('!!!')",
     reason="a page with a plain link is better than a page that cannot be saved",
     options=(
         Option(
@@ -141,7 +141,6 @@ NO_WORD = Topic(
                 "    def test_a_title_without_a_word_is_untitled(self) -> None:\n"
                 '        self.assertEqual(slugify("!!!"), "untitled")\n'
             ),
-            trial="slugify('!!!')",
         ),
         Option(
             letter="B",
@@ -161,7 +160,6 @@ NO_WORD = Topic(
                 '        with self.assertRaisesRegex(ValueError, "!!!"):\n'
                 '            slugify("!!!")\n'
             ),
-            trial="slugify('!!!')",
         ),
     ),
 )

@@ -5,10 +5,10 @@ import json
 import subprocess
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 TOOLS = ("Bash", "Edit", "Read", "Write")
 TALK_PAUSE = 0.6  # seconds, so that a person can follow
@@ -21,17 +21,6 @@ class Failed(Exception):
 
     def __init__(self, command: str, output: str) -> None:
         super().__init__(f"{command} failed: {output.strip()[-500:]}")
-
-
-@dataclass(frozen=True)
-class Call:
-    """The command line of the stand-in."""
-
-    model: str = "demo"
-    permission_mode: str = "default"
-    session_id: str = ""
-    settings: str = ""
-    """JSON, or the path of a JSON file, or empty."""
 
 
 @dataclass(frozen=True)
@@ -54,56 +43,33 @@ class Done:
 
 @dataclass(frozen=True)
 class Stage:
-    """One run of the stand-in. Events go to `out`, one JSON object per line."""
+    """One run of the stand-in, in the worktree. Events go to stdout, one JSON object per line."""
 
-    call: Call
-    cwd: Path
-    environ: Mapping[str, str]
-    out: TextIO
-    sleep: Callable[[float], None]
-    began: float = field(default_factory=time.monotonic)
+    model: str
+    session_id: str
+    pace: float = 1.0
+    """The pauses, as a part of the usual ones."""
+    cwd: Path = field(default_factory=Path.cwd)
     turns: Iterator[int] = field(default_factory=itertools.count)
 
-    def open(self) -> None:
+    def open(self, permission_mode: str) -> None:
         """Write the init event."""
         self._event(
-            type="system",
-            subtype="init",
-            cwd=str(self.cwd),
-            model=self.call.model,
-            tools=TOOLS,
-            slash_commands=[],
-            permissionMode=self.call.permission_mode,
-        )
+            type="system", subtype="init", cwd=str(self.cwd), model=self.model, tools=TOOLS,
+            slash_commands=[], permissionMode=permission_mode,
+        )  # fmt: skip
 
     def close(self, words: str) -> None:
         """Write the result event."""
         self._event(
-            type="result",
-            subtype="success",
-            is_error=False,
-            terminal_reason="completed",
-            num_turns=next(self.turns),
-            duration_ms=int((time.monotonic() - self.began) * 1000),
-            total_cost_usd=0,
-            usage=dict.fromkeys(
-                (
-                    "input_tokens",
-                    "cache_creation_input_tokens",
-                    "cache_read_input_tokens",
-                    "output_tokens",
-                ),
-                0,
-            ),
-            modelUsage={},
-            permission_denials=[],
-            result=words,
-        )
+            type="result", subtype="success", is_error=False, terminal_reason="completed",
+            num_turns=next(self.turns), total_cost_usd=0, result=words,
+        )  # fmt: skip
 
     def say(self, text: str) -> None:
         """Write a text event, and pause so that it can be read."""
         self._message("assistant", {"type": "text", "text": text})
-        self.sleep(TALK_PAUSE)
+        time.sleep(TALK_PAUSE * self.pace)
 
     def read(self, file: Path) -> str:
         text = file.read_text()
@@ -127,8 +93,6 @@ class Stage:
         """Run a shell command and wait for it."""
         ended = subprocess.run(
             ["/bin/sh", "-c", command],
-            cwd=self.cwd,
-            env=dict(self.environ),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -150,20 +114,14 @@ class Stage:
     def _tool(self, name: str, asked: dict[str, str], answer: str, is_error: bool = False) -> None:
         use = f"toolu_demo_{next(self.turns)}"
         self._message("assistant", {"type": "tool_use", "id": use, "name": name, "input": asked})
-        result = {
-            "type": "tool_result",
-            "tool_use_id": use,
-            "content": answer,
-            "is_error": is_error,
-        }
-        self._message("user", result)
-        self.sleep(TOOL_PAUSE)
+        told = {"tool_use_id": use, "content": answer, "is_error": is_error}
+        self._message("user", {"type": "tool_result", **told})
+        time.sleep(TOOL_PAUSE * self.pace)
 
     def _message(self, role: str, block: dict[str, Any]) -> None:
-        message = {"role": role, "model": self.call.model, "content": [block]}
+        message = {"role": role, "model": self.model, "content": [block]}
         self._event(type=role, message=message, parent_tool_use_id=None)
 
     def _event(self, **event: Any) -> None:
-        line = {**event, "session_id": self.call.session_id, "uuid": str(uuid.uuid4())}
-        self.out.write(json.dumps(line) + "\n")
-        self.out.flush()
+        line = {**event, "session_id": self.session_id, "uuid": str(uuid.uuid4())}
+        print(json.dumps(line), flush=True)

@@ -65,7 +65,7 @@ def testing(child: Child) -> Ending:
     stage.say("I test the whole, and use it by hand.")
     done = [stage.must(f"{TEST_COMMAND} -v", "All tests")]
     for choice in child.choices():
-        trial = f"from links import slugify; print(repr({choice.option.trial}))"
+        trial = f"from links import slugify; print(repr({choice.topic.trial}))"
         done.append(stage.bash(f'python -c "{trial}"', choice.option.requirement))
     name = child.leave("test", "\n".join(["# Test report", *(one.proof() for one in done), ""]))
     entry = Entry("quality", f"tested: {done[0].last_line}", "review", (name,))
