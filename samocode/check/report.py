@@ -17,6 +17,7 @@ from samocode.check.live import live
 from samocode.check.machine import links, room, sessions
 from samocode.check.phone import notice, phone
 from samocode.record.exits import ExitCode, UserError
+from samocode.record.words import counted
 from samocode.settings.load import Settings
 from samocode.settings.timeouts import Timeouts
 from samocode.show.live import View
@@ -50,7 +51,7 @@ def check(
         show("live", live(place, timeouts))
         show("live", notice(place, 10 * timeouts.outside))
     wrong, doubtful = levels.count("problem"), levels.count("warning")
-    view.say(f"\n{_many(wrong, 'problem')}, {_many(doubtful, 'warning')}.")
+    view.say(f"\n{counted(wrong, 'problem')}, {counted(doubtful, 'warning')}.")
     return ExitCode.USAGE if wrong else ExitCode.DONE
 
 
@@ -111,7 +112,3 @@ def _print(view: View, subject: str, finding: Finding) -> None:
     text += f"\n{finding.remedy}" if finding.remedy else ""
     lines = text.replace("\n", f"\n{INDENT}")
     view.say(f"{finding.level:<9}{lines}", COLOURS[finding.level])
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count} {what}{'s' * (count != 1)}"

@@ -6,6 +6,7 @@ import re
 from typing import NamedTuple
 
 from samocode.record.state import SessionState, Spent
+from samocode.record.words import counted
 
 SECTION = re.compile(r"^## Phase\b.*?(?=^## |\Z)", re.M | re.S)
 OPEN = re.compile(r"^[ \t]*(?:[-*+]|\d+[.)])[ \t]+\[ \]", re.M)
@@ -22,7 +23,7 @@ class Forecast(NamedTuple):
     seconds: float
 
     def __str__(self) -> str:
-        phases = f"{self.phases} phase{'s' * (self.phases != 1)} open"
+        phases = f"{counted(self.phases, 'phase')} open"
         return f"{phases}, {self.each_usd:.2f} USD each so far: about {self.usd:.2f} USD to the end"
 
 

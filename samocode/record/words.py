@@ -16,6 +16,11 @@ def few(names: Sequence[str]) -> str:
     return ", ".join(names[:MOST_NAMES]) + more
 
 
+def counted(number: int, what: str) -> str:
+    """`1 commit`, `2 commits`."""
+    return f"{number} {what}{'s' * (number != 1)}"
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return ` (nearest: NAME)` for the closest known name, or an empty string."""
     from difflib import get_close_matches  # slow to import, and rarely needed

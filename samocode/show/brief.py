@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from samocode.git.branches import story
 from samocode.record.exits import ExitCode, Stop
-from samocode.record.words import short_name
+from samocode.record.words import counted, short_name
 from samocode.session import Session, open_session
 from samocode.settings.flags import RAISED
 from samocode.show.columns import clip
@@ -20,11 +20,11 @@ def stop_text(session: Session, stop: Stop, command: str) -> str:
     """What happened and what to do. `command` is the whole command to go on."""
     state, lines = session.state, [stop.why.strip()]
     if stop.code == ExitCode.WAITING:
-        lines = [f"{len(state.open)} open question{'s' * (len(state.open) != 1)}."]
+        lines = [f"{counted(len(state.open), 'open question')}."]
     if stop.code == ExitCode.DONE and session.checkout:
         repository, tree = session.checkout
         count = len((story(repository, tree)[0] or "").splitlines())
-        lines.append(f"{count} commit{'s' * (count != 1)} on {tree.branch}")
+        lines.append(f"{counted(count, 'commit')} on {tree.branch}")
     lines.append(so_far(state))
     if stop.code != ExitCode.DONE:
         cap = f" {RAISED}" if RAISED in command else ""

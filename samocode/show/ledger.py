@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
+from samocode.record.state import Spent
 from samocode.show.chart import meter, timeline
 from samocode.show.page import Folder, Markup, bullets, joined, table, tag, text
 from samocode.show.past import BAD, MOST, Past, Run, Some
@@ -27,16 +28,16 @@ def picture(past: Past) -> Markup:
     return tag("figure", timeline(past.bars), tag("figcaption", words))
 
 
-def spent(past: Past) -> Markup:
-    """Time and money by phase."""
-    shares = past.phases
-    longest = max((share.seconds for share in shares.values()), default=0.0)
-    dearest = max((share.usd for share in shares.values()), default=0.0)
+def spent(past: Past, phases: Mapping[str, Spent]) -> Markup:
+    """Time and money by phase, as `--status` has them, and how many iterations failed."""
+    longest = max((phase.seconds for phase in phases.values()), default=0.0)
+    dearest = max((phase.usd for phase in phases.values()), default=0.0)
     heads = {"phase": "name", "runs": "number", "failed": "number", "time": "", "USD": ""}
     return table(heads, (
-        (phase, f"{one.runs}", f"{one.failed}", joined((span(one.seconds), meter(one.seconds,
-            longest))), joined((f"{one.usd:.2f}", meter(one.usd, dearest))))
-        for phase, one in list(shares.items())[:MOST]
+        (name, f"{past.by_phase[name]}", f"{past.failed_by_phase[name]}",
+         joined((span(phase.seconds), meter(phase.seconds, longest))),
+         joined((f"{phase.usd:.2f}", meter(phase.usd, dearest))))
+        for name, phase in list(phases.items())[:MOST]
     ))  # fmt: skip
 
 

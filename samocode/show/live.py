@@ -12,6 +12,7 @@ from samocode.child.command import TESTED
 from samocode.child.stream import Event, Init
 from samocode.record.fold import Line
 from samocode.record.state import SessionState
+from samocode.record.words import counted
 from samocode.show.child import ChildLines, Shown
 from samocode.show.columns import clip, width, wrap
 from samocode.show.screen import BOLD, DIM, GREEN, RED, YELLOW, Screen
@@ -148,7 +149,7 @@ class View:
         self.screen.unblock()
         outcome, spent, files = line["outcome"], line.get("cost_usd"), line.get("files", 0)
         price = "cost unknown" if spent is None else f"{spent:.2f} USD"
-        changed = f"{files} file{'s' * (files != 1)} changed"
+        changed = f"{counted(files, 'file')} changed"
         next_phase = "" if outcome in LAST else f" -> {line['next']}"
         what = f"{in_words(outcome)}{next_phase} ({span(line['seconds'])}, {price}, {changed})"
         name = f"Iteration {self._name}: " if self.quiet else ""

@@ -97,7 +97,8 @@ class Notifier(NamedTuple):
 
     def show_question(self, number: int) -> None:
         """Show one question, for the prompt that follows."""
-        text = status.question_text(self.session, number, self.view.screen.columns)
+        asked = status.questions(self.session)[number]
+        text = status.for_screen(asked, self.view.screen.columns)
         title, _, rest = text.partition("\n")
         self.view.say(f"\n{title}", BOLD)
         self.view.say(rest)

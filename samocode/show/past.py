@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable
 from typing import Generic, NamedTuple, TypeVar, final
 
@@ -55,20 +55,6 @@ class Bar(NamedTuple):
         return Bar(self.first, run.n, self.phase, kind, seconds, usd)
 
 
-class Share(NamedTuple):
-    """What the iterations of a phase took."""
-
-    runs: int = 0
-    failed: int = 0
-    seconds: float = 0.0
-    usd: float = 0.0
-
-    def with_(self, run: Run) -> Share:
-        """The sum with one more iteration."""
-        failed = self.failed + (run.kind == BAD)
-        return Share(self.runs + 1, failed, self.seconds + run.seconds, self.usd + (run.usd or 0.0))
-
-
 @final
 class Some(Generic[T]):
     """The first entries of a list, and how many there are in all."""
@@ -91,7 +77,7 @@ class Past:
         """`iterations` is about how many there are: it decides how many share a bar."""
         self._group = max(1, -(-iterations // BARS))
         self._bars: dict[tuple[int, str], Bar] = {}
-        self.phases: dict[str, Share] = {}
+        self.by_phase, self.failed_by_phase = Counter[str](), Counter[str]()
         self.recent: deque[Run] = deque(maxlen=RECENT)
         self.failed, self.stops = Some[Run](), Some[tuple[str, int, str]]()
         self.denied, self.left_over = Some[tuple[int, str]](), Some[tuple[int, str]]()
@@ -126,9 +112,10 @@ class Past:
         self.runs += 1
         bar = self._bars.get(key) or Bar(run.n, run.n, run.phase, ON, 0.0, 0.0)
         self._bars[key] = bar.with_(run)
-        self.phases[run.phase] = self.phases.get(run.phase, Share()).with_(run)
+        self.by_phase[run.phase] += 1
         self.recent.append(run)
         if run.kind == BAD:
+            self.failed_by_phase[run.phase] += 1
             self.failed.add(run)
         for denied in items(line.get("denied")):
             self.denied.add((run.n, str(denied)))

@@ -52,10 +52,10 @@ def page(session: Session, running: bool) -> str:
     folder, logs = Folder(session.folder), Folder(session.folder / LOGS, f"{LOGS}/")
     return document(
         f"{session.name}: Samocode report",
-        _head(session, past, running),
+        _head(session, running),
         section("Result", _result(session)),
         section("Iterations", picture(past)),
-        section("Where time and money went", spent(past), _forecast(session)),
+        section("Where time and money went", spent(past, state.spent), _forecast(session)),
         section("What was asked", *_asked(session)),
         section("Questions and answers", *_questions(session, past)),
         section("Plan", _plan(session, past, folder, logs)),
@@ -68,10 +68,10 @@ def page(session: Session, running: bool) -> str:
     )  # fmt: skip
 
 
-def _head(session: Session, past: Past, running: bool) -> Markup:
+def _head(session: Session, running: bool) -> Markup:
     state, tree = session.state, session.state.worktree
     word, waits_for = standing(state, running)
-    work = span(sum(share.seconds for share in past.phases.values()))
+    work = span(sum(phase.seconds for phase in state.spent.values()))
     where = f"Branch {tree.branch}, from {tree.base}" if tree else "Research, without git"
     facts = (
         f"{status.runs(state)} in {work} of work, {money(state)}; begun {moment(state.started)}."

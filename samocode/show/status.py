@@ -11,7 +11,7 @@ from samocode.pages.names import LOGS, OVERVIEW, QA
 from samocode.pages.questions import page
 from samocode.record.exits import ExitCode, Stop
 from samocode.record.state import SessionState
-from samocode.record.words import few
+from samocode.record.words import counted, few
 from samocode.session import Session
 from samocode.settings.flags import RAISED
 from samocode.show.columns import clip, printable, wrap
@@ -24,18 +24,21 @@ from samocode.show.text import TITLES, in_words, money, since, span
 TITLE, BODY = 72, 1000  # columns of a pull request's title and of its text
 
 
-def questions_text(session: Session) -> str:
-    """Return the open questions as printed in `_qa.md`."""
+def questions(session: Session) -> dict[int, str]:
+    """Return the open questions by number, as printed in `_qa.md`."""
     shown, waiting = page(session.state), {question.id for question in session.state.open}
     blocks = shown.blocks if shown else ()
-    return "\n\n".join(b.text.strip() for b in blocks if b.question.id in waiting)
+    return {b.question.id: b.text.strip() for b in blocks if b.question.id in waiting}
 
 
-def question_text(session: Session, number: int, columns: int = 10_000) -> str:
-    """Return one question for the screen, without its `Answer:`, wrapped to `columns`."""
-    shown = page(session.state)
-    block = next(b.text for b in (shown.blocks if shown else ()) if b.question.id == number)
-    lines = block.strip().removeprefix("## ").removesuffix("Answer:").splitlines()
+def questions_text(session: Session) -> str:
+    """Return the open questions as printed in `_qa.md`."""
+    return "\n\n".join(questions(session).values())
+
+
+def for_screen(question: str, columns: int = 10_000) -> str:
+    """Return a printed question without its `Answer:`, wrapped to `columns`."""
+    lines = question.removeprefix("## ").removesuffix("Answer:").splitlines()
     return "\n".join(wrap(line, columns, "  ") for line in lines if line.strip())
 
 
@@ -100,7 +103,7 @@ def stop_text(session: Session, stop: Stop, command: str) -> str:
     state, code = session.state, stop.code
     lines = [f"samocode {session.name}: {TITLES[code]}", stop.why.strip(), ""]
     if code == ExitCode.WAITING:
-        asked = [question_text(session, question.id) for question in state.open]
+        asked = map(for_screen, questions(session).values())
         lines[2:] = ["", "\n\n".join(asked), "", how_to_answer(session, terminal=False)]
     if code == ExitCode.DONE:
         lines += left_out(session) + done_lines(session)
@@ -196,7 +199,7 @@ def so_far(state: SessionState) -> str:
 
 
 def runs(state: SessionState) -> str:
-    return f"{state.iteration} iteration{'s' * (state.iteration != 1)}"
+    return counted(state.iteration, "iteration")
 
 
 def ago(moment: str) -> str:

@@ -8,6 +8,7 @@ from datetime import datetime
 from samocode.record.exits import ExitCode
 from samocode.record.history import local_now
 from samocode.record.state import PHASES, SessionState
+from samocode.record.words import counted
 
 TITLES: Mapping[int, str] = {
     ExitCode.DONE: "done",
@@ -63,8 +64,7 @@ def money(state: SessionState) -> str:
     spent, held, unknown = state.cost_usd, state.held_usd, state.unpriced
     parts = [f"{spent:.2f} USD spent"] if spent else []
     parts += [f"{held:.2f} USD held back for runs without a reported cost"] if held else []
-    runs = f"{unknown} run{'s' * (unknown != 1)}"
-    parts += [f"cost of {runs} unknown"] if unknown else []
+    parts += [f"cost of {counted(unknown, 'run')} unknown"] if unknown else []
     return ", ".join(parts) or "nothing spent"
 
 
