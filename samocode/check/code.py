@@ -60,7 +60,7 @@ def _lacking(repository: Repository, place: Place) -> Iterator[Finding]:
         yield warning(
             f"core.hooksPath is {hooks}, and a new worktree has no such folder: commits there run "
             "none of your hooks",
-            f"Let SETUP make it, or set it back: {typed(repository.top)} config --unset "
+            f"Make it in SETUP, or remove the setting: {typed(repository.top)} config --unset "
             "core.hooksPath",
         )
     if lacking.submodules(repository) and "submodule" not in setup:

@@ -72,7 +72,7 @@ class Shared:
         if not hooks.startswith(("/", "~")) and not (self.tree / hooks).is_dir():
             found.append(
                 f"core.hooksPath is {hooks}, and the worktree has no such folder: commits there "
-                "run none of your hooks. Let SETUP make it."
+                "run none of your hooks. Make it in SETUP."
             )
         if (self.tree / ".gitmodules").is_file():
             found.append(

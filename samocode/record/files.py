@@ -134,6 +134,19 @@ def create(path: Path, data: bytes, like: Path | None = None, durable: bool = Tr
     return temporary
 
 
+def unlinked_copy(path: Path, limit: int) -> int:
+    """Copy `path` to a file without a name. Return its descriptor, at the end."""
+    copy = path.with_name(path.name + ".copy")
+    remove(copy)
+    fd = os.open(copy, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    copy.unlink()
+    if file := opened(path, limit):
+        with file:
+            while data := file.read(1 << 20):
+                os.write(fd, data)
+    return fd
+
+
 def append(path: Path, data: bytes) -> None:
     """Append `data` in one write and fsync. If that fails, restore the file's old length."""
     fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)

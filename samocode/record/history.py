@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import weakref
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from itertools import islice
@@ -34,30 +35,38 @@ class History:
         self.path = path
         self.state = SessionState()
         self._now = now
-        self._data = bytearray()  # our own copy of the file, which a child cannot reach
+        self._size = 0  # bytes of the lines that were read or appended
+        self._copy: int | None = None  # descriptor of our own copy, which a child cannot reach
         self._mark: files.Stamp | None = None  # stamp of the file after the last append
 
     def load(self, repair: bool = True) -> History:
         """Read the file. UserError if it is unreadable, damaged or of another version. A partial
         last line, left by a killed write, is moved to another file if `repair`, else skipped."""
+        self.state, self._size = SessionState(), 0
         try:
-            data = files.read(self.path, MAX_HISTORY_BYTES) or b""
+            for line in self._lines():
+                if not line.endswith(b"\n"):
+                    self._end(line, repair)
+                    break
+                self._fold(line)
         except files.Unreadable as error:
             raise UserError(
                 f"{self.path.parent}: {error}: put the history back to go on."
             ) from error
-        self.state, self._data = SessionState(), bytearray()
-        *whole, last = data.split(b"\n")
-        for line in whole:
-            self._fold(line)
-        if last:
-            self._end(last, repair)
         if self.state.started and self.state.version != VERSION:
             raise UserError(
                 f"{self.path.parent} was made by another version of Samocode: begin a new session."
             )
+        if repair:
+            self._copy = files.unlinked_copy(self.path, MAX_HISTORY_BYTES)
+            weakref.finalize(self, os.close, self._copy)
         self._mark = files.stamp(self.path)
         return self
+
+    def _lines(self) -> Iterator[bytes]:
+        if file := files.opened(self.path, MAX_HISTORY_BYTES):
+            with file:
+                yield from file
 
     def _end(self, last: bytes, repair: bool) -> None:
         """Handle a last line without a newline. An editor may have removed only the newline."""
@@ -66,16 +75,17 @@ class History:
         except UserError:
             if repair:
                 files.append(self.path.with_name(FILE + ".torn"), last + b"\n")
-                os.truncate(self.path, len(self._data))
+                os.truncate(self.path, self._size)
         else:
+            self._size += 1
             if repair:
                 files.append(self.path, b"\n")
 
     def restore(self) -> bool:
         """Restore the file if it changed, and keep the changed one. Return whether it did."""
-        if files.stamp(self.path) == self._mark:
+        if self._copy is None or files.stamp(self.path) == self._mark:
             return False
-        data = bytes(self._data)
+        data = os.pread(self._copy, self._size, 0)
         changed = files.read_any(self.path) != data
         if changed:
             files.keep(self.path)
@@ -87,15 +97,16 @@ class History:
         """Yield each line that another process appended since `load`, once it is applied."""
         if file := files.opened(self.path, MAX_HISTORY_BYTES):
             with file:
-                file.seek(len(self._data))
+                file.seek(self._size)
                 data = file.read()
             for line in data.split(b"\n")[:-1]:
-                yield self._fold(line)
+                yield self._fold(line + b"\n")
 
     def lines(self) -> Iterator[Line]:
-        """Yield each line as a mapping."""
-        for line in bytes(self._data).splitlines():
-            yield mapping(parse(line))
+        """Yield each complete line of the file as a mapping."""
+        for line in self._lines():
+            if line.endswith(b"\n"):
+                yield mapping(parse(line))
 
     def at(self, number: int) -> SessionState:
         """Return the state after the first `number` lines."""
@@ -112,7 +123,9 @@ class History:
         data = json.dumps(line, ensure_ascii=True).encode() + b"\n"
         files.append(self.path, data)
         fold(self.state, line)
-        self._data += data
+        self._size += len(data)
+        if self._copy is not None:
+            os.write(self._copy, data)
         self._mark = files.stamp(self.path)
         return line
 
@@ -126,5 +139,5 @@ class History:
                 f"{self.path} line {self.state.lines + 1} is damaged ({error!r}): repair or remove "
                 "that line, then run again."
             ) from error
-        self._data += line + b"\n"
+        self._size += len(line)
         return found

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 EPILOG = """\
 exit codes:
-    0  done                      4  waiting for the human (--on-wait exit)
-    1  failed                    5  limit reached (iterations, cost, usage wait)
-    2  usage or configuration  130  ended by Ctrl-C or --stop
+    0  done                      4  waiting for you (--on-wait exit)
+    1  failed                    5  limit reached (iterations, cost, usage limit)
+    2  usage or settings       130  ended by Ctrl-C or --stop
     3  blocked                 143  ended by SIGTERM, SIGHUP, --stop now
 
 examples:
@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
         prog=prog,
         usage=USAGE,
         description="Run the Claude CLI, once per iteration, until a session is done or needs\n"
-        "you. README has the variables for .env.",
+        "you. README lists the variables, for .env beside main.py.",
         epilog=EPILOG.format(prog=prog),
         formatter_class=partial(argparse.RawDescriptionHelpFormatter, width=_width()),
         allow_abbrev=False,

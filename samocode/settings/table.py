@@ -135,17 +135,17 @@ class RunTable(Table):
     """The settings of a run, from flags, the environment and .env."""
 
     session = Row("", "--session NAME", "",
-        "default: the unfinished one; with --task a new name", optional(words), WORK)
+        "default: the only unfinished; with --task a new one", optional(words), WORK)
     task = Row("", "--task TEXT", "",
         "what to do; - reads standard input", optional(words), WORK)
     dive = Row("", "--dive TEXT", "",
         "what to look into first; alone: research only", optional(words), WORK)
     config = Row("", "--config FILE", "",
-        "the project's .samocode; else the nearest upwards", optional(path), WORK)
+        "default: the nearest .samocode, here or above", optional(path), WORK)
     status = Row("", "--status", "",
         "show all sessions, or one in detail", bool, LOOK)
     json = Row("", "--json", "",
-        "--status as JSON, for programs", bool, LOOK)
+        "with --status: print JSON", bool, LOOK)
     report = Row("", "--report", "",
         "write a session as an HTML page, for a browser", bool, LOOK)
     watch = Row("", "--watch", "",
@@ -157,7 +157,7 @@ class RunTable(Table):
     claude_path = Row("CLAUDE_PATH", "", "claude",
         "the Claude CLI: a name on PATH, or a path", line)
     model = Row("CLAUDE_MODEL", "--model MODEL", "opus",
-        "the model, as claude --model takes it", name, LIMITS)
+        "the model, as for claude --model", name, LIMITS)
     phase_models = Row("SAMOCODE_PHASE_MODELS", "", "", PHASE_MODELS, phase_models)
     timeout = Row("CLAUDE_TIMEOUT", "--timeout S", "1800",
         "seconds that one iteration may take", seconds, LIMITS)
@@ -167,7 +167,7 @@ class RunTable(Table):
         "more flags for claude, quoted as in a shell, such as --fallback-model sonnet",
         claude_flags)
     max_iterations = Row("SAMOCODE_MAX_ITERATIONS", "--max-iterations N", "100",
-        "iterations of one run; 0: only make or show it",
+        "iterations of a run; 0: only create the session",
         count, LIMITS)
     max_cost = Row("SAMOCODE_MAX_COST", "--max-cost USD", "",
         "USD that a session may cost at list prices", optional(dollars), LIMITS)
@@ -191,13 +191,13 @@ class RunTable(Table):
     telegram_approvers = Row("TELEGRAM_APPROVERS", "", "",
         "Telegram: ids of the users who may answer; empty: everybody in the chat", user_ids)
     telegram_url = Row("TELEGRAM_API_URL", "", "https://api.telegram.org",
-        "Telegram: where the Bot API answers", url)
+        "Telegram: URL of the Bot API", url)
     notify_command = Row("SAMOCODE_NOTIFY_COMMAND", "", "",
         "a command that gets each notice as JSON on its standard input", optional(script))
     check = Row("", "--check", "",
         "show whether this machine and project are ready", bool, MORE)
     live = Row("", "--live", "",
-        "--check with one small call of claude, and a notice", bool, MORE)
+        "with --check: also one small call and a notice", bool, MORE)
     report_at_done = Row("SAMOCODE_REPORT", "", "on",
         "off: write no _report.html when a session is done", one_of("on", "off"))
     demo = Row("", "--demo", "",
@@ -209,11 +209,12 @@ class RunTable(Table):
 class ProjectTable(Table):
     """The settings of a project, from its .samocode."""
 
-    main_repo = Row("MAIN_REPO", "", "", "the git repository, or a folder in it; required", path)
+    main_repo = Row("MAIN_REPO", "", "",
+        "the git repository, or a folder in it (for research, any folder); required", path)
     worktrees = Row("WORKTREES", "", "", "where worktrees are made; required", path)
     sessions = Row("SESSIONS", "", "", "where session folders are made; required", path)
     base_branch = Row("BASE_BRANCH", "", "",
-        "the branch that sessions start from; else origin's default, main, master, the current one",
+        "the branch that sessions start from; default: origin's, main, master or the current one",
         optional(name))
     setup = Row("SETUP", "", "",
         "a command that runs once in every new worktree (install packages, copy .env)",

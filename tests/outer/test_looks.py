@@ -10,7 +10,6 @@ import signal
 import struct
 import subprocess
 import termios
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +17,7 @@ import pytest
 from samocode.show.row import STOPPED
 from tests.outer import speech
 from tests.outer.speech import wait_for
-from tests.outer.stage import DONE, WORK, Ended, Stage
+from tests.outer.stage import DONE, ROOT, WORK, Ended, Stage
 from tests.telegram_api import TelegramApi
 
 GO = "while not (STEPS / 'go').exists(): time.sleep(0.05)\n"
@@ -197,18 +196,18 @@ def test_the_detail_shows_the_child_at_work(stage: Stage) -> None:
     assert found["worktree_bytes"] >= 4 and found["logs_bytes"] > 0
 
 
-def test_the_shape_of_json_is_in_the_readme(stage: Stage) -> None:
+def test_the_shape_of_json_is_documented(stage: Stage) -> None:
     """Every key, and no other."""
     stage.script("ask('Which?')")
     assert stage.begin("--on-wait", "exit").code == 4
-    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text()
-    part = readme.split("## Looking at sessions")[1].split("\n## ")[0]
+    part = (ROOT / "docs/scripts.md").read_text()
     first = "\n".join(line.split("|")[1] for line in part.splitlines() if line.startswith("| `"))
     keys = set(re.findall(r"`(\w+)`", first))
     row = set(json.loads(table(stage, "--json").out)["sessions"][0])
     more = set(detail(stage))
     assert row < more and keys == more
-    assert set(STOPPED.values()) <= set(re.findall(r"\*(.+?)\*", part))
+    states = (ROOT / "README.md").read_text().split("## Looking at sessions")[1].split("\n## ")[0]
+    assert set(STOPPED.values()) <= set(re.findall(r"\*(.+?)\*", states))
 
 
 def test_a_stop_before_the_loop_is_up_kills_nobody(stage: Stage) -> None:
