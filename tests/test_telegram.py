@@ -21,7 +21,7 @@ from samocode.record.state import Question, SessionState
 from samocode.settings.load import Telegram
 from samocode.telegram.bot import Bot, Request
 from samocode.telegram.cards import card, keyboard, understood
-from samocode.telegram.outbox import Letter, Outbox
+from samocode.telegram.outbox import Outbox
 from samocode.telegram.reader import Reader
 from samocode.telegram.routing import GONE, HELP, UNKNOWN, route
 from samocode.telegram.spool import Peer, Sent, Spool
@@ -152,19 +152,6 @@ def test_no_server(address: str) -> None:
             reply = Bot(Telegram(TOKEN, CHAT, url)).call(Request("getMe", {}))
             assert reply.status == 0 and reply.passing
             check(reply.description, says)
-
-
-def test_what_is_not_needed_any_more_is_not_tried_again(tmp_path: Path) -> None:
-    """That ends the wait of five minutes that Telegram asked for."""
-    needed = [True]
-    with TelegramApi([refusal(429, "wait", retry_after=300)]) as api:
-        sender = Sender(api, tmp_path)
-        request = Request("sendMessage", {"chat_id": CHAT, "text": "late"})
-        sender.box.put(Letter(lambda: request if needed else None, None))
-        wait_for(lambda: sender.said)
-        needed.clear()
-        assert sender.send("next")
-        assert api.texts == ["next"]
 
 
 def test_an_update_is_handed_over_once(tmp_path: Path) -> None:

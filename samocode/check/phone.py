@@ -38,8 +38,7 @@ def _refused(reply: Reply) -> Finding:
     what = reply.description
     if reply.passing:
         return warning(f"Telegram gives no answer ({what})", "Check the network, or a proxy.")
-    _, _, remedy = reply.trouble.partition("): ")
-    return problem(f"Telegram refuses ({what})", f"{remedy[:1].upper()}{remedy[1:]}.")
+    return problem(f"Telegram refuses ({what})", f"{reply.remedy[:1].upper()}{reply.remedy[1:]}.")
 
 
 def notice(place: Place, limit: float) -> Iterator[Finding]:

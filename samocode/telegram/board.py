@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import final
+from typing import NamedTuple, final
 
 from samocode.gate.approval import plan_text
 from samocode.pages.answers import Added
@@ -28,15 +28,12 @@ CHANGED = "It has changed since. Here is what is asked now."
 LONG = 3600.0  # seconds that a closed question is tried to be closed on the phone, too
 
 
-class Shown:
-    """A question on the phone, or on the way there. The sending thread sets `message`."""
+class Shown(NamedTuple):
+    """A question on the phone, or on the way there."""
 
-    def __init__(self, question: Question, card: Card, found: str | None) -> None:
-        self.question, self.card, self.found = question, card, found
-        self.message = 0
-        """Its message id, 0 until it arrived."""
-        self.over = False
-        """It need not be sent any more."""
+    question: Question
+    found: str | None
+    letter: Letter
 
 
 @final
@@ -71,7 +68,7 @@ class Board:
         """The wait is over: what has not arrived is not needed any more."""
         self.close()
         for shown in self._shown.values():
-            shown.over = self._buttons and not shown.message
+            shown.letter.over = self._buttons and not shown.letter.message
 
     def begin(self) -> None:
         """A run begins: remove the buttons that earlier ones left."""
@@ -172,25 +169,24 @@ class Board:
     def _show(self, question: Question) -> None:
         """Send a question. An older message of it loses its buttons."""
         self._end(question)
-        found = self._session.state.found.get(question.id)
-        shown = self._shown[question.id] = Shown(question, self._card(question), found)
+        number, card = question.id, self._card(question)
 
         def arrived(message: int) -> None:
-            shown.message = message
-            self.remember(message, question.id, shown.card.digest, self._buttons)
+            self.remember(message, number, card.digest, self._buttons)
 
-        make = partial(self._request, shown)
-        self._outbox.put(Letter(lambda: None if shown.over else make(), None, arrived))
+        letter = Letter(lambda: self._request(number, card), None, arrived)
+        self._shown[number] = Shown(question, self._session.state.found.get(number), letter)
+        self._outbox.put(letter)
 
-    def _request(self, shown: Shown) -> Request:
+    def _request(self, number: int, card: Card) -> Request:
         params: dict[str, object] = {"chat_id": self._outbox.chat}
         if self._buttons:
-            params["reply_markup"] = keyboard(shown.card, self._key, shown.question.id)
+            params["reply_markup"] = keyboard(card, self._key, number)
         hint = HINT if self._buttons else LATER
-        if shown.card.document:
-            params["caption"] = fit(shown.card.text, CAPTION - len(hint)) + hint
-            return Request("sendDocument", params, shown.card.document)
-        params["text"] = fit(shown.card.text, LIMIT - len(hint)) + hint
+        if card.document:
+            params["caption"] = fit(card.text, CAPTION - len(hint)) + hint
+            return Request("sendDocument", params, card.document)
+        params["text"] = fit(card.text, LIMIT - len(hint)) + hint
         return Request("sendMessage", {**params, **NO_PREVIEW})
 
     def _close(self, question: Question) -> None:
@@ -210,8 +206,9 @@ class Board:
     def _end(self, question: Question) -> None:
         """A message of a question is out of date."""
         if shown := self._shown.pop(question.id, None):
-            shown.over = True
-            self._unbutton(lambda: shown.message)
+            letter = shown.letter
+            letter.over = True
+            self._unbutton(lambda: letter.message)
 
     def _unbutton(self, message: Callable[[], int]) -> None:
         """Remove the buttons of a message. It has arrived when this is sent, or never will."""

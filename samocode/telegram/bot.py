@@ -50,10 +50,14 @@ class Reply(NamedTuple):
         return self.status in (0, 429) or self.status >= 500
 
     @property
+    def remedy(self) -> str:
+        """What a person can do; empty if a later try may succeed."""
+        return "" if self.passing else REMEDIES.get(self.status, "check TELEGRAM_API_URL")
+
+    @property
     def trouble(self) -> str:
-        """What went wrong, and the remedy if there is one."""
-        remedy = REMEDIES.get(self.status, "" if self.passing else "check TELEGRAM_API_URL")
-        return f"{self.description}" + (f"): {remedy}" if remedy else ")")
+        """What went wrong, in parentheses, and the remedy."""
+        return f"({self.description})" + (f": {self.remedy}" if self.remedy else "")
 
     def pause(self, failures: int, first: float) -> float:
         """Seconds until the next try, after so many failures: as Telegram asks, else doubled."""

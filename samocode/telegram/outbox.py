@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import queue
-import threading
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple, final
+from dataclasses import dataclass
+from typing import Any, final
 
 from samocode.record.untrusted import mapping
 from samocode.telegram.bot import Bot, Request
@@ -19,17 +19,22 @@ PATIENCE = 60.0  # seconds for a message that nobody waits for
 LOOK = 0.5  # seconds between two looks whether a message is still needed
 
 
-class Letter(NamedTuple):
+@dataclass
+class Letter:
     """Something to send."""
 
     make: Callable[[], Request | None]
     """Called before each try; None if it need not be sent any more."""
     patience: float | None = PATIENCE
-    """Seconds after which it is given up; None: only by `make`."""
+    """Seconds after which it is given up; None: only if it is `over`."""
     arrived: Callable[[int], None] | None = None
     """Called with its message id."""
     silent: bool = False
     """Its failure is not worth a word."""
+    message: int = 0
+    """Its message id, 0 until it arrived. Set by the sending thread."""
+    over: bool = False
+    """It need not be sent any more. Set by the loop's thread."""
 
 
 @final
@@ -42,8 +47,7 @@ class Outbox:
         """`pause`: seconds after the first failure; they double."""
         self._bot, self._spool, self._configured = bot, spool, chat
         self._say, self._pause = say, pause
-        self._letters = queue.SimpleQueue[Letter]()
-        self._lock, self._left = threading.Lock(), 0
+        self._letters = queue.Queue[Letter]()
 
     @property
     def chat(self) -> str:
@@ -53,12 +57,10 @@ class Outbox:
     @property
     def busy(self) -> bool:
         """Whether something is left to send."""
-        return self._left > 0
+        return self._letters.unfinished_tasks > 0
 
     def put(self, letter: Letter) -> None:
         """Send this after all that waits."""
-        with self._lock:
-            self._left += 1
         self._letters.put(letter)
 
     def text(
@@ -89,17 +91,17 @@ class Outbox:
             except OSError as error:  # the shared folder: a full disk, or it was deleted
                 self._say(f"   A Telegram message is not on record: {error}")
             finally:
-                with self._lock:
-                    self._left -= 1
+                self._letters.task_done()
 
     def _deliver(self, letter: Letter) -> None:
         until, failures = time.monotonic() + (letter.patience or math.inf), 0
-        while (request := letter.make()) is not None:
+        while not letter.over and (request := letter.make()) is not None:
             reply = self._bot.call(request)
             if reply.ok:
                 number = mapping(reply.result).get("message_id")
-                if letter.arrived and type(number) is int:
-                    letter.arrived(number)
+                letter.message = number if type(number) is int else 0
+                if letter.arrived and letter.message:
+                    letter.arrived(letter.message)
                 return
             if reply.moved_to and reply.moved_to != self.chat:
                 self.move(reply.moved_to)
@@ -110,10 +112,10 @@ class Outbox:
             if not letter.silent and (lost or failures == 1):
                 onward = "" if lost else " It is tried again; nothing is lost."
                 when = "not delivered" if lost else "not delivered yet"
-                self._say(f"   Telegram message {when} ({reply.trouble}.{onward}")
+                self._say(f"   Telegram message {when} {reply.trouble}.{onward}")
             if lost:
                 return
-            while (left := again - time.monotonic()) > 0 and letter.make() is not None:
+            while (left := again - time.monotonic()) > 0 and not letter.over:
                 time.sleep(min(left, LOOK))
 
     def move(self, new: str) -> None:

@@ -74,9 +74,9 @@ class Reader:
         patient = 3 if reply.passing else 2 if reply.status == 409 else 1
         if self._failures >= patient and reply.trouble != self._said:
             self._said = reply.trouble
-            self._say(f"   Telegram cannot be read ({reply.trouble}. It is tried again.")
+            self._say(f"   Telegram cannot be read {reply.trouble}. It is tried again.")
             if reply.status == 409:
-                self._outbox.text(f"I cannot hear you ({reply.trouble}.")
+                self._outbox.text(f"I cannot hear you {reply.trouble}.")
         return reply.pause(self._failures, self._pause)
 
     def _hand_over(self, said: Heard) -> bool:

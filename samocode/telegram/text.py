@@ -19,7 +19,7 @@ def fit(
     text = clean(text).strip()
     if units(text) <= most:
         return text
-    head = _head(text, most - units(note))
+    head = text.encode("utf-16-le")[: 2 * (most - units(note))].decode("utf-16-le", "ignore")
     end = head.rfind("\n", len(head) * 3 // 4)
     return (head[:end] if end > 0 else head).rstrip() + note
 
@@ -32,15 +32,6 @@ def short(text: str, most: int) -> str:
 def units(text: str) -> int:
     """Return the length as Telegram counts it."""
     return len(text) + sum(char > "\uffff" for char in text)
-
-
-def _head(text: str, most: int) -> str:
-    count = 0
-    for index, char in enumerate(text):
-        count += 1 + (char > "\uffff")
-        if count > most:
-            return text[:index]
-    return text
 
 
 def clean(text: str) -> str:
