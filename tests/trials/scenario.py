@@ -67,7 +67,7 @@ class Scenario(NamedTuple):
 
     def make_project(self, place: Path, environ: Mapping[str, str]) -> None:
         """A repository on branch main with one commit, and a remote beside it."""
-        place.mkdir()
+        place.mkdir(exist_ok=True)
         if self.package:
             command = ["sh", "-ec", DOWNLOAD, sys.executable, self.package]
             subprocess.run(command, cwd=place, check=True)
