@@ -23,22 +23,14 @@ JOIN = '    return "-".join(words)\n'
 
 
 @dataclass(frozen=True)
-class Change:
-    """One exact replacement in a file of the project."""
-
-    file: str
-    old: str
-    new: str
-
-
-@dataclass(frozen=True)
 class Option:
     """One possible answer and what follows from it."""
 
     letter: str
     says: str
     requirement: str
-    changes: tuple[Change, ...]
+    changes: tuple[tuple[str, str], ...]
+    """Exact replacements in CODE: old, new."""
     test: str
     """A test method that fails without `changes`."""
 
@@ -95,9 +87,8 @@ TOO_LONG = Topic(
             says="Leave out the words that do not fit",
             requirement="a link is at most `limit` long (40), and holds whole words only",
             changes=(
-                Change(CODE, HEAD, NEW_HEAD.format(rule="words that do not fit are left out.")),
-                Change(
-                    CODE,
+                (HEAD, NEW_HEAD.format(rule="words that do not fit are left out.")),
+                (
                     JOIN,
                     '    while len(words) > 1 and len("-".join(words)) > limit:\n'
                     "        words.pop()\n"
@@ -114,8 +105,8 @@ TOO_LONG = Topic(
             says="Cut at the limit, also inside a word",
             requirement="a link is at most `limit` long (40), cut inside a word if need be",
             changes=(
-                Change(CODE, HEAD, NEW_HEAD.format(rule="the rest is cut off.")),
-                Change(CODE, JOIN, '    return "-".join(words)[:limit].rstrip("-")\n'),
+                (HEAD, NEW_HEAD.format(rule="the rest is cut off.")),
+                (JOIN, '    return "-".join(words)[:limit].rstrip("-")\n'),
             ),
             test=(
                 "    def test_the_rest_is_cut_off(self) -> None:\n"
@@ -136,7 +127,7 @@ NO_WORD = Topic(
             letter="A",
             says='The word "untitled"',
             requirement='a title without letter or digit gives "untitled"',
-            changes=(Change(CODE, WORDS, WORDS.rstrip("\n") + ' or ["untitled"]\n'),),
+            changes=((WORDS, WORDS.rstrip("\n") + ' or ["untitled"]\n'),),
             test=(
                 "    def test_a_title_without_a_word_is_untitled(self) -> None:\n"
                 '        self.assertEqual(slugify("!!!"), "untitled")\n'
@@ -147,8 +138,7 @@ NO_WORD = Topic(
             says="An error that names the title",
             requirement="a title without letter or digit raises ValueError and names the title",
             changes=(
-                Change(
-                    CODE,
+                (
                     WORDS,
                     WORDS
                     + "    if not words:\n"

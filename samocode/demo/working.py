@@ -41,8 +41,8 @@ def _build(child: Child, choice: Choice) -> Done:
     last = tests.read_text().splitlines()[-1] + "\n"
     stage.edit(tests, last, f"{last}\n{choice.option.test}")
     stage.bash(TEST_COMMAND, "The new test must fail first")
-    for change in choice.option.changes:
-        stage.edit(stage.cwd / change.file, change.old, change.new)
+    for old, new in choice.option.changes:
+        stage.edit(stage.cwd / CODE, old, new)
     done = stage.must(TEST_COMMAND, "Now it must pass")
     commit = f"git add {CODE} {TESTS} && git commit -m {shlex.quote(choice.topic.commit)}"
     stage.must(commit, "Commit this phase")
