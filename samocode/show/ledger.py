@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from samocode.record.state import Spent
 from samocode.show.chart import meter, timeline
 from samocode.show.page import Folder, Markup, bullets, joined, table, tag, text
-from samocode.show.past import BAD, MOST, Past, Run, Some
+from samocode.show.past import BAD, Past, Run
 from samocode.show.text import TITLES, in_words, moment, span
 
+RECENT, MOST = 200, 100  # rows of the table; entries of every other list
 BRIEF = 300  # characters of a text in a row
 T = TypeVar("T")
 
@@ -19,22 +21,24 @@ def picture(past: Past) -> Markup:
     """The timeline, with its legend."""
     if not past.runs:
         return text("")
-    several = any(bar.first != bar.last for bar in past.bars)
+    bars = past.bars
+    several = any(bar.first != bar.last for bar in bars)
     shared = "Several iterations share a bar, which shows the worst. " if several else ""
     words = (
         f"From left to right, as wide as each took. {shared}Solid: it went on. Hollow: it asked "
         "you, or was stopped. Tall and red: it failed."
     )
-    return tag("figure", timeline(past.bars), tag("figcaption", words))
+    return tag("figure", timeline(bars), tag("figcaption", words))
 
 
 def spent(past: Past, phases: Mapping[str, Spent]) -> Markup:
     """Time and money by phase, as `--status` has them, and how many iterations failed."""
+    runs, failed = (Counter(run.phase for run in found) for found in (past.runs, past.failed))
     longest = max((phase.seconds for phase in phases.values()), default=0.0)
     dearest = max((phase.usd for phase in phases.values()), default=0.0)
     heads = {"phase": "name", "runs": "number", "failed": "number", "time": "", "USD": ""}
     return table(heads, (
-        (name, f"{past.by_phase[name]}", f"{past.failed_by_phase[name]}",
+        (name, f"{runs[name]}", f"{failed[name]}",
          joined((span(phase.seconds), meter(phase.seconds, longest))),
          joined((f"{phase.usd:.2f}", meter(phase.usd, dearest))))
         for name, phase in list(phases.items())[:MOST]
@@ -49,9 +53,11 @@ def trouble(past: Past, logs: Folder) -> Markup:
             past.pauses,
             lambda it: joined((f"{moment(it[0])}: ", text(it[1], BRIEF), f", {span(it[2])}")),
         ),
-        "Denied to the child": _some(past.denied, _numbered),
+        "Denied to the child": _some(
+            [(run.n, denied) for run in past.runs for denied in run.denied], _numbered
+        ),
         "Processes that a child left running; the loop ended them": _some(
-            past.left_over, _numbered
+            [(run.n, left) for run in past.runs for left in run.left_over], _numbered
         ),
         "Stops": _some(past.stops, _stop),
     }
@@ -62,11 +68,12 @@ def each(past: Past, logs: Folder) -> Markup:
     """The last iterations, a row for each."""
     heads = {"n": "number", "phase": "name", "outcome": "", "time": "number", "USD": "number"}
     heads["ended"] = "number wide"
-    rows = table(heads, (_row(run, logs) for run in past.recent))
-    left = past.runs - len(past.recent)
-    note = f"The last {len(past.recent)} of {past.runs}; {left} earlier ones are only above."
+    recent = past.runs[-RECENT:]
+    rows = table(heads, (_row(run, logs) for run in recent))
+    left = len(past.runs) - len(recent)
+    note = f"The last {len(recent)} of {len(past.runs)}; {left} earlier ones are only above."
     held = "held: it did not report its cost, so its budget counts."
-    notes = [note] * (left > 0) + [held] * any(run.held for run in past.recent)
+    notes = [note] * (left > 0) + [held] * any(run.held for run in recent)
     return joined((*(tag("p", note, class_="dim") for note in notes), rows))
 
 
@@ -94,7 +101,7 @@ def _stop(entry: tuple[str, int, str]) -> Markup:
     return joined((f"{moment(at)}: {TITLES.get(code, f'exit code {code}')}. ", text(why, BRIEF)))
 
 
-def _some(found: Some[T], shown: Callable[[T], Markup]) -> Markup:
+def _some(found: Sequence[T], shown: Callable[[T], Markup]) -> Markup:
     """A list of the first entries, and how many more there are."""
-    more = [f"and {found.count - MOST} more"] if found.count > MOST else []
-    return bullets((*map(shown, found.shown), *more))
+    more = [f"and {len(found) - MOST} more"] if len(found) > MOST else []
+    return bullets((*map(shown, found[:MOST]), *more))

@@ -1,20 +1,17 @@
-"""What the history says of a session's iterations, in one pass and in bounded memory."""
+"""What the history says of a session's iterations."""
 
 from __future__ import annotations
 
-from collections import Counter, deque
 from collections.abc import Iterable
-from typing import Generic, NamedTuple, TypeVar, final
+from typing import NamedTuple, final
 
 from samocode.record.fold import Line
 from samocode.record.untrusted import items, number
 
 BARS = 200  # of a picture; more iterations share bars
-RECENT, MOST = 200, 100  # rows of the table; entries of every other list
 ON, YOU, BAD = "on", "you", "bad"
 """Kinds of ends: it went on, a person comes next, it failed."""
 KINDS = {"continue": ON, "done": ON, "waiting": YOU, "blocked": YOU, "stopped": YOU}
-T = TypeVar("T")
 
 
 class Run(NamedTuple):
@@ -31,6 +28,8 @@ class Run(NamedTuple):
     """`usd` is its budget: it did not report its cost."""
     log: str
     at: str
+    denied: tuple[str, ...]
+    left_over: tuple[str, ...]
 
     @property
     def kind(self) -> str:
@@ -56,71 +55,48 @@ class Bar(NamedTuple):
 
 
 @final
-class Some(Generic[T]):
-    """The first entries of a list, and how many there are in all."""
-
-    def __init__(self) -> None:
-        self.shown: list[T] = []
-        self.count = 0
-
-    def add(self, entry: T) -> None:
-        self.count += 1
-        if len(self.shown) < MOST:
-            self.shown.append(entry)
-
-
-@final
 class Past:
     """The iterations of a session and what happened beside them."""
 
-    def __init__(self, lines: Iterable[Line], iterations: int) -> None:
-        """`iterations` is about how many there are: it decides how many share a bar."""
-        self._group = max(1, -(-iterations // BARS))
-        self._bars: dict[tuple[int, str], Bar] = {}
-        self.by_phase, self.failed_by_phase = Counter[str](), Counter[str]()
-        self.recent: deque[Run] = deque(maxlen=RECENT)
-        self.failed, self.stops = Some[Run](), Some[tuple[str, int, str]]()
-        self.denied, self.left_over = Some[tuple[int, str]](), Some[tuple[int, str]]()
-        self.pauses = Some[tuple[str, str, float]]()
+    def __init__(self, lines: Iterable[Line]) -> None:
+        self.runs: list[Run] = []
+        self.stops: list[tuple[str, int, str]] = []
+        """When, exit code, why."""
+        self.pauses: list[tuple[str, str, float]] = []
+        """When, why, seconds."""
         self.answered: dict[int, str] = {}
         """When each question was answered, by its number."""
         self.approved_at = ""
-        self.runs = 0
         for line in lines:
             self._add(str(line.get("event")), line)
 
-    @property
-    def bars(self) -> tuple[Bar, ...]:
-        """The bars of the picture, in order. At most BARS for each phase."""
-        return tuple(self._bars.values())
-
     def _add(self, event: str, line: Line) -> None:
-        at = str(line.get("t", ""))
+        at, why = str(line.get("t", "")), str(line.get("why", ""))
         if event == "iteration":
-            self._iteration(_run(line, at), line)
+            self.runs.append(_run(line, at))
         elif event == "answer":
             self.answered[whole(line.get("id"))] = at
         elif event == "approved":
             self.approved_at = at
         elif event == "limit":
-            self.pauses.add((at, str(line.get("why", "")), amount(line.get("seconds"))))
+            self.pauses.append((at, why, amount(line.get("seconds"))))
         elif event == "stop":
-            self.stops.add((at, whole(line.get("exit")), str(line.get("why", ""))))
+            self.stops.append((at, whole(line.get("exit")), why))
 
-    def _iteration(self, run: Run, line: Line) -> None:
-        key = (self.runs // self._group, run.phase)
-        self.runs += 1
-        bar = self._bars.get(key) or Bar(run.n, run.n, run.phase, ON, 0.0, 0.0)
-        self._bars[key] = bar.with_(run)
-        self.by_phase[run.phase] += 1
-        self.recent.append(run)
-        if run.kind == BAD:
-            self.failed_by_phase[run.phase] += 1
-            self.failed.add(run)
-        for denied in items(line.get("denied")):
-            self.denied.add((run.n, str(denied)))
-        for left in items(line.get("left_over")):
-            self.left_over.add((run.n, str(left)))
+    @property
+    def failed(self) -> list[Run]:
+        return [run for run in self.runs if run.kind == BAD]
+
+    @property
+    def bars(self) -> list[Bar]:
+        """The bars of the picture, in order. At most BARS for each phase."""
+        group = max(1, -(-len(self.runs) // BARS))
+        found: dict[tuple[int, str], Bar] = {}
+        for at, run in enumerate(self.runs):
+            key = at // group, run.phase
+            bar = found.get(key) or Bar(run.n, run.n, run.phase, ON, 0.0, 0.0)
+            found[key] = bar.with_(run)
+        return list(found.values())
 
 
 def _run(line: Line, at: str) -> Run:
@@ -131,6 +107,7 @@ def _run(line: Line, at: str) -> Run:
         whole(line.get("n")), str(line.get("phase", "")), str(line.get("outcome", "")), str(why),
         amount(line.get("seconds")), None if usd is None else amount(usd),
         cost is None and held is not None, str(line.get("log", "")), at,
+        tuple(map(str, items(line.get("denied")))), tuple(map(str, items(line.get("left_over")))),
     )  # fmt: skip
 
 

@@ -9,14 +9,15 @@ from pathlib import Path
 
 from samocode.git.branches import story
 from samocode.pages.names import LOGS, OVERVIEW, QA, REPORT, TASK
+from samocode.pages.questions import options
 from samocode.record import files
 from samocode.record.history import local_now
 from samocode.record.state import Answer, Question
 from samocode.session import Session
 from samocode.show import status
-from samocode.show.ledger import BRIEF, each, picture, spent, trouble
+from samocode.show.ledger import BRIEF, MOST, each, picture, spent, trouble
 from samocode.show.page import Folder, Markup, bullets, document, joined, section, tag, text
-from samocode.show.past import MOST, Past
+from samocode.show.past import Past
 from samocode.show.row import standing
 from samocode.show.sizes import Size
 from samocode.show.text import TITLES, moment, money, span
@@ -48,7 +49,7 @@ def write(session: Session, running: bool) -> Path:
 def page(session: Session, running: bool) -> str:
     """The page as HTML."""
     state = session.state
-    past = Past(session.history.lines(), state.iteration)
+    past = Past(session.history.lines())
     folder, logs = Folder(session.folder), Folder(session.folder / LOGS, f"{LOGS}/")
     return document(
         f"{session.name}: Samocode report",
@@ -111,7 +112,7 @@ def _questions(session: Session, past: Past) -> Iterator[Markup]:
         yield tag("h3", f"Q{question.id}: {question.title}")
         if question.why:
             yield tag("p", question.why, class_="dim")
-        yield bullets(f"{_letter(at)}. {option}" for at, option in enumerate(question.options))
+        yield bullets(line for _, line in options(question))
         answer = state.answers.get(question.id)
         yield _answer(question, answer, past.answered.get(question.id, ""))
     if len(asked) > MOST:
@@ -181,7 +182,3 @@ def _files(folder: Folder, logs: Folder) -> Markup:
 
 def _text(words: str) -> Markup:
     return tag("div", words.strip(), class_="text")
-
-
-def _letter(at: int) -> str:
-    return chr(ord("A") + at) if at < 26 else f"{at + 1}"
