@@ -185,16 +185,6 @@ def test_a_changed_plan_is_asked_about_again(approved: Session) -> None:
     assert answer(approved, "ok") == [APPROVED]
 
 
-@pytest.mark.parametrize(("lines", "last"), [(12, "+line 11"), (13, "(1 more lines)")])
-def test_a_long_change_is_shortened(approved: Session, lines: int, last: str) -> None:
-    more = "\n".join(f"line {number}" for number in range(lines))
-    (approved.folder / "plan.md").write_text(PLAN + more)
-    (said,) = approval.settle(approved)
-    shown = said.splitlines()[1:]
-    assert shown[:12] == [f"+line {number}" for number in range(12)] and shown[-1] == last
-    assert len(shown) == lines
-
-
 def test_a_plan_that_cannot_be_read_lapses(approved: Session) -> None:
     """The message names the approved text. A missing copy alone changes nothing."""
     shutil.rmtree(approved.folder / "_logs")

@@ -251,19 +251,6 @@ def test_a_moved_clone_makes_its_links_anew(machine: Machine) -> None:
 
 
 @needs_wheels
-def test_a_moved_clone_that_forgot_where_it_was(machine: Machine) -> None:
-    """It leaves the links alone, and the printed command removes them."""
-    installs(machine)
-    there = moved(machine, "moved clone")
-    shutil.rmtree(there.clone / ".cache")
-    said = fails(there)
-    assert f"{machine.clone}/commands/dive.md, which is gone" in said
-    subprocess.run(["bash", "-c", said.split("Then run: ")[1].split(";")[0]], check=True)
-    installs(there)
-    assert all(file.exists() for file in machine.commands.iterdir())
-
-
-@needs_wheels
 def test_links_of_another_clone_are_left_alone(machine: Machine) -> None:
     """Also when it lies where this one was before."""
     installs(machine)

@@ -47,7 +47,7 @@ def test_no_packet_leaves_this_machine() -> None:
 def test_isolate_passes_on_the_exit_code_and_the_arguments() -> None:
     code = "import sys; sys.exit(int(sys.argv[1]))"
     command = [sys.executable, str(ISOLATE), sys.executable, "-c", code, "7"]
-    assert subprocess.run(command, capture_output=True, timeout=30, check=False).returncode == 7
+    assert subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 7
 
 
 def test_no_environment_of_the_real_cli_leads_outside(tmp_path: Path) -> None:

@@ -16,15 +16,6 @@ from tests.outer.stage import DONE, TO_DONE, TO_PLANNING, WORK, Stage
 # Only the signal counts, never words.
 
 
-def test_words_are_no_signal_and_no_limit(stage: Stage) -> None:
-    """Neither what a child says nor what it writes ends or delays a session."""
-    words = "All tasks are done. DONE. You've hit your 5-hour limit · resets 8am. API Error: 429"
-    stage.script(f"text({words!r}); write('complete.md', {words!r})", WORK, DONE)
-    assert stage.begin().code == 0
-    assert stage.outcomes == ["no_signal", "continue", "done"]
-    assert stage.history("limit") == []
-
-
 # Work that gets nowhere stops; a person's decision starts counting anew.
 
 
@@ -117,7 +108,7 @@ def test_a_flood_of_output_is_ended(stage: Stage, stream: int) -> None:
 def test_a_flood_switches_no_limit_off(stage: Stage) -> None:
     """It is written faster than it can be read; the time limit counts all the same."""
     stage.script("b = b'{}\\n' * 20000\nwhile True: os.write(1, b); time.sleep(0.002)", DONE)
-    ended = stage.begin("--timeout", "1.5")
+    ended = stage.begin("--timeout", "6")
     assert (ended.code, stage.outcomes) == (0, ["timeout", "done"])
 
 
@@ -144,20 +135,12 @@ def test_one_long_line_of_a_command_does_no_harm(stage: Stage, key: str) -> None
 # A start that hangs, and a stop.
 
 
-@pytest.mark.parametrize(
-    ("step", "outcomes"),
-    [
-        ("time.sleep(600)", ["continue", "crash", "done"]),
-        ("emit(type='system', subtype='hook_started'); time.sleep(3); init(); " + DONE, None),
-    ],
-    ids=["silence", "a hook of the user runs first"],
-)
-def test_a_child_that_does_not_start(stage: Stage, step: str, outcomes: list[str] | None) -> None:
-    """Without any event its start has failed; a slow hook of the user is a sign of life."""
-    stage.extra = {"FAKE_INIT_GRACE": "2"}
-    stage.script(WORK, f"NO_INIT = 1; {step}", default=DONE)
+def test_a_child_that_does_not_start(stage: Stage) -> None:
+    """Without any event its start has failed. tests/real has a slow hook of the user."""
+    stage.extra = {"FAKE_INIT_GRACE": "8"}
+    stage.script(WORK, "NO_INIT = 1; time.sleep(600)", default=DONE)
     assert stage.begin().code == 0
-    assert stage.outcomes == (outcomes or ["continue", "done"])
+    assert stage.outcomes == ["continue", "crash", "done"]
 
 
 @pytest.mark.parametrize("word", ["add", "status"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -122,25 +121,14 @@ def test_the_file_replaces_whatever_has_its_name(tmp_path: Path) -> None:
 
 
 def test_ten_thousand_iterations_make_a_small_file(tmp_path: Path) -> None:
-    """The picture has some hundred bars, and the work for each further iteration is the same."""
-    found, ticks = list[int](), [0]
-
-    def tick(*_: object) -> None:
-        ticks[0] += 1
-
-    for many in (1_000, 4_000, 10_000):
-        runs = [
-            {"event": "iteration", "n": n, "phase": ("testing", "implementation")[n // 7 % 2],
-             "outcome": "crash" if n % 50 == 0 else "continue", "why": "<b>" * 200,
-             "seconds": 1 + n % 90, "cost_usd": 0.1, "log": f"{n}.jsonl"}
-            for n in range(1, many + 1)
-        ]  # fmt: skip
-        made, ticks[0] = session(tmp_path / str(many), *runs), 0
-        sys.setprofile(tick)
-        text = page(made, running=False)
-        sys.setprofile(None)
-        found.append(ticks[0])
-        seen = Seen(text)
-        assert len(text) < 400_000 and seen.bars <= 4 * BARS + 20
-        assert f"{many} iterations" in seen.text and f"The last 200 of {many}" in seen.text
-    assert (found[2] - found[1]) / 6 <= 1.2 * (found[1] - found[0]) / 3
+    """The picture has some hundred bars."""
+    runs = [
+        {"event": "iteration", "n": n, "phase": ("testing", "implementation")[n // 7 % 2],
+         "outcome": "crash" if n % 50 == 0 else "continue", "why": "<b>" * 200,
+         "seconds": 1 + n % 90, "cost_usd": 0.1, "log": f"{n}.jsonl"}
+        for n in range(1, 10_001)
+    ]  # fmt: skip
+    text = page(session(tmp_path / "work", *runs), running=False)
+    seen = Seen(text)
+    assert len(text) < 400_000 and seen.bars <= 4 * BARS + 20
+    assert "10000 iterations" in seen.text and "The last 200 of 10000" in seen.text

@@ -22,54 +22,75 @@ from samocode.session import Session
 from tests.outer.speech import wait_for
 
 ROOT = Path(__file__).parent.parent
-# Runs swap in a process of its own, with an audit hook that acts before the n-th step on files:
-# argv: JSON list of [step, how]; how is replace, in-place, old-inode, delete or kill.
+# Runs swap in a process of its own for each scene, with an audit hook that acts before the n-th
+# step on files. stdin: JSON list of [folder, [[step, how], ...]], where how is replace, in-place,
+# old-inode, delete or kill. stdout: for each [what swap returned, its steps]; null when killed.
 STEPPING = """
 import json, os, sys
 from pathlib import Path
 from samocode.pages.swap import swap
-folder, acts = Path(sys.argv[1]), dict(json.loads(sys.argv[2]))
-path, step, acting = folder / "_qa.md", 0, False
-old = os.open(path, os.O_RDWR)
 
-def act(how):
-    if how == "replace":
-        (folder / "new").write_text("human replace"); (folder / "new").replace(path)
-    elif how == "in-place":
-        with path.open("w") as file: file.write("human in-place")
-    elif how == "old-inode":
-        os.ftruncate(old, 0); os.pwrite(old, b"human old-inode", 0)
-    elif how == "delete":
-        path.unlink(missing_ok=True)
-    elif how == "kill":
-        os._exit(9)
+def scene(folder, acts, out):
+    path, step, acting = folder / "_qa.md", 0, False
+    old = os.open(path, os.O_RDWR)
 
-def hook(event, args):
-    global step, acting
-    if acting or event not in ("open", "os.rename", "os.remove", "os.link", "os.chmod"):
-        return
+    def act(how):
+        if how == "replace":
+            (folder / "new").write_text("human replace"); (folder / "new").replace(path)
+        elif how == "in-place":
+            with path.open("w") as file: file.write("human in-place")
+        elif how == "old-inode":
+            os.ftruncate(old, 0); os.pwrite(old, b"human old-inode", 0)
+        elif how == "delete":
+            path.unlink(missing_ok=True)
+        elif how == "kill":
+            os._exit(9)
+
+    def hook(event, args):
+        nonlocal step, acting
+        if acting or event not in ("open", "os.rename", "os.remove", "os.link", "os.chmod"):
+            return
+        acting = True
+        name = os.fspath(args[0]) if event == "open" and not isinstance(args[0], int) else ""
+        if event != "open" or str(folder) in str(name):
+            step += 1
+            if step in acts: act(acts[step])
+        acting = False
+
+    sys.addaudithook(hook)
+    done = swap(path, b"printed", b"seen")
     acting = True
-    name = os.fspath(args[0]) if event == "open" and not isinstance(args[0], int) else ""
-    if event != "open" or str(folder) in str(name):
-        step += 1
-        if step in acts: act(acts[step])
-    acting = False
+    os.write(out, json.dumps([done, step]).encode())
 
-sys.addaudithook(hook)
-done = swap(path, b"printed", b"seen")
-acting = True
-print(json.dumps([done, step]))
-"""
-
-
-def stepping(folder: Path, *acts: tuple[int, str]) -> tuple[bool, int] | None:
-    """(what swap returned, its number of steps) with these acts; None when it was killed."""
+found = []
+for name, acts in json.load(sys.stdin):
+    folder = Path(name)
     folder.mkdir()
     (folder / "_qa.md").write_text("seen")
-    command = [sys.executable, "-c", STEPPING, str(folder), json.dumps(acts)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode in (0, 9), done.stderr
-    return tuple(json.loads(done.stdout)) if done.returncode == 0 else None
+    read, write = os.pipe()
+    if (pid := os.fork()) == 0:
+        scene(folder, dict(acts), write)
+        os._exit(0)
+    os.close(write)
+    said, code = os.read(read, 99), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    os.close(read)
+    assert code == (0 if said else 9), code
+    found.append(json.loads(said or "null"))
+print(json.dumps(found))
+"""
+Acts = tuple[tuple[int, str], ...]
+
+
+def stepping(*scenes: tuple[Path, Acts]) -> list[tuple[bool, int] | None]:
+    """For each folder with its acts (what swap returned, its number of steps); None for a kill."""
+    given = json.dumps([(str(folder), acts) for folder, acts in scenes])
+    done = subprocess.run(
+        [sys.executable, "-c", STEPPING], cwd=ROOT, input=given, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found: list[tuple[bool, int] | None] = json.loads(done.stdout)
+    return found
 
 
 def everything(folder: Path) -> list[str]:
@@ -81,7 +102,7 @@ def everything(folder: Path) -> list[str]:
 @pytest.fixture
 def last(tmp_path: Path) -> int:
     """The number of steps of an undisturbed swap; acts come before each of them."""
-    done = stepping(tmp_path / "alone")
+    (done,) = stepping((tmp_path / "alone", ()))
     assert done and done[0] and done[1] >= 6, done
     assert everything(tmp_path / "alone") == ["printed"]
     return done[1]
@@ -92,35 +113,33 @@ def test_a_save_before_any_step_is_never_lost(tmp_path: Path, last: int, how: st
     """Whether an editor renames a new file, truncates the page, or holds it open."""
     if how == "old-inode":
         last -= 1  # nobody can look at a file once more after the last look
-    for step in range(1, last + 1):
-        folder = tmp_path / str(step)
-        done = stepping(folder, (step, how))
+    steps = {tmp_path / str(step): step for step in range(1, last + 1)}
+    ends = stepping(*((folder, ((step, how),)) for folder, step in steps.items()))
+    for (folder, step), done in zip(steps.items(), ends, strict=True):
         assert f"human {how}" in everything(folder), f"before step {step}"
         page = (folder / "_qa.md").read_text()
         assert done and (not done[0] or page in ("printed", f"human {how}")), f"step {step}"
 
 
 def test_two_editors_at_once_lose_nothing(tmp_path: Path, last: int) -> None:
-    for first in range(1, last):
-        for second in range(first + 1, last):
-            folder = tmp_path / f"{first}-{second}"
-            stepping(folder, (first, "replace"), (second, "old-inode"))
-            assert "human replace" in everything(folder), (first, second)
+    pairs = [(first, second) for second in range(1, last) for first in range(1, second)]
+    stepping(*((tmp_path / f"{a}-{b}", ((a, "replace"), (b, "old-inode"))) for a, b in pairs))
+    for a, b in pairs:
+        assert "human replace" in everything(tmp_path / f"{a}-{b}"), (a, b)
 
 
 @pytest.mark.parametrize("how", ["", "replace", "old-inode", "delete"])
 def test_a_kill_before_any_step_loses_nothing(tmp_path: Path, last: int, how: str) -> None:
     """Also with a save before it; a page that a person removed stays removed."""
-    for step in range(1, last + 1):
-        for save in range(1, step) if how else (0,):
-            folder = tmp_path / f"{step}-{save}"
-            acts = [(save, how)] if how else []
-            killed = stepping(folder, *acts, (step, "kill")) is None
-            assert killed or how, "only a save makes it shorter"
-            found = everything(folder)
-            if how == "delete":
-                continue
-            assert not how or f"human {how}" in found, (step, save, found)
+    kills = [(s, k) for k in range(1, last + 1) for s in (range(1, k) if how else (0,))]
+    scenes = [
+        (tmp_path / f"{k}-{s}", (*(((s, how),) if how else ()), (k, "kill"))) for s, k in kills
+    ]
+    for (folder, acts), done in zip(scenes, stepping(*scenes), strict=True):
+        assert done is None or how, "only a save makes it shorter"
+        found = everything(folder)
+        if how != "delete":
+            assert not how or f"human {how}" in found, (acts, found)
             assert (folder / "_qa.md").read_text() in ("seen", "printed", f"human {how}")
             assert swap(folder / "_qa.md", b"again", (folder / "_qa.md").read_bytes())
 

@@ -178,7 +178,6 @@ def test_a_claude_that_hangs_is_a_warning_and_ended(good: Stage) -> None:
 @pytest.mark.parametrize(
     ("answers", "chat", "level", "text"),
     [
-        ([Answer(delay=5)], "42", "warning", "Telegram gives no answer"),
         ([Answer(drop=True)], "42", "warning", "Telegram gives no answer"),
         ([], "43", "problem", "Telegram refuses (HTTP 400, Bad Request: chat not found)"),
     ],

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.outer import speech
-from tests.outer.stage import DONE, MAIN, WORK, Ended, Stage, git
+from tests.outer.stage import DONE, WORK, Ended, Stage, git
 
 
 def goes_on(stage: Stage, ended: Ended) -> None:
@@ -16,13 +16,6 @@ def goes_on(stage: Stage, ended: Ended) -> None:
     assert f"--session {stage.session.name}" in ended.out
     assert stage.execute(["env", "-C", "/", *ended.command]).code == 0
     assert stage.outcomes[-1] == "done"
-
-
-def test_0_done(stage: Stage) -> None:
-    """Done: there is nothing to go on with."""
-    stage.script(DONE)
-    ended = stage.begin()
-    assert ended.code == 0 and str(MAIN) not in ended.out
 
 
 def test_1_failed(stage: Stage) -> None:

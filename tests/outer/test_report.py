@@ -155,12 +155,3 @@ def test_the_policy_stops_what_gets_past_the_escapes(stage: Stage, tmp_path: Pat
         assert "<title>RAN" not in shown and "Content Security Policy" in "".join(console)
         copy.write_text(re.sub(r"<meta http-equiv.*?>", "", report) + bad)
         assert "<title>RAN" in browser(copy, "--dump-dom", wait)[0]
-
-
-@needs_chromium
-def test_a_linked_file_is_shown_as_text(tmp_path: Path) -> None:
-    """A child's log that begins like a page runs no script in the browser that opens it."""
-    for suffix in (".md", ".jsonl", ".stderr"):
-        file = tmp_path / f"file{suffix}"
-        file.write_text("<!doctype html><html><script>document.title='RAN'</script>")
-        assert "<title>RAN" not in browser(file, "--dump-dom")[0]

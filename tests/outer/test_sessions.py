@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.outer import speech
-from tests.outer.stage import DONE, TO_DONE, TO_PLANNING, WORK, Stage, git
+from tests.outer.stage import DONE, MAIN, TO_DONE, TO_PLANNING, WORK, Stage, git
 
 
 def checkout(repo: Path) -> tuple[str, ...]:
@@ -37,7 +37,7 @@ def test_from_task_to_merge_through_both_gates(stage: Stage) -> None:
     speech.answer(stage.session, 2, "here")
     speech.approve(stage.session)
     ended = loop.wait()
-    assert ended.code == 0 and "It works." in ended.out
+    assert ended.code == 0 and "It works." in ended.out and str(MAIN) not in ended.out
     assert [text for _, text, _ in speech.answers(stage.session)] == ["B, because", "here", "yes"]
     assert "B, because" in stage.told(3) and "here" in stage.told(3)
     assert "build it" in stage.told(1) and "the code" in stage.told(1)

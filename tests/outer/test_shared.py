@@ -9,22 +9,6 @@ from tests.outer.stage import DONE, TO_DONE, Stage, git
 MEANWHILE = "changed meanwhile: "
 
 
-def test_a_base_of_a_remote(stage: Stage) -> None:
-    """BASE_BRANCH takes origin/main, and the printed merge goes into main."""
-    tip = git("rev-parse", "HEAD", cwd=stage.repo)
-    git("update-ref", "refs/remotes/origin/main", tip, cwd=stage.repo)
-    git("update-ref", "refs/remotes/up/main", tip, cwd=stage.repo)
-    for base in ("origin/main", "up/main"):
-        stage.name = base.partition("/")[0]
-        stage.configure(BASE_BRANCH=base)
-        build = f"commit('{stage.name}', 'x'); " + TO_DONE
-        stage.script("signal(phase='planning')", "plan()", build, DONE)
-        ended = stage.begin("--yes")
-        merge = next(line for line in ended.out.splitlines() if line.startswith("Merge:"))
-        subprocess.run(["sh", "-c", merge.removeprefix("Merge:")], check=True, capture_output=True)
-        assert ended.code == 0 and (stage.repo / stage.name).exists()
-
-
 def test_what_a_child_changed_for_others_is_said(stage: Stage) -> None:
     """At the stop, by name."""
     git("branch", "keep", cwd=stage.repo)

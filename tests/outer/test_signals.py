@@ -53,23 +53,16 @@ def test_done_on_another_branch(stage: Stage) -> None:
 
 
 def test_a_good_signal_after_a_bad_one_goes_on(stage: Stage) -> None:
-    """One strike is forgiven, again and again."""
-    stage.script("work(); raw(b'{')", WORK, "work()", WORK, "work(); raw(b'')", DONE)
+    """One strike is forgiven, again and again. Words are no signal, no limit and no failure."""
+    words = "text('All tasks are done. DONE. 5-hour limit, resets 8am. API Error: 429'); "
+    stage.script("work(); raw(b'{')", WORK, words + "work()", WORK, "work(); raw(b'')", DONE)
     assert stage.begin().code == 0 and stage.children == 6
-
-
-def test_continue_without_a_phase_stays(stage: Stage) -> None:
-    """`continue` alone keeps the phase; with one it goes there."""
-    stage.script(WORK, "work(); signal(phase='requirements')", WORK, DONE)
-    assert stage.begin().code == 0
-    phases = [line["phase"] for line in speech.iterations(stage.session)]
-    assert phases == ["investigation", "investigation", "requirements", "requirements"]
 
 
 def test_a_good_signal_beats_the_time_limit(stage: Stage) -> None:
     """It counts although the child had to be ended."""
     stage.script("signal(phase='requirements'); work(); time.sleep(600)", DONE)
-    assert stage.begin("--timeout", "2").code == 0
+    assert stage.begin("--timeout", "6").code == 0
     assert speech.iterations(stage.session)[1]["phase"] == "requirements"
 
 

@@ -31,7 +31,7 @@ def test_init_comes_before_the_api_answers_and_sigterm_leaves_no_result(cli: Cli
         try:
             wait_for(lambda: b"\n" in log.read_bytes() and bool(api.requests))
             child.terminate()
-            assert child.wait(timeout=20) == 143
+            assert child.wait(timeout=60) == 143
         finally:
             child.kill()
             child.wait()
@@ -139,6 +139,6 @@ def test_who_pays_is_in_init_only_for_a_key(cli: Cli) -> None:
 def auth_status(cli: Cli, env: dict[str, str]) -> dict[str, Any]:
     """What `claude auth status` prints."""
     command = [str(cli.binary), "auth", "status"]
-    printed = subprocess.check_output(command, env=env, cwd=cli.work, timeout=20)
+    printed = subprocess.check_output(command, env=env, cwd=cli.work, timeout=60)
     status: dict[str, Any] = json.loads(printed)
     return status

@@ -116,10 +116,10 @@ def test_slow_hooks_of_the_user_are_waited_for(project: RealProject) -> None:
     home.mkdir(parents=True)
     hooks: dict[str, list[object]] = {}
     for event in ("SessionStart", "SessionEnd"):
-        command = f"sleep 4; touch '{project.folder / event}'"
+        command = f"sleep 9; touch '{project.folder / event}'"
         hooks[event] = [{"hooks": [{"type": "command", "command": command, "timeout": 60}]}]
     (home / "settings.json").write_text(json.dumps({"hooks": hooks}))
-    project.extra |= {"FAKE_INIT_GRACE": "2", "FAKE_RESULT_GRACE": "2"}
+    project.extra |= {"FAKE_INIT_GRACE": "8", "FAKE_RESULT_GRACE": "8"}
     with ScriptedApi(SessionScript({1: [DONE]}, project.iteration)) as api:
         project.api = api.url
         ended = project.begin()

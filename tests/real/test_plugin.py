@@ -34,7 +34,7 @@ def plugin(cli: Cli, *words: str | Path) -> str:
 def finds(shell: str, home: Path) -> str:
     """What the shell block that looks for the clone prints, without the command's file."""
     env = {"PATH": os.environ["PATH"], "HOME": str(home)}
-    found = subprocess.check_output(["bash", "-c", shell], env=env, text=True, timeout=20)
+    found = subprocess.check_output(["bash", "-c", shell], env=env, text=True, timeout=60)
     return found.removesuffix("/commands/samocode.md\n")
 
 
