@@ -28,8 +28,7 @@ class Child:
 
     def choices(self, asked: tuple[Question, ...] | None = None) -> tuple[Choice, ...]:
         """Return what the user decided. `asked` saves reading the questions again."""
-        all_asked = self.questions() if asked is None else asked
-        return choices((one.number, one.title, one.answer) for one in all_asked)
+        return choices(self.questions() if asked is None else asked)
 
     def leave(self, kind: str, text: str) -> str:
         """Write an artifact under a free name and return the name."""

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from samocode.demo.notebook import Question
+
 CODE = "links/slug.py"
 TESTS = "tests/test_slug.py"
 
@@ -67,11 +69,10 @@ class Topic:
 
 @dataclass(frozen=True)
 class Choice:
-    """An answered question: the answer's text and the option it means."""
+    """An answered question and the option that its answer means."""
 
-    number: int
+    question: Question
     topic: Topic
-    words: str
     option: Option
 
 
@@ -157,13 +158,11 @@ NO_WORD = Topic(
 TOPICS = (TOO_LONG, NO_WORD)
 
 
-def choices(answered: Iterable[tuple[int, str, str]]) -> tuple[Choice, ...]:
-    """Return the demo's questions among (number, title, answer), in the order of TOPICS."""
-    known = {title: (number, answer) for number, title, answer in answered}
+def choices(asked: Iterable[Question]) -> tuple[Choice, ...]:
+    """Return those of the demo's questions that were asked, in the order of TOPICS."""
+    known = {question.title: question for question in asked}
     return tuple(
-        Choice(
-            known[topic.title][0], topic, known[topic.title][1], topic.choose(known[topic.title][1])
-        )
+        Choice(question, topic, topic.choose(question.answer))
         for topic in TOPICS
-        if topic.title in known
+        if (question := known.get(topic.title))
     )

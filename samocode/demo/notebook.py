@@ -14,7 +14,6 @@ SECTIONS = ("Status", "Decisions", "Flow log", "Files")
 class Iteration:
     """The content of `_iteration.json`."""
 
-    number: int
     phase: str
     stamp: str
     notes: tuple[str, ...]
@@ -44,7 +43,6 @@ class Entry:
 def iteration(text: str) -> Iteration:
     found = json.loads(text)
     return Iteration(
-        number=found["iteration"],
         phase=found["phase"],
         stamp=found["stamp"],
         notes=tuple(found.get("notes") or ()),

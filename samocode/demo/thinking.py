@@ -52,9 +52,13 @@ def requirements(child: Child) -> Ending:
     if not decided:
         return _ask(child)
     for choice in decided:
-        child.stage.say(f"Q{choice.number}: {choice.option.letter}, {choice.option.requirement}.")
+        child.stage.say(
+            f"Q{choice.question.number}: {choice.option.letter}, {choice.option.requirement}."
+        )
     name = child.leave("requirements", _requirements(decided))
-    made = tuple(f"Q{one.number}: {one.option.letter}, {one.option.says}" for one in decided)
+    made = tuple(
+        f"Q{one.question.number}: {one.option.letter}, {one.option.says}" for one in decided
+    )
     entry = Entry("planning", "turned the answers into requirements", "plan", (name,), made)
     return Ending({"status": "continue", "phase": "planning"}, entry)
 
@@ -67,8 +71,13 @@ def _ask(child: Child) -> Ending:
 
 
 def _requirements(decided: tuple[Choice, ...]) -> str:
-    rows = [f"- R{n}: {one.option.requirement} (Q{one.number})" for n, one in enumerate(decided, 1)]
-    told = [f"- Q{one.number}: {one.words} -> {one.option.letter}" for one in decided]
+    rows = [
+        f"- R{n}: {one.option.requirement} (Q{one.question.number})"
+        for n, one in enumerate(decided, 1)
+    ]
+    told = [
+        f"- Q{one.question.number}: {one.question.answer} -> {one.option.letter}" for one in decided
+    ]
     return "\n".join(["# Requirements: a limit", *rows, "## Answers", *told, ""])
 
 
