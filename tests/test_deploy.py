@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -51,6 +52,20 @@ def test_the_unit_restarts_only_what_a_restart_can_help() -> None:
     assert listed("RestartPreventExitStatus") == FOR_A_PERSON
     assert listed("SuccessExitStatus") == ASKED
     assert "\nRestart=on-failure\n" in unit() and "\nStartLimitBurst=" in unit()
+
+
+@pytest.mark.parametrize("restarts", ["0", "2", ""])
+def test_only_restarts_count_against_the_limit(tmp_path: Path, restarts: str) -> None:
+    """systemd 252 counts every start: after three answers in a day it refused to start, and an
+    outage after two was tried once. Its NRestarts is 0 at a start by a person."""
+    (line,) = re.findall(r"^ExecStartPre=-(.*)$", unit().replace("\\\n", " "), re.M)
+    program, ran = tmp_path / "systemctl", tmp_path / "ran"
+    program.write_text(f'#!/bin/sh\n[ $2 = show ] && echo {restarts} || echo "$*" >{ran}\n')
+    program.chmod(0o755)
+    ran.touch()
+    command = [word.replace("$$", "$").replace("%n", "a.service") for word in shlex.split(line)]
+    subprocess.run(command, env={"PATH": str(tmp_path)}, check=True)
+    assert ran.read_text() == ("--user reset-failed a.service\n" if restarts == "0" else "")
 
 
 def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
