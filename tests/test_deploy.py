@@ -111,6 +111,16 @@ def test_the_container_has_what_the_loop_needs(source: str) -> None:
     assert all((MAIN.parent / name).exists() for name in source.split())
 
 
+def test_process_1_of_a_container_does_not_ignore_signals() -> None:
+    """A SIGTERM in the first 0.2 seconds was lost, as the kernel drops what process 1 does not
+    handle: the stop took its full time and ended with a kill."""
+    text = (DEPLOY / "Dockerfile").read_text()
+    assert re.search(r"^ +.* tini ", text, re.M) and '\nENTRYPOINT ["tini", "--", ' in text
+    spec = yaml.safe_load((DEPLOY / "jobs.yaml").read_text())["spec"]["template"]["spec"]
+    commands = [made["command"][:2] for made in spec["initContainers"] + spec["containers"]]
+    assert commands == [["tini", "--"]] * 2
+
+
 @pytest.fixture
 def queue(tmp_path: Path) -> Iterator[Stage]:
     """A project with three issues, of which the second hangs until `go` is there."""
