@@ -62,7 +62,9 @@ def states() -> dict[str, SessionState]:
             if state is found["answered"]:
                 state.answers[number] = Answer(answer)
             elif state is found["quoted"]:
-                (state.found if number % 2 else state.before)[number] = answer
+                state.found[number] = answer if number % 2 else ""
+                if not number % 2:
+                    state.answers[number] = Answer(answer)
     return found
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,10 +15,10 @@ from samocode.child.stream import Event, RunResult
 from samocode.decide import facts, policy
 from samocode.decide.facts import Decision, Limits
 from samocode.gate.answers import Answers
-from samocode.pages.names import SIGNAL
+from samocode.pages.compare import Mark
 from samocode.record.fold import Line
 from samocode.record.state import SessionState
-from samocode.session import Before, Session
+from samocode.session import Session
 from samocode.settings.load import Settings
 from samocode.settings.timeouts import Timeouts
 
@@ -85,31 +84,23 @@ class Iterations(NamedTuple):
         left = processes.end_orphans(session.folder, self.timeouts.term_grace)
         if pending is None:
             return None
-        log = session.logs / Path(pending.log).name
-        if not (os.path.lexists(log) or os.path.lexists(session.folder / SIGNAL)):
-            # killed before the child started, or the child removed both: start again
-            session.put_back(None, self.say)
-            self.answers.after_child()
-            self.answers.page.print()
-            session.history.append("dropped", n=pending.n)
-            return None
-        run = claude.recover(log)
+        run = claude.recover(session.logs / Path(pending.log).name)
         decision, _ = self._conclude(run._replace(left_over=tuple(map(str, left))), None)
         if decision:
             outcome = decision.outcome
             self.say(f"Iteration {pending.n}, left by a killed loop, ended as: {outcome}.")
         return decision
 
-    def _conclude(self, run: RunResult, before: Before | None) -> tuple[Decision | None, Line]:
+    def _conclude(self, run: RunResult, before: Mark | None) -> tuple[Decision | None, Line]:
         """Decide and record. `before` is None after a kill. There is no decision if VERIFY was
         interrupted: the next start reads the signal again."""
         session = self.session
         if session.top and not session.top.is_dir() and (made := session.ensure_worktree()):
             self.say(f"   the worktree was gone: {made}")
-        tampered = session.put_back(before.page if before else None, self.say)
+        tampered = session.put_back(self.say)
         found = facts.read(
             session.folder, session.state, session.checkout, run,
-            before.mark if before else None, tampered, self.shutdown.requested,
+            before, tampered, self.shutdown.requested,
         )  # fmt: skip
         account.note(self.settings, session.folder.name, run)
         decided = policy.decide(found, session.state, self.limits, self.timeouts)

@@ -18,7 +18,7 @@ from samocode.record.history import local_now
 from samocode.record.untrusted import mapping, parse
 
 LOCKS = ".locks"
-TRIES, PAUSE = 3, 0.1  # `is_held` and `is_running` hold the lock for an instant
+TRIES, PAUSE = 3, 0.1  # `is_running` holds the lock for an instant
 
 
 @contextmanager
@@ -32,12 +32,6 @@ def locked(folder: Path) -> Generator[None]:
         os.ftruncate(fd, 0)
         os.pwrite(fd, json.dumps(held).encode() + b"\n", 0)
         yield
-
-
-def is_held(folder: Path) -> bool:
-    """Whether a loop holds the lock, after several tries."""
-    with _opened(folder) as fd:
-        return not _take(fd)
 
 
 def is_running(folder: Path) -> bool:
@@ -63,7 +57,7 @@ def holder(folder: Path) -> str:
 def signal_holder(folder: Path, number: int) -> int:
     """Send a signal to the loop that holds the session; its pid. UserError when none does, or it
     cannot be reached from here."""
-    if not is_held(folder):
+    if not is_running(folder):
         raise UserError(f"No loop runs {folder.name}: there is nothing to stop.")
     found = mapping(parse(files.read_any(_place(folder))))
     pid, host = found.get("pid"), found.get("host")

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple, final
+from typing import final
 
 from samocode.child.command import Job
 from samocode.decide import money
@@ -25,13 +25,6 @@ from samocode.record.exits import Stop, UserError
 from samocode.record.fold import Line
 from samocode.record.history import History, local_now
 from samocode.record.state import WorktreeStatus
-
-
-class Before(NamedTuple):
-    """The state before an iteration, and its `_iteration.json`."""
-
-    mark: Mark
-    page: str
 
 
 @final
@@ -89,7 +82,7 @@ class Session:
             path = path.with_name(f"{stem}-{extra}{suffix}")
         return path
 
-    def begin(self, timeout: float, limits: Limits, model: str = "") -> tuple[Job, Before]:
+    def begin(self, timeout: float, limits: Limits, model: str = "") -> tuple[Job, Mark]:
         """Record the start of the next iteration and print its page. The old signal is removed
         first, so that after a kill it is not taken for a new one."""
         files.remove(self.folder / SIGNAL)
@@ -103,7 +96,7 @@ class Session:
             "begin", n=number, phase=state.phase, log=log.name, budget_usd=budget,
             timeout=timeout, model=model or None, **code_of(status),
         )  # fmt: skip
-        before = Before(mark(self.folder / ITERATION, status), page)
+        before = mark(self.folder / ITERATION, status)
         approved = state.approved is not None
         job = Job(
             self.folder, self.cwd, log, timeout, budget, self.top, approved, number, state.phase,
@@ -170,23 +163,16 @@ class Session:
         with contextlib.suppress(OSError):
             self.history.append("stop", exit=int(stop.code), why=stop.why)
 
-    def put_back(self, page: str | None, say: Callable[[str], None]) -> bool:
-        """Restore the files of the loop that a child changed, and keep the changed versions. `page`
-        is the printed `_iteration.json`, None after a kill. Returns whether the history had been
-        changed."""
+    def put_back(self, say: Callable[[str], None]) -> bool:
+        """Restore the history and `_task.md` if a child changed them, and keep the changed
+        versions. Return whether the history had been changed."""
         self.folder.mkdir(mode=0o700, exist_ok=True)
         tampered = self.history.restore()
-        pages = {TASK: task.text(self.name, self.state), ITERATION: page}
-        for name, text in pages.items():
-            if text is None:
-                continue
-            path, wanted = self.folder / name, text.encode()
-            if files.read_any(path) != wanted:
-                files.keep(path)
-                files.write_bytes(path, wanted)
-                say(
-                    f"   {name} was changed: the change is kept beside it, and it is printed again."
-                )
+        path, wanted = self.folder / TASK, task.text(self.name, self.state).encode()
+        if files.read_any(path) != wanted:
+            files.keep(path)
+            files.write_bytes(path, wanted)
+            say(f"   {TASK} was changed: the change is kept beside it, and it is printed again.")
         return tampered
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from samocode.git import worktree as worktrees
 from samocode.git.branches import Branches
 from samocode.git.repository import Repository
-from samocode.lock import is_held
+from samocode.lock import is_running
 from samocode.pages import overview
 from samocode.pages import task as task_page
 from samocode.pages.names import HISTORY, LOGS, TASK
@@ -191,12 +191,12 @@ def _new_worktree(project: Project, name: str, repository: Repository) -> Worktr
 def hand_over(folder: Path, texts: Texts) -> bool:
     """Send the texts as a note to a running loop. Return False if no loop runs, or it ended
     meanwhile: then the next one reads the note."""
-    if not is_held(folder):
+    if not is_running(folder):
         return False
     if "dive" in texts:
         raise UserError("--dive cannot be added to a running session. Wait, or send --task.")
     send(folder, texts["task"])
-    return is_held(folder)
+    return is_running(folder)
 
 
 def _folders(parent: Path) -> list[Path]:

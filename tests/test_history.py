@@ -163,9 +163,9 @@ def test_a_question_is_open_until_a_human_has_the_last_word() -> None:
     after(answer(1, "whose?"), state=state)
     assert open_ids(state) == [] and state.found == {}
     after(line("struck", id=1), state=state)
-    assert open_ids(state) == [1] and state.before == {1: "whose?"}
+    assert open_ids(state) == [1] and state.answers[1].text == "whose?"
     after(answer(1, "B"), state=state)
-    assert open_ids(state) == [] and state.before == {}
+    assert open_ids(state) == [] and state.answers[1].text == "B"
 
 
 @pytest.mark.parametrize("text", ["yes", "OK.", "approve", "no", "Yes, but smaller", ""])

@@ -38,8 +38,8 @@ def made(
 ) -> Page:  # fmt: skip
     """The page of a state with these questions and answers."""
     state = SessionState(lines=12, asked={q.id: q for q in asked or (LOGIN, NAME, KEY)})
-    state.answers = {n: Answer(text) for n, text in (answers or {}).items()}
-    state.found, state.before = found or {}, before or {}
+    state.answers = {n: Answer(text) for n, text in {**(before or {}), **(answers or {})}.items()}
+    state.found = {**dict.fromkeys(before or {}, ""), **(found or {})}
     one = page(state)
     assert one
     return one

@@ -113,7 +113,7 @@ class Answers:
             return state.found.get(number) or None
         if said == ["before"]:
             answer = state.answers.get(number)
-            return state.before.get(number) or (answer.text if answer else None)
+            return answer.text if answer else None
         return text
 
     def _record(self, question: Question, text: str, took: tuple[str, ...], by: str) -> None:
@@ -144,9 +144,10 @@ class Answers:
 
     def _strike(self, struck: Mapping[int, str]) -> None:
         """Reopen the questions whose answer was removed from the page."""
+        state = self._session.state
         for number, shown in struck.items():
-            answer = self._session.state.answers.get(number)
-            if answer and answer.text == shown:
+            answer = state.answers.get(number)
+            if answer and answer.text == shown and number not in state.found:
                 self._session.history.append("struck", id=number)
                 self.say(f"Q{number}: the answer was removed, so the question is open again.")
 

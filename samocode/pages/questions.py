@@ -73,9 +73,8 @@ def _block(state: SessionState, question: Question) -> Block:
         parts.append(f"Suggested: {question.suggested}{because}")
     answer, found = state.answers.get(question.id), state.found.get(question.id)
     waits = found is not None
-    before = state.before.get(question.id) or (answer.text if answer and waits else "")
-    if before:
-        parts.append(f"Answered before:\n\n{_quoted(before)}")
+    if answer and waits:
+        parts.append(f"Answered before:\n\n{_quoted(answer.text)}")
     if found:
         parts.append(f"Not taken yet:\n\n{_quoted(found)}")
     above = "".join(f"{part}\n\n" for part in parts)

@@ -125,11 +125,6 @@ def _count(state: SessionState, line: Line, delay: float) -> None:
     state.entered = state.entered or {line["phase"]: 1}
 
 
-def _dropped(state: SessionState, _: Line) -> None:
-    """A killed loop began an iteration and started no child."""
-    state.pending = None
-
-
 def _usd(line: Line, key: str) -> float | None:
     return None if (amount := line.get(key)) is None else float(amount)
 
@@ -160,7 +155,6 @@ def _answer(state: SessionState, line: Line) -> None:
     answer = Answer(str(line["text"]), tuple(line.get("took", ())), line.get("by", ""))
     state.answers[number] = answer
     state.found.pop(number, None)
-    state.before.pop(number, None)
     if answer.by != "yes":
         state.human.add(number)
     if answer.took == CHANGE:
@@ -173,10 +167,9 @@ def _found(state: SessionState, line: Line) -> None:
 
 
 def _struck(state: SessionState, line: Line) -> None:
-    """Reopen a question whose answer a person removed."""
+    """Reopen a question whose answer a person removed. It stays on record until the next one."""
     number = _number(state, line)
-    if answer := state.answers.pop(number, None):
-        state.before[number] = answer.text
+    state.found[number] = ""
     state.human.add(number)
 
 
@@ -219,7 +212,6 @@ _STEPS: Mapping[str, Callable[[SessionState, Line], None]] = {
     "setup": _setup,
     "begin": _begin,
     "iteration": _iteration,
-    "dropped": _dropped,
     "asked": _asked,
     "answer": _answer,
     "found": _found,

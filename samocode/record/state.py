@@ -179,9 +179,8 @@ class SessionState:
         self.asked: dict[int, Question] = {}
         self.answers: dict[int, Answer] = {}
         self.found: dict[int, str] = {}
-        """Text found after a child ran, by question. A person must confirm it."""
-        self.before: dict[int, str] = {}
-        """Answers that a person removed, by question."""
+        """Text found after a child ran, by question. A person must confirm it. Empty if the answer
+        was removed."""
         self.human: set[int] = set()
         """Questions that a person has answered at least once. --yes never answers these."""
         self.spent: dict[str, Spent] = {}
@@ -224,4 +223,5 @@ class SessionState:
     def approves_now(self) -> bool:
         """The approval question has a yes, but no `approved` line is recorded yet."""
         answer = self.answers.get(self.approval_id or 0)
-        return self.approved is None and answer is not None and answer.took == APPROVE
+        waits = self.approved is None and self.approval_id not in self.found
+        return waits and answer is not None and answer.took == APPROVE

@@ -113,7 +113,7 @@ def _questions(session: Session, past: Past) -> Iterator[Markup]:
         if question.why:
             yield tag("p", question.why, class_="dim")
         yield bullets(line for _, line in options(question))
-        answer = state.answers.get(question.id)
+        answer = None if question in state.open else state.answers.get(question.id)
         yield _answer(question, answer, past.answered.get(question.id, ""))
     if len(asked) > MOST:
         yield tag("p", f"{len(asked) - MOST} earlier questions are in {QA}.", class_="dim")
