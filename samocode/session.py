@@ -16,8 +16,7 @@ from samocode.decide.signal import Signal
 from samocode.git.checkout import Checkout
 from samocode.git.repository import Repository
 from samocode.git.shared import Shared
-from samocode.pages import iteration as iteration_page
-from samocode.pages import overview, task
+from samocode.pages import printed
 from samocode.pages.compare import Mark, mark
 from samocode.pages.names import HISTORY, ITERATION, LOGS, SIGNAL, TASK
 from samocode.record import files
@@ -67,7 +66,7 @@ class Session:
     def restore(self) -> list[str]:
         """Restore a missing working directory or notebook. Return what was done."""
         made = None if self.cwd.is_dir() else self.ensure_worktree()
-        return [done for done in (made, overview.restore(self.folder)) if done]
+        return [done for done in (made, printed.restore_overview(self.folder)) if done]
 
     @property
     def logs(self) -> Path:
@@ -90,8 +89,8 @@ class Session:
         number, status = state.iteration + 1, self.status()
         log = self.new_log(f"{number:03d}-{now:%m-%d-%H%M}-{state.phase}", ".jsonl")
         budget = money.budget(state, limits.max_cost)
-        page = iteration_page.page(state, now, timeout, budget, status.head if status else None)
-        iteration_page.write(self.folder, page)
+        page = printed.iteration(state, now, timeout, budget, status.head if status else None)
+        files.write(self.folder / ITERATION, page, durable=False)
         self.history.append(
             "begin", n=number, phase=state.phase, log=log.name, budget_usd=budget,
             timeout=timeout, model=model or None, **code_of(status),
@@ -145,10 +144,9 @@ class Session:
 
     def _asked(self, signal: Signal) -> list[dict[str, object]] | None:
         """Number the child's questions. One line holds them all, so a kill cannot split them."""
-        kind = "action" if signal.waits_for == "human_action" else "qa"
         first = max(self.state.asked, default=0) + 1
         asked: list[dict[str, object]] = [
-            {"id": number, "kind": kind, **{k: v for k, v in q._asdict().items() if v}}
+            {k: v for k, v in q._replace(id=number)._asdict().items() if v}
             for number, q in enumerate(signal.questions, first)
         ]
         return asked or None
@@ -168,10 +166,10 @@ class Session:
         versions. Return whether the history had been changed."""
         self.folder.mkdir(mode=0o700, exist_ok=True)
         tampered = self.history.restore()
-        path, wanted = self.folder / TASK, task.text(self.name, self.state).encode()
+        path, wanted = self.folder / TASK, printed.task(self.name, self.state).encode()
         if files.read_any(path) != wanted:
             files.keep(path)
-            files.write_bytes(path, wanted)
+            files.write(path, wanted)
             say(f"   {TASK} was changed: the change is kept beside it, and it is printed again.")
         return tampered
 

@@ -14,8 +14,7 @@ from samocode.git import worktree as worktrees
 from samocode.git.branches import Branches
 from samocode.git.repository import Repository
 from samocode.lock import is_running
-from samocode.pages import overview
-from samocode.pages import task as task_page
+from samocode.pages import printed
 from samocode.pages.names import HISTORY, LOGS, TASK
 from samocode.record import files
 from samocode.record.exits import ExitCode, UserError
@@ -166,8 +165,8 @@ def _fill(making: Path, name: str, texts: Texts, tree: Worktree | None, place: s
     history.append("session", v=VERSION, name=name, place=place, **worktree)
     for kind, text in texts.items():
         add(history, kind, text)
-    files.write(making / TASK, task_page.text(name, history.state))
-    overview.create(making, name)
+    files.write(making / TASK, printed.task(name, history.state))
+    printed.create_overview(making, name)
 
 
 def _new_worktree(project: Project, name: str, repository: Repository) -> Worktree:

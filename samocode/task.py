@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from samocode.pages import task
+from samocode.pages import printed
 from samocode.pages.edited import EditedFile
 from samocode.pages.names import INBOX, TASK
 from samocode.pages.tokens import more
@@ -48,7 +48,7 @@ def take(session: Session, texts: Texts, say: Say) -> None:
     """Record the new texts and print `_task.md`. Report texts that are not new."""
     take_inbox(session, say)
     page = page_file(session, say)
-    untouched = not more(page.read() or "", printed(session), by_word=False)
+    untouched = not more(page.read() or "", _text(session), by_word=False)
     state, fresh = session.state, new(session, texts)
     running = bool(state.iteration) and state.done is None
     if state.iteration and (known := [f"--{kind}" for kind in texts if kind not in fresh]):
@@ -56,7 +56,7 @@ def take(session: Session, texts: Texts, say: Say) -> None:
     for kind, text in fresh.items():
         add(session.history, "note" if running else kind, text)
     if untouched:  # else the gate records what a person added, once it settles
-        page.print(printed(session))
+        page.print(_text(session))
 
 
 def make(session: Session, texts: Texts, say: Say) -> None:
@@ -96,20 +96,20 @@ def take_inbox(session: Session, say: Say) -> None:
 
 
 def page_file(session: Session, say: Say) -> EditedFile:
-    return EditedFile(session.folder / TASK, lambda _: printed(session), say)
+    return EditedFile(session.folder / TASK, lambda _: _text(session), say)
 
 
-def printed(session: Session) -> str:
-    return task.text(session.name, session.state)
+def _text(session: Session) -> str:
+    return printed.task(session.name, session.state)
 
 
 def collect(session: Session, page: EditedFile, say: Say) -> None:
     """Record text that a person added to `_task.md` as a note, and print the page again."""
     text = page.read() if page.changed() else None
-    if note := more(text or "", printed(session), by_word=False):
+    if note := more(text or "", _text(session), by_word=False):
         add(session.history, "note", note)
         say(f"Taken from {TASK} as a note: {note.splitlines()[0][:200]}")
-    page.print(printed(session))
+    page.print(_text(session))
 
 
 def _known(state: SessionState, kind: str, text: str) -> bool:

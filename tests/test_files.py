@@ -131,7 +131,7 @@ import resource, sys
 from pathlib import Path
 from samocode.record import files
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
-for call in (files.append, files.write_bytes):
+for call in (files.append, files.write):
     try:
         call(Path(sys.argv[1]), b"n" * 5000)
     except OSError as error:

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from samocode.decide.context import changed_code, signal_context
+from samocode.decide.changes import changed_code, uncommitted
 from samocode.git import command, gitdir
 from samocode.git import worktree as worktrees
 from samocode.git.branches import Branches, story
@@ -431,7 +431,7 @@ def ask_all(repo: Path, session: Session) -> None:
     found.ignores(tree.path)
     for call in (
         session.ensure_worktree, session.status,
-        lambda: signal_context(session.folder, state, session.status()),
+        lambda: uncommitted(state, session.status()),
         lambda: changed_code(state, session.status(), os.environ), lambda: story(found, tree),
         Shared(found, tree.path).changed, Shared(found, tree.path).warnings,
     ):  # fmt: skip

@@ -83,7 +83,7 @@ def asked(draw: st.DrawFn, number: int) -> Question:
     one["suggested"] = draw(st.sampled_from("ab")) if many else draw(line)
     good, problems = questions.check([one], "qa_answers")
     assume(not problems)
-    return Question(number, draw(st.sampled_from(["qa", "action", "approval"])), *good[0])
+    return good[0]._replace(id=number, kind=draw(st.sampled_from(["qa", "action", "approval"])))
 
 
 @st.composite

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from samocode.pages import compare, iteration, overview, task
+from samocode.pages import compare, printed
 from samocode.pages.answers import Added, Reading
 from samocode.pages.compare import MAX_DEPTH, NO_PROGRESS
 from samocode.pages.qa_file import QaFile
@@ -89,13 +89,13 @@ def test_a_page_that_is_not_text_is_set_aside(qa: QaFile, said: list[str]) -> No
 def test_a_save_is_read_when_it_has_settled(qa: QaFile, tmp_path: Path) -> None:
     """Editors save in pieces. The page as it was printed needs no wait."""
     path = qa.file.path
-    printed = path.read_text()
+    page = path.read_text()
     assert qa.file.settled(60)
-    path.write_text(printed + "half")
+    path.write_text(page + "half")
     assert not qa.file.settled(60) and not qa.file.settled(60) and qa.file.settled(0)
-    path.write_bytes(printed.encode() + b"half a word \xff")
+    path.write_bytes(page.encode() + b"half a word \xff")
     assert not qa.file.settled(60) and qa.file.changed()
-    path.write_text("\ufeff" + printed.replace("\n", "\r\n"))
+    path.write_text("\ufeff" + page.replace("\n", "\r\n"))
     assert qa.file.settled(60) and not qa.file.changed()
     path.unlink()
     assert not qa.file.settled(60)
@@ -107,7 +107,7 @@ def test_a_save_is_read_when_it_has_settled(qa: QaFile, tmp_path: Path) -> None:
 def test_the_page_of_an_iteration(tmp_path: Path) -> None:
     """Every field, for a first iteration and for a later one with a plan, notes and a budget."""
     now = datetime(2026, 1, 8, 11, 0, 7)
-    first = json.loads(iteration.page(SessionState(), now, 3600, None, None))
+    first = json.loads(printed.iteration(SessionState(), now, 3600, None, None))
     assert first == {
         "iteration": 1, "phase": "investigation", "stamp": "01-08-11:00",
         "deadline": "2026-01-08T12:00:07", "entered": {"investigation": 1}, "head": None,
@@ -118,8 +118,7 @@ def test_the_page_of_an_iteration(tmp_path: Path) -> None:
         worktree=Worktree(tmp_path, "b", "main"), approved=Approval("p.md", "d", "c"),
     )  # fmt: skip
     state.entered, state.notes = {"testing": 2}, ["a note"]
-    iteration.write(tmp_path, iteration.page(state, now, 60, 2.5, "abc"))
-    text = (tmp_path / "_iteration.json").read_text()
+    text = printed.iteration(state, now, 60, 2.5, "abc")
     assert text.startswith('{\n "iteration": 5,\n') and text.endswith("\n}\n")
     assert json.loads(text) == first | {
         "iteration": 5, "phase": "testing", "deadline": "2026-01-08T11:01:07",
@@ -132,7 +131,7 @@ def test_the_page_of_an_iteration(tmp_path: Path) -> None:
 def test_the_page_of_the_humans_words() -> None:
     state = SessionState()
     state.texts = [("2026-01-08T11:00:07", "task", " build it\r\n"), ("2026-01-09T", "note", "b")]
-    assert task.text("s", state) == (
+    assert printed.task("s", state) == (
         "# s: the human's words, printed by the loop\n\n## 2026-01-08 11:00 task\n\nbuild it\n"
         "\n## 2026-01-09  note\n\nb\n"
     )
@@ -141,17 +140,17 @@ def test_the_page_of_the_humans_words() -> None:
 def test_the_notebook_comes_back(tmp_path: Path) -> None:
     """A missing or unreadable one is replaced, and the old one is named for the next child."""
     page = tmp_path / "_overview.md"
-    overview.create(tmp_path, "work")
+    printed.create_overview(tmp_path, "work")
     assert page.read_text().startswith("# work\n\n## Status\n")
-    assert overview.restore(tmp_path) is None
+    assert printed.restore_overview(tmp_path) is None
     page.write_text(" \n")
-    assert overview.restore(tmp_path) == (
+    assert printed.restore_overview(tmp_path) == (
         "_overview.md was missing or empty. An empty notebook was created."
     )  # fmt: skip
     assert page.read_text().endswith("\n## Files\n")
     page.unlink()
     page.mkdir()
-    why = overview.restore(tmp_path)
+    why = printed.restore_overview(tmp_path)
     assert why and "_overview.md" in why and why.endswith(
         ", and is _overview.md.kept-1 now. An empty notebook was created."
     )  # fmt: skip

@@ -15,10 +15,10 @@ from samocode import __version__, sessions
 from samocode.decide import questions as form
 from samocode.decide import signal as signals
 from samocode.gate import approval
-from samocode.pages import meaning, names, overview
+from samocode.pages import meaning, names, printed
 from samocode.record import files
 from samocode.record.exits import ExitCode
-from samocode.record.state import Worktree
+from samocode.record.state import Approval, SessionState, Worktree
 from samocode.settings import flags
 from tests.prompts import (
     CLONE,
@@ -40,7 +40,7 @@ FILES = {
     f"{names.SIGNAL}.tmp", names.HISTORY, f"{names.INBOX}/", sessions.ARCHIVE, "tools/",
 }  # fmt: skip
 FIELDS = {*signals.TEXTS, *signals.NEEDED, *signals.WAITS, *signals.PHASES, "questions", *form.KEYS}
-PRINTED = set(re.findall(r'"(\w+)":', (CLONE / "samocode/pages/iteration.py").read_text()))
+PRINTED = set(re.findall(r'"(\w+)":', (CLONE / "samocode/pages/printed.py").read_text()))
 KINDS = "dive|requirements|plan|phase|do|solution|comparison|cleanup|review|test|summary"
 ARTIFACT = rf"(STAMP|MM-DD-HH:MM|\*)-({KINDS})(-N)?(-topic|-[ab]|-\*)\.md|STAMP-kind-topic\.md"
 WORDS = {
@@ -88,10 +88,11 @@ def is_known(span: str) -> bool:
     return program in PROGRAMS and (not rest or rest[0] in PROGRAMS[program].split())
 
 
-def context(folder: Path, phase: str) -> signals.SignalContext:
+def session(folder: Path, phase: str) -> SessionState:
     """A session in `phase` with a plan, which is approved where the phase needs that."""
     (folder / PLAN).write_text("# Plan")
-    return signals.SignalContext(folder, phase, approved=phase in signals.NEEDS_APPROVAL)
+    plan = Approval(PLAN, "d", "c") if phase in signals.NEEDS_APPROVAL else None
+    return SessionState(phase=phase, approved=plan, worktree=Worktree(folder, "b", "main"))
 
 
 def shown(text: str) -> list[signals.Signal]:
@@ -121,10 +122,11 @@ def test_the_phase_table_is_the_codes(row: Row, tmp_path: Path) -> None:
     assert set(row.reads) <= set(PHASE_WORK)
     section = {"testing": "Testing", "done": "Summary"}.get(row.phase)
     assert row.reads or f"\n### {section}\n" in WORKFLOW
+    state = session(tmp_path, row.phase)
     endings = [signals.Signal("continue", phase=phase) for phase in row.named("continue")]
     endings += [signals.Signal("waiting", waits_for=w, plan=PLAN) for w in row.named("waiting")]
     for signal in endings:
-        assert signals.judge(signal, context(tmp_path, row.phase)) == ()
+        assert signals.judge(signal, tmp_path, state, None) == ()
     assert row.allows(signals.Signal("done")) == (row.phase in signals.MAY_END)
     assert ("plan_approval" in row.named("waiting")) == (row.phase == "planning")
     assert row.allows(signals.Signal("blocked"))
@@ -142,7 +144,9 @@ def test_every_signal_that_is_shown_is_legal(name: str, tmp_path: Path) -> None:
     for signal in found if name in PHASE_WORK else ():
         reader = "do" if name == "do2" else name  # do2 stands in for do
         able = [row for row in table() if reader in row.reads and row.allows(signal)]
-        assert any(not signals.judge(signal, context(tmp_path, row.phase)) for row in able)
+        assert any(
+            not signals.judge(signal, tmp_path, session(tmp_path, row.phase), None) for row in able
+        )
 
 
 def test_the_limits_of_a_question_are_the_checks() -> None:
@@ -224,7 +228,7 @@ def test_workflow_names_what_a_child_reads_and_writes() -> None:
     read_only = ["_task.md", "_qa.md", "_iteration.json", "_history.jsonl", "_inbox/", "_logs/"]
     assert set(re.findall(r"`([^`]+)`", line.partition(";")[0])) == set(read_only)
     close = WORKFLOW.partition("Update `_overview.md`")[2].partition("\n")[0]
-    sections = re.findall(r"^(?:## )?([A-Z][a-z ]+)(?:$|:)", overview.SKELETON, re.M)
+    sections = re.findall(r"^(?:## )?([A-Z][a-z ]+)(?:$|:)", printed.SKELETON, re.M)
     assert [section for section in sections if section not in close] == []
     assert "Answer:" not in WORKFLOW
 

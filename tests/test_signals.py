@@ -12,12 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from samocode.decide import signal as signals
-from samocode.decide.questions import NewQuestion
-from samocode.decide.signal import PHASES, Signal, SignalCheck, SignalContext
+from samocode.decide.signal import PHASES, Signal, SignalCheck
 from samocode.pages.names import SIGNAL
 from samocode.record import untrusted
+from samocode.record.state import Approval, Question, SessionState, Worktree, WorktreeStatus
 
-NOWHERE = SignalContext(Path("/nowhere"), "planning")
+NOWHERE = Path("/nowhere")
+TREE = Worktree(Path("/tree"), "mine", "main")
 DONE = {"status": "done", "summary": "s"}
 PLAN = {"status": "waiting", "for": "plan_approval", "plan": "plan.md"}
 ASK = {"title": "Which?", "why": "It matters.", "suggested": "foo"}
@@ -32,12 +33,22 @@ def asking(*asked: Any, waits_for: str = "qa_answers", **more: Any) -> dict[str,
     return {"status": "waiting", "for": waits_for, "questions": list(asked)} | more
 
 
-def judged(value: Any, context: SignalContext = NOWHERE) -> tuple[Signal | None, str]:
+def session(phase: str = "planning", approved: bool = False, git: bool = True) -> SessionState:
+    """A session in this phase."""
+    plan = Approval("plan.md", "d", "c") if approved else None
+    return SessionState(phase=phase, approved=plan, worktree=TREE if git else None)
+
+
+def judged(
+    value: Any, folder: Path = NOWHERE, dirty: str = "", branch: str = "mine", **now: Any
+) -> tuple[Signal | None, str]:
     """The signal if it is valid, and its problems as one text."""
+    state = session(**now)
+    status = WorktreeStatus("h", dict.fromkeys(dirty, "x"), branch) if state.worktree else None
     data = value if isinstance(value, bytes) else json.dumps(value).encode()
     signal, problems = signals.parse(data)
     if signal:
-        problems = signals.judge(signal, context)
+        problems = signals.judge(signal, folder, state, status)
     return (None if problems else signal), "\n".join(problems)
 
 
@@ -88,7 +99,8 @@ def test_bad_form(value: Any, says: str) -> None:
         (b'{"status": "continue", "status": "blocked", "reason": "r"}',
             Signal("blocked", reason="r")),
         (asking({"title": "t", "why": "w"}, waits_for="human_action"),
-            Signal("waiting", waits_for="human_action", questions=(NewQuestion("t", "w"),))),
+            Signal("waiting", waits_for="human_action",
+                questions=(Question(0, "action", "t", "w"),))),
     ],
 )  # fmt: skip
 def test_good_form(value: Any, expected: Signal) -> None:
@@ -101,7 +113,7 @@ def named(plan: str | None) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("value", "context", "says"),
+    ("value", "now", "says"),
     [
         ({"status": "continue", "phase": "implementation"}, {"approved": True}, None),
         ({"status": "continue", "phase": "implementation"}, {}, "needs an approved plan"),
@@ -135,14 +147,16 @@ def named(plan: str | None) -> dict[str, Any]:
         (DONE, {"phase": "planning"}, 'this is planning: signal continue with "phase": "done"'),
         *((DONE, {"phase": phase, "approved": True}, f"this is {phase}")
             for phase in ("implementation", "testing", "quality")),
-        (DONE, {"phase": "done", "uncommitted": ("a.py",)}, "not committed: a.py"),
-        (DONE, {"phase": "done", "uncommitted": tuple("abcdefghijkl")}, "and 2 more"),
-        (DONE, {"phase": "done", "strayed": "mine"}, "session's branch; mine is checked out"),
-        ({"status": "continue"}, {"uncommitted": ("a.py",), "strayed": "mine"}, None),
+        (DONE, {"phase": "done", "dirty": "a"}, "not committed: a"),
+        (DONE, {"phase": "done", "dirty": "abcdefghijkl"}, "and 2 more"),
+        (DONE, {"phase": "done", "branch": "other", "approved": True},
+            "session's branch; other is checked out"),
+        (DONE, {"phase": "done", "branch": "other"}, None),
+        ({"status": "continue"}, {"dirty": "a", "branch": "other", "approved": True}, None),
     ],
 )  # fmt: skip
 def test_judged_by_phase_files_and_git(
-    tmp_path: Path, value: dict[str, Any], context: dict[str, Any], says: str | None
+    tmp_path: Path, value: dict[str, Any], now: dict[str, Any], says: str | None
 ) -> None:
     """A name of a plan that holds a line end would write its own lines into the question."""
     for name in ("plan.md", "line\nend.md", "paragraph\u2029.md"):
@@ -150,25 +164,24 @@ def test_judged_by_phase_files_and_git(
     (tmp_path / "empty.md").write_text(" \n")
     (tmp_path / "link.md").symlink_to("plan.md")
     os.mkfifo(tmp_path / "fifo.md")
-    signal, problems = judged(value, SignalContext(tmp_path, "planning")._replace(**context))
+    signal, problems = judged(value, tmp_path, **now)
     assert (signal is not None) == (says is None), problems
     assert says is None or says in problems
 
 
 def test_a_missing_file_is_told_from_a_bad_one(tmp_path: Path) -> None:
-    context = SignalContext(tmp_path, "planning")
-    check = signals.read(context)
+    planning, last = session(), session("done")
+    check = signals.read(tmp_path, planning, None)
     assert check.missing and "No _signal.json: write it" in check.problems[0]
     (tmp_path / SIGNAL).write_text("")
-    assert signals.read(context) == SignalCheck(None, (OBJECT,))
+    assert signals.read(tmp_path, planning, None) == SignalCheck(None, (OBJECT,))
     (tmp_path / SIGNAL).write_text('{"status": "continue"}' + " " * 65_536)
-    check = signals.read(context)
+    check = signals.read(tmp_path, planning, None)
     assert "64 KB: remove it and write one JSON object" in check.problems[0] and not check.missing
     (tmp_path / SIGNAL).write_text('{"status": "continue", "phase": "done"}')
-    assert "approved plan" in signals.read(context).problems[0]
+    assert "approved plan" in signals.read(tmp_path, planning, None).problems[0]
     (tmp_path / SIGNAL).write_text('{"status": "done", "summary": "s"}')
-    context = context._replace(phase="done")
-    assert signals.read(context) == SignalCheck(Signal("done", summary="s"))
+    assert signals.read(tmp_path, last, None) == SignalCheck(Signal("done", summary="s"))
 
 
 @pytest.mark.parametrize("depth", [100, 900, 980, 990, 3000, 100_000])
@@ -198,7 +211,7 @@ GOOD: list[tuple[Any, tuple[Any, ...]]] = [
 def test_a_good_question(asked: Any, expected: tuple[Any, ...]) -> None:
     """Eight of them fit."""
     signal, problems = judged(asking(*[asked] * 8))
-    assert signal and signal.questions == (NewQuestion(*expected),) * 8, problems
+    assert signal and signal.questions == (Question(0, "qa", *expected),) * 8, problems
 
 
 @pytest.mark.parametrize("waits_for", ["qa_answers", "human_action"])
@@ -285,8 +298,7 @@ waiting = st.tuples(
 )
 def test_any_json_value(value: Any, phase: str, approved: bool) -> None:
     """It is a valid signal or has printable problems, and only `continue` means continue."""
-    context = SignalContext(Path("/nowhere"), phase, approved=approved)
-    signal, problems = judged(value, context)
+    signal, problems = judged(value, phase=phase, approved=approved)
     assert (signal is None) == bool(problems)
     assert "\ud800" not in problems
     if signal and signal.status == "continue":

@@ -15,9 +15,10 @@ from samocode.child.run import run
 from samocode.child.shutdown import Shutdown
 from samocode.child.stream import Event, RunResult
 from samocode.decide.failures import BLOCKING, error_class
-from samocode.decide.signal import SignalContext, read
+from samocode.decide.signal import read
 from samocode.pages.names import HISTORY, LOGS, SIGNAL
 from samocode.record.history import VERSION, History
+from samocode.record.state import SessionState
 from samocode.settings.load import Settings
 from samocode.settings.timeouts import Timeouts
 from samocode.show.live import introduced
@@ -74,7 +75,7 @@ def _end(ended: RunResult) -> Iterator[Finding]:
 def _signal(ended: RunResult, folder: Path) -> Iterator[Finding]:
     if not ended.answered:
         return
-    check = read(SignalContext(folder, "investigation", git=False))
+    check = read(folder, SessionState(), None)
     if check.signal:
         yield ok("claude wrote its signal")
         return

@@ -32,10 +32,9 @@ LOOKS, LOOKS_FOR_ORPHANS = 2, 15  # scans; one can miss a process that forks or 
 _PR_SET_CHILD_SUBREAPER = 36
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 _reaper = False
-_inherited: set[int] = set()
-"""Children that no iteration started, such as tee in `main.py > >(tee log)`."""
-_beside: dict[int, subprocess.Popen[bytes]] = {}
-"""Commands of `run_beside`, which another thread waits for."""
+_others: dict[int, subprocess.Popen[bytes] | None] = {}
+"""Children that no iteration started: those of `run_beside`, which another thread waits for, and
+(None) inherited ones, such as tee in `main.py > >(tee log)`."""
 
 
 def become_reaper() -> None:
@@ -44,7 +43,7 @@ def become_reaper() -> None:
     if _libc and process_table.has_proc():
         _reaper = _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
         if _reaper and reap():
-            _inherited.update(child.pid for child in _tree(""))
+            _others.update(dict.fromkeys(child.pid for child in _tree("")))
 
 
 def spawn(
@@ -85,12 +84,12 @@ def reap(main: subprocess.Popen[bytes] | None = None) -> bool:
             return False
         if dead is None:
             break
-        known = main if main and dead.si_pid == main.pid else _beside.get(dead.si_pid)
+        known = main if main and dead.si_pid == main.pid else _others.get(dead.si_pid)
         if known:
             known.poll()
         else:
             os.waitpid(dead.si_pid, os.WNOHANG)
-            _inherited.discard(dead.si_pid)
+            _others.pop(dead.si_pid, None)
     return True
 
 
@@ -104,7 +103,7 @@ def end_tree(
 ) -> tuple[Process, ...]:
     """End `main` and all its descendants. Return the others that were still alive."""
     entry = "" if _reaper else f"{RUN_TAG}={tag}"
-    looks = math.inf if _reaper and not _inherited else LOOKS
+    looks = math.inf if _reaper and not _others else LOOKS
     found = _end(entry, looks, lambda: reap(main), grace)
     main.wait()
     return tuple(process for process in found if process.pid != main.pid)
@@ -138,7 +137,7 @@ def _tree(entry: str) -> Iterator[Process]:
     for process in process_table.read(entry):
         if process.pid == me:
             continue
-        if process.tagged if entry else process.parent == me and process.pid not in _inherited:
+        if process.tagged if entry else process.parent == me and process.pid not in _others:
             members.add(process.pid)
             yield process
         else:
@@ -173,8 +172,7 @@ def run_beside(command: str, environ: Mapping[str, str], data: bytes, limit: flo
         ["/bin/sh", "-c", command], env=environ, start_new_session=True,
         stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
     ) as main:  # fmt: skip
-        _inherited.add(main.pid)
-        _beside[main.pid] = main
+        _others[main.pid] = main
         try:
             _, said = main.communicate(data, limit)
         except subprocess.TimeoutExpired:
@@ -182,7 +180,6 @@ def run_beside(command: str, environ: Mapping[str, str], data: bytes, limit: flo
                 os.killpg(main.pid, signal.SIGKILL)
             return f"it ran longer than {limit:.0f} seconds"
         finally:
-            _inherited.discard(main.pid)
-            _beside.pop(main.pid, None)
+            _others.pop(main.pid, None)
     last = " ".join(said.decode("utf-8", "replace").split())[-200:]
     return f"exit code {main.returncode}: {last}".rstrip(": ") if main.returncode else None

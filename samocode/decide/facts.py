@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from samocode.child.stream import RunResult
 from samocode.decide import signal as signals
-from samocode.decide.context import changed_code, signal_context
+from samocode.decide.changes import changed_code, uncommitted
 from samocode.decide.signal import SignalCheck
 from samocode.git.checkout import Checkout
 from samocode.pages import compare
@@ -85,17 +85,16 @@ def read(
     """Read git, the signal and the files once. `before` is None if the loop was killed."""
     first = state.iteration == 0  # the index of a new worktree is refreshed once
     status = checkout.status(refresh=first) if checkout else None
-    context = signal_context(folder, state, status)
     tree = checkout.worktree.path if checkout else None
     return IterationFacts(
         run=run,
-        check=signals.read(context),
+        check=signals.read(folder, state, status),
         phase=state.phase,
         now=time.time(),
         head=status.head if status else None,
         changed_code=changed_code(state, status, checkout.repository.environ) if checkout else (),
         tampered=tampered,
-        uncommitted=context.uncommitted,
+        uncommitted=uncommitted(state, status),
         untracked=status.untracked if status else (),
         progress=before is None or compare.progress(folder, tree, before, status),
         files=_files(checkout, before.code if before else None, status),

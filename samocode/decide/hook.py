@@ -8,7 +8,7 @@ from pathlib import Path
 
 from samocode import __version__
 from samocode.decide import signal as signals
-from samocode.decide.context import changed_code, signal_context
+from samocode.decide.changes import changed_code
 from samocode.git.status import look
 from samocode.pages.names import HISTORY
 from samocode.record.exits import UserError
@@ -39,7 +39,7 @@ def problems_of(folder: Path, environ: Mapping[str, str]) -> tuple[str, ...]:
     if state.program != __version__:  # another version: the clone was updated while the loop runs
         return ()
     status = look(state.worktree.path, environ) if state.worktree else None
-    problems = signals.read(signal_context(folder, state, status)).problems
+    problems = signals.read(folder, state, status).problems
     if changed := changed_code(state, status, environ):
         listed = ", ".join(changed[:20])
         restore = (

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from samocode.pages.questions import LETTERS
 from samocode.pages.tokens import PLACEHOLDERS, words
+from samocode.record.state import Question
 from samocode.record.untrusted import items, mapping
 from samocode.record.words import nearest
 
@@ -24,19 +25,9 @@ EXAMPLE = {
 }
 
 
-class NewQuestion(NamedTuple):
-    """A question as the child wrote it, without a number."""
-
-    title: str
-    why: str
-    options: tuple[str, ...] = ()
-    suggested: str = ""
-    because: str = ""
-
-
-def check(value: object, waits_for: str) -> tuple[tuple[NewQuestion, ...], tuple[str, ...]]:
+def check(value: object, waits_for: str) -> tuple[tuple[Question, ...], tuple[str, ...]]:
     """Return (questions, ()) or ((), problems), one sentence per problem. `waits_for` is
-    `qa_answers`, which requires suggestions, or `human_action`."""
+    `qa_answers`, which requires suggestions, or `human_action`. The questions have no numbers."""
     found = items(value)
     if not found:
         example = dict(EXAMPLE)
@@ -49,11 +40,14 @@ def check(value: object, waits_for: str) -> tuple[tuple[NewQuestion, ...], tuple
         problems += [f"Question {number}: {problem}" for problem in _problems(one, waits_for)]
     if problems:
         return (), tuple(problems)
-    return tuple(_question(mapping(one)) for one in found), ()
+    kind = "action" if waits_for == "human_action" else "qa"
+    return tuple(_question(kind, mapping(one)) for one in found), ()
 
 
-def _question(found: Mapping[str, Any]) -> NewQuestion:
-    return NewQuestion(
+def _question(kind: str, found: Mapping[str, Any]) -> Question:
+    return Question(
+        id=0,
+        kind=kind,
         title=found["title"].strip(),
         why=found["why"].strip(),
         options=tuple(option.strip() for option in found.get("options") or ()),
@@ -69,7 +63,7 @@ def _problems(one: object, waits_for: str) -> Iterator[str]:
     found = mapping(cast("object", one))
     for key in found:
         if key not in KEYS:
-            yield f"{_short(key)} is not a key{nearest(str(key).lower(), KEYS)}."
+            yield f"{short(key)} is not a key{nearest(str(key).lower(), KEYS)}."
     for key, most in (("title", LINE), ("why", WHY), ("suggested", LINE), ("because", LINE)):
         value = found.get(key)
         needed = key in ("title", "why") or (key == "suggested" and waits_for == "qa_answers")
@@ -84,9 +78,9 @@ def _problems(one: object, waits_for: str) -> Iterator[str]:
 
 def _line_problems(name: str, value: object, most: int) -> Iterator[str]:
     if not isinstance(value, str):
-        yield f"{name} must be text; it is {_short(value)}."
+        yield f"{name} must be text; it is {short(value)}."
     elif not words(value):
-        yield f"{name} says nothing; it is {_short(value)}."
+        yield f"{name} says nothing; it is {short(value)}."
     elif len(value) > most:
         yield f"{name} has {len(value)} characters; at most {most} fit."
     elif any(ord(char) < 32 or 127 <= ord(char) < 160 or char in "\u2028\u2029" for char in value):
@@ -113,13 +107,13 @@ def _option_problems(value: object) -> Iterator[str]:
 def _suggestion_problems(found: Mapping[str, Any]) -> Iterator[str]:
     suggested, many = found.get("suggested"), len(items(found.get("options")))
     if isinstance(suggested, str) and words(suggested) in NO_ANSWERS:
-        yield f"`suggested` must do as an answer; it is {_short(suggested)}."
+        yield f"`suggested` must do as an answer; it is {short(suggested)}."
     if many and isinstance(suggested, str) and len(suggested.strip()) == 1:
         letter = suggested.strip().upper()
         if letter.isascii() and letter.isalpha() and letter not in LETTERS[:many]:
             yield f"`suggested` is {letter}, and there is no such option."
 
 
-def _short(value: object) -> str:
+def short(value: object) -> str:
     text = json.dumps(value, ensure_ascii=True, default=str)
     return text if len(text) < 80 else text[:77] + "..."

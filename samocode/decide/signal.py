@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from samocode.decide import questions
-from samocode.decide.questions import NewQuestion
+from samocode.decide.changes import uncommitted
+from samocode.decide.questions import short
 from samocode.pages.names import SIGNAL
 from samocode.record import files, untrusted
 from samocode.record.state import PHASES as PHASES
+from samocode.record.state import Question, SessionState, WorktreeStatus
 from samocode.record.untrusted import mapping
 from samocode.record.words import few, nearest
 
@@ -33,20 +34,7 @@ class Signal(NamedTuple):
     reason: str | None = None
     needs: str | None = None
     summary: str | None = None
-    questions: tuple[NewQuestion, ...] = ()
-
-
-class SignalContext(NamedTuple):
-    """The facts that a signal is checked against. None of them comes from the child."""
-
-    folder: Path
-    phase: str
-    approved: bool = False
-    git: bool = True
-    uncommitted: tuple[str, ...] = ()
-    """Tracked files with uncommitted changes."""
-    strayed: str = ""
-    """The branch that is checked out, if it is not the session's."""
+    questions: tuple[Question, ...] = ()
 
 
 class SignalCheck(NamedTuple):
@@ -57,10 +45,11 @@ class SignalCheck(NamedTuple):
     missing: bool = False
 
 
-def read(context: SignalContext) -> SignalCheck:
-    """Read and check the session's signal. An invalid signal gives problems, never a guess."""
+def read(folder: Path, state: SessionState, status: WorktreeStatus | None) -> SignalCheck:
+    """Read and check the session's signal. An invalid signal gives problems, never a guess.
+    `status` is the worktree's, None without git."""
     try:
-        data = files.read(context.folder / SIGNAL, MAX_SIGNAL_BYTES)
+        data = files.read(folder / SIGNAL, MAX_SIGNAL_BYTES)
     except files.Unreadable as error:
         return SignalCheck(problems=(f"{error}: remove it and write one JSON object.",))
     if data is None:
@@ -69,7 +58,7 @@ def read(context: SignalContext) -> SignalCheck:
         )
     signal, problems = parse(data)
     if signal:
-        problems = judge(signal, context)
+        problems = judge(signal, folder, state, status)
     return SignalCheck(signal=None if problems else signal, problems=problems)
 
 
@@ -79,7 +68,7 @@ def parse(data: bytes) -> tuple[Signal | None, tuple[str, ...]]:
     if not found:
         example = '{"status": "continue"}'
         return None, (f"{SIGNAL} must hold one JSON object, like {example}.",)
-    problems, asked = tuple(_form_problems(found)), tuple[NewQuestion, ...]()
+    problems, asked = tuple(_form_problems(found)), tuple[Question, ...]()
     waits_for = found.get("for")
     if not problems and found["status"] == "waiting" and waits_for != "plan_approval":
         asked, problems = questions.check(found.get("questions"), str(waits_for))
@@ -97,28 +86,30 @@ def parse(data: bytes) -> tuple[Signal | None, tuple[str, ...]]:
     ), ()
 
 
-def judge(signal: Signal, context: SignalContext) -> tuple[str, ...]:
+def judge(
+    signal: Signal, folder: Path, state: SessionState, status: WorktreeStatus | None
+) -> tuple[str, ...]:
     """Return one sentence per reason why the signal is not allowed now."""
-    found = list(_phase_problems(signal, context))
+    found = _phase_problems(signal, state)
     if signal.waits_for == "plan_approval" and signal.status == "waiting":
-        found += _plan_problems(signal, context)
+        found += _plan_problems(signal, folder, state.phase)
     if signal.status == "done":
-        found += _done_problems(context)
+        found += _done_problems(state, status)
     return tuple(found)
 
 
 def _form_problems(found: Mapping[str, Any]) -> Iterator[str]:
     status = found.get("status")
     if not isinstance(status, str) or status not in NEEDED:
-        yield f"`status` must be one of {', '.join(NEEDED)}; it is {_short(status)}."
+        yield f"`status` must be one of {', '.join(NEEDED)}; it is {short(status)}."
         return
     for key in found:
         if key not in (*TEXTS, "questions"):
-            yield f"{_short(key)} is not a key{nearest(str(key).lower(), (*TEXTS, 'questions'))}."
+            yield f"{short(key)} is not a key{nearest(str(key).lower(), (*TEXTS, 'questions'))}."
     for key in TEXTS:
         value = found.get(key)
         if value is not None and not isinstance(value, str):
-            yield f"`{key}` must be text; it is {_short(value)}."
+            yield f"`{key}` must be text; it is {short(value)}."
         elif key in NEEDED[status] and not (value or "").strip():
             yield f"`{status}` needs `{key}`, and it is empty."
     yield from _name_problems(found, status)
@@ -127,23 +118,23 @@ def _form_problems(found: Mapping[str, Any]) -> Iterator[str]:
 def _name_problems(found: Mapping[str, Any], status: str) -> Iterator[str]:
     phase, waits_for = found.get("phase"), found.get("for")
     if isinstance(phase, str) and phase not in PHASES:
-        yield f"`phase` must be one of {', '.join(PHASES)}; it is {_short(phase)}."
+        yield f"`phase` must be one of {', '.join(PHASES)}; it is {short(phase)}."
     waits = status == "waiting" and isinstance(waits_for, str) and waits_for.strip()
     if waits and waits_for not in WAITS:
-        yield f"`for` must be one of {', '.join(WAITS)}; it is {_short(waits_for)}."
+        yield f"`for` must be one of {', '.join(WAITS)}; it is {short(waits_for)}."
     if found.get("questions") is not None and (status != "waiting" or waits_for == "plan_approval"):
         yield "`questions` go with waiting, for qa_answers or human_action."
 
 
-def _phase_problems(signal: Signal, context: SignalContext) -> list[str]:
+def _phase_problems(signal: Signal, state: SessionState) -> list[str]:
     if signal.phase not in NEEDS_APPROVAL or signal.status not in ("continue", "waiting"):
         return []
-    if not context.git:
+    if state.worktree is None:
         return [
             f"Phase {signal.phase} needs a git repository; without one a session is research: end "
             "with done."
         ]
-    if not context.approved:
+    if state.approved is None:
         return [
             f"Phase {signal.phase} needs an approved plan: in phase planning signal waiting, for "
             "plan_approval."
@@ -151,9 +142,9 @@ def _phase_problems(signal: Signal, context: SignalContext) -> list[str]:
     return []
 
 
-def _plan_problems(signal: Signal, context: SignalContext) -> list[str]:
-    if context.phase != "planning":
-        return [f"plan_approval is asked for in phase planning; this is {context.phase}."]
+def _plan_problems(signal: Signal, folder: Path, phase: str) -> list[str]:
+    if phase != "planning":
+        return [f"plan_approval is asked for in phase planning; this is {phase}."]
     name = signal.plan or ""
     if not name.strip():
         return ["plan_approval needs `plan`: the name of the plan file in the session folder."]
@@ -161,10 +152,10 @@ def _plan_problems(signal: Signal, context: SignalContext) -> list[str]:
     if not plain or not name.endswith(".md"):
         return [
             "`plan` must be the plain name of a .md file in the session folder; it is "
-            f"{_short(name)}."
+            f"{short(name)}."
         ]
     try:
-        data = files.read(context.folder / name)
+        data = files.read(folder / name)
     except files.Unreadable as error:
         return [f"The plan {error}."]
     return (
@@ -174,26 +165,20 @@ def _plan_problems(signal: Signal, context: SignalContext) -> list[str]:
     )
 
 
-def _done_problems(context: SignalContext) -> list[str]:
+def _done_problems(state: SessionState, status: WorktreeStatus | None) -> list[str]:
     problems: list[str] = []
-    if context.phase not in MAY_END:
+    if state.phase not in MAY_END:
         problems.append(
             "done is legal in the phases done, investigation and requirements; this is "
-            f"{context.phase}: "
+            f"{state.phase}: "
             'signal continue with "phase": "done" for the summary.'
         )
-    if context.uncommitted:
+    if left := uncommitted(state, status):
+        problems.append(f"done needs every tracked change committed; not committed: {few(left)}.")
+    branch = status.branch if status and state.approved else ""
+    if branch and state.worktree and branch != state.worktree.branch:
         problems.append(
-            f"done needs every tracked change committed; not committed: {few(context.uncommitted)}."
-        )
-    if context.strayed:
-        problems.append(
-            f"done needs the work on the session's branch; {context.strayed} is checked out: "
+            f"done needs the work on the session's branch; {branch} is checked out: "
             "bring the commits to the session's branch and switch back."
         )
     return problems
-
-
-def _short(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=True, default=str)
-    return text if len(text) < 80 else text[:77] + "..."

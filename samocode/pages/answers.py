@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from functools import partial
 from typing import NamedTuple
 
-from samocode.pages.parts import LABEL, split
 from samocode.pages.questions import Block, Page, options
 from samocode.pages.tokens import meant, more, same, tokens, words
 
+LABEL = re.compile(r"[*_]{0,3}\bAnswer\b[*_]{0,3}[ \t]*:[*_]{0,3}", re.I)
 MARK = re.compile(r"\[[xX✓✔]\]|(?<![^\W_])[xX](?![^\W_])|\*\*|__|<[-=]+|[-=]+>|<<+|[✓✔☑✅👈←→⬅]")
 BEFORE, AFTER = r"^(?:[^\w\n]|_|[xX](?![^\W_]))*", r"(?:[^\w\n]|_|(?<![^\W_])[xX](?![^\W_]))*$"
 
@@ -38,7 +38,7 @@ class Reading(NamedTuple):
 
 def read(text: str, page: Page) -> Reading:
     """Compare the text of a page with what was printed."""
-    stray, parts = split(text, page)
+    stray, parts = _split(text, page)
     gone = [block for block in page.blocks if block.question.id not in parts]
     lost = {tuple(tokens(line)) for block in gone for line in block.above.split("\n")}
     added, struck = dict[int, Added](), dict[int, str]()
@@ -53,6 +53,30 @@ def read(text: str, page: Page) -> Reading:
             added[number] = found
     said = "\n".join(text for text in stray if words(meant(text)))
     return Reading(added, struck, tuple(block.question.id for block in gone), said)
+
+
+def _split(text: str, page: Page) -> tuple[list[str], dict[int, str]]:
+    """Return the texts that belong to no single question, and the part of each question. A part
+    includes its heading. A question whose parts are ambiguous has none."""
+    headings = {tuple(tokens(block.heading)): block.question.id for block in page.blocks}
+    found: list[tuple[int, list[str]]] = [(0, [])]
+    for line in text.split("\n"):
+        if line.lstrip().startswith("#") and (number := headings.get(tuple(tokens(line)))):
+            found.append((number, []))
+        found[-1][1].append(line)
+    labelled = [any(map(LABEL.search, lines)) for _, lines in found]
+    with_label = {number for (number, _), label in zip(found, labelled, strict=True) if label}
+    parts: dict[int, list[list[str]]] = {}
+    last: list[str] = []
+    for (number, lines), label in zip(found, labelled, strict=True):
+        if number in with_label and not label:  # a heading quoted in an answer to another question
+            last.extend(lines)
+        else:
+            last = lines
+            parts.setdefault(number, []).append(lines)
+    whole = {n: {"\n".join(lines).strip() for lines in copies} for n, copies in parts.items()}
+    stray = [text for n, texts in whole.items() if n == 0 or len(texts) > 1 for text in texts]
+    return stray, {n: texts.pop() for n, texts in whole.items() if n and len(texts) == 1}
 
 
 def _is_of(lost: set[tuple[str, ...]], text: str) -> bool:

@@ -80,5 +80,5 @@ class EditedFile:
     def keep(self) -> str:
         """Save the content last read under a free name and return the name."""
         kept = files.free_name(self.path)
-        files.write_bytes(kept, self.data or b"")
+        files.write(kept, self.data or b"")
         return kept.name

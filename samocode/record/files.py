@@ -102,12 +102,9 @@ def read_text(path: Path, limit: int = MAX_BYTES) -> str | None:
     return None if data is None else data.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
 
 
-def write(path: Path, text: str, durable: bool = True) -> None:
+def write(path: Path, content: str | bytes, durable: bool = True) -> None:
     """Replace a file atomically by a temporary file and a rename, with an fsync if `durable`."""
-    write_bytes(path, text.encode("utf-8", "surrogateescape"), durable)
-
-
-def write_bytes(path: Path, data: bytes, durable: bool = True) -> None:
+    data = content if isinstance(content, bytes) else content.encode("utf-8", "surrogateescape")
     temporary = create(path, data, durable=durable)
     try:
         temporary.replace(path)

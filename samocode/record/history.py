@@ -89,7 +89,7 @@ class History:
         changed = files.read_any(self.path) != data
         if changed:
             files.keep(self.path)
-            files.write_bytes(self.path, data)
+            files.write(self.path, data)
         self._mark = files.stamp(self.path)
         return changed
 

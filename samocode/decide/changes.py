@@ -1,29 +1,11 @@
-"""The facts that a signal is checked against, for the loop and for the Stop hook."""
+"""What changed in the worktree, for the loop and for the Stop hook."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
-from samocode.decide.signal import SignalContext
 from samocode.git import status as worktree
 from samocode.record.state import SessionState, WorktreeStatus
-
-
-def signal_context(
-    folder: Path, state: SessionState, status: WorktreeStatus | None
-) -> SignalContext:
-    """Collect the facts for a signal. `status` is the worktree's, None without git."""
-    tree = state.worktree
-    branch = status.branch if status and tree and state.approved else ""
-    return SignalContext(
-        folder=folder,
-        phase=state.phase,
-        approved=state.approved is not None,
-        git=tree is not None,
-        uncommitted=uncommitted(state, status),
-        strayed=branch if tree and branch != tree.branch else "",
-    )
 
 
 def uncommitted(state: SessionState, status: WorktreeStatus | None) -> tuple[str, ...]:
