@@ -212,7 +212,7 @@ class Telling:
                 holds(last.get(number) != text, f"Q{number}: {text[:60]!r} is on record twice")
                 holds(story.FORGED not in text, f"Q{number}: the child answered it")
                 last[number] = text
-            elif line["event"] in ("found", "struck"):
+            elif line["event"] == "found":
                 last.pop(line["id"], None)
 
     def check_end(self) -> None:

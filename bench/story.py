@@ -87,7 +87,7 @@ def still_open(lines: Iterable[Mapping[str, Any]]) -> set[int]:
     found: set[int] = set()
     for line in lines:
         found |= set(asked([line]))
-        if line["event"] in ("found", "struck"):
+        if line["event"] == "found":
             found.add(line["id"])
         if line["event"] == "answer":
             found.discard(line["id"])

@@ -27,7 +27,7 @@ EXIT = ("--on-wait", "exit")
 # and from the print of a page. FILE:FUNCTION is its return.
 WEAK = (
     "record/files.py:remove",
-    "pages/iteration.py:write",
+    "pages/compare.py:mark",
     "child/processes.py:spawn",
     "child/processes.py:end_tree",
     "session.py:put_back",

@@ -74,8 +74,7 @@ APPROVAL = Approval("p.md", "d", "c")
         ([iteration(cost_usd=1), iteration(2, held_usd=9), iteration(3, cost_usd=0), iteration(4)],
             {"cost_usd": 1.0, "dearest": 1.0, "held_usd": 9.0, "unpriced": 1}),
         ([ASKED, answer(1, "A", notes=["x"]), iteration(heard=True), answer(1, "B", notes=["y"])],
-            {"answers": {1: Answer("B", (), "file")}, "notes": ["y"], "human": {1}}),
-        ([ASKED, answer(1, "A") | {"by": "yes"}], {"human": set[int]()}),
+            {"answers": {1: Answer("B", (), "file")}, "notes": ["y"]}),
         ([APPROVED, LAPSED],
             {"approved": None, "plan_to_ask": "p.md", "ask_why": "w", "notes": ["It lapsed."]}),
         ([APPROVED, LAPSED | {"plan": None}], {"approved": None, "plan_to_ask": None}),
@@ -162,7 +161,7 @@ def test_a_question_is_open_until_a_human_has_the_last_word() -> None:
     assert open_ids(state) == [1] and state.answers[1].text == "A"
     after(answer(1, "whose?"), state=state)
     assert open_ids(state) == [] and state.found == {}
-    after(line("struck", id=1), state=state)
+    after(line("found", id=1, text=""), state=state)
     assert open_ids(state) == [1] and state.answers[1].text == "whose?"
     after(answer(1, "B"), state=state)
     assert open_ids(state) == [] and state.answers[1].text == "B"
@@ -186,14 +185,14 @@ def test_an_answer_means_what_it_was_taken_for(text: str) -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        *(line(event) for event in ("iteration", "lapsed", "found", "struck", "stop", "begin")),
+        *(line(event) for event in ("iteration", "lapsed", "found", "stop", "begin")),
         *(iteration() | {name: "x"} for name in ("n", "cost_usd", "held_usd", "delay")),
         *(iteration(outcome="waiting", asked=asked) for asked in (7, ["x"], [WHICH | {"id": "x"}],
             [WHICH | {"id": 8}, {"id": 9, "kind": "qa"}], [WHICH | {"id": 8, "options": 7}])),
         iteration(notes=7),
         line("asked", id="x", kind="approval", title="t"),
         line("asked", id=8, kind="approval"),
-        *(line(event, id=9, text="x") for event in ("answer", "found", "struck")),
+        *(line(event, id=9, text="x") for event in ("answer", "found")),
         *(line(event, id=1) for event in ("answer", "found")),
         line("answer", id=1, text="x", took=7),
         line("stop", exit=0, next=["x"]),
@@ -234,7 +233,7 @@ def history(tmp_path: Path) -> History:
 def test_the_state_of_any_earlier_line(history: History) -> None:
     """The state after n lines is a function of those lines alone."""
     earlier = [vars(history.at(history.state.lines))]
-    for one in (PLAN, YES, line("found", id=2, text="x"), line("struck", id=2)):
+    for one in (PLAN, YES, line("found", id=2, text="x"), line("found", id=2, text="")):
         history.append(one["event"], **{k: v for k, v in one.items() if k not in ("t", "event")})
         earlier.append(vars(history.at(history.state.lines)))
         assert earlier[-1] == vars(history.state) == vars(History(history.path).load().state)

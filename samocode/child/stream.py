@@ -82,7 +82,6 @@ class RunResult(NamedTuple):
     model: str = ""
     """The model that answered last, by its full name."""
     tokens: int = 0
-    turns: int = 0
     denials: tuple[str, ...] = ()
     """Names of tools that were denied."""
     text: str = ""
@@ -168,7 +167,7 @@ class RunResult(NamedTuple):
     def _result(self, event: Event) -> RunResult:
         is_error = event.get("is_error") is True
         denials = [mapping(d).get("tool_name") for d in items(event.get("permission_denials"))]
-        subtype, turns = event.get("subtype"), event.get("num_turns")
+        subtype = event.get("subtype")
         text = str(event.get("result") or "").partition(PROMPT_AGAIN)[0].strip()
         error = self.error or ("unknown" if event.get("terminal_reason") == "api_error" else None)
         return self._replace(
@@ -180,7 +179,6 @@ class RunResult(NamedTuple):
             status=(_status(event) or self.status) if is_error else None,
             cost_usd=number(event.get("total_cost_usd")),
             tokens=_tokens(event),
-            turns=turns if isinstance(turns, int) else 0,
             denials=tuple(str(name) for name in denials if name),
             text=text[:2000] or self.text,
         )

@@ -97,12 +97,12 @@ class Answers:
         return added is not None and self.take(question, added, "terminal")
 
     def say_yes(self) -> None:
-        """Answer with the suggestions and approve plans (--yes). Skips actions, questions that a
-        person has answered before, and those with text found after a child."""
+        """Answer with the suggestions and approve plans (--yes). Skips actions, and questions that
+        are open again: after an answer was removed, or with text found after a child."""
         state = self._session.state
         for question in state.open:
             added = Added("approve") if question.kind == "approval" else suggestion(question)
-            theirs = question.kind == "action" or question.id in state.human | set(state.found)
+            theirs = question.kind == "action" or question.id in state.found
             if added and not theirs:
                 self.take(question, added, "yes")
 
@@ -148,7 +148,7 @@ class Answers:
         for number, shown in struck.items():
             answer = state.answers.get(number)
             if answer and answer.text == shown and number not in state.found:
-                self._session.history.append("struck", id=number)
+                self._session.history.append("found", id=number, text="")
                 self.say(f"Q{number}: the answer was removed, so the question is open again.")
 
     def _say_rest(self, reading: Reading) -> None:

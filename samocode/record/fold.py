@@ -155,22 +155,14 @@ def _answer(state: SessionState, line: Line) -> None:
     answer = Answer(str(line["text"]), tuple(line.get("took", ())), line.get("by", ""))
     state.answers[number] = answer
     state.found.pop(number, None)
-    if answer.by != "yes":
-        state.human.add(number)
     if answer.took == CHANGE:
         state.approved = None
 
 
 def _found(state: SessionState, line: Line) -> None:
-    """Record text found after a child ran. A person must confirm or replace it."""
+    """Reopen a question: text was found after a child ran, or (empty) the answer was removed. The
+    answer stays on record until the next one."""
     state.found[_number(state, line)] = str(line["text"])
-
-
-def _struck(state: SessionState, line: Line) -> None:
-    """Reopen a question whose answer a person removed. It stays on record until the next one."""
-    number = _number(state, line)
-    state.found[number] = ""
-    state.human.add(number)
 
 
 def _number(state: SessionState, line: Line) -> int:
@@ -215,7 +207,6 @@ _STEPS: Mapping[str, Callable[[SessionState, Line], None]] = {
     "asked": _asked,
     "answer": _answer,
     "found": _found,
-    "struck": _struck,
     "approved": _approved,
     "lapsed": _lapsed,
     "stop": _stop,

@@ -179,10 +179,8 @@ class SessionState:
         self.asked: dict[int, Question] = {}
         self.answers: dict[int, Answer] = {}
         self.found: dict[int, str] = {}
-        """Text found after a child ran, by question. A person must confirm it. Empty if the answer
-        was removed."""
-        self.human: set[int] = set()
-        """Questions that a person has answered at least once. --yes never answers these."""
+        """Text found after a child ran, by question, or empty if the answer was removed. The
+        question is open until a person answers: --yes never does."""
         self.spent: dict[str, Spent] = {}
         """By phase."""
         self.notes: list[str] = []

@@ -146,7 +146,7 @@ def open_questions(folder: Path) -> dict[int, str]:
     for line in history(folder):
         if line["event"] == "answer":
             waits.discard(line["id"])
-        elif line["event"] in ("struck", "found"):
+        elif line["event"] == "found":
             waits.add(line["id"])
     return {number: kind for number, kind in found.items() if number in waits}
 
