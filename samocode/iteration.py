@@ -108,7 +108,6 @@ class Iterations(NamedTuple):
         decision = verify.confirm(decided, session, self.settings, self.shutdown, self.say)
         if decision:
             self.answers.after_child()
-            self.answers.page.print()  # before new questions: no page may name a later print
             line = session.record(found, decision)
             self.answers.page.print()
         return decision, line

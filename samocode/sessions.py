@@ -20,7 +20,7 @@ from samocode.record import files
 from samocode.record.exits import ExitCode, UserError
 from samocode.record.history import VERSION, History, local_now
 from samocode.record.state import SessionState, Worktree
-from samocode.record.words import DATED, short_name
+from samocode.record.words import short_name
 from samocode.settings.project import Project
 from samocode.task import Texts, add, send
 
@@ -41,22 +41,18 @@ def check_name(name: str) -> None:
 def find(sessions: Path, name: str) -> Path | None:
     """Find the folder of this name, else the newest YY-MM-DD-NAME, ignoring case."""
     check_name(name)
-    exact = sessions / name
-    if not exact.is_dir():
-        dated = [
-            d
-            for d in _folders(sessions)
-            if (m := DATED.fullmatch(d.name)) and m[1].lower() == name.lower()
-        ]
-        if not dated:
+    found = sessions / name
+    if not found.is_dir():
+        same = [d for d in _folders(sessions) if short_name(d.name).lower() == name.lower()]
+        if not same:
             return None
-        exact = max(dated, key=lambda folder: folder.name)
-    kept = list(exact.glob(f"{HISTORY}.kept-*"))
-    if not os.path.lexists(exact / HISTORY) and not kept:
+        found = max(same, key=lambda folder: folder.name)
+    kept = list(found.glob(f"{HISTORY}.kept-*"))
+    if not os.path.lexists(found / HISTORY) and not kept:
         raise UserError(
-            f"{exact} is no session (it has no {HISTORY}): choose another --session name."
+            f"{found} is no session (it has no {HISTORY}): choose another --session name."
         )
-    return exact
+    return found
 
 
 def find_or_create(
@@ -76,8 +72,8 @@ def find_or_create(
 
 def _only(sessions: Path, start: str) -> Path | None:
     """Find the one session whose name, without its date, begins like this."""
-    dated = ((folder, DATED.fullmatch(folder.name)) for folder in _folders(sessions))
-    found = [f for f, m in dated if m and m[1].startswith(start) and (f / HISTORY).is_file()]
+    like = [d for d in _folders(sessions) if short_name(d.name).startswith(start)]
+    found = [folder for folder in like if (folder / HISTORY).is_file()]
     return found[0] if len(found) == 1 else None
 
 

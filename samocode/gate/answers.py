@@ -54,7 +54,8 @@ class Answers:
 
     def after_child(self) -> None:
         """Record what was found on the page after a child ran, as `found`, not as an answer. The
-        child or a person may have written it, so the question is open until a person confirms."""
+        child or a person may have written it, so the question is open until a person confirms. The
+        page is printed before the child's questions: no page may name a later print."""
         reading, state = self.page.read(), self._session.state
         for number, added in reading.added.items():
             if len(added.text) > MAX_ANSWER:
@@ -71,6 +72,7 @@ class Answers:
             self._session.history.append("found", id=number, text="")
             self.say(f"   {QA}: the answer to Q{number} was removed; `before` restores it.")
         self._say_rest(reading)
+        self.page.print()
 
     def take(self, question: Question, added: Added, by: str) -> bool:
         """Record an answer. Return False if it is empty, incomplete or too long."""
