@@ -46,7 +46,8 @@ class Human:
 
     def waits(self) -> bool:
         """Whether no child is pending: what is saved now is the human's beyond doubt."""
-        return len(self.stage.outcomes) == self.stage.children > 0
+        steps = [line["event"] for line in speech.history(self.stage.session)]
+        return [step for step in steps if step in ("begin", "iteration")][-1:] == ["iteration"]
 
     def answer(self, number: int, kind: str) -> None:
         """Give an answer that no other question has; a plan gets one of the ways to say yes."""
