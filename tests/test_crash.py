@@ -90,22 +90,6 @@ def test_killed_while_a_page_is_printed(stage: Stage, page: str) -> None:
     assert not [path.name for path in stage.session.iterdir() if "swap" in path.name]
 
 
-@pytest.mark.parametrize("text", ["other", "same"])
-def test_killed_between_an_answer_and_its_page(stage: Stage, text: str) -> None:
-    """The answer is on record once. `same` takes a text that was found."""
-    forge = "forge(1, 'forged'); signal('continue')"
-    stage.script("ask()", forge, default=DONE)
-    assert stage.begin(*EXIT).code == 4
-    stage.answer(1, "mine")
-    assert stage.run(*EXIT).code == 4
-    stage.answer(1, text)
-    killed = run_until(stage, "samocode/gate/answers.py:_record:1", *EXIT)
-    assert killed == -signal.SIGKILL
-    assert stage.run(*EXIT).code == 0
-    given = "forged" if text == "same" else text
-    assert stage.answers == [("mine", "file"), (given, "file")]
-
-
 @linux
 def test_killed_before_the_kernel_knows_whose_child_it_is(stage: Stage) -> None:
     """The child that was just started ends too, without a prompt."""

@@ -204,19 +204,6 @@ def worked(session: Session, outcome: str = "continue", **more: object) -> None:
     )
 
 
-def test_every_text_on_record_is_in_the_task_file(session: Session) -> None:
-    """Killed between the two writes, the next start completes the file."""
-    file = session.folder / "_task.md"
-    before = file.read_bytes()
-    take(session, {"task": "a second\ntask"})
-    whole = file.read_bytes()
-    assert whole.startswith(before) and b"a second\ntask" in whole[len(before) :]
-    for killed in (lambda: file.write_bytes(before), file.unlink):
-        killed()
-        take(reopened(session.main_repo, session.folder), {})
-        assert file.read_bytes() == whole
-
-
 def test_the_same_words_are_taken_once(session: Session) -> None:
     """They are the command of old, given again; a dive in the task's words is a dive. Only after
     "blocked" a note may say the same as the last one: it is a new decision."""

@@ -3,7 +3,6 @@
 Version 2: a child asks in its signal, the loop prints `_qa.md`, a human writes after `Answer:`.
 
     python speech.py ARGUMENT...          main.py with a fast clock
-    python speech.py ask TITLE...         what a child with a shell does to ask
 """
 
 from __future__ import annotations
@@ -190,7 +189,4 @@ def fast_loop(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["ask"]:
-        ask(Path(os.environ["SAMOCODE_RUN"]), *sys.argv[2:])
-    else:
-        sys.exit(fast_loop(sys.argv[1:]))
+    sys.exit(fast_loop(sys.argv[1:]))

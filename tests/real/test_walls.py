@@ -1,8 +1,11 @@
 """The walls of a session, through the whole loop with the real CLI."""
 
 import json
+import os
+import pwd
 import shlex
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +13,7 @@ from samocode.settings.clone import COMMANDS
 from tests.api import ScriptedApi
 from tests.conftest import git
 from tests.real.sessions import RealProject, artifact, session_of, signal
-from tests.replies import Text, Tool, bash, write
+from tests.replies import Text, Tool, Usage, bash, write
 from tests.script import Answer, Request, SessionScript, Turns, tool_results
 
 pytestmark = pytest.mark.real
@@ -18,6 +21,7 @@ pytestmark = pytest.mark.real
 TESTS = f"{shlex.quote(sys.executable)} -m unittest"
 QUESTION = {"title": "Where?", "why": "It matters.", "suggested": "into a.py"}
 BUILD = f"mkdir build && touch build/a && {TESTS} 2>&1 | tee build/log && git restore ."
+CALL = sum(Usage().as_json().values())  # tokens of one answer
 COMMIT = bash("git commit --quiet --allow-empty -m More")
 PUSH = bash("git push origin HEAD")
 APPROVE = signal("waiting", wait="plan_approval", plan="plan.md")
@@ -63,7 +67,9 @@ STORY: Turns = {
 def test_the_walls_of_a_session(project: RealProject, mode: str) -> None:
     """A dive builds and tests unhindered. Loop's files, push and stash are refused with words, a
     commit until the plan is approved. Stop hook, signal and prompt cache work as without walls, and
-    the user's `disableAllHooks` does not silence the Stop hook."""
+    the user's `disableAllHooks` does not silence the Stop hook. The record has the cost that the
+    CLI named, and what the CLI keeps lies in the test's HOME alone."""
+    project.fast = False
     allowed = {"CLAUDE_ARGS": "--allowedTools Bash"} if mode == "acceptEdits" else {}
     project.extra = {"CLAUDE_PERMISSION_MODE": mode} | allowed
     home = project.folder / "home/.claude"
@@ -80,7 +86,7 @@ def test_the_walls_of_a_session(project: RealProject, mode: str) -> None:
         printed = loop.wait().out
     assert (loop.code, project.outcomes[-1]) == (0, "done"), printed
     assert any("A dive answers one question" in json.dumps(r["messages"][1:]) for r in api.requests)
-    dive, attack, work, _ = project.history("iteration")
+    dive, attack, work, _ = lines = project.history("iteration")
     assert "denied" not in dive and (project.worktree / "build/log").exists()
     assert attack["denied"] == ["Edit", "Bash", "Bash", "Write", "Bash", "Bash", "Bash"]
     (last,) = [r for r in api.requests if len(tool_results(r)) == len(REFUSED)]
@@ -90,5 +96,13 @@ def test_the_walls_of_a_session(project: RealProject, mode: str) -> None:
     assert git("log", "--format=%s", "main..", cwd=project.worktree) == "More"
     assert git("for-each-ref", cwd=bare) == "" == git("stash", "list", cwd=project.repo)
     assert any("No _signal.json" in json.dumps(r["messages"][-1]) for r in api.requests)
+    assert sum(line["tokens"] for line in lines) == CALL * len(api.requests)
+    for line in lines:
+        (result,) = [e for e in project.events(line["n"]) if e["type"] == "result"]
+        assert line["cost_usd"] == result["total_cost_usd"] > 0
+    (kept,) = (home / "projects").iterdir()
+    assert {path.stem for path in kept.glob("*.jsonl")} == {line["session_id"] for line in lines}
+    real = Path(pwd.getpwuid(os.getuid()).pw_dir)
+    assert not (real / ".claude/projects" / kept.name).exists() and project.alive == []
     fixed = {json.dumps([r["system"], r["tools"], r["messages"][0]]) for r in api.requests}
     assert len(fixed) == 1, "the walls, and their change, are no part of a request"
