@@ -44,11 +44,10 @@ class Sender:
 
     def __post_init__(self) -> None:
         self.said: list[str] = []
-        telegram = Telegram(TOKEN, CHAT, self.api.url)
-        self.bot = Bot(telegram)
         self.spool = Spool({"HOME": str(self.folder)}, TOKEN)
         self.spool.make()
-        self.box = Outbox(self.bot, self.spool, CHAT, self.said.append, 0.001)
+        bot = Bot(Telegram(TOKEN, CHAT, self.api.url))
+        self.box = Outbox(bot, self.spool, CHAT, self.said.append, 0.001)
         threading.Thread(target=self.box.run, daemon=True).start()
 
     def send(self, text: str, patience: float | None = 60) -> list[str]:
@@ -159,7 +158,7 @@ def test_an_update_is_handed_over_once(tmp_path: Path) -> None:
     with TelegramApi() as api, locked(tmp_path / "work"):
         sender = Sender(api, tmp_path)
         sender.spool.join(WORK._replace(key="k", folder=str(tmp_path / "work")))
-        reader = Reader(sender.bot, sender.spool, sender.box, sender.said.append, 0.001)
+        reader = Reader(sender.box)
         api.say("one")
         api.say("two")
         offset = sender.spool.folder / "offset"

@@ -10,7 +10,7 @@ from samocode.record.state import Spent
 from samocode.show.chart import meter, timeline
 from samocode.show.page import Folder, Markup, bullets, joined, table, tag, text
 from samocode.show.past import BAD, Past, Run
-from samocode.show.text import TITLES, in_words, moment, span
+from samocode.show.text import ended, in_words, moment, span
 
 RECENT, MOST = 200, 100  # rows of the table; entries of every other list
 BRIEF = 300  # characters of a text in a row
@@ -98,7 +98,7 @@ def _numbered(entry: tuple[int, str]) -> Markup:
 
 def _stop(entry: tuple[str, int, str]) -> Markup:
     at, code, why = entry
-    return joined((f"{moment(at)}: {TITLES.get(code, f'exit code {code}')}. ", text(why, BRIEF)))
+    return joined((f"{moment(at)}: {ended(code)}. ", text(why, BRIEF)))
 
 
 def _some(found: Sequence[T], shown: Callable[[T], Markup]) -> Markup:

@@ -20,7 +20,7 @@ from samocode.show.page import Folder, Markup, bullets, document, joined, sectio
 from samocode.show.past import Past
 from samocode.show.row import standing
 from samocode.show.sizes import Size
-from samocode.show.text import TITLES, moment, money, span
+from samocode.show.text import ended, moment, money, span
 
 LINES = 300  # of git's output
 MOST_FILES = 500  # names in the list of files
@@ -91,7 +91,7 @@ def _result(session: Session) -> Markup:
         return _text(state.done)
     if state.stopped:
         code, why = state.stopped
-        title = tag("p", f"Stopped: {TITLES.get(code, f'exit code {code}')}")
+        title = tag("p", f"Stopped: {ended(code)}")
         return joined((title, _text(why))) if why.strip() else title
     return text("")
 

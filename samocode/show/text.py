@@ -21,7 +21,6 @@ TITLES: Mapping[int, str] = {
 }
 """How a run ended, by its exit code."""
 
-
 OUTCOMES = {
     "continue": "goes on",
     "waiting": "asks you",
@@ -47,6 +46,11 @@ ASKED = frozenset({"waiting", "stopped"})
 """Outcomes after which a person comes next, with nothing wrong."""
 LAST = ASKED | {"done", "blocked", "stalled", "looping", "tampered", "changed_code"}
 """Outcomes after which no iteration follows by itself."""
+
+
+def ended(code: int) -> str:
+    """How a run ended, also with a code that only a damaged history has."""
+    return TITLES.get(code, f"exit code {code}")
 
 
 def in_words(outcome: str) -> str:

@@ -17,7 +17,7 @@ from samocode.telegram.bot import Request
 from samocode.telegram.cards import Card, card, chosen, keyboard, understood
 from samocode.telegram.outbox import Letter, Outbox
 from samocode.telegram.routing import HELP
-from samocode.telegram.spool import Sent, Spool
+from samocode.telegram.spool import Sent
 from samocode.telegram.text import CAPTION, LIMIT, NO_PREVIEW, below, fit
 from samocode.telegram.updates import Heard
 
@@ -41,12 +41,10 @@ class Board:
     """Shows one question at a time. Without `buttons` all at once, for a loop that does not wait
     for the answers."""
 
-    def __init__(
-        self, session: Session, key: str, spool: Spool, outbox: Outbox, buttons: bool
-    ) -> None:
+    def __init__(self, session: Session, key: str, outbox: Outbox, buttons: bool) -> None:
         self.name = short_name(session.name)
         self._session, self._key, self._buttons = session, key, buttons
-        self._spool, self._outbox = spool, outbox
+        self._outbox, self._spool = outbox, outbox.spool
         self._shown: dict[int, Shown] = {}
 
     def update(self) -> None:

@@ -45,14 +45,14 @@ class Outbox:
         self, bot: Bot, spool: Spool, chat: str, say: Callable[[str], None], pause: float
     ) -> None:
         """`pause`: seconds after the first failure; they double."""
-        self._bot, self._spool, self._configured = bot, spool, chat
-        self._say, self._pause = say, pause
+        self.bot, self.spool, self.say, self.pause = bot, spool, say, pause
+        self._configured = chat
         self._letters = queue.Queue[Letter]()
 
     @property
     def chat(self) -> str:
         """The chat that messages go to."""
-        return self._spool.chat(self._configured)
+        return self.spool.chat(self._configured)
 
     @property
     def busy(self) -> bool:
@@ -89,14 +89,14 @@ class Outbox:
             try:
                 self._deliver(letter)
             except OSError as error:  # the shared folder: a full disk, or it was deleted
-                self._say(f"   A Telegram message is not on record: {error}")
+                self.say(f"   A Telegram message is not on record: {error}")
             finally:
                 self._letters.task_done()
 
     def _deliver(self, letter: Letter) -> None:
         until, failures = time.monotonic() + (letter.patience or math.inf), 0
         while not letter.over and (request := letter.make()) is not None:
-            reply = self._bot.call(request)
+            reply = self.bot.call(request)
             if reply.ok:
                 number = mapping(reply.result).get("message_id")
                 letter.message = number if type(number) is int else 0
@@ -107,12 +107,12 @@ class Outbox:
                 self.move(reply.moved_to)
                 continue
             failures += 1
-            again = time.monotonic() + reply.pause(failures, self._pause)
+            again = time.monotonic() + reply.pause(failures, self.pause)
             lost = again > until or not (reply.passing or letter.patience is None)
             if not letter.silent and (lost or failures == 1):
                 onward = "" if lost else " It is tried again; nothing is lost."
                 when = "not delivered" if lost else "not delivered yet"
-                self._say(f"   Telegram message {when} {reply.trouble}.{onward}")
+                self.say(f"   Telegram message {when} {reply.trouble}.{onward}")
             if lost:
                 return
             while (left := again - time.monotonic()) > 0 and not letter.over:
@@ -121,9 +121,9 @@ class Outbox:
     def move(self, new: str) -> None:
         """The group has become a supergroup: use its new id from now on, and name it."""
         old = self._configured
-        if self._spool.chat(old) == new:
+        if self.spool.chat(old) == new:
             return
-        self._spool.moved(old, new)
+        self.spool.moved(old, new)
         words = f"The group became a supergroup: set TELEGRAM_CHAT_ID={new} (it was {old})."
-        self._say(f"   {words}")
+        self.say(f"   {words}")
         self.text(words)

@@ -57,10 +57,9 @@ class Phone:
         self._session, self._around = session, around
         self._spool = Spool(environ, telegram.token)
         self._bot = Bot(telegram)
-        places = (around.say, around.pause)
-        self._outbox = Outbox(self._bot, self._spool, telegram.chat_id, *places)
-        self._reader = Reader(self._bot, self._spool, self._outbox, *places)
-        self._board = Board(session, key, self._spool, self._outbox, around.may_wait)
+        self._outbox = Outbox(self._bot, self._spool, telegram.chat_id, around.say, around.pause)
+        self._reader = Reader(self._outbox)
+        self._board = Board(session, key, self._outbox, around.may_wait)
         self._answers = threading.Lock()  # held by the thread that handles them
         self._waits = False
 
@@ -90,7 +89,7 @@ class Phone:
         for run in (self._outbox.run, self._listen):
             threading.Thread(target=run, daemon=True).start()
 
-    def notice(self, text: str, patience: float | None) -> None:
+    def notice(self, text: str, patience: float) -> None:
         """Send a text. It is given up after `patience` seconds."""
         self._outbox.text(f"{self._board.name} · {text}", patience, self._board.remember)
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from typing import final
 
 from samocode.record.untrusted import items, mapping
 from samocode.record.words import short_name
-from samocode.telegram.bot import TIMEOUT, Bot, Reply, Request
+from samocode.telegram.bot import TIMEOUT, Reply, Request
 from samocode.telegram.outbox import Outbox
 from samocode.telegram.routing import route
-from samocode.telegram.spool import Spool
 from samocode.telegram.updates import KINDS, Heard, heard
 
 POLL = 50  # seconds that the Bot API holds getUpdates open
@@ -26,12 +24,8 @@ TRIES, PAUSE = 10, 0.1  # seconds between looks for the record of a message
 class Reader:
     """Calls getUpdates while this process is the reader."""
 
-    def __init__(
-        self, bot: Bot, spool: Spool, outbox: Outbox, say: Callable[[str], None], pause: float
-    ) -> None:
-        """`pause`: seconds after the first failure; they double."""
-        self._bot, self._spool, self._outbox = bot, spool, outbox
-        self._say, self._pause = say, pause
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox, self._spool = outbox, outbox.spool
         self._failures, self._said = 0, ""
         self._first_read = True
         self.caught_up = threading.Event()
@@ -47,7 +41,7 @@ class Reader:
         offset = self._spool.offset
         params |= {} if offset is None else {"offset": offset}
         began = time.monotonic()
-        reply = self._bot.call(Request("getUpdates", params), TIMEOUT + wait)
+        reply = self._outbox.bot.call(Request("getUpdates", params), TIMEOUT + wait)
         pause = self._take(reply, offset) if reply.ok else self._failed(reply)
         self.caught_up.set()
         early = wait and not reply.result and time.monotonic() - began < NEXT
@@ -55,7 +49,7 @@ class Reader:
 
     def _take(self, reply: Reply, offset: int | None) -> float:
         if self._said:
-            self._say("   Telegram is read again.")
+            self._outbox.say("   Telegram is read again.")
         self._failures, self._said = 0, ""
         for update in items(reply.result):
             number = mapping(update).get("update_id")
@@ -74,10 +68,10 @@ class Reader:
         patient = 3 if reply.passing else 2 if reply.status == 409 else 1
         if self._failures >= patient and reply.trouble != self._said:
             self._said = reply.trouble
-            self._say(f"   Telegram cannot be read {reply.trouble}. It is tried again.")
+            self._outbox.say(f"   Telegram cannot be read {reply.trouble}. It is tried again.")
             if reply.status == 409:
                 self._outbox.text(f"I cannot hear you {reply.trouble}.")
-        return reply.pause(self._failures, self._pause)
+        return reply.pause(self._failures, self._outbox.pause)
 
     def _hand_over(self, said: Heard) -> bool:
         """Give a message to its session. Return False if nobody here may hear it."""
