@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from shutil import which
 from typing import Any
 
 from samocode.check.finding import Finding, Place, ok, or_ok, problem, warning
+from samocode.child import probe
+from samocode.child.probe import Said
 from samocode.record import files
 from samocode.record.untrusted import items, mapping, parse
 
@@ -18,11 +20,17 @@ SANDBOX = ("bwrap", "socat")
 """Programs that the sandbox needs on Linux: Debian's packages bubblewrap and socat."""
 
 
-def habits(place: Place) -> list[Finding]:
-    """Return what is found in all of them."""
+BOX = ("bwrap", "--unshare-all", "--ro-bind", "/", "/", "--dev", "/dev")
+"""A sandbox much like that of claude 2.1.332. Where it cannot be made, claude still starts, says
+that the sandbox is on, and every command fails."""
+
+
+def habits(place: Place, limit: float) -> list[Finding]:
+    """Return what is found in all of them. Trying the sandbox takes at most `limit` seconds."""
     read = {path: _read(path) for path in _paths(place)}
     found = [finding for path, value in read.items() for finding in _hooks(path, value)]
-    found += _sandbox(place, {path: mapping(value) for path, value in read.items()})
+    boxes = [mapping(mapping(value).get("sandbox")) for value in read.values()]
+    found += _sandbox(place, [box for box in boxes if box], limit)
     return or_ok(found, "no settings.json of Claude stands in the way")
 
 
@@ -63,14 +71,18 @@ def _all_hooks_off(path: Path) -> Finding:
     return ok(f"{text}; the Stop hook that checks signals runs in spite of it")
 
 
-def _sandbox(place: Place, read: Mapping[Path, Mapping[str, Any]]) -> Iterator[Finding]:
-    boxes = [mapping(value.get("sandbox")) for value in read.values()]
+def _sandbox(place: Place, boxes: Sequence[Mapping[str, Any]], limit: float) -> Iterator[Finding]:
     if not any(box.get("enabled") is True for box in boxes):
+        return
+    if sys.platform != "linux":
+        yield ok("the sandbox of Claude is on")
         return
     path = place.settings.environ.get("PATH", "")
     missing = [name for name in SANDBOX if which(name, path=path) is None]
-    if sys.platform != "linux" or not missing:
-        yield ok("the sandbox of Claude is on, and its programs are installed")
+    if not missing:
+        weaker = any(box.get("enableWeakerNestedSandbox") is True for box in boxes)
+        words = [*BOX, *([] if weaker else ["--proc", "/proc"]), "true"]
+        yield _tried(probe.program(words, place.settings, place.code, limit))
         return
     text = f"the sandbox of Claude is on, and it needs {' and '.join(missing)}"
     remedy = "Install them: sudo apt install bubblewrap socat"
@@ -78,3 +90,13 @@ def _sandbox(place: Place, read: Mapping[Path, Mapping[str, Any]]) -> Iterator[F
         yield problem(f"{text}: claude does not start without", remedy)
     else:
         yield warning(f"{text}: without, claude runs outside of any sandbox", remedy)
+
+
+def _tried(said: Said) -> Finding:
+    if said.code == 0:
+        return ok("the sandbox of Claude is on, and works here")
+    return problem(
+        f"the sandbox of Claude is on, and cannot be made here: {said.err or 'bwrap hangs'}",
+        "Every command of a child would fail. Allow user namespaces here (docs/fleets.md has it "
+        "for containers), or turn the sandbox off.",
+    )

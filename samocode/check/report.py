@@ -94,7 +94,7 @@ def _side_by_side(place: Place, limit: float) -> Iterable[tuple[str, list[Findin
     """Return the findings of all checks by subject, in a fixed order."""
     work: dict[str, list[Callable[[], Iterable[Finding]]]] = {
         "git": [partial(code, place), partial(folders, place)],
-        "claude": [partial(claude, place, limit), partial(habits, place)],
+        "claude": [partial(claude, place, limit), partial(habits, place, limit)],
         "commands": [partial(links, place)],
         "phone": [partial(phone, place, limit / 2)],
         "machine": [partial(room, place)],

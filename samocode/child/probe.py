@@ -37,7 +37,12 @@ class Said(NamedTuple):
 
 def ask(settings: Settings, cwd: Path, limit: float, *args: str) -> Said:
     """Run `claude ARGS` for at most `limit` seconds."""
-    return _run([str(settings.claude), *args], settings, cwd, limit, b"", lambda _: False)
+    return program([str(settings.claude), *args], settings, cwd, limit)
+
+
+def program(words: Sequence[str], settings: Settings, cwd: Path, limit: float) -> Said:
+    """Run another program as a child would."""
+    return _run(words, settings, cwd, limit, b"", lambda _: False)
 
 
 def introduce(settings: Settings, cwd: Path, limit: float) -> tuple[Init | None, Said]:

@@ -152,6 +152,34 @@ def test_a_broken_machine(stage: Stage) -> None:
     assert "Traceback" not in ended.out and WRONG_TOKEN not in ended.out
 
 
+BWRAP = """#!/bin/sh
+case "$*" in *--proc*) echo "bwrap: Can't mount proc on /newroot/proc" >&2; exit 1;; esac
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="macOS has a sandbox of its own")
+@pytest.mark.parametrize(
+    ("weaker", "level", "text"),
+    [(False, "problem", "cannot be made here: bwrap: Can't mount proc"), (True, "ok", "works")],
+)
+def test_a_sandbox_that_cannot_be_made(good: Stage, weaker: bool, level: str, text: str) -> None:
+    """In a container with a masked /proc: claude would start, and every command would fail."""
+    box = {"enabled": True, "enableWeakerNestedSandbox": weaker}
+    settings = good.folder / "home/.claude/settings.json"
+    settings.parent.mkdir(exist_ok=True)
+    settings.write_text(json.dumps({"sandbox": box}))
+    programs = good.folder / "programs"
+    programs.mkdir()
+    for name in ("bwrap", "socat"):
+        (programs / name).write_text(BWRAP)
+        (programs / name).chmod(0o755)
+    good.extra["PATH"] = f"{programs}:{good.environ['PATH']}"
+    ended = good.run("--check", fast=True)
+    (line,) = [line for line in lines(ended) if "sandbox of Claude" in line[1]]
+    assert line[0] == level and text in line[1], ended.out
+    assert ended.code == (2 if level == "problem" else 0)
+
+
 @pytest.mark.parametrize("config", ["missing", "binary"])
 def test_without_settings_the_rest_is_checked(good: Stage, config: str) -> None:
     """Then the current folder is MAIN_REPO. Without git it is a warning: research works."""

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from bench.tokens import blocks, first_requests
+from samocode.check.habits import BOX
 from samocode.settings.clone import COMMANDS
 from tests.api import ScriptedApi
 from tests.conftest import git
@@ -35,7 +36,7 @@ def lacking() -> str:
         return f"only tried on Linux, not on {sys.platform}"
     if missing := [name for name in ("bwrap", "socat") if not shutil.which(name)]:
         return f"not installed: {', '.join(missing)}"
-    probe = ["bwrap", "--unshare-all", "--ro-bind", "/", "/", "--dev", "/dev", "true"]
+    probe = [*BOX, "--proc", "/proc", "true"]
     done = subprocess.run(probe, capture_output=True, text=True, timeout=30, check=False)
     return f"no namespaces: {done.stderr.strip()}" if done.returncode else ""
 
