@@ -80,6 +80,10 @@ class Terminal:
         wait_for(lambda: any(text in line for line in self.screen[-1:]))
         return self
 
+    def wait_changed(self, last: list[str]) -> None:
+        """Until the last line of the screen is another."""
+        wait_for(lambda: self.screen[-1:] != last)
+
     def close(self) -> None:
         """End the terminal, and what runs in it."""
         self._tmux("kill-server")

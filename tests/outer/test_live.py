@@ -67,7 +67,7 @@ def test_a_terminal_that_becomes_narrower(quick: Stage, at: Open) -> None:
     terminal = at(100).wait("failed: 2").wait_last("1 investigation · ")
     for columns in (40, 120, 50):
         terminal.resize(columns)
-        terminal.wait_last("left")
+        terminal.wait_changed(terminal.screen[-1:])  # drawn for this width
     wait_for(lambda: sum(" · " in line for line in terminal.screen) == 1)
     assert "failed: 2 tests failed" in terminal.text
     (quick.steps / "go").touch()
