@@ -14,8 +14,9 @@ from tests.outer.stage import IDENTITY, Stage, git, make_repo
 
 __all__ = ["bare", "git", "installed", "machine", "own_home", "repo"]
 
-# A shell that starts the tests with `&` has them ignore Ctrl-C, and so would every loop they start.
+# A shell that starts the tests with `&` has them ignore Ctrl-C, nohup SIGHUP: so would every loop.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # A busy machine breaks hypothesis's 200 ms; the same examples each time, nothing written here.
 settings.register_profile(
