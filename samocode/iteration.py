@@ -97,7 +97,7 @@ class Iterations(NamedTuple):
         session = self.session
         if session.top and not session.top.is_dir() and (made := session.ensure_worktree()):
             self.say(f"   the worktree was gone: {made}")
-        tampered = session.put_back(self.say)
+        tampered = session.put_back(before, self.say)
         found = facts.read(
             session.folder, session.state, session.checkout, run,
             before, tampered, self.shutdown.requested,

@@ -95,7 +95,7 @@ class Session:
             "begin", n=number, phase=state.phase, log=log.name, budget_usd=budget,
             timeout=timeout, model=model or None, **code_of(status),
         )  # fmt: skip
-        before = mark(self.folder / ITERATION, status)
+        before = mark(self.folder, status, page)
         approved = state.approved is not None
         job = Job(
             self.folder, self.cwd, log, timeout, budget, self.top, approved, number, state.phase,
@@ -161,16 +161,21 @@ class Session:
         with contextlib.suppress(OSError):
             self.history.append("stop", exit=int(stop.code), why=stop.why)
 
-    def put_back(self, say: Callable[[str], None]) -> bool:
-        """Restore the history and `_task.md` if a child changed them, and keep the changed
-        versions. Return whether the history had been changed."""
+    def put_back(self, before: Mark | None, say: Callable[[str], None]) -> bool:
+        """Restore the history, `_task.md` and (except after a kill) `_iteration.json` if a child
+        changed them, and keep the changed versions. Return whether the history had been changed."""
         self.folder.mkdir(mode=0o700, exist_ok=True)
         tampered = self.history.restore()
-        path, wanted = self.folder / TASK, printed.task(self.name, self.state).encode()
-        if files.read_any(path) != wanted:
-            files.keep(path)
-            files.write(path, wanted)
-            say(f"   {TASK} was changed: the change is kept beside it, and it is printed again.")
+        pages = {TASK: printed.task(self.name, self.state)}
+        pages |= {ITERATION: before.page} if before else {}
+        for name, text in pages.items():
+            path, wanted = self.folder / name, text.encode()
+            if files.read_any(path) != wanted:
+                files.keep(path)
+                files.write(path, wanted)
+                say(
+                    f"   {name} was changed: the change is kept beside it, and it is printed again."
+                )
         return tampered
 
 

@@ -185,7 +185,7 @@ def test_what_is_progress(tmp_path: Path, write: str | None, moved: bool) -> Non
         path.write_text("old")
     time.sleep(0.05)  # the clock of a file system ticks
     (folder / "_iteration.json").write_text("now")
-    before = compare.mark(folder / "_iteration.json", CODE)
+    before = compare.mark(folder, CODE, "now")
     if write:
         (tmp_path / write).write_text("new")
     assert compare.progress(folder, tree, before, CODE) is moved

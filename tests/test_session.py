@@ -232,22 +232,23 @@ def test_no_new_words_between_a_kill_and_its_recovery(session: Session) -> None:
 # What a child does to the folder
 
 
+@pytest.mark.parametrize("name", ["_task.md", "_iteration.json"])
 @pytest.mark.parametrize("how", ["file", "missing", "link", "folder", "fifo"])
-def test_put_back(session: Session, how: str) -> None:
-    """Printed again, with the other version beside."""
-    path = session.folder / "_task.md"
+def test_put_back(session: Session, name: str, how: str) -> None:
+    """A page that a child changed is printed again, with the other version beside it."""
+    path = session.folder / name
     session.ensure_worktree()
-    session.begin(60, LIMITS)
+    _, before = session.begin(60, LIMITS)
     data = path.read_bytes()
     spoil(path, how)
     said: list[str] = []
-    assert not session.put_back(said.append)
-    assert ["_task.md" in line for line in said] == [True]
+    assert not session.put_back(before, said.append)
+    assert [name in line for line in said] == [True]
     assert path.read_bytes() == data and not path.is_symlink()
-    kept = sorted(session.folder.glob("_task.md.kept-*"))
+    kept = sorted(session.folder.glob(f"{name}.kept-*"))
     assert len(kept) == (how != "missing")
     assert how != "file" or kept[0].read_text() == "words"
-    assert not session.put_back(said.append) and len(said) < 2
+    assert not session.put_back(before, said.append) and len(said) < 2
 
 
 def test_each_log_is_a_new_file(session: Session) -> None:

@@ -35,11 +35,14 @@ class Mark(NamedTuple):
     """ctime in nanoseconds, by the clock of the session folder's file system."""
     names: Set[str] = frozenset()
     """What the session folder held: a removed artifact is progress, too."""
+    page: str = ""
+    """The text of `_iteration.json`."""
 
 
-def mark(page: Path, status: WorktreeStatus | None) -> Mark:
-    """Take the time from `page`, which was just printed."""
-    return Mark(status, page.lstat().st_ctime_ns, _names(str(page.parent)) - NO_PROGRESS)
+def mark(folder: Path, status: WorktreeStatus | None, page: str) -> Mark:
+    """Take the time from `_iteration.json`, which was just printed as `page`."""
+    clock = (folder / ITERATION).lstat().st_ctime_ns
+    return Mark(status, clock, _names(str(folder)) - NO_PROGRESS, page)
 
 
 def progress(folder: Path, tree: Path | None, before: Mark, now: WorktreeStatus | None) -> bool:
