@@ -175,6 +175,23 @@ def test_an_update_is_handed_over_once(tmp_path: Path) -> None:
         assert sorted(texts) == ["one", "three", "two"]
 
 
+def test_who_runs(tmp_path: Path) -> None:
+    """Only whom the process that holds the lock spoke for. A folder that cannot be used is of
+    nobody, and hides no other."""
+    spool = Spool({"HOME": str(tmp_path)}, TOKEN)
+    spool.make()
+    (tmp_path / "s/.locks").mkdir(parents=True)
+    work, other, broken = (tmp_path / "s" / name for name in ("work", "other", "broken"))
+    (tmp_path / "s/.locks/broken").symlink_to(tmp_path / "s")
+    spool.join(WORK._replace(key="a", folder=str(work)))  # of an earlier run
+    spool.join(WORK._replace(key="b", folder=str(broken)))
+    with locked(work), locked(other):
+        spool.join(WORK._replace(key="c", folder=str(work)))
+        spool.join(OTHER._replace(key="d", folder=str(other)))
+        assert [peer.key for peer in spool.peers() if peer.running] == ["c", "d"]
+    assert [peer.key for peer in spool.peers()] == ["a", "b", "c", "d"]
+
+
 @pytest.mark.parametrize("number", range(8))
 def test_a_hostile_update_changes_nothing(number: int) -> None:
     strange: list[object] = [
