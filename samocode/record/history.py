@@ -125,7 +125,7 @@ class History:
         fold(self.state, line)
         self._size += len(data)
         if self._copy is not None:
-            os.write(self._copy, data)
+            files.write_whole(self._copy, data, self.path)
         self._mark = files.stamp(self.path)
         return line
 
