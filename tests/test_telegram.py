@@ -175,6 +175,13 @@ def test_an_update_is_handed_over_once(tmp_path: Path) -> None:
         assert sorted(texts) == ["one", "three", "two"]
 
 
+def test_no_busy_loop_whoever_answers(tmp_path: Path) -> None:
+    """A server may ask for the next try at once, again and again."""
+    with TelegramApi(polls=[BUSY] * 3) as api:
+        reader = Reader(Sender(api, tmp_path).box)
+        assert [reader.turn() for _ in range(4)] == [0.001, 0.001, 0.001, 0.0]
+
+
 def test_who_runs(tmp_path: Path) -> None:
     """Only whom the process that holds the lock spoke for. A folder that cannot be used is of
     nobody, and hides no other."""
@@ -209,6 +216,8 @@ def test_a_spool_with_rubbish_in_it(tmp_path: Path) -> None:
     (spool.folder / "inbox/k").mkdir()
     for name in ("offset", "inbox/k/000000000000007-answer", "sent/42.7", "sent/x", "sessions/k"):
         (spool.folder / name).write_text('{"next": "x", "approvers": 5}')
+    for name in ("inbox/k/000000000000008-answer", "sent/42.9", "sessions/l", "moved/42"):
+        (spool.folder / name / "in").mkdir(parents=True)
     assert spool.offset is None and list(spool.inbox("k", "answer")) == []
     assert list(spool.questions("k")) == [] and list(spool.peers()) == []
     spool.record(QUESTION)

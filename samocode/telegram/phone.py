@@ -61,7 +61,7 @@ class Phone:
         self._reader = Reader(self._outbox)
         self._board = Board(session, key, self._outbox, around.may_wait)
         self._answers = threading.Lock()  # held by the thread that handles them
-        self._waits = False
+        self._waits: bool | None = None  # what the reader was told; None: `start` did
 
     @property
     def reached(self) -> bool:
@@ -110,7 +110,7 @@ class Phone:
 
     def rest(self) -> None:
         """The wait is over."""
-        if self._waits:
+        if self._waits is not False:
             self._board.rest()
             self._join(waits=False)
 

@@ -152,9 +152,9 @@ class Spool:
         """The messages in which a session asked something, by id. Old ones are forgotten."""
         found = list[Sent]()
         for path in (self.folder / "sent").glob("*[0-9]"):  # a .tmp is just being written
-            sent = self._row(f"sent/{path.name}", Sent)
-            if sent is None or time.time() - path.stat().st_mtime > OLD:
-                path.unlink(missing_ok=True)
+            sent, stamp = self._row(f"sent/{path.name}", Sent), files.stamp(path)
+            if sent is None or stamp is None or time.time() - stamp[2] / 1e9 > OLD:
+                _forget(path)
             elif sent.key == key and sent.question:
                 found.append(sent)
         yield from sorted(found, key=lambda sent: sent.message)
@@ -170,7 +170,7 @@ class Spool:
             if heard := self._row(f"inbox/{key}/{path.name}", Heard):
                 yield path, heard
             else:
-                path.unlink(missing_ok=True)
+                _forget(path)
 
     def _row(self, name: str, make: Callable[..., T]) -> T | None:
         """What a file has. None if there is nothing, or it is of another version."""
@@ -193,3 +193,9 @@ class Spool:
     def _seal(self, name: str, fields: Mapping[str, object]) -> bytes:
         text = json.dumps([name, fields], sort_keys=True)
         return hmac.new(self._token, text.encode(), "sha256").hexdigest().encode()
+
+
+def _forget(path: Path) -> None:
+    """Remove what is not ours or too old. A child may have made it: even a folder stops nobody."""
+    with contextlib.suppress(OSError):
+        path.unlink()

@@ -276,6 +276,23 @@ def test_a_new_session_in_the_folder_of_one_that_was_deleted(
     assert loop.wait().code == 130, loop.out
 
 
+def test_nobody_waits_where_the_page_was_answered_before_the_start(
+    stage: Stage, api: TelegramApi
+) -> None:
+    """What a person writes then is no answer, and gets help at once."""
+    stage.script("ask('Which?')", f"{HOLD}{DONE}")
+    loop = stage.start()
+    shown(api, Q1)
+    loop.send(signal.SIGKILL).wait()
+    speech.answer(stage.session, 1, "B")
+    loop = stage.beside(stage.command())
+    stage.up(2)
+    api.say("hello")
+    shown(api, "note TEXT: tell it")
+    (stage.steps / "go").touch()
+    assert loop.wait().code == 0, loop.out
+
+
 def test_a_question_is_tried_until_it_arrives(stage: Stage, api: TelegramApi) -> None:
     """The network is away while the gate opens, and comes back; then the answer is heard."""
     stage.script("ask('Which?')", DONE)
