@@ -189,6 +189,27 @@ def test_in_a_group_only_approvers_answer(stage: Stage) -> None:
     assert answered(stage) == [(1, "B) Two", "telegram")]
 
 
+def test_an_approver_of_an_earlier_run_answers_nothing(stage: Stage) -> None:
+    """Neither what was kept from before, nor a record of that run that a child put back, counts."""
+    stage.script("ask('Which?')", DONE)
+    with TelegramApi(chat="-42") as api:
+        stage.extra |= api.environ
+        loop = stage.start()
+        shown(api, Q1)
+        (record,) = Path(stage.environ["HOME"]).glob(".cache/samocode/telegram/*/sessions/*")
+        everybody = record.read_bytes()
+        loop.send(signal.SIGKILL).wait()
+        stage.extra["TELEGRAM_APPROVERS"] = "7"
+        loop = stage.start()
+        wait_for(lambda: len([text for text in api.texts if Q1 in text]) == 2)
+        record.write_bytes(everybody)
+        api.press("Two", Q1, user=9)
+        wait_for(lambda: api.toasts)
+        api.press("One", Q1, user=7)
+        assert loop.wait().code == 0, loop.out
+    assert answered(stage) == [(1, "A) One", "telegram")]
+
+
 def test_exit_at_a_question_reads_the_reply_at_the_next_start(
     stage: Stage, api: TelegramApi
 ) -> None:
