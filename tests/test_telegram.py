@@ -16,9 +16,12 @@ from hypothesis import strategies as st
 
 from samocode.child.processes import run_beside
 from samocode.lock import locked
+from samocode.record.history import History
 from samocode.record.state import Answer as Taken
 from samocode.record.state import Question, SessionState
+from samocode.session import Session
 from samocode.settings.load import Telegram
+from samocode.telegram.board import Board
 from samocode.telegram.bot import Bot, Request
 from samocode.telegram.cards import card, keyboard, understood
 from samocode.telegram.outbox import Outbox
@@ -180,6 +183,22 @@ def test_no_busy_loop_whoever_answers(tmp_path: Path) -> None:
     with TelegramApi(polls=[BUSY] * 3) as api:
         reader = Reader(Sender(api, tmp_path).box)
         assert [reader.turn() for _ in range(4)] == [0.001, 0.001, 0.001, 0.0]
+
+
+def test_buttons_in_another_chat_are_left_alone(tmp_path: Path) -> None:
+    """Numbers of messages count in each chat: after a change of TELEGRAM_CHAT_ID the same number is
+    the question of another session."""
+    rows = {"inline_keyboard": [[{"text": "A", "callback_data": "a"}]]}
+    with TelegramApi() as api:
+        sender = Sender(api, tmp_path)
+        sender.box.text("a question", reply_markup=rows)
+        wait_for(lambda: api.messages)
+        for chat, key in (("7", "work"), (CHAT, "other")):
+            sender.spool.record(Sent(key, chat, 1, 1, "d", buttons=True))
+        session = Session(tmp_path / "work", tmp_path, None, History(tmp_path / "h"))
+        Board(session, "work", sender.box, buttons=True).begin()
+        sender.send("the end")
+        assert api.messages[0]["buttons"]
 
 
 def test_who_runs(tmp_path: Path) -> None:
