@@ -131,7 +131,8 @@ import resource, sys
 from pathlib import Path
 from samocode.record import files
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
-for call in (files.append, files.write):
+copied = Path(sys.argv[2])
+for call in (files.append, files.write, lambda *_: files.unlinked_copy(copied, 9000)):
     try:
         call(Path(sys.argv[1]), b"n" * 5000)
     except OSError as error:
@@ -143,7 +144,9 @@ def test_a_full_disk_leaves_the_file_as_it_was(tmp_path: Path) -> None:
     """No file can grow above 4096 bytes there: a write fails in its middle."""
     path = tmp_path / "x"
     path.write_bytes(b"o" * 3000)
-    command = [sys.executable, "-c", FULL, str(path)]
+    copied = tmp_path / "copied"
+    copied.write_bytes(b"c" * 5000)
+    command = [sys.executable, "-c", FULL, str(path), str(copied)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.stdout.split() == ["OSError", "OSError"], done.stderr
+    assert done.stdout.split() == ["OSError", "OSError", "OSError"], done.stderr
     assert path.read_bytes() == b"o" * 3000

@@ -79,6 +79,8 @@ APPROVAL = Approval("p.md", "d", "c")
             {"approved": None, "plan_to_ask": "p.md", "ask_why": "w", "notes": ["It lapsed."]}),
         ([APPROVED, LAPSED | {"plan": None}], {"approved": None, "plan_to_ask": None}),
         ([line("stop", exit=3, why="w"), line("start")], {"stopped": None}),
+        ([ASKED, answer(1, "A"), line("struck", id=1)], {"found": {1: ""}}),  # of earlier versions
+        ([BEGIN, line("dropped", n=1)], {"pending": None}),
         ([line("tomorrow", n="?", next="x", notes=["x"])], {"iteration": 0, "notes": []}),
     ],
 )  # fmt: skip
@@ -189,6 +191,8 @@ def test_an_answer_means_what_it_was_taken_for(text: str) -> None:
         *(iteration() | {name: "x"} for name in ("n", "cost_usd", "held_usd", "delay")),
         *(iteration(outcome="waiting", asked=asked) for asked in (7, ["x"], [WHICH | {"id": "x"}],
             [WHICH | {"id": 8}, {"id": 9, "kind": "qa"}], [WHICH | {"id": 8, "options": 7}])),
+        *(iteration() | {name: value} for name, value in
+            (("n", float("inf")), ("cost_usd", 10**400), ("seconds", -(10**400)))),
         iteration(notes=7),
         line("asked", id="x", kind="approval", title="t"),
         line("asked", id=8, kind="approval"),
@@ -206,7 +210,7 @@ def test_a_line_of_a_wrong_shape_changes_nothing(tmp_path: Path, wrong: Line) ->
     """It is refused whole, with file and line; nothing is lost."""
     lines = (line("session", v=VERSION), TASK, ASKED, WAITED, PLAN, YES, APPROVED, BEGIN)
     state = after(*lines)
-    with pytest.raises((KeyError, TypeError, ValueError)):
+    with pytest.raises((KeyError, TypeError, ValueError, OverflowError)):
         fold(state, wrong)
     assert vars(state) == vars(after(*lines))
     path = tmp_path / "_history.jsonl"

@@ -16,9 +16,12 @@ from hypothesis import strategies as st
 
 from samocode.child.processes import run_beside
 from samocode.lock import locked
+from samocode.record.history import History
 from samocode.record.state import Answer as Taken
 from samocode.record.state import Question, SessionState
+from samocode.session import Session
 from samocode.settings.load import Telegram
+from samocode.telegram.board import Board
 from samocode.telegram.bot import Bot, Request
 from samocode.telegram.cards import card, keyboard, understood
 from samocode.telegram.outbox import Outbox
@@ -175,6 +178,46 @@ def test_an_update_is_handed_over_once(tmp_path: Path) -> None:
         assert sorted(texts) == ["one", "three", "two"]
 
 
+def test_no_busy_loop_whoever_answers(tmp_path: Path) -> None:
+    """A server may ask for the next try at once, again and again."""
+    with TelegramApi(polls=[BUSY] * 3) as api:
+        reader = Reader(Sender(api, tmp_path).box)
+        assert [reader.turn() for _ in range(4)] == [0.001, 0.001, 0.001, 0.0]
+
+
+def test_buttons_in_another_chat_are_left_alone(tmp_path: Path) -> None:
+    """Numbers of messages count in each chat: after a change of TELEGRAM_CHAT_ID the same number is
+    the question of another session."""
+    rows = {"inline_keyboard": [[{"text": "A", "callback_data": "a"}]]}
+    with TelegramApi() as api:
+        sender = Sender(api, tmp_path)
+        sender.box.text("a question", reply_markup=rows)
+        wait_for(lambda: api.messages)
+        for chat, key in (("7", "work"), (CHAT, "other")):
+            sender.spool.record(Sent(key, chat, 1, 1, "d", buttons=True))
+        session = Session(tmp_path / "work", tmp_path, None, History(tmp_path / "h"))
+        Board(session, "work", sender.box, buttons=True).begin()
+        sender.send("the end")
+        assert api.messages[0]["buttons"]
+
+
+def test_who_runs(tmp_path: Path) -> None:
+    """Only whom the process that holds the lock spoke for. A folder that cannot be used is of
+    nobody, and hides no other."""
+    spool = Spool({"HOME": str(tmp_path)}, TOKEN)
+    spool.make()
+    (tmp_path / "s/.locks").mkdir(parents=True)
+    work, other, broken = (tmp_path / "s" / name for name in ("work", "other", "broken"))
+    (tmp_path / "s/.locks/broken").symlink_to(tmp_path / "s")
+    spool.join(WORK._replace(key="a", folder=str(work)))  # of an earlier run
+    spool.join(WORK._replace(key="b", folder=str(broken)))
+    with locked(work), locked(other):
+        spool.join(WORK._replace(key="c", folder=str(work)))
+        spool.join(OTHER._replace(key="d", folder=str(other)))
+        assert [peer.key for peer in spool.peers() if peer.running] == ["c", "d"]
+    assert [peer.key for peer in spool.peers()] == ["a", "b", "c", "d"]
+
+
 @pytest.mark.parametrize("number", range(8))
 def test_a_hostile_update_changes_nothing(number: int) -> None:
     strange: list[object] = [
@@ -192,6 +235,8 @@ def test_a_spool_with_rubbish_in_it(tmp_path: Path) -> None:
     (spool.folder / "inbox/k").mkdir()
     for name in ("offset", "inbox/k/000000000000007-answer", "sent/42.7", "sent/x", "sessions/k"):
         (spool.folder / name).write_text('{"next": "x", "approvers": 5}')
+    for name in ("inbox/k/000000000000008-answer", "sent/42.9", "sessions/l", "moved/42"):
+        (spool.folder / name / "in").mkdir(parents=True)
     assert spool.offset is None and list(spool.inbox("k", "answer")) == []
     assert list(spool.questions("k")) == [] and list(spool.peers()) == []
     spool.record(QUESTION)

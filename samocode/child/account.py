@@ -23,6 +23,10 @@ OF_ALL = ("five_hour", "seven_day")
 """The limits of a whole account. Others, such as seven_day_opus, concern one model."""
 
 
+LONGEST = 8 * 86400.0
+"""Seconds: no limit of an account is longer. A child may write a hint, too."""
+
+
 class Hint(NamedTuple):
     """A usage limit that some session reached."""
 
@@ -51,11 +55,13 @@ def hint(settings: Settings, since: float = 0.0) -> Hint | None:
     with contextlib.suppress(OSError):
         folder = _folder(settings.environ)
         path = _path(settings) if any(folder.iterdir()) else None  # spares reading claude's file
-        if path is None or path.stat().st_mtime < since + 1:  # `since` has whole seconds
+        # ctime: no program can set it. `since` has whole seconds.
+        if path is None or path.stat().st_ctime < since + 1:
             return None
         said = mapping(parse(files.read_any(path)))
         resets, session = number(said.get("resets_at")), said.get("session")
-        if resets is not None and isinstance(session, str) and resets > time.time():
+        left = (resets or 0.0) - time.time()
+        if resets is not None and isinstance(session, str) and 0 < left < LONGEST:
             return Hint(resets, session)
     return None
 

@@ -140,8 +140,14 @@ def unlinked_copy(path: Path, limit: int) -> int:
     if file := opened(path, limit):
         with file:
             while data := file.read(1 << 20):
-                os.write(fd, data)
+                write_whole(fd, data, path)
     return fd
+
+
+def write_whole(fd: int, data: bytes, path: Path) -> None:
+    """Write all of `data`. OSError, which names `path`, if only a part of it fits."""
+    if os.write(fd, data) != len(data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
 
 def append(path: Path, data: bytes) -> None:
@@ -150,8 +156,7 @@ def append(path: Path, data: bytes) -> None:
     try:
         size = os.fstat(fd).st_size
         try:
-            if os.write(fd, data) != len(data):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+            write_whole(fd, data, path)
             os.fsync(fd)
         except OSError:
             os.ftruncate(fd, size)

@@ -31,7 +31,7 @@ STRIKES = frozenset({"timeout", "crash", "no_signal", "bad_signal"})
 
 def fold(state: SessionState, line: Line) -> None:
     """Apply one line to `state`. An unknown event only counts as a line. A malformed line raises
-    KeyError, TypeError or ValueError and leaves `state` unchanged."""
+    KeyError, TypeError, ValueError or OverflowError and leaves `state` unchanged."""
     step = _STEPS.get(str(line.get("event")))
     if step is None:
         state.lines += 1
@@ -87,18 +87,17 @@ def _begin(state: SessionState, line: Line) -> None:
 def _iteration(state: SessionState, line: Line) -> None:
     now = Iteration(int(line["n"]), line["phase"], line["outcome"], line.get("note", ""))
     cost, held = _usd(line, "cost_usd"), _usd(line, "held_usd")
-    delay, asked = float(line.get("delay", 0)), [_question(q) for q in line.get("asked", ())]
+    delay, seconds = float(line.get("delay", 0)), float(line.get("seconds", 0))
+    asked = [_question(q) for q in line.get("asked", ())]
     state.iteration, state.last, state.pending = now.n, now, None
     state.spawned += 1
     state.cost_usd += cost or 0.0
     state.held_usd += held or 0.0
     state.unpriced += cost is None and held is None
     state.dearest = max(state.dearest, cost or 0.0)
-    runs, usd, seconds = state.spent.get(now.phase, Spent())
+    runs, usd, worked = state.spent.get(now.phase, Spent())
     state.spent[now.phase] = Spent(
-        runs + bool(line.get("heard")),
-        usd + (cost or held or 0.0),
-        seconds + float(line.get("seconds", 0)),
+        runs + bool(line.get("heard")), usd + (cost or held or 0.0), worked + seconds
     )
     _count(state, line, delay)
     if plan := line.get("plan"):
@@ -165,6 +164,16 @@ def _found(state: SessionState, line: Line) -> None:
     state.found[_number(state, line)] = str(line["text"])
 
 
+def _struck(state: SessionState, line: Line) -> None:
+    """Reopen a question, as recorded before `found` with an empty text said so."""
+    state.found[_number(state, line)] = ""
+
+
+def _dropped(state: SessionState, _: Line) -> None:
+    """Forget an iteration that started no child, as recorded before such ones were recovered."""
+    state.pending = None
+
+
 def _number(state: SessionState, line: Line) -> int:
     if (number := int(line["id"])) not in state.asked:
         raise ValueError(f"Q{number} was never asked")
@@ -207,6 +216,8 @@ _STEPS: Mapping[str, Callable[[SessionState, Line], None]] = {
     "asked": _asked,
     "answer": _answer,
     "found": _found,
+    "struck": _struck,
+    "dropped": _dropped,
     "approved": _approved,
     "lapsed": _lapsed,
     "stop": _stop,

@@ -125,7 +125,7 @@ class History:
         fold(self.state, line)
         self._size += len(data)
         if self._copy is not None:
-            os.write(self._copy, data)
+            files.write_whole(self._copy, data, self.path)
         self._mark = files.stamp(self.path)
         return line
 
@@ -134,7 +134,7 @@ class History:
         found = mapping(parse(line))
         try:
             fold(self.state, {"event": found["event"], **found})
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise UserError(
                 f"{self.path} line {self.state.lines + 1} is damaged ({error!r}): repair or remove "
                 "that line, then run again."

@@ -71,7 +71,7 @@ class Board:
     def begin(self) -> None:
         """A run begins: remove the buttons that earlier ones left."""
         for sent in self._spool.questions(self._key):
-            if sent.buttons:
+            if sent.buttons and sent.chat == self._outbox.chat:
                 self._unbutton(partial(int, sent.message))
 
     def remember(

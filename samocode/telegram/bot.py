@@ -60,9 +60,10 @@ class Reply(NamedTuple):
         return f"({self.description})" + (f": {self.remedy}" if self.remedy else "")
 
     def pause(self, failures: int, first: float) -> float:
-        """Seconds until the next try, after so many failures: as Telegram asks, else doubled."""
+        """Seconds until the next try, after so many failures: as Telegram asks, but not 0, else
+        doubled."""
         if self.retry_after is not None:
-            return self.retry_after
+            return max(self.retry_after, first)
         return first * 2.0 ** min(failures - 1, DOUBLED)
 
 

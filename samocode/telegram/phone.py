@@ -7,7 +7,8 @@ import contextlib
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import NamedTuple, final
 
 from samocode import task
@@ -24,6 +25,7 @@ from samocode.telegram.reader import Reader
 from samocode.telegram.routing import HELP
 from samocode.telegram.spool import Peer, Spool
 from samocode.telegram.text import short
+from samocode.telegram.updates import Heard
 
 CATCH_UP = 100  # tenths of a second that a start waits for the answers given before it
 TENTH = 0.1
@@ -61,7 +63,7 @@ class Phone:
         self._reader = Reader(self._outbox)
         self._board = Board(session, key, self._outbox, around.may_wait)
         self._answers = threading.Lock()  # held by the thread that handles them
-        self._waits = False
+        self._waits: bool | None = None  # what the reader was told; None: `start` did
 
     @property
     def reached(self) -> bool:
@@ -100,7 +102,7 @@ class Phone:
         if not self._waits:
             self._begin()
         with self._answers:
-            for path, heard in self._spool.inbox(self._me.key, "answer"):
+            for path, heard in self._inbox("answer"):
                 came = self._board.answer(heard, take)
                 path.unlink(missing_ok=True)
                 if came:
@@ -110,7 +112,7 @@ class Phone:
 
     def rest(self) -> None:
         """The wait is over."""
-        if self._waits:
+        if self._waits is not False:
             self._board.rest()
             self._join(waits=False)
 
@@ -121,6 +123,15 @@ class Phone:
             if self._reader.caught_up.is_set() or self._around.shutdown.requested:
                 break
             self._around.shutdown.wait(TENTH)
+
+    def _inbox(self, kind: str) -> Iterator[tuple[Path, Heard]]:
+        """What came from those who may speak to this run, whoever might speak to an earlier one."""
+        me = self._me._replace(chat=self._outbox.chat)
+        for path, heard in self._spool.inbox(me.key, kind):
+            if me.hears(heard):
+                yield path, heard
+            else:
+                path.unlink(missing_ok=True)
 
     def _join(self, waits: bool) -> None:
         """Tell the reader whether a gate waits. A gate must not end for want of this."""
@@ -144,11 +155,11 @@ class Phone:
 
     def _obey(self) -> None:
         """Do what was asked. Between two gates nobody else says that a question is answered."""
-        for path, heard in self._spool.inbox(self._me.key, "command"):
+        for path, heard in self._inbox("command"):
             path.unlink(missing_ok=True)
             self._board.back(heard, self._command(*(heard.command or ("help", ""))))
         with self._answers:
-            for path, heard in self._spool.inbox(self._me.key, "answer"):
+            for path, heard in self._inbox("answer"):
                 if text := self._board.late(heard.question):
                     path.unlink(missing_ok=True)
                     self._board.back(heard, text)

@@ -13,6 +13,7 @@ Each file is signed with the token: a child may write into this folder, and does
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import hmac
@@ -23,7 +24,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, final
 
-from samocode.lock import is_running
+from samocode.lock import holder, is_running
 from samocode.record import files
 from samocode.record.untrusted import mapping, parse
 from samocode.settings.clone import cache
@@ -45,7 +46,19 @@ class Peer(NamedTuple):
     chat: str
     approvers: tuple[str, ...] = ()
     waits: bool = False
+    loop: str = ""
+    """The process that last spoke for it. The session may run without a phone by now, or another
+    one may be in its folder."""
     running: bool = False
+
+    @property
+    def runs(self) -> bool:
+        """Whether that process runs it now. Nothing that is wrong with its folder may keep the
+        reader from the others."""
+        with contextlib.suppress(OSError):
+            folder = Path(self.folder)
+            return is_running(folder) and holder(folder) == self.loop
+        return False
 
     def hears(self, heard: Heard) -> bool:
         """Whether this person may speak to it. In a public chat only approvers may."""
@@ -119,14 +132,14 @@ class Spool:
 
     def join(self, peer: Peer) -> None:
         """Show this session to the reader."""
+        peer = peer._replace(loop=holder(Path(peer.folder)))
         self._write(f"sessions/{peer.key}", peer._asdict())
 
     def peers(self) -> Iterator[Peer]:
         """All sessions that ever used this bot and chat."""
         for path in sorted((self.folder / "sessions").iterdir()):
             if peer := self._row(f"sessions/{path.name}", Peer):
-                running = is_running(Path(peer.folder))
-                yield peer._replace(chat=self.chat(peer.chat), running=running)
+                yield peer._replace(chat=self.chat(peer.chat), running=peer.runs)
 
     def record(self, sent: Sent) -> None:
         self._write(f"sent/{sent.chat}.{sent.message}", sent._asdict())
@@ -139,9 +152,9 @@ class Spool:
         """The messages in which a session asked something, by id. Old ones are forgotten."""
         found = list[Sent]()
         for path in (self.folder / "sent").glob("*[0-9]"):  # a .tmp is just being written
-            sent = self._row(f"sent/{path.name}", Sent)
-            if sent is None or time.time() - path.stat().st_mtime > OLD:
-                path.unlink(missing_ok=True)
+            sent, stamp = self._row(f"sent/{path.name}", Sent), files.stamp(path)
+            if sent is None or stamp is None or time.time() - stamp[2] / 1e9 > OLD:
+                _forget(path)
             elif sent.key == key and sent.question:
                 found.append(sent)
         yield from sorted(found, key=lambda sent: sent.message)
@@ -157,7 +170,7 @@ class Spool:
             if heard := self._row(f"inbox/{key}/{path.name}", Heard):
                 yield path, heard
             else:
-                path.unlink(missing_ok=True)
+                _forget(path)
 
     def _row(self, name: str, make: Callable[..., T]) -> T | None:
         """What a file has. None if there is nothing, or it is of another version."""
@@ -180,3 +193,9 @@ class Spool:
     def _seal(self, name: str, fields: Mapping[str, object]) -> bytes:
         text = json.dumps([name, fields], sort_keys=True)
         return hmac.new(self._token, text.encode(), "sha256").hexdigest().encode()
+
+
+def _forget(path: Path) -> None:
+    """Remove what is not ours or too old. A child may have made it: even a folder stops nobody."""
+    with contextlib.suppress(OSError):
+        path.unlink()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -99,15 +100,23 @@ def test_the_stored_login_is_an_account(session: Callable[..., Stage]) -> None:
 
 
 def test_a_start_by_a_person_tries_at_once(session: Callable[..., Stage]) -> None:
-    """They may have paid for more. The session that stopped at the limit does not believe in it."""
+    """They may have paid for more. The session that stopped at the limit does not believe in it,
+    even if a child gave the hint a later date."""
     first = limited(session("first", **TOKEN, **WAIT))
+    os.utime(hints(first)[0], (2e9, 2e9))
+    time.sleep(1.1)  # the start has whole seconds
     first.then(DONE)
     assert first.run().code == 0 and first.children == 2
 
 
 @pytest.mark.parametrize(
-    "content", [None, "", "{", "[1]", '{"resets_at": "x"}', '{"resets_at": 1}']
-)
+    "content",
+    [
+        None, "", "{", "[1]", '{"resets_at": "x"}', '{"resets_at": 1}',
+        '{"resets_at": 9e14, "session": "forged"}',  # no calendar has that year
+        '{"resets_at": 4e9, "session": "forged"}',  # no limit is so long
+    ],
+)  # fmt: skip
 def test_a_hint_is_safe_to_delete_or_to_break(
     session: Callable[..., Stage], content: str | None
 ) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import pytest
 
 from tests.outer import speech
 from tests.outer.speech import wait_for
-from tests.outer.stage import DONE, TO_DONE, TO_PLANNING, Loop, Stage
+from tests.outer.stage import DONE, TO_DONE, TO_PLANNING, Loop, Stage, git
 from tests.telegram_api import CONFLICT, Answer, TelegramApi, refusal, result
 
 Q1, Q2, PLAN = "Q1: Which?\n\n", "Q2: Where?\n\n", "Approve the plan"
@@ -187,6 +189,27 @@ def test_in_a_group_only_approvers_answer(stage: Stage) -> None:
     assert answered(stage) == [(1, "B) Two", "telegram")]
 
 
+def test_an_approver_of_an_earlier_run_answers_nothing(stage: Stage) -> None:
+    """Neither what was kept from before, nor a record of that run that a child put back, counts."""
+    stage.script("ask('Which?')", DONE)
+    with TelegramApi(chat="-42") as api:
+        stage.extra |= api.environ
+        loop = stage.start()
+        shown(api, Q1)
+        (record,) = Path(stage.environ["HOME"]).glob(".cache/samocode/telegram/*/sessions/*")
+        everybody = record.read_bytes()
+        loop.send(signal.SIGKILL).wait()
+        stage.extra["TELEGRAM_APPROVERS"] = "7"
+        loop = stage.start()
+        wait_for(lambda: len([text for text in api.texts if Q1 in text]) == 2)
+        record.write_bytes(everybody)
+        api.press("Two", Q1, user=9)
+        wait_for(lambda: api.toasts)
+        api.press("One", Q1, user=7)
+        assert loop.wait().code == 0, loop.out
+    assert answered(stage) == [(1, "A) One", "telegram")]
+
+
 def test_exit_at_a_question_reads_the_reply_at_the_next_start(
     stage: Stage, api: TelegramApi
 ) -> None:
@@ -248,6 +271,47 @@ def test_two_loops_share_a_bot_and_one_is_killed(stage: Stage, api: TelegramApi)
         other.close()
     assert answered(stage) == [(1, "A) One", "telegram")]
     assert len(answered(other)) == 1 and api.conflicts <= 1  # with the poll of the killed one
+
+
+def test_a_new_session_in_the_folder_of_one_that_was_deleted(
+    stage: Stage, api: TelegramApi
+) -> None:
+    """Only the new one hears what is written; the old one waited when it was killed."""
+    stage.script("ask('Which?')")
+    loop = stage.start()
+    shown(api, Q1)
+    loop.send(signal.SIGKILL).wait()
+    shutil.rmtree(stage.session)
+    git("worktree", "remove", "--force", *map(str, (stage.folder / "worktrees").iterdir()),
+        cwd=stage.repo)  # fmt: skip
+    git("branch", "-D", *git("branch", "--format=%(refname:short)", "--list", "samocode/*",
+        cwd=stage.repo).split(), cwd=stage.repo)  # fmt: skip
+    was = int(time.time())
+    wait_for(lambda: int(time.time()) > was)  # a session is known by the second of its start
+    stage.then("ask('Which?')")
+    loop = stage.start()
+    wait_for(lambda: len([text for text in api.texts if Q1 in text]) == 2)
+    api.say("note use tabs")
+    shown(api, "Noted for the next iteration: use tabs")
+    api.say("stop work")
+    assert loop.wait().code == 130, loop.out
+
+
+def test_nobody_waits_where_the_page_was_answered_before_the_start(
+    stage: Stage, api: TelegramApi
+) -> None:
+    """What a person writes then is no answer, and gets help at once."""
+    stage.script("ask('Which?')", f"{HOLD}{DONE}")
+    loop = stage.start()
+    shown(api, Q1)
+    loop.send(signal.SIGKILL).wait()
+    speech.answer(stage.session, 1, "B")
+    loop = stage.beside(stage.command())
+    stage.up(2)
+    api.say("hello")
+    shown(api, "note TEXT: tell it")
+    (stage.steps / "go").touch()
+    assert loop.wait().code == 0, loop.out
 
 
 def test_a_question_is_tried_until_it_arrives(stage: Stage, api: TelegramApi) -> None:
