@@ -132,9 +132,11 @@ def create(path: Path, data: bytes, like: Path | None = None, durable: bool = Tr
 
 
 def unlinked_copy(path: Path, limit: int) -> int:
-    """Copy `path` to a file without a name. Return its descriptor, at the end."""
-    copy = path.with_name(path.name + ".copy")
-    remove(copy)
+    """Copy `path` to a file without a name. Return its descriptor, at the end. On a network file
+    system such a file keeps a name, so it is not beside `path` if there is a /tmp."""
+    local = "/tmp"  # noqa: S108 - the name is random, and removed at once
+    folder = Path(local) if os.access(local, os.W_OK) else path.parent
+    copy = folder / f".samocode-{os.urandom(8).hex()}"
     fd = os.open(copy, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     copy.unlink()
     if file := opened(path, limit):
