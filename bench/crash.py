@@ -52,7 +52,7 @@ class Tally:
 
 
 def tell(telling: Telling, death: Death, kills: int, tally: Tally) -> None:
-    """Run one session to its end, with at most `kills` kills. Violation if a check fails."""
+    """Run one session to its end, with at most `kills` kills. Raises Violation."""
     began, last = time.monotonic(), tally.kills + kills
     telling.human.start()
     try:
@@ -145,7 +145,7 @@ def place(top: Path, name: str, seed: object) -> Telling:
 
 
 def lines_of(top: Path) -> list[str]:
-    """Return every line of Samocode that an undisturbed session runs."""
+    """Return every line of Samocode's code that a session without kills runs."""
     telling = place(top, "undisturbed", "undisturbed")
     ran = top / "lines-ran"
     os.environ["LINES_RAN"] = str(ran)

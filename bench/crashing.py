@@ -1,5 +1,5 @@
-"""A session that is killed again and again: the human who answers meanwhile, and what must hold
-after every kill."""
+"""A session whose loop is killed again and again, with a human who answers its questions, and the
+checks after every kill."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ANSWERS = {
     "Is it good?": "B",
 }
 AGAIN = ("before", "A sad one.")
-"""What the human says to a text that is not theirs."""
+"""The human's answers to a question with a found text: take that text, or another answer."""
 GONE_WITHIN = 5.0  # seconds: what a killed loop or an ended session may leave running
 
 
@@ -36,7 +36,7 @@ class Violation(AssertionError):
 
 
 def holds(promise: object, text: str) -> None:
-    """Violation with `text` unless `promise` is true."""
+    """Raise Violation with `text` unless `promise` is true."""
     if not promise:
         raise Violation(text)
 
@@ -94,7 +94,7 @@ class Human(threading.Thread):
         self.saves += 1
 
     def write(self, path: Path, data: bytes) -> None:
-        """As an editor does it."""
+        """Write in one of the ways of editors."""
         way = self.dice.choice(("rename", "rename", "in place", "pieces"))
         if way == "rename":
             temporary = path.with_name("_qa.md~")
@@ -142,19 +142,19 @@ class Telling:
         return found[0].read_bytes().split(b"\n")[:-1] if found else []
 
     def diary(self, key: str) -> list[Mapping[str, Any]]:
-        """The children's own notes that have this key."""
+        """The entries with this key in the children's diary."""
         path = self.project.steps / "diary.jsonl"
         lines = path.read_bytes().splitlines() if path.exists() else []
         return [ln for ln in map(json.loads, lines) if key in ln]
 
     def tear(self) -> None:
-        """Leave what a kill in the middle of a write would leave, which is rare."""
+        """Make what a kill in the middle of a write leaves. Real kills rarely hit such a moment."""
         for path in (self.project.folder / "sessions").glob("[!.]*/_history.jsonl"):
             with path.open("ab") as file:
                 file.write(b'{"t": "2026-01-01T00:00:00+00:00", "event": "iteration", "n": 99, "ph')
 
     def check(self) -> None:
-        """What holds whenever no loop runs."""
+        """Check what must hold whenever no loop runs."""
         now = self.whole()
         holds(now[: len(self.kept)] == self.kept, "the history lost or changed a line")
         self.kept = now
@@ -171,7 +171,8 @@ class Telling:
         self.check_logs(iterations)
 
     def check_starts(self, recorded: Mapping[int, Mapping[str, Any]]) -> None:
-        """Each child has a line, or is the last and will have one. Its signal was obeyed, once."""
+        """Each child has one line in the history; the last one may get it later. Each signal was
+        obeyed once."""
         starts = {ln["n"]: ln for ln in self.diary("start")}
         holds(len(starts) == len(self.diary("start")), "two children had the same number")
         late = [n for n in starts if n not in recorded and n != len(recorded) + 1]
@@ -216,7 +217,7 @@ class Telling:
                 last.pop(line["id"], None)
 
     def check_end(self) -> None:
-        """What holds when the session is done."""
+        """Check what must hold when the session is done."""
         self.check()
         outcomes = [ln["outcome"] for ln in self.lines("iteration")]
         obeyed = [outcome for outcome in outcomes if outcome in story.OBEYED]

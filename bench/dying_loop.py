@@ -1,5 +1,5 @@
-"""The loop with a fast clock, with death before a chosen line of the product, or a list of the
-lines it ran."""
+"""Runs the loop with a fast clock, and kills it before a chosen line of its code, or records the
+lines that it ran."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Lines:
         return self
 
     def write(self, path: Path) -> None:
-        """Add what was run to the list of earlier runs."""
+        """Append the lines of this run to the list of earlier runs."""
         with path.open("a") as file:
             for name, line in sorted(self.ran):
                 file.write(f"{name.removeprefix(ROOT + '/')}:{line}\n")

@@ -3,10 +3,10 @@
     python bench/fleet.py [--sessions 1000] [--seed 1] [--svg docs/fleet.svg]
 
 All must finish; in no second after the first reset may more than 2 % of the sessions call; and the
-sessions may idle at most 5 % longer than if all could call at the instant of the reset. Ends with 1
-otherwise. The account: a window of five hours begins with the first call after the last one ended.
-It pays for so many hours of children in all; then every running child is rejected at its next
-request, and every new one at its first.
+sessions may idle at most 5 % longer than if all could call at the instant of the reset. The exit
+code is 1 otherwise. The account: a window of five hours begins with the first call after the last
+window ended. It pays for a fixed number of child hours. After that every running child is rejected
+at its next request, and every new one at its first.
 """
 
 from __future__ import annotations
@@ -88,7 +88,8 @@ class Fleet:
         )  # fmt: skip
 
     def pass_time(self, to: float) -> None:
-        """Use the limit up to the next event. At its end, all that run are rejected."""
+        """Advance the clock to the next event. If that uses up the limit, all running children are
+        rejected."""
         before, self.used = self.used, self.used + len(self.running) * (to - self.now)
         if before < self.pays <= self.used:
             spent = self.now + (self.pays - before) / len(self.running)
@@ -121,7 +122,7 @@ class Fleet:
         if session in self.running:
             del self.running[session]
             self.left[session] -= self.now - self.began[session]
-            if self.left[session] < 1:  # a rest of rounding never ends
+            if self.left[session] < 1:  # rounding may leave a rest that never ends
                 self.left[session] = 0.0
 
     def end(self, session: int) -> None:

@@ -43,14 +43,14 @@ class Death:
             wait(loop, self.dice.uniform(0, SPAN))
         else:
             wait(loop, LINE_SPAN)
-            if loop.poll() is None:  # that line did not come: another time
+            if loop.poll() is None:  # the line was not reached: try it again later
                 self.lines.insert(0, self.place)
                 self.place = ""
         loop.kill()
 
 
 def wait(loop: subprocess.Popen[bytes], seconds: float) -> None:
-    """Until the loop ends, or these seconds are over."""
+    """Wait until the loop ends, at most so many seconds."""
     with contextlib.suppress(subprocess.TimeoutExpired):
         loop.wait(seconds)
 

@@ -4,7 +4,7 @@
     python bench/load.py --sessions 50 --kills 5 --seed 1
 
 Answers come at random moments. Every session must end as done, with its own answer, its own commit
-on its own branch, and no process left. Ends with 1 at the first that does not.
+on its own branch, and no process left. The exit code is 1 if one does not.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ elif PHASE == 'implementation':
 else:
     signal('done', summary='It works.')
 """
-"""By phase: after a kill an iteration may come twice."""
+"""It acts by phase and not by number, since an iteration may run twice after a kill."""
 LATEST = 20.0  # seconds until an answer, and until a kill
 
 
@@ -73,7 +73,7 @@ def lives(top: Path) -> list[str]:
 
 
 def wrong(stage: Stage, loop: Loop, repo: Path) -> str:
-    """What is not as it must be; empty when all is well."""
+    """What is wrong with a session; empty if nothing is."""
     code, name = loop.process.wait(speech.PATIENCE), stage.name
     if code != 0:
         return f"{name} ended with {code}:\n{loop.out[-2000:]}"

@@ -36,7 +36,7 @@ RULES: dict[str, Rule] = {
 
 
 class Spent(NamedTuple):
-    """What became of the money of one session."""
+    """How one session spent its money."""
 
     lost: float
     """USD of iterations that were cut off."""

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Make the README's pictures from real runs: python bench/pictures.py [FOLDER, default docs]
 
-The demo runs in a terminal of tmux. What that shows while a child works becomes an SVG, and the
-report at its end a screenshot for a desk and a phone. bench/phone.py gives the exchange with the
-phone. Without chromium only the SVG is made.
+The demo runs in a terminal of tmux. Its screen while a child works becomes an SVG. Its report
+becomes two screenshots, of desktop and of phone width. The exchange by Telegram comes from
+bench/phone.py. Without chromium only the SVG is made.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def drawn(screen: str) -> str:
 
 
 def pieces(screen: str) -> Iterator[str]:
-    """What has one look in one line, each exactly as wide as on the terminal."""
+    """Yield each run of characters with the same style, exactly as wide as on the terminal."""
     weight, dim, colour = "", False, WHITE
     for row, line in enumerate(screen.split("\n")):
         column = 0

@@ -33,12 +33,12 @@ def as_nobody(env: Mapping[str, str]) -> dict[str, str]:
 
 
 def in_the_foreground(env: Mapping[str, str]) -> dict[str, str]:
-    """As the loop starts a child: helpers are waited for."""
+    """The CLI waits for helpers, as in every child of the loop."""
     return dict(env) | {"CLAUDE_CODE_DISABLE_BACKGROUND_TASKS": "1"}
 
 
 def nowhere(env: Mapping[str, str]) -> dict[str, str]:
-    """An API where nobody listens: the discard port."""
+    """An API at the discard port, where nobody listens."""
     return dict(env) | {"ANTHROPIC_BASE_URL": "http://127.0.0.1:9"}
 
 

@@ -2,7 +2,7 @@
 """Look at a session as it was: read its history up to a line and show what the loop knew then.
 
     python bench/replay.py SESSION              every line, with its number, in short
-    python bench/replay.py SESSION --line 12    the state after line 12, and the `_qa.md` of then
+    python bench/replay.py SESSION --line 12    the state after line 12, and its `_qa.md`
 
 SESSION is a session folder or its _history.jsonl. Nothing is written.
 """

@@ -1,4 +1,4 @@
-"""What --status costs for many sessions, beside only reading their histories.
+"""Measure --status for many sessions, compared with only reading their histories.
 
 python bench/status.py [SESSIONS [LINES]]     (1000, 60)
 """

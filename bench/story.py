@@ -1,7 +1,7 @@
 """A session of some thirty iterations, as the stand-in child plays it for the crash tests.
 
-The child takes its place in the story from the record alone, as a real one does, so that a step
-that was cut off is done again. It notes every start, and whatever it sees that must never be.
+The child finds its step in the story from the record alone, as a real one does, so that a step that
+was cut off is done again. Its diary has every start, and every violation that it sees.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ FORGED = "Red, says the child"
 
 @dataclass(frozen=True)
 class Step:
-    """What one iteration does in `phase`, and the phase it goes on to (None: it stays)."""
+    """What one iteration does in `phase`, and the next phase (None: the same)."""
 
     phase: str
     does: str = "work"
@@ -68,7 +68,7 @@ NOTED = next(i for i, step in enumerate(STEPS) if step.does == "block")
 
 
 def place(session: Path) -> int:
-    """How many steps are done: those whose signal the loop obeyed."""
+    """The number of steps that are done, that is, whose signal the loop obeyed."""
     lines = map(json.loads, (session / "_history.jsonl").read_bytes().splitlines())
     return sum(ln["event"] == "iteration" and ln["outcome"] in OBEYED for ln in lines)
 
@@ -107,7 +107,7 @@ def questions(text: str) -> dict[str, tuple[int, str]]:
 
 @final
 class Child:
-    """One child: its step, its diary in the steps folder, its hands."""
+    """One child. It plays its step and keeps a diary in the steps folder."""
 
     def __init__(self, session: Path, iteration: Mapping[str, Any], steps: Path) -> None:
         self.session, self.iteration, self.steps = session, iteration, steps
@@ -135,7 +135,7 @@ class Child:
         self.say(getattr(self, f"do_{step.does}", self.do_work)(step))
 
     def alone(self) -> None:
-        """Hold a lock for life: whoever finds it held runs beside another child."""
+        """Hold a lock until the end. A child that finds it held runs beside another one."""
         self.held = os.open(self.steps / "one-child", os.O_WRONLY | os.O_CREAT, 0o600)
         try:
             fcntl.flock(self.held, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -143,7 +143,7 @@ class Child:
             self.log(violation="two children at once")
 
     def look(self, step: Step) -> None:
-        """Note whatever is not as it was promised to a child."""
+        """Note every promise to a child that is not kept."""
         if self.iteration["phase"] != step.phase:
             self.log(violation=f"step {self.at} in phase {self.iteration['phase']}")
         lines = [json.loads(ln) for ln in (self.session / "_history.jsonl").open("rb")]
@@ -173,7 +173,7 @@ class Child:
             (self.session / f"step-{self.at}-{part}.md").write_text(f"{self.iteration}\n")
             time.sleep(self.dice.uniform(0.007, 0.027))
             if os.getppid() != self.loop and STEPS[self.at].does != "deaf":
-                time.sleep(8)  # with its loop gone it would go on for long
+                time.sleep(8)  # it must not work that long without its loop
         (self.session / "_overview.md").write_text(f"# At step {self.at}\n")
 
     def say(self, message: Mapping[str, object]) -> None:
@@ -185,14 +185,14 @@ class Child:
         self.log(signalled=self.at)
 
     def on_term(self, _number: int, _frame: FrameType | None) -> None:
-        """`late` signals when it is told to end, as a polite CLI may."""
+        """In step `late`, signal only after SIGTERM, as a CLI may."""
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         time.sleep(0.02)
         self.say(self.do_work(STEPS[self.at]))
         os._exit(143)
 
     def do_work(self, step: Step) -> Mapping[str, object]:
-        """Go on."""
+        """Signal `continue`."""
         return {"status": "continue"} | ({"phase": step.next} if step.next else {})
 
     def do_ask(self, step: Step) -> Mapping[str, object]:
@@ -208,7 +208,7 @@ class Child:
     do_act = do_ask
 
     def do_forge(self, step: Step) -> Mapping[str, object]:
-        """Ask, and answer for the human: that question, and one that has an answer."""
+        """Ask, and forge answers to this question and to one that the human has answered."""
         path = self.session / "_qa.md"
         head, label, _ = path.read_text().rpartition("\nAnswer:")
         forged = f"{head}{label} {FORGED}\n\n## Q9: {step.words[0]}\n\nAnswer: {FORGED}\n"
@@ -224,7 +224,7 @@ class Child:
         return {"status": "waiting", "for": "plan_approval", "plan": step.words[0]}
 
     def do_deaf(self, step: Step) -> Mapping[str, object]:
-        """Told to end with its loop, it works on for a while."""
+        """Work on for a while after the loop was killed."""
         for _ in range(10):
             time.sleep(0.02)
             if os.getppid() != self.loop:
@@ -233,7 +233,7 @@ class Child:
         return self.do_work(step)
 
     def do_detach(self, step: Step) -> Mapping[str, object]:
-        """Leave a process behind that nothing but the loop ends."""
+        """Leave a detached process, which only the loop can end."""
         deaf = "trap '' TERM; sleep 600 & wait; sleep 600"
         command = ["setsid", "sh", "-c", deaf if self.dice.random() < 0.3 else "sleep 600"]
         subprocess.Popen(command, stdin=subprocess.DEVNULL)
@@ -244,7 +244,7 @@ class Child:
         return {"status": "blocked", "reason": "Who is the hero?"}
 
     def do_commit(self, step: Step, name: str = "") -> Mapping[str, object]:
-        """Change the code. A lock that git left when it was cut off is nobody's: we are alone."""
+        """Commit a change. First remove a lock that a killed git left: no other git runs here."""
         Path(name := name or f"chapter-{self.at}.txt").write_text("Once upon a time\n")
         git = subprocess.run(["git", "rev-parse", "--git-dir"], capture_output=True, text=True)
         Path(git.stdout.strip(), "index.lock").unlink(missing_ok=True)
@@ -254,13 +254,13 @@ class Child:
         return self.do_work(step)
 
     def do_mend(self, step: Step) -> Mapping[str, object]:
-        """Do what VERIFY missed."""
+        """Commit the file that VERIFY wants."""
         if "VERIFY failed" not in json.dumps([self.iteration["previous"], self.iteration["notes"]]):
             self.log(violation="not told that VERIFY failed")
         return self.do_commit(step, "good.txt")
 
     def do_done(self, _step: Step) -> Mapping[str, object]:
-        """The end, if VERIFY agrees."""
+        """Signal `done`, which counts if VERIFY passes."""
         return {"status": "done", "summary": "It is told."}
 
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Run many tasks on this machine: one session for each file of a folder, at most K at once.
 #   deploy/queue.sh ISSUES K [FLAG...]      ISSUES: a folder with NAME.md, ...; FLAG: for samocode
-# Run it in the project, with the same words again after a stop, an answer or new files: sessions
-# that are done are skipped, the others go on. Ctrl-C (or SIGINT) starts no further session, twice
-# (or SIGTERM) ends those that run. ISSUES/.queue has the outputs and results.json. Exit code: 0 if
-# every session is done, else 1.
+# Run it in the project. After a stop, an answer or new files, run the same command again: sessions
+# that are done are skipped, the others continue. After Ctrl-C (SIGINT) no further session starts. A
+# second one (or SIGTERM) ends the running sessions. ISSUES/.queue has the outputs and results.json.
+# Exit code: 0 if every session is done, else 1.
 set -euo pipefail
 if [ $# -lt 2 ] || ! command -v parallel >/dev/null; then
     echo "usage: queue.sh ISSUES K [FLAG...] (it needs GNU parallel: apt install parallel)" >&2
@@ -17,7 +17,7 @@ mkdir -p "$queue"
 exec 9>"$queue/lock"
 flock -n 9 || { echo "queue.sh: another queue runs $issues" >&2; exit 2; }
 
-# The log counts lines, so the list only grows: a new file must not move the others.
+# GNU parallel's job log identifies jobs by line number, so new files are appended to the list.
 touch "$queue/list"
 for issue in "$issues"/*.md; do
     grep -qxF -- "$issue" "$queue/list" || echo "$issue" >>"$queue/list"

@@ -23,7 +23,7 @@ Event = dict[str, Any]
 class ScriptedApi:
     """A context manager that serves a script. `requests`: what the script was asked, parsed.
 
-    An exception in the script is answered with a 400, which ends the run, and raised at the end.
+    An exception in the script becomes a 400, which ends the run, and is raised again at the end.
     """
 
     def __init__(self, script: Sequence[Reply] | Answer) -> None:
@@ -45,7 +45,7 @@ class ScriptedApi:
 
     @property
     def side_requests(self) -> list[Request]:
-        """The bodies of the CLI's own requests, which eat no turn of the script."""
+        """The bodies of the CLI's own requests, which do not use up a turn of the script."""
         with self._lock:
             return list(self._side_requests)
 
@@ -83,13 +83,13 @@ class ScriptedApi:
 
 
 class _Server(ThreadingHTTPServer):
-    """A client that went away in the middle, as a killed CLI does, is no error."""
+    """Ignores errors of a client that disconnects early, as a killed CLI does."""
 
     daemon_threads: bool = True
     block_on_close: bool = False
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Says nothing."""
+        """Print nothing."""
 
 
 class _Handler(BaseHTTPRequestHandler):

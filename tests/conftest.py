@@ -1,4 +1,4 @@
-"""What every test gets: a HOME of its own, no variable that leads to Claude, Telegram or git."""
+"""Fixtures. Every test gets its own HOME, and no variables of Claude, Telegram or git."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ __all__ = ["bare", "git", "installed", "machine", "own_home", "repo"]
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
-# A busy machine breaks hypothesis's 200 ms; the same examples each time, nothing written here.
+# No deadline, since a busy machine exceeds 200 ms. The same examples each time, and no database.
 settings.register_profile(
     "here",
     deadline=None,
@@ -28,13 +28,13 @@ settings.register_profile(
 )
 settings.load_profile("here")
 
-# The same list stands in tests/run, which clears these for the whole test run.
+# tests/run has the same list, and clears these variables for the whole test run.
 FOREIGN = ("CLAUDE", "ANTHROPIC", "AI_AGENT", "TELEGRAM_", "SAMOCODE_", "GIT_", "XDG_")
 
 
 @pytest.fixture(autouse=True)
 def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty HOME in tmp_path; everything that is looked up from it points there."""
+    """An empty HOME in tmp_path. The variables that override it point there, too."""
     home = tmp_path / "home"
     home.mkdir()
     for name in [name for name in os.environ if name.startswith(FOREIGN)]:
@@ -69,7 +69,7 @@ def repo(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def quick(tmp_path: Path) -> Iterator[Stage]:
-    """A project with a small repository and a fast clock; at its end nothing of it runs on."""
+    """A project with a small repository and a fast clock. All its processes are ended."""
     made = Stage(tmp_path / "project", fast=True).with_git()
     yield made
     made.close()
@@ -77,5 +77,5 @@ def quick(tmp_path: Path) -> Iterator[Stage]:
 
 @pytest.fixture
 def stage(quick: Stage) -> Stage:
-    """The same. In tests/outer the loop has its real clock."""
+    """The same as `quick`. In tests/outer it has the real clock."""
     return quick

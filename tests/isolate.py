@@ -1,9 +1,10 @@
-"""Run a command where the network ends at this machine: python tests/isolate.py COMMAND [ARG...].
+"""Run a command without access to other machines: python tests/isolate.py COMMAND [ARG...]
 
-On Linux the command gets a network namespace of its own, with nothing but loopback in it, so that
-no test can reach a model or anything else outside. Root needs only the network namespace; others
-get a user namespace around it. Where that is refused, or on macOS, one line says so and the command
-runs as it is. The command is told by TESTS_ISOLATED=1. Python 3.11 has no os.unshare: hence ctypes.
+On Linux the command gets its own network namespace with only loopback, so no test can reach a model
+or anything else outside. Users other than root get a user namespace around it. Where that is
+refused, and on macOS, this prints a line and runs the command without isolation. The command finds
+TESTS_ISOLATED=1 in its environment if it is isolated. It uses ctypes, as Python 3.11 has no
+os.unshare.
 """
 
 import ctypes
@@ -28,7 +29,7 @@ def unshare(flags: int) -> None:
 
 
 def keep_my_ids(uid: int, gid: int) -> None:
-    """Be the same user inside the new user namespace as outside."""
+    """Map the user and group to themselves in the new user namespace."""
     Path("/proc/self/setgroups").write_text("deny")
     Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
     Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
@@ -54,8 +55,8 @@ def enter() -> None:
 def rehearse() -> str:
     """Try it in a child and return what went wrong, or "".
 
-    Some systems (Ubuntu 24.04) let the namespace be made and refuse what follows; found out in this
-    process, that would be too late to go on without.
+    Some systems (Ubuntu 24.04) allow the namespace and refuse the next steps. In this process it
+    would then be too late to run the command without isolation.
     """
     if not sys.platform.startswith("linux"):
         return f"{sys.platform} has no network namespaces"

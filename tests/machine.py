@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-WHEELS = ROOT / ".cache/wheels"  # tests/run puts them there: the tests themselves reach no index
+WHEELS = ROOT / ".cache/wheels"  # from tests/run; the tests have no access to a package index
 TOOLS = (
     "basename", "bash", "cat", "cksum", "dirname", "env", "git", "grep", "ln", "mkdir",
     "readlink", "rm", "rmdir", "sed", "sh",
@@ -73,14 +73,14 @@ class Machine:
 
 
 def copy_of(clone: Path, to: Path) -> Path:
-    """The clone at another place, .venv included; what pip put there is hard links, to be quick."""
+    """A copy of the clone with its .venv. Packages are hard links, to be quick."""
     shutil.copytree(clone, to, symlinks=True, ignore=shutil.ignore_patterns("lib"))
     shutil.copytree(clone / ".venv/lib", to / ".venv/lib", symlinks=True, copy_function=os.link)
     return to
 
 
 def names(folder: Path) -> set[str]:
-    """What lies in a folder."""
+    """The names in a folder."""
     return {path.name for path in folder.iterdir()}
 
 
@@ -96,7 +96,7 @@ def machine_in(folder: Path, clone: Path) -> Machine:
 
 
 def fresh_clone(to: Path) -> Path:
-    """What install.sh sees of a fresh clone; this main.py only tells how it was called."""
+    """The files of a clone that install.sh needs. Its main.py only prints its arguments."""
     to.mkdir(parents=True)
     for name in ("install.sh", "requirements.txt"):
         shutil.copy(ROOT / name, to)
@@ -107,7 +107,7 @@ def fresh_clone(to: Path) -> Path:
 
 
 def tree(folder: Path) -> dict[str, str]:
-    """Every file, link and folder below, with what it holds."""
+    """Every file, link and folder below a folder, with its content."""
     found: dict[str, str] = {}
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))

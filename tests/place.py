@@ -1,4 +1,4 @@
-"""A project's folder with all that Settings looks at, made of real files."""
+"""A project's folder with all files that Settings reads."""
 
 from collections.abc import Mapping
 from copy import copy
@@ -43,7 +43,7 @@ class Place:
     def problems(
         self, flags: Mapping[str, str] = RUN, env: Mapping[str, str] | None = None, uid: int = 1000
     ) -> tuple[str, ...]:
-        """What Settings refuses."""
+        """The problems that Settings reports."""
         with pytest.raises(UserError) as refused:
             self.load(flags, env, uid)
         assert refused.value.exit_code == 2
@@ -51,7 +51,7 @@ class Place:
 
 
 def executable(file: Path) -> Path:
-    """A program that does nothing, in a folder made for it."""
+    """Create a program that does nothing, and its folder."""
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text("#!/bin/sh\n")
     file.chmod(0o755)
@@ -59,7 +59,7 @@ def executable(file: Path) -> Path:
 
 
 def made(folder: Path) -> Place:
-    """A place in which Settings finds nothing wrong."""
+    """Create a place in which Settings finds no problem."""
     (folder / "repo").mkdir()
     (folder / "my home").mkdir()
     executable(folder / "bin/claude")

@@ -46,7 +46,7 @@ def table() -> list[Row]:
 
 
 def fences(text: str) -> list[str]:
-    """The insides of all fenced blocks."""
+    """The content of all fenced blocks."""
     return re.findall(r"^```\w*\n(.*?)^```$", text, re.M | re.S)
 
 

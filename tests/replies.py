@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Usage:
-    """Token counts of one answer, as the API reports them; the CLI makes a cost of them."""
+    """Token counts of one answer, as the API reports them. The CLI computes the cost from them."""
 
     input: int = 10
     cache_write: int = 200

@@ -17,7 +17,7 @@ NOTHING = Text("Nothing to report.")
 
 
 def said(request: Request) -> int:
-    """How many answers this conversation holds already: the index of the next turn."""
+    """The number of answers in this conversation, which is the index of the next turn."""
     return sum(message["role"] == "assistant" for message in request["messages"])
 
 
@@ -35,12 +35,12 @@ def tool_results(request: Request) -> list[str]:
 
 
 def on_the_side(request: Request) -> bool:
-    """Whether the CLI asks for its own ends (titles, quota probes): then it offers no tools."""
+    """Whether it is a request of the CLI itself (titles, quota probes). These offer no tools."""
     return not any("input_schema" in tool for tool in request.get("tools", []))
 
 
 def iteration_on_disk(sessions: Path, name: str) -> Callable[[], int]:
-    """Reads the number of the running iteration of session `name` below `sessions`."""
+    """Return a function that reads the number of the running iteration of session `name`."""
 
     def read() -> int:
         (found,) = sessions.glob(f"*-{name}/_iteration.json")
@@ -51,11 +51,11 @@ def iteration_on_disk(sessions: Path, name: str) -> Callable[[], int]:
 
 @dataclass(frozen=True)
 class SessionScript:
-    """A whole session: per iteration number the turns of its fresh claude.
+    """A whole session: the turns of claude for each iteration number.
 
     It keeps no state: the iteration comes from `current`, the turn from the conversation. A turn
-    may be a function of the request. After its last turn a child only says that it is done; an
-    iteration that nobody wrote is an error of the test.
+    may be a function of the request. After its last turn a child only says that it is done. An
+    iteration that is not in the script is an error of the test.
     """
 
     iterations: Turns

@@ -1,4 +1,4 @@
-"""A report as a browser would see it, and texts that try to be more than text."""
+"""A report as a browser parses it, and texts that try to inject markup."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ELEMENTS = {*ATTRIBUTES, *f"{OTHERS} figure figcaption".split(" ")}
 
 
 class Seen(HTMLParser):
-    """A page that was parsed. AssertionError where it has more than a report may have."""
+    """A parsed page. AssertionError if it has an element or attribute that no report has."""
 
     def __init__(self, page: str) -> None:
         super().__init__(convert_charrefs=True)

@@ -45,8 +45,8 @@ CONFLICT = refusal(409, "Conflict: terminated by other getUpdates request")
 
 
 class TelegramApi:
-    """`with TelegramApi(answers) as api:` the answers come first, one a request but getUpdates;
-    `polls` are those for getUpdates. Then it works. `down`: it drops every connection."""
+    """`with TelegramApi(answers) as api:` The first requests get `answers`, calls of getUpdates get
+    `polls`. After that it works. `down`: it drops every connection."""
 
     def __init__(
         self, answers: Iterable[Answer] = (), polls: Iterable[Answer] = (), chat: str = CHAT
@@ -91,12 +91,12 @@ class TelegramApi:
 
     @property
     def messages(self) -> list[dict[str, Any]]:
-        """Those of the bot that arrived."""
+        """The messages of the bot that arrived."""
         return [message for message in self.record if message["by"] == "bot"]
 
     @property
     def texts(self) -> list[str]:
-        """Their texts."""
+        """The texts of these messages."""
         return [message["text"] for message in self.messages]
 
     def find(self, words: str) -> dict[str, Any] | None:
@@ -104,7 +104,7 @@ class TelegramApi:
         return next((m for m in reversed(self.messages) if words in m["text"]), None)
 
     def say(self, text: str, to: str = "", user: int = PERSON, **more: object) -> None:
-        """The person writes; `to`: as a reply to the bot's last message with these words."""
+        """The person writes. `to`: words of the bot's message that it replies to."""
         above = self.find(to) if to else None
         assert above or not to, self.texts
         with self.changed:
@@ -199,7 +199,7 @@ class TelegramApi:
         return result({"message_id": number, "date": int(time.time())})
 
     def edit(self, given: Mapping[str, Any]) -> Answer:
-        """Other buttons for a message, or none."""
+        """Change or remove the buttons of a message."""
         for message in self.messages:
             if message["id"] == given["message_id"]:
                 if not message["buttons"]:
@@ -226,7 +226,7 @@ class TelegramApi:
             return Answer(drop=True) if self.down else result(self.updates[:100])
 
     def fall(self, down: bool = True) -> None:
-        """The network goes, or comes back."""
+        """Take the network away, or bring it back."""
         with self.changed:
             self.down = down
             self.changed.notify_all()

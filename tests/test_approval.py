@@ -1,4 +1,4 @@
-"""Plan approval: the loop asks, a copy is stored, and another plan needs another yes."""
+"""Plan approval: the loop asks, stores a copy, and asks again when the plan changes."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def record(session: Session, number: int, text: str) -> None:
 
 
 def answer(session: Session, text: str) -> list[str]:
-    """The loop asks, the human answers, the loop follows. Returns what it says."""
+    """The loop asks and the human answers. Return what the loop then says."""
     approval.ask(session)
     record(session, session.state.approval_id or 0, text)
     return approval.settle(session)
@@ -91,7 +91,8 @@ def copy_of(session: Session) -> str:
 
 
 def test_the_question_is_recorded_and_printed_once(session: Session) -> None:
-    """It has a number of its own, and the plan's text at that moment is stored."""
+    """The question has its own number and is not asked twice. The text of the plan at that moment
+    is stored."""
     ended(session, "waiting", asked=[{"id": 7, "kind": "qa", "title": "Older", "why": "w"}])
     ended(session, "waiting", plan="plan.md")
     record(session, 7, "x")
@@ -110,8 +111,8 @@ def test_the_question_is_recorded_and_printed_once(session: Session) -> None:
 
 
 def test_a_yes_is_for_the_text_of_that_moment(session: Session) -> None:
-    """A copy is stored, also where a child removed _logs, or the text is not UTF-8. A change since
-    the question was asked is shown first."""
+    """A yes approves the plan as it is then, and stores a copy, even if a child removed _logs or
+    the text is not UTF-8. If it changed since the question, the message shows the change."""
     approval.ask(session)
     now = PLAN.replace("write it", "write \udcff")
     (session.folder / "plan.md").write_bytes(now.encode("utf-8", "surrogateescape"))
@@ -132,7 +133,7 @@ def test_a_yes_is_for_the_text_of_that_moment(session: Session) -> None:
 
 
 def test_a_plan_that_is_gone_cannot_be_approved(session: Session) -> None:
-    """The next child gets a note, and the yes is used up."""
+    """A yes to a missing plan is used up, and the next child gets a note."""
     approval.ask(session)
     (session.folder / "plan.md").unlink()
     assert answer(session, "yes") == ["The plan plan.md is gone: it cannot be approved."]
@@ -163,13 +164,13 @@ HARMFUL: dict[str, Callable[[str], str]] = {
 
 @pytest.mark.parametrize("name", [*HARMLESS, *HARMFUL])
 def test_what_of_a_plan_may_change(name: str) -> None:
-    """Ticks, notes and blanks may; every other change needs a new approval."""
+    """Ticks, notes and blanks may change. Every other change needs a new approval."""
     changed = (HARMLESS | HARMFUL)[name](PLAN)
     assert (approval.essence(changed) == approval.essence(PLAN)) == (name in HARMLESS)
 
 
 def test_a_changed_plan_is_asked_about_again(approved: Session) -> None:
-    """The loop shows what changed, in its message and in the new question."""
+    """After a change of an approved plan, the message and the new question show what changed."""
     plan = approved.folder / "plan.md"
     plan.write_text(HARMLESS["notes"](HARMLESS["ticks"](PLAN)))
     assert approval.settle(approved) == [] and approved.state.approved
@@ -186,7 +187,8 @@ def test_a_changed_plan_is_asked_about_again(approved: Session) -> None:
 
 
 def test_a_plan_that_cannot_be_read_lapses(approved: Session) -> None:
-    """The message names the approved text. A missing copy alone changes nothing."""
+    """If the plan's file is gone, the approval lapses, and the message names the approved copy. If
+    only the copy is missing, nothing changes."""
     shutil.rmtree(approved.folder / "_logs")
     assert approval.settle(approved) == []
     (approved.folder / "plan.md").unlink()
@@ -207,7 +209,7 @@ def test_going_back_ends_the_approval(approved: Session, phase: str) -> None:
 
 
 def test_an_older_question_decides_nothing(session: Session) -> None:
-    """A yes to it is a note to the next child."""
+    """A yes to a question about an older plan approves nothing. It is a note to the next child."""
     answer(session, "no")
     (session.folder / "plan2.md").write_text(PLAN)
     ended(session, "waiting", plan="plan2.md")

@@ -1,5 +1,5 @@
-"""The house (CONTRIBUTING.md): imports go down, one door to each outside thing, small rooms, and
-leaves that the loop can do without."""
+"""The architecture (CONTRIBUTING.md): imports go down, one room for each outside thing, small
+files, and leaves that the loop can run without. A room is a folder or a single module."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ FLOORS = (
     "demo",
     "main",
 )
-"""From the ground up: a room imports from its own floor's own room and from the floors below."""
+"""From the lowest floor up. A room imports only from itself and from rooms on lower floors."""
 DOORS: dict[str, set[str]] = {
     "subprocess": {"git", "child", "demo"},
     "requests": {"telegram"},
     "fcntl": {"lock", "child", "telegram"},
     "ctypes": {"child"},
     "termios": {"terminal"},
-    "argparse": {"settings", "demo"},  # the stand-in reads the flags that claude would
+    "argparse": {"settings", "demo"},  # the stand-in reads claude's flags
     "dotenv": {"settings"},
     "os.environ": {"settings"},
     "os.getenv": set(),
     "sys.argv": {"settings", "main"},
 }
-"""Which rooms may use it."""
+"""The rooms that may use each outside thing."""
 CHANGES_WORK = {
     *("reset", "clean", "stash", "checkout", "switch", "commit"),
     *("push", "rebase", "merge", "gc", "prune", "rm"),
@@ -66,7 +66,7 @@ def room(path: Path) -> str:
 
 
 def imported(path: Path) -> Iterator[str]:
-    """Every module that a file imports, at the top or later."""
+    """Every module that a file imports, at its top or in a function."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -78,12 +78,12 @@ def imported(path: Path) -> Iterator[str]:
 
 
 def imported_packages(path: Path) -> set[str]:
-    """Their first names."""
+    """The top-level packages that a file imports."""
     return {name.split(".")[0] for name in imported(path)}
 
 
 def rooms_below(path: Path) -> set[str]:
-    """The other rooms of this house that a file imports from."""
+    """The other rooms that a file imports from."""
     names = {name.split(".")[1] for name in imported(path) if name.startswith("samocode.")}
     return names - {"__version__", room(path)}
 
@@ -96,7 +96,7 @@ def attributes(path: Path) -> set[str]:
 
 
 def test_imports_go_down() -> None:
-    """Between rooms as FLOORS says, and in no circle within a room."""
+    """Rooms import only from lower floors, and there is no import cycle within a room."""
     height = {name: floor for floor, names in enumerate(FLOORS) for name in names.split()}
     assert {room(path) for path in FILES} == set(height), "a new room needs its floor"
     wrong = [
@@ -115,7 +115,7 @@ def test_imports_go_down() -> None:
 
 @pytest.mark.parametrize("leaf", ["terminal", "telegram", "check", "demo", "show"])
 def test_the_loop_runs_without_a_leaf(tmp_path: Path, stage: Stage, leaf: str) -> None:
-    """Without `show` it is given something silent in its place."""
+    """Each leaf can be deleted. `show` is replaced by a silent object."""
     stage.fast, stage.main = False, ROOT / "tests/fakes/silent.py"
     if leaf != "show":
         shutil.copytree(ROOT / "samocode", tmp_path / "house/samocode")
@@ -130,14 +130,14 @@ def test_the_loop_runs_without_a_leaf(tmp_path: Path, stage: Stage, leaf: str) -
 
 @pytest.mark.parametrize("thing", DOORS)
 def test_one_door_to_each_outside_thing(thing: str) -> None:
-    """A module that only these rooms import, or a name that only these rooms look at."""
+    """Only the rooms in DOORS import the module or use the name."""
     known = attributes if "." in thing else imported_packages
     assert {room(path) for path in FILES if thing in known(path)} <= DOORS[thing]
 
 
 def test_git_is_asked_nothing_that_changes_the_users_work() -> None:
-    """Only worktree.py writes: a session's own branch and worktree. It also names commands for a
-    person to run."""
+    """No module in git/ names a git command that changes work. worktree.py is exempt, since it
+    prints such commands for a person to run."""
     for path in FILES:
         if room(path) == "git" and path.name != "worktree.py":
             nodes = ast.walk(ast.parse(path.read_text()))
@@ -146,7 +146,7 @@ def test_git_is_asked_nothing_that_changes_the_users_work() -> None:
 
 
 def test_nothing_happens_at_import() -> None:
-    """But definitions, constants, and main's look at its python."""
+    """A module has only definitions and constants. main.py also checks the version of Python."""
     quiet = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign)
     for path in FILES:
         for node in ast.parse(path.read_text()).body:
@@ -157,7 +157,8 @@ def test_nothing_happens_at_import() -> None:
 
 
 def test_an_old_python_comes_as_far_as_the_sentence_for_it() -> None:
-    """main.py and what it imports before need_python(), by Python 3.6: no SyntaxError."""
+    """Python 3.6 can parse main.py and what it imports before need_python(), so it prints that
+    message and no SyntaxError."""
     clone = ROOT / "samocode/settings/clone.py"
     early = [ROOT / "samocode/__init__.py", ROOT / "samocode/settings/__init__.py"]
     for path in (ROOT / "main.py", clone, *early):
@@ -169,7 +170,7 @@ def test_an_old_python_comes_as_far_as_the_sentence_for_it() -> None:
 
 
 def test_small_rooms() -> None:
-    """Real lines, as `wc -l` counts them."""
+    """No file and no function exceeds its number of lines, counted as by `wc -l`."""
     most = {ROOT / "main.py": MOST_IN_MAIN}
     for path in FILES:
         text = path.read_text()

@@ -28,7 +28,7 @@ def place(tmp_path: Path) -> Place:
 def called(
     place: Place, argv: str, stdin: bytes = b"", before: str = "exec", variable: str = ""
 ) -> tuple[int, str]:
-    """(exit code, all that was printed) of main.py, started by a shell; `before` comes first."""
+    """Run main.py in a shell, after `before`. Return the exit code and all output."""
     more = dict([variable.split("=")]) if variable else {}
     done = subprocess.run(
         ["/bin/sh", "-c", f"{before} {sys.executable} {ROOT}/main.py {argv}"],
@@ -52,7 +52,8 @@ def test_every_flag_arrives(place: Place) -> None:
 
 
 def test_the_command_that_goes_on_repeats_what_was_given(place: Place) -> None:
-    """Not the words, which are on record; not --yes and --max-iterations 0, meant for one run."""
+    """It leaves out --task and --dive, which are on record, and --yes and --max-iterations 0, which
+    are meant for one run."""
     given = shlex.split("--session a --task b --dive c -y --max-cost 2.50 --timeout 60 --model x")
     given += ["--config", str(place.dots)]
     command = shlex.split(resume_command(place.load(parse(given)), "26-a", cost_reached=False))
@@ -96,7 +97,7 @@ def test_a_dash_reads_the_task_from_standard_input(
     ],
 )
 def test_wrong_usage_ends_with_2_and_a_remedy(place: Place, line: str, says: str) -> None:
-    """In one line."""
+    """The message is one line."""
     code, said = called(place, line)
     assert code == 2 and re.search(says, said) and said.count("\n") == 1, said
 
@@ -136,7 +137,7 @@ def test_wrong_usage_does_not_wait_for_standard_input(place: Place, argv: str) -
 
 
 def test_help_is_complete_and_true(capsys: pytest.CaptureFixture[str]) -> None:
-    """Every flag with its default, examples that parse, and all of it on one screen."""
+    """--help has every flag with its default, its examples parse, and it fits on one screen."""
     with pytest.raises(SystemExit) as ended:
         parse(["--help"])
     assert ended.value.code == 0
@@ -168,7 +169,7 @@ def test_whatever_is_typed_is_understood_or_ends_with_2(argv: list[str]) -> None
         "PYTHONIOENCODING=ascii"],
 )  # fmt: skip
 def test_a_variable_for_the_users_python_changes_nothing(place: Place, variable: str) -> None:
-    """Neither for main.py nor for the Stop hook."""
+    """Variables for Python change neither the loop's messages nor the Stop hook's."""
     for argv, code, says in (
         ("--version", 0, f"samocode {__version__}\n"),
         ("--check-signal .", 1, f"{place.folder} is no session."),
@@ -180,7 +181,7 @@ def test_a_variable_for_the_users_python_changes_nothing(place: Place, variable:
 
 @pytest.mark.parametrize(("argv", "code"), [("--version", 0), ("--session a --task b", 2)])
 def test_a_folder_that_was_removed(place: Place, argv: str, code: int) -> None:
-    """The shell is still in it: one sentence, or no need of it."""
+    """In a removed folder, a run fails with one sentence. --version works."""
     gone = 'mkdir gone && cd gone && rmdir "$PWD" && exec'
     ended, printed = called(place, argv, before=gone, variable=f"PATH={os.environ['PATH']}")
     said = "samocode: The folder of this shell was removed: cd to one that exists.\n"
@@ -188,7 +189,7 @@ def test_a_folder_that_was_removed(place: Place, argv: str, code: int) -> None:
 
 
 def test_the_loop_needs_neither_folder_nor_tmpdir_of_its_shell(stage: Stage) -> None:
-    """Both may be gone after a logout, while it runs."""
+    """The current folder and TMPDIR may disappear while the loop runs, as after a logout."""
     shell = stage.folder / "shell"
     (shell / "tmp").mkdir(parents=True)
     stage.extra["TMPDIR"] = "tmp"

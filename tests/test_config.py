@@ -1,4 +1,4 @@
-"""Settings, from real files: where they come from, and every problem at once with its remedy."""
+"""Settings from real files: the order of sources, and all problems at once, with remedies."""
 
 import io
 import os
@@ -73,7 +73,7 @@ def test_a_file_as_editors_save_it(place: Place, text: str) -> None:
 
 @given(st.lists(st.from_regex(r"[A-Z_]{0,3}=?[\w@%+:,./~# '\"-]{0,4}", fullmatch=True)))
 def test_plain_lines_are_read_as_python_dotenv_reads_them(lines: list[str]) -> None:
-    """A start does not import it for these, see `sources.PLAIN`."""
+    """For plain lines a start does not import python-dotenv (`sources.PLAIN`)."""
     text = "\n".join(lines)
     if PLAIN.fullmatch(text + "\n"):
         path = Path("a")
@@ -125,7 +125,8 @@ def test_a_command_is_never_cut(place: Place, written: str, verify: str | None) 
 def test_claude_is_a_name_on_path_or_a_path(
     place: Place, monkeypatch: pytest.MonkeyPatch, path: str, found: str
 ) -> None:
-    """It becomes absolute: the child runs in the worktree. So does a relative entry of PATH."""
+    """A relative CLAUDE_PATH, or one found by a relative entry of PATH, becomes absolute, because
+    the child runs in the worktree."""
     executable(place.folder / "my home/c")
     env = {"CLAUDE_PATH": path.format(folder=place.folder)}
     assert place.load(env=env).claude == place.folder / found
@@ -190,7 +191,7 @@ def test_a_wrong_project_file(place: Place, text: str, says: list[str]) -> None:
     ],
 )
 def test_a_wrong_env_file(place: Place, text: bytes, says: str) -> None:
-    """The message names file and key, and shows no secret."""
+    """The message names the file and the key, and shows no secret."""
     place.env_file.write_bytes(text)
     (problem,) = place.problems()
     assert re.search(says, problem) and str(place.env_file) in problem
@@ -249,15 +250,15 @@ def test_without_a_project_the_error_shows_one_that_works(place: Place) -> None:
 def test_a_wrong_value_names_its_key_and_the_remedy(
     place: Place, env: dict[str, str], says: str
 ) -> None:
-    """In one line, without a secret. A child may not start the loop: it could speak as the
-    human."""
+    """The message is one line without a secret. One row: a child may not start the loop, since it
+    could then speak as the human."""
     (problem,) = place.problems(env=env)
     assert re.search(says, problem)
     assert TOKEN[:-1] not in problem and "\n" not in problem
 
 
 def test_all_problems_come_at_once(place: Place) -> None:
-    """Of flags, environment, .env and .samocode."""
+    """Problems of flags, environment, .env and .samocode are in one error."""
     place.dots.write_text("MAIN_REPO=gone\nSESSION=a\n")
     place.env_file.write_text("CLAUDE_TIMEOUT=x\nNONSENSE=1\n")
     env = {"SAMOCODE_MAX_COST": "x", "PATH": "", "TELEGRAM_CHAT_ID": "1"}
@@ -300,7 +301,8 @@ def test_any_text_gives_settings_or_problems(
 def test_root_is_told_before_claude_refuses(
     place: Place, env: dict[str, str], accepted: bool
 ) -> None:
-    """What the CLI takes; tests/real holds it to that. Without a child neither is asked."""
+    """Root needs what the CLI wants from root (tests/real checks this). A run that starts no child
+    needs neither that nor claude."""
     if accepted:
         assert place.load(env=env, uid=0)
     else:
@@ -329,7 +331,7 @@ def test_a_mode_that_denies_the_commit_gives_a_warning(
 
 
 def test_a_token_that_others_may_read_gives_a_warning(place: Place) -> None:
-    """With the command as a shell takes it."""
+    """The warning has a chmod command that works in a shell."""
     place.env_file.write_text(f"TELEGRAM_BOT_TOKEN={TOKEN}\nTELEGRAM_CHAT_ID={CHAT}\n")
     for mode in (0o640, 0o604):
         place.env_file.chmod(mode)

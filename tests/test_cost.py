@@ -1,4 +1,5 @@
-"""What an iteration, the Stop hook and --help may cost, in counts: no clock, so no busy machine."""
+"""What an iteration, the Stop hook and --help may cost. These tests count git processes, imports
+and system calls, not time, so a busy machine does not matter."""
 
 from __future__ import annotations
 
@@ -35,7 +36,7 @@ def stage(tmp_path: Path) -> Stage:
 
 
 def run(stage: Stage, iterations: int, *before: str) -> None:
-    """So many iterations, with a program that looks on."""
+    """Run so many iterations, under a program such as strace."""
     arguments = ("--task", "t") if not stage.has_history() else ()
     command = stage.command(*arguments, "--max-iterations", str(iterations))
     ended = stage.execute([*before, *command])
@@ -43,7 +44,7 @@ def run(stage: Stage, iterations: int, *before: str) -> None:
 
 
 def modules(stage: Stage, *arguments: str) -> set[str]:
-    """What a command of main.py imports."""
+    """The modules that a command of main.py imports."""
     looking = [sys.executable, "-X", "importtime", str(MAIN), *arguments]
     told = subprocess.run(
         looking, env=stage.environ, cwd=stage.folder, capture_output=True, text=True, check=True
@@ -67,7 +68,7 @@ def gits(stage: Stage, iterations: int) -> int:
 
 
 def test_git_is_started_twice_for_an_iteration(stage: Stage) -> None:
-    """Before it and after it; some times for a start, a dozen for a new session."""
+    """Once before and once after it. A start needs some more, a new session about a dozen."""
     new, two, seven = gits(stage, 1), gits(stage, 2), gits(stage, 7)
     assert seven - two == 5 * 2
     assert two - 2 * 2 <= 7
@@ -75,7 +76,7 @@ def test_git_is_started_twice_for_an_iteration(stage: Stage) -> None:
 
 
 def test_the_hook_imports_little(stage: Stage) -> None:
-    """It runs in every iteration: no settings, no processes, nothing that is slow to import."""
+    """The Stop hook runs in every iteration, so it imports no settings and nothing slow."""
     run(stage, 1)
     (stage.session / "_signal.json").write_text('{"status": "continue"}')
     found = modules(stage, "--check-signal", str(stage.session))
@@ -86,14 +87,14 @@ def test_the_hook_imports_little(stage: Stage) -> None:
 
 
 def test_help_imports_little(stage: Stage) -> None:
-    """Nothing of the loop."""
+    """--help imports nothing of the loop."""
     found = modules(stage, "--help")
     assert not found & {"subprocess", "json", "logging", "samocode.session", "samocode.child"}
     assert len(found) <= 90, sorted(found)
 
 
 def test_a_start_imports_nothing_slow(stage: Stage) -> None:
-    """Each of these alone takes as long as several rooms of ours."""
+    """Each of these modules takes as long to import as several rooms of Samocode."""
     run(stage, 1)
     here = ["--config", str(stage.config), "--session", "work"]
     found = modules(stage, *here, "--max-iterations", "0")
@@ -104,7 +105,8 @@ def test_a_start_imports_nothing_slow(stage: Stage) -> None:
 
 @pytest.mark.skipif(not shutil.which("strace"), reason="no strace here; .ci/run installs it")
 def test_the_system_calls_of_an_iteration(stage: Stage) -> None:
-    """Of the loop itself, between two spawns; a thousand artifacts change nothing."""
+    """The number of the loop's own system calls between two spawns is bounded, and does not grow
+    with a thousand artifacts."""
     counts: list[float] = []
     for name, artifacts in (("few", 3), ("many", 1000)):
         stage.name = name

@@ -1,5 +1,5 @@
 """A loop that is killed at any moment loses nothing and does nothing twice.
-tests/outer/test_kills.py kills at every line of the record."""
+tests/outer/test_kills.py kills at every append to the history."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from tests.test_faults import begun, goes_on
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 EXIT = ("--on-wait", "exit")
-# Between two steps that belong together, apart from an append (tests/outer/test_kills.py has those)
-# and from the print of a page. FILE:FUNCTION is its return.
+# Places between two steps that belong together, except appends (tests/outer/test_kills.py) and
+# prints of pages (below). FILE:FUNCTION is the return of the function.
 WEAK = (
     "record/files.py:remove",
     "pages/compare.py:mark",
@@ -48,7 +48,8 @@ else:
 
 @pytest.mark.parametrize("place", WEAK)
 def test_killed_between_two_steps(stage: Stage, place: str) -> None:
-    """Early in one start and later in the next one: nothing is lost or done twice."""
+    """Killed at this place early in one start and late in the next one, the session loses nothing
+    and does nothing twice."""
     stage.script(default=WHOLE)
     for hit in (1, 3):
         killed = run_until(stage, f"samocode/{place}:{hit}", "--yes", "--task", TASK)
@@ -60,7 +61,7 @@ def test_killed_between_two_steps(stage: Stage, place: str) -> None:
 
 
 def run_until(stage: Stage, place: str, *args: str) -> int:
-    """Run the loop until it is killed at this place of its code, if it comes there; its code."""
+    """Run the loop, and kill it if it gets to this place of its code. Return its exit code."""
     return Stage(stage.folder, {"DIE_BEFORE": place}, main=DYING).run(*args).code
 
 
@@ -72,8 +73,8 @@ def lines_of(function: Callable[..., object]) -> dict[str, int]:
 
 @pytest.mark.parametrize("page", ["_task.md", "_qa.md"])
 def test_killed_while_a_page_is_printed(stage: Stage, page: str) -> None:
-    """What the human wrote into both pages is on record once, and both are whole again.
-    tests/test_swap.py kills before every step of a print."""
+    """After the next start, what the human wrote into both pages is on record once, and both pages
+    are complete. tests/test_swap.py kills before every step of a print."""
     stage.script("ask()", default=DONE)
     assert stage.begin(*EXIT).code == 4
     with (stage.session / "_task.md").open("a") as file:
@@ -92,7 +93,8 @@ def test_killed_while_a_page_is_printed(stage: Stage, page: str) -> None:
 
 @linux
 def test_killed_before_the_kernel_knows_whose_child_it_is(stage: Stage) -> None:
-    """The child that was just started ends too, without a prompt."""
+    """If the loop is killed before F_SETOWN, the new child ends, too, without having read a
+    prompt."""
     stage.script("time.sleep(60)")
     (place,) = (n for line, n in lines_of(processes.spawn).items() if "F_SETOWN" in line)
     killed = run_until(stage, f"samocode/child/processes.py:{place}:1", "--task", TASK)
@@ -115,8 +117,9 @@ def test_what_a_killed_setup_left_is_ended(stage: Stage) -> None:
 
 @pytest.mark.parametrize("logs", ["", "import shutil; shutil.rmtree(SESSION / '_logs');"])
 def test_an_answer_of_a_killed_loops_child(stage: Stage, logs: str) -> None:
-    """Nobody knows who wrote it, even if the child removed its log: the answer on record stays
-    until a human takes the new one. --yes does not."""
+    """An answer that appeared while the child of a killed loop could write is not taken, even if
+    the child removed its log. The recorded answer stays until a human accepts the new one; --yes
+    does not accept it."""
     stage.script("ask()", f"{logs}forge(1, 'other'); write('there'); time.sleep(60)", default=DONE)
     assert stage.begin(*EXIT).code == 4
     stage.answer(1, "mine")
@@ -137,7 +140,7 @@ def test_an_answer_of_a_killed_loops_child(stage: Stage, logs: str) -> None:
 
 
 def test_killed_and_the_working_directory_gone(stage: Stage) -> None:
-    """Recovery has nothing to look at, and the session continues all the same."""
+    """The session continues although recovery cannot read the working directory."""
     before = begun(stage)
     (stage.steps / "2.py").write_text("signal('continue'); write('there'); time.sleep(60)")
     loop = stage.start()
@@ -148,7 +151,7 @@ def test_killed_and_the_working_directory_gone(stage: Stage) -> None:
 
 
 def test_a_signal_is_obeyed_once(stage: Stage) -> None:
-    """Once its iteration is on record it is not read again, whatever `_iteration.json` says."""
+    """A signal whose iteration is on record is not read again, whatever `_iteration.json` says."""
     forge = "(SESSION / '_iteration.json').write_text('{\"iteration\": 2}')"
     stage.script("signal('blocked', reason='r'); " + forge, default=DONE)
     assert stage.begin().code == 3
@@ -157,8 +160,8 @@ def test_a_signal_is_obeyed_once(stage: Stage) -> None:
 
 
 def test_everything_that_a_kill_can_leave(stage: Stage) -> None:
-    """A torn line, a stale lock, a temporary file, half a signal and no log: the session
-    continues."""
+    """The session continues after a torn line, a stale lock, a temporary file, half a signal and a
+    missing log."""
     stage.script(default=DONE)
     stage.begin("--max-iterations", "0")
     folder = stage.session

@@ -55,7 +55,7 @@ def slug(repo: Path, call: str) -> str:
 
 
 def test_the_whole_demo_without_a_terminal(clone: Path, tmp_path: Path) -> None:
-    """A session runs from the dive to done. HOME stays empty, and the printed commands work."""
+    """The demo runs from the dive to done, HOME stays empty, and the printed commands work."""
     home = tmp_path / "empty home"
     home.mkdir()
     done = run(sys.executable, clone / "main.py", "--demo", cwd=tmp_path, HOME=str(home))
@@ -71,7 +71,7 @@ def test_the_whole_demo_without_a_terminal(clone: Path, tmp_path: Path) -> None:
 
 
 def test_a_person_at_a_terminal_is_asked(clone: Path, tmp_path: Path) -> None:
-    """The person takes B twice, has the plan changed, and approves the new one."""
+    """A person answers B twice, asks for a change of the plan, and approves the new plan."""
     person, theirs = pty.openpty()
     demo = subprocess.Popen(
         [sys.executable, "-c", ON_TERMINAL, sys.executable, str(clone / "main.py"), "--demo"],
@@ -106,7 +106,8 @@ def read_until(terminal: int, pattern: str, limit: float = 120) -> None:
 
 
 def test_the_project_is_its_own(tmp_path: Path) -> None:
-    """It has one failing test and a git identity of its own; two demos in a second do not meet."""
+    """The project has one failing test and its own git identity. Two demos in the same second get
+    different folders."""
     first, second = prepare(tmp_path, NOW), prepare(tmp_path, NOW)
     assert first.folder != second.folder and first.folder.parent == tmp_path / ".demo"
     for project in (first, second):

@@ -1,5 +1,5 @@
-"""deploy/: exit codes as the contract with systemd, Kubernetes and GNU parallel. The queue runs for
-real, with the stub in place of claude."""
+"""The files in deploy/ treat each exit code as documented. The queue is really run, with the stub
+in place of claude."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NAME = "NAME = SESSION.name.rpartition('-')[2]\n"
 
 
 def needs(program: str) -> None:
-    """Skip where a program is missing; .ci/run installs parallel."""
+    """Skip the test if a program is missing. .ci/run installs parallel."""
     if shutil.which(program) is None:
         pytest.skip(f"{program} is not installed")
 
@@ -56,8 +56,8 @@ def test_the_unit_restarts_only_what_a_restart_can_help() -> None:
 
 @pytest.mark.parametrize("restarts", ["0", "2", ""])
 def test_only_restarts_count_against_the_limit(tmp_path: Path, restarts: str) -> None:
-    """systemd 252 counts every start: after three answers in a day it refused to start, and an
-    outage after two was tried once. Its NRestarts is 0 at a start by a person."""
+    """A start by a person resets systemd's count of starts; a restart does not. systemd 252 counts
+    every start, so it refused to start after three answers in a day."""
     (line,) = re.findall(r"^ExecStartPre=-(.*)$", unit().replace("\\\n", " "), re.M)
     program, ran = tmp_path / "systemctl", tmp_path / "ran"
     program.write_text(f'#!/bin/sh\n[ $2 = show ] && echo {restarts} || echo "$*" >{ran}\n')
@@ -83,7 +83,7 @@ def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("name", "ends"), [("job", "FailJob"), ("jobs", "FailIndex")])
 def test_a_job_holds_the_exit_codes(name: str, ends: str) -> None:
-    """Code 1 has no rule, so it counts against the limit of tries."""
+    """The job has a rule for each exit code but 1, which counts against the backoff limit."""
     spec: dict[str, Any] = yaml.safe_load((DEPLOY / f"{name}.yaml").read_text())["spec"]
     on_exit = {
         rule["action"]: set(rule["onExitCodes"]["values"])
@@ -112,8 +112,8 @@ def test_the_container_has_what_the_loop_needs(source: str) -> None:
 
 
 def test_process_1_of_a_container_does_not_ignore_signals() -> None:
-    """A SIGTERM in the first 0.2 seconds was lost, as the kernel drops what process 1 does not
-    handle: the stop took its full time and ended with a kill."""
+    """tini is process 1 of each container. The kernel drops signals that process 1 does not handle,
+    so a SIGTERM in the first 0.2 seconds was lost and the stop ended with a kill."""
     text = (DEPLOY / "Dockerfile").read_text()
     assert re.search(r"^ +.* tini ", text, re.M) and '\nENTRYPOINT ["tini", "--", ' in text
     spec = yaml.safe_load((DEPLOY / "jobs.yaml").read_text())["spec"]["template"]["spec"]
@@ -123,7 +123,7 @@ def test_process_1_of_a_container_does_not_ignore_signals() -> None:
 
 @pytest.fixture
 def queue(tmp_path: Path) -> Iterator[Stage]:
-    """A project with three issues, of which the second hangs until `go` is there."""
+    """A project with three issues. The second one hangs until a file `go` exists."""
     needs("parallel")
     made = Stage(tmp_path / "project").with_git()
     made.script(default=NAME + SLOW + TASK)
@@ -147,13 +147,13 @@ def start(stage: Stage) -> subprocess.Popen[str]:
 
 
 def states(stage: Stage) -> dict[str, str]:
-    """The collected results: the state of each session."""
+    """The state of each session in results.json."""
     found = json.loads((stage.folder / "issues/.queue/results.json").read_text())
     return {row["name"].rpartition("-")[2]: row["state"] for row in found["sessions"]}
 
 
 def test_a_queue_is_ended_and_resumed(queue: Stage) -> None:
-    """What was done is not run again; a file that came meanwhile is."""
+    """The resumed queue skips sessions that are done, and runs files that were added meanwhile."""
     first = start(queue)
     wait_for(lambda: list((queue.folder / "sessions").glob("*-b/_logs/*")) and queue.children == 2)
     first.send_signal(signal.SIGTERM)

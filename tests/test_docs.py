@@ -1,4 +1,4 @@
-"""README, CONTRIBUTING and --help are promises: every name they show is held to the code."""
+"""README, CONTRIBUTING and --help are promises: each name in them exists in the code."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def help_text() -> str:
 
 
 def code(*words: str) -> str:
-    """As code in a table."""
+    """Format words as code in a table."""
     return f"`{text}`" if (text := " ".join(words).strip()) else ""
 
 
@@ -111,7 +111,7 @@ def test_the_readme_draws_the_session_folder() -> None:
 
 
 def test_the_guide_draws_the_house() -> None:
-    """Every room and every file of it; every path that it names exists."""
+    """CONTRIBUTING lists every room and its files, and every path in it exists."""
     house = CONTRIBUTING.split("## The house")[1].split("## ")[0]
     for path in (ROOT / "samocode").rglob("*.py"):
         if path.name == "__init__.py" or "demo" in path.parts:

@@ -1,4 +1,4 @@
-"""What the loop reads from the CLI's output: real recordings, and any bytes cut anywhere."""
+"""What the loop reads from the CLI's output, in real recordings and in arbitrary bytes."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ TABLE: dict[str, dict[str, Any]] = {
 
 
 def read(data: bytes, *cuts: int) -> RunResult:
-    """The result of a log that came in pieces."""
+    """The result of a log that is read in pieces."""
     reader = Reader()
     for start, end in pairwise([0, *sorted(cuts), len(data)]):
         reader.feed(data[start:end])
@@ -105,7 +105,8 @@ def test_recordings(name: str) -> None:
     ],
 )  # fmt: skip
 def test_facts(data: bytes, facts: dict[str, Any]) -> None:
-    """A used-up limit stops nothing while the account pays for more (isUsingOverage)."""
+    """Each log gives these facts. One row: a used-up limit is ignored while the account pays for
+    more (isUsingOverage)."""
     found = read(data)
     assert {key: getattr(found, key) for key in facts} == facts
 
@@ -160,7 +161,7 @@ def test_any_bytes_cut_anywhere_give_the_same_result(data: bytes, cuts: list[int
 
 
 def test_a_huge_line_does_not_stay_in_memory() -> None:
-    """A tool's output of 64 MB on one line is skipped, and the events behind it count."""
+    """A line of 64 MB of a tool's output is skipped, and the events after it count."""
     reader = Reader()
     piece = b"x" * (1 << 20)
     tracemalloc.start()

@@ -1,5 +1,5 @@
-"""What the machine does to a session: a full disk, missing rights, a clock that jumps, closed
-streams. The error names the remedy, and nothing is lost."""
+"""Faults of the machine: a full disk, missing rights, a clock that jumps, closed streams. The error
+names the remedy, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ except OSError:
 
 
 def said(ended: Ended, code: int, *words: str) -> None:
-    """A run ended with this exit code and these words, and without a traceback."""
+    """Assert that a run ended with this exit code and these words, and without a traceback."""
     assert ended.code == code and "Traceback" not in ended.out, ended.out
     assert [word for word in words if word not in ended.out] == [], ended.out
 
@@ -41,8 +41,8 @@ def begun(stage: Stage) -> list[str]:
 
 
 def goes_on(stage: Stage, before: list[str], *args: str) -> None:
-    """The next start ends well, the record still begins with `before`, and no iteration is lost or
-    counted twice."""
+    """Assert that the next start ends with done, that the history still begins with `before`, and
+    that no iteration is lost or counted twice."""
     said(stage.begin(*args), 0)
     lines = (stage.session / "_history.jsonl").read_text().splitlines()
     assert lines[: len(before)] == before
@@ -75,7 +75,8 @@ def fill(filler: Path) -> None:
 
 
 def test_a_child_fills_the_disk(stage: Stage, filler: Path) -> None:
-    """The iteration cannot be recorded, nor can a start; with room again the session continues."""
+    """The iteration and the next start cannot be recorded. With room again, the session
+    continues."""
     before = begun(stage)
     (stage.steps / "2.py").write_text(FILL.format(str(filler)) + WORK)
     said(stage.run(), *FULL)
@@ -85,7 +86,7 @@ def test_a_child_fills_the_disk(stage: Stage, filler: Path) -> None:
 
 
 def test_a_new_session_on_a_full_disk(stage: Stage, filler: Path) -> None:
-    """No half session is made, and the same command makes it once there is room."""
+    """No half-made session stays. With room again, the same command creates it."""
     stage.script(default=DONE)
     fill(filler)
     said(stage.begin(), *FULL)
@@ -95,7 +96,7 @@ def test_a_new_session_on_a_full_disk(stage: Stage, filler: Path) -> None:
 
 
 def test_an_answer_on_a_full_disk(stage: Stage, filler: Path) -> None:
-    """It cannot be recorded, so it stays in the file and counts later."""
+    """An answer that cannot be recorded stays in the file and counts later."""
     stage.script("ask()", default=DONE)
     said(stage.begin("--on-wait", "exit"), 4)
     stage.answer(1, "my answer")
@@ -110,7 +111,7 @@ def test_an_answer_on_a_full_disk(stage: Stage, filler: Path) -> None:
 
 
 def run_unprivileged(stage: Stage, *args: str) -> Ended:
-    """`stage.run`; root loses its right to ignore the modes of files."""
+    """Run the stage without root's right to ignore file modes."""
     drop = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search", "--inh-caps", "-all"]
     if os.getuid() == 0 and not shutil.which("setpriv"):
         pytest.skip("root, and no setpriv to drop its rights")
@@ -118,7 +119,8 @@ def run_unprivileged(stage: Stage, *args: str) -> Ended:
 
 
 def test_a_read_only_session_folder(stage: Stage) -> None:
-    """While a child runs, and at a start; looking needs no right to write."""
+    """The loop stops with an error, while a child runs and at a start. --max-iterations 0, which
+    only looks, still works."""
     before = begun(stage)
     (stage.steps / "2.py").write_text("signal('continue'); SESSION.chmod(0o500)")
     for _ in range(2):
@@ -130,7 +132,7 @@ def test_a_read_only_session_folder(stage: Stage) -> None:
 
 
 def test_a_read_only_folder_of_sessions(stage: Stage) -> None:
-    """A usage error before anything is made; the same command works later."""
+    """It is a usage error, and nothing is created. The same command works once it is writable."""
     stage.script(default=DONE)
     sessions = stage.folder / "sessions"
     sessions.mkdir(mode=0o500)
@@ -142,7 +144,8 @@ def test_a_read_only_folder_of_sessions(stage: Stage) -> None:
 
 @pytest.mark.parametrize("how", ["gone", "empty", "removed by a child"])
 def test_a_session_without_its_record_starts_no_child(stage: Stage, how: str) -> None:
-    """It is not taken for a new one, which would work in the wrong folder."""
+    """A session folder without its history is an error. As a new session it would work in the
+    wrong folder."""
     begun(stage)
     path = stage.session / "_history.jsonl"
     if how == "gone":
@@ -166,7 +169,7 @@ def test_a_session_without_its_record_starts_no_child(stage: Stage, how: str) ->
 
 
 def test_a_session_from_the_future(stage: Stage) -> None:
-    """The clock went backwards after everything on record."""
+    """The session continues after the clock went backwards, so that its record is in the future."""
     before = begun(stage)
     tomorrow = [json.loads(line) | {"t": "2999-01-01T00:00:00+00:00"} for line in before]
     path = stage.session / "_history.jsonl"
@@ -185,7 +188,7 @@ def limit(resets: str) -> str:
 
 
 def test_suspended_while_it_waits_for_the_limit(stage: Stage) -> None:
-    """A machine that slept for longer than the wait continues when it wakes."""
+    """If the machine sleeps for longer than the wait, the loop continues when it wakes."""
     stage.script(limit("time.time() + 2"), default=DONE)
     loop = stage.start()
     wait_for(lambda: stage.history("limit"))
@@ -217,7 +220,8 @@ def test_the_reader_of_its_output_goes_away(stage: Stage) -> None:
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_closed_streams(stage: Stage, closed: str) -> None:
-    """As a daemon is started: no file of the session may be opened in place of a stream."""
+    """The loop works without standard streams, as a daemon does. No file of the session gets the
+    number of a closed stream."""
     stage.script(WORK, default="print('{}'); sys.stderr.write('words\\n');" + DONE)
     ended = stage.begin(before=["/bin/sh", "-c", f'exec "$@" {closed}', "sh"])
     said(ended, 0)
@@ -227,7 +231,7 @@ def test_closed_streams(stage: Stage, closed: str) -> None:
 
 
 def test_nohup(stage: Stage) -> None:
-    """The terminal goes away, and the loop continues."""
+    """Under nohup, the loop continues when the terminal is closed."""
     go = stage.steps / "go"
     stage.script(f"while not Path({str(go)!r}).exists(): time.sleep(0.05)\n{DONE}")
     loop = stage.start(before=["nohup"])
@@ -239,8 +243,8 @@ def test_nohup(stage: Stage) -> None:
 
 
 def test_starts_at_the_same_instant(stage: Stage) -> None:
-    """Exactly one of them runs the new session. The others say so, or send it their words, which it
-    has already."""
+    """Exactly one of them runs the new session. The others report that it runs, or send it their
+    task, which it already has."""
     go = stage.steps / "go"
     stage.script(f"while not Path({str(go)!r}).exists(): time.sleep(0.05)\n{DONE}")
     loops = [stage.start() for _ in range(4)]

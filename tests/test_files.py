@@ -1,4 +1,4 @@
-"""Files that others may spoil: bounded reads, whole writes, appends that hold."""
+"""Files that others may damage: bounded reads, atomic writes, durable appends."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SPOILT: dict[str, Callable[[Path], object]] = {
     "1 GB": sparse,
     "device": lambda path: path.symlink_to("/dev/zero"),
 }
-"""What a child may put in the place of a file."""
+"""What a child may put in place of a file."""
 OTHERWISE: dict[str, Callable[[Path], object]] = {
     "missing": lambda path: None,
     "empty": lambda path: path.touch(),
@@ -40,7 +40,7 @@ OTHERWISE: dict[str, Callable[[Path], object]] = {
 
 
 def spoil(path: Path, kind: str) -> None:
-    """Put this in the place of whatever plain file is there."""
+    """Replace the plain file at `path`, if any, by this kind of thing."""
     path.unlink(missing_ok=True)
     (SPOILT | OTHERWISE)[kind](path)
 
@@ -74,7 +74,7 @@ def test_a_read_is_bounded(tmp_path: Path) -> None:
 
 
 def test_text_survives_whatever_its_bytes_are(tmp_path: Path) -> None:
-    """But for a byte order mark; and the file is the owner's alone."""
+    """Only a byte order mark is dropped. The file is readable by its owner only."""
     path = tmp_path / "x"
     path.write_bytes(b"\xef\xbb\xbfa\r\n\xff\x00\xed\xa0\x80")
     text = files.read_text(path)
@@ -87,7 +87,8 @@ def test_text_survives_whatever_its_bytes_are(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["x", "x.loop.tmp"])
 @pytest.mark.parametrize("kind", [*SPOILT, "file"])
 def test_a_write_replaces_what_a_child_left_there(tmp_path: Path, kind: str, name: str) -> None:
-    """In the file's place or in that of the temporary file; a folder is set aside, not emptied."""
+    """A write works whatever a child put in place of the file or of its temporary file. A folder is
+    renamed, not emptied."""
     path = tmp_path / "x"
     spoil(tmp_path / name, kind)
     files.write(path, "new")
@@ -106,7 +107,7 @@ def test_a_folder_is_set_aside_with_what_it_holds(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["file", "link", "folder", "dangling link", "missing"])
 def test_keep(tmp_path: Path, kind: str) -> None:
-    """A copy lies beside, and a file or link is not missing for a moment."""
+    """`keep` makes a copy beside it. A file or link is never missing, not even for a moment."""
     path = tmp_path / "x"
     spoil(path, kind)
     files.keep(path)
@@ -141,7 +142,7 @@ for call in (files.append, files.write, lambda *_: files.unlinked_copy(copied, 9
 
 
 def test_a_full_disk_leaves_the_file_as_it_was(tmp_path: Path) -> None:
-    """No file can grow above 4096 bytes there: a write fails in its middle."""
+    """A write that fails in its middle changes nothing. The limit is 4096 bytes a file here."""
     path = tmp_path / "x"
     path.write_bytes(b"o" * 3000)
     copied = tmp_path / "copied"

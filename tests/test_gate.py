@@ -1,5 +1,5 @@
-"""The human's part: the saves of real editors, and second thoughts. Every word counts, and nothing
-is built on an answer that was taken back."""
+"""The gate: it reads the saves of real editors, and nothing is built on an answer that the human
+took back."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def at_gate(stage: Stage) -> Path:
     ids=["piece by piece", "emptied first"],
 )
 def test_half_a_save_is_no_answer(stage: Stage, saves: tuple[str, ...], answer: str) -> None:
-    """Only a page that has not changed for a while is read, and none is printed over a save."""
+    """A page is read only once it has not changed for a while. The loop never overwrites a save."""
     stage.extra = {"FAKE_SETTLE": "2"}
     stage.script("ask()", DONE)
     loop = stage.start()
@@ -54,7 +54,7 @@ def test_half_a_save_is_no_answer(stage: Stage, saves: tuple[str, ...], answer: 
 
 
 def test_same_with_nothing_to_take(stage: Stage) -> None:
-    """`same` takes a text that was found. Without one it is no answer, and stays on the page."""
+    """`same` accepts a found text. If there is none, it is not an answer and stays on the page."""
     stage.script("ask()", DONE)
     stage.begin(*EXIT)
     stage.answer(1, "same")
@@ -96,7 +96,7 @@ TAKEN_BACK = ["Answer: no, stop", "NO, stop", "Answer:"]
 
 @pytest.mark.parametrize("new", TAKEN_BACK)
 def test_an_approval_taken_back_after_a_kill(stage: Stage, new: str) -> None:
-    """The child of the killed loop may have written it, so the human is asked again."""
+    """The human is asked again, since the child of the killed loop may have changed the page."""
     approved(stage, SLEEP, BUILD).kill()
     edit(stage, "Answer: yes", new)
     again = stage.run(*EXIT)
@@ -113,7 +113,7 @@ def test_an_approval_taken_back_after_a_kill(stage: Stage, new: str) -> None:
 def test_an_approval_taken_back_while_a_child_runs(
     stage: Stage, yes: tuple[str, ...], new: str
 ) -> None:
-    """The iteration ends, and then the human is asked. --yes does not answer over them."""
+    """The iteration ends, and then the human is asked again. --yes does not answer for them."""
     loop = approved(stage, UNTIL_GO, BUILD, args=(*EXIT, *yes) if yes else ())
     edit(stage, "Answer: approve" if yes else "Answer: yes", new)
     (stage.session / "go").touch()
@@ -126,7 +126,7 @@ def test_an_approval_taken_back_while_a_child_runs(
 
 
 def test_an_approval_taken_back_leaves_the_commits(stage: Stage) -> None:
-    """What was built while the plan was approved stays, and the next child is not blamed for it."""
+    """Commits from before that stay, and do not count as changes of the next child."""
     note = "write('told', repr(ITERATION['notes'])); plan(name='plan2.md')"
     stage.script(TO_PLANNING, "plan()", "commit('a.py', 'built'); ask()", note)
     stage.begin(*EXIT)
@@ -141,7 +141,7 @@ def test_an_approval_taken_back_leaves_the_commits(stage: Stage) -> None:
 
 
 def test_a_plan_that_changes_during_a_wait(stage: Stage) -> None:
-    """The approval that is asked for again is shown, too."""
+    """If an approved plan changes during a wait, the loop also shows the new approval question."""
     stage.script(TO_PLANNING, "plan()", "ask()", TOLD)
     loop = stage.start()
     stage.answer(1, "yes")
@@ -152,8 +152,8 @@ def test_a_plan_that_changes_during_a_wait(stage: Stage) -> None:
 
 
 def test_the_humans_own_changes_before_approval(stage: Stage) -> None:
-    """Each child is compared with the moment it began at: what a person commits or edits in the
-    worktree between two children is nobody's fault."""
+    """What a person commits or edits in the worktree between two children does not count as a
+    child's change of code before approval."""
     stage.script("ask()", TO_PLANNING, "plan()")
     assert stage.begin(*EXIT).code == 4
     (stage.worktree / "a.py").write_text("the human's\n")

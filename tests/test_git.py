@@ -1,4 +1,4 @@
-"""The door to git: which base, which worktree, and that nothing of the user's ever changes."""
+"""The package git: it chooses the base, makes the worktree, and changes nothing of the user's."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def tree(tmp_path: Path, repo: Path) -> Worktree:
     return found
 
 
-# The base. In the scripts `new` and `other` are two commits after `old`.
+# The base. In the scripts, `new` and `other` are two commits whose parent is `old`.
 
 TRUNK = "git symbolic-ref refs/remotes/origin/HEAD refs/remotes/origin/trunk"
 REMOTE = "git update-ref refs/remotes"
@@ -95,8 +95,8 @@ REMOTE = "git update-ref refs/remotes"
     ],
 )
 def test_base(repo: Path, script: str, wanted: str | None, base: str) -> None:
-    """BASE_BRANCH, else origin's default, main, master, the current one; the newer of two copies,
-    and the local one where they diverged."""
+    """The base is BASE_BRANCH, else origin's default branch, main, master, or the current branch.
+    Of its local and remote copies it is the newer one; the local one if they diverged."""
     hashes = {"old": git("rev-parse", "HEAD", cwd=repo)}
     for name, file in (("new", "a.py"), ("other", "b.py")):
         git("checkout", "-q", "--detach", hashes["old"], cwd=repo)
@@ -120,7 +120,7 @@ def test_a_tag_of_the_same_name_is_not_the_base(tmp_path: Path, repo: Path) -> N
 
 
 def test_a_repository_that_git_refuses(tmp_path: Path, repo: Path) -> None:
-    """All that git said is shown: its own remedy may be in the last line."""
+    """The error has all of git's output, since git's own remedy may be in the last line."""
     broken = tmp_path / "broken"
     broken.mkdir()
     (broken / ".git").write_text("gitdir: nowhere\n")
@@ -137,7 +137,8 @@ def test_a_repository_that_git_refuses(tmp_path: Path, repo: Path) -> None:
 
 
 def test_a_bare_repository(tmp_path: Path, repo: Path) -> None:
-    """It is refused alone and with a .git file beside it; the printed command lists worktrees."""
+    """A bare repository is refused, alone and with a .git file beside it. The printed command lists
+    its worktrees."""
     home = tmp_path / "the home"
     git("clone", "-q", "--bare", str(repo), f"{home}/.bare", cwd=tmp_path)
     (home / ".git").write_text("gitdir: ./.bare\n")
@@ -150,7 +151,8 @@ def test_a_bare_repository(tmp_path: Path, repo: Path) -> None:
 
 
 def test_core_bare_by_mistake(repo: Path) -> None:
-    """A `git config` in one worktree is the setting of all of them; the printed command helps."""
+    """core.bare may come from a `git config` in one worktree, which sets it for all. The printed
+    command repairs it."""
     git("config", "core.bare", "true", cwd=repo)
     with pytest.raises(UserError, match=r"core\.bare set by mistake") as said:
         at(repo)
@@ -160,7 +162,7 @@ def test_core_bare_by_mistake(repo: Path) -> None:
 
 @pytest.mark.parametrize("name", ["empty", "two words"])
 def test_no_commit(tmp_path: Path, name: str) -> None:
-    """The printed command makes the first commit, of all that is there."""
+    """Without a commit, the printed command makes the first one, of all files."""
     new = tmp_path / name
     new.mkdir()
     git("init", "-q", cwd=new)
@@ -173,7 +175,7 @@ def test_no_commit(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("gone", [False, True])
 def test_starting_over(tmp_path: Path, repo: Path, gone: bool) -> None:
-    """The printed command removes branch and worktree, also when the folder is gone already."""
+    """The printed command removes the branch and the worktree, even if its folder is gone."""
     repo = repo.rename(tmp_path / "re po")
     tree = Worktree(tmp_path / "w t" / "s", "samocode/s", "main")
     worktrees.ensure(at(repo), tree)
@@ -187,7 +189,7 @@ def test_starting_over(tmp_path: Path, repo: Path, gone: bool) -> None:
 
 @pytest.mark.parametrize("kind", ["folder", "file", "branch"])
 def test_what_is_taken_is_left_alone(tmp_path: Path, repo: Path, tree: Worktree, kind: str) -> None:
-    """A path or a branch that is somebody else's stays as it is."""
+    """If the path or the branch of a new session exists already, it stays as it is."""
     path = tmp_path / "theirs"
     name, says = f"samocode/{kind}", "move it away"
     if kind == "branch":
@@ -224,7 +226,8 @@ def test_paths_of_any_kind(tmp_path: Path, repo: Path, name: str) -> None:
 
 
 def test_story_of_a_base_that_was_renamed(repo: Path, tree: Worktree) -> None:
-    """The commits since the recorded base; without one on record, since what is checked out."""
+    """It has the commits since the recorded base, or since the checked-out branch if no base is on
+    record."""
     recorded = tree._replace(commit=git("rev-parse", "main", cwd=repo))
     commit(tree.path, "b.py")
     commit(repo, "unrelated.py")
@@ -251,7 +254,7 @@ MERGES = {
 
 @pytest.mark.parametrize("case", MERGES)
 def test_the_merge_command_merges(repo: Path, tree: Worktree, case: str) -> None:
-    """The printed command brings the work into the base, wherever that is checked out."""
+    """The printed command merges the work into the base, wherever that is checked out."""
     script, base, into = MERGES[case]
     base = git("rev-parse", base, cwd=repo) if base == "HEAD" else base
     sh(script, repo)
@@ -283,7 +286,8 @@ def test_each_kind_of_change_is_seen(tree: Worktree, script: str) -> None:
 
 
 def test_status_tells_every_tracked_change(tree: Worktree) -> None:
-    """Edits and commits since an earlier look, by name; no untracked file, no change of a time."""
+    """It names edits and commits since an earlier status, but no untracked file and no file of
+    which only the time changed."""
     before = look(tree.path, os.environ)
     (tree.path / "new.txt").write_text("untracked")
     os.utime(tree.path / "a.py")
@@ -300,7 +304,8 @@ def test_status_tells_every_tracked_change(tree: Worktree) -> None:
 
 
 def test_a_submodule_changes_as_the_rest_does(tmp_path: Path, repo: Path) -> None:
-    """An untracked file inside is no change (a build log, a cache); an edit or a commit is."""
+    """An edit or a commit in a submodule is a change. An untracked file in it, such as a build log,
+    is not."""
     git("clone", "-q", str(repo), "inner", cwd=tmp_path)
     sh("git -c protocol.file.allow=always submodule --quiet add ../inner lib", repo)
     git("commit", "-qm", "lib", cwd=repo)
@@ -327,7 +332,8 @@ UNFINISHED = {
 
 @pytest.mark.parametrize("script", UNFINISHED)
 def test_what_git_is_in_the_middle_of(repo: Path, tree: Worktree, script: str) -> None:
-    """It is a change of the worktree, since its result is in no commit yet."""
+    """An unfinished merge, revert, pick or rebase is a change of the worktree, since no commit has
+    its result yet."""
     git("switch", "-qc", "side", cwd=repo)
     for place, words in ((repo, "side"), (tree.path, "ours")):
         commit(place, words=words)
@@ -339,8 +345,8 @@ def test_what_git_is_in_the_middle_of(repo: Path, tree: Worktree, script: str) -
 
 
 def test_a_worktree_that_git_cannot_read(repo: Path, tree: Worktree) -> None:
-    """The session is blocked, with a command to look at it. With a colon in the path git would
-    search the folders above for a repository: no environment variable can forbid it."""
+    """The session is blocked, with a command to look at it. GIT_CEILING_DIRECTORIES cannot contain
+    a path with a colon, so git could then find a repository in a folder above."""
     shutil.rmtree(tree.path)
     with pytest.raises(
         UserError, match=r"cannot read the worktree .*: git -C '.*/w x' status"
@@ -360,7 +366,7 @@ def test_a_worktree_that_git_cannot_read(repo: Path, tree: Worktree) -> None:
 
 @pytest.mark.parametrize("configured", [False, True])
 def test_no_hook_of_the_users_runs(tmp_path: Path, repo: Path, configured: bool) -> None:
-    """Neither from .git/hooks nor from core.hooksPath, nor a core.fsmonitor."""
+    """The loop's git calls run no hook from .git/hooks or core.hooksPath, and no core.fsmonitor."""
     hooks = tmp_path / "hooks" if configured else repo / ".git" / "hooks"
     hooks.mkdir(exist_ok=True)
     for name in ("post-checkout", "reference-transaction", "post-index-change", "pre-commit"):
@@ -395,7 +401,7 @@ BEHAVIOUR = (
 
 
 def photo(*folders: Path) -> dict[str, bytes | str]:
-    """Every file of repository and worktree, those of .git too: HEAD, index, refs, stash."""
+    """The content of every file below these folders, including .git (HEAD, index, refs, stash)."""
     found: dict[str, bytes | str] = {}
     for path in (path for folder in folders for path in folder.rglob("*")):
         if path.is_symlink():
@@ -407,7 +413,7 @@ def photo(*folders: Path) -> dict[str, bytes | str]:
 
 @contextmanager
 def scene() -> Generator[tuple[Path, Session]]:
-    """A repository and a session with its worktree, made as the loop makes it; per example."""
+    """A new repository, and a session with its worktree. Each hypothesis example makes one."""
     with tempfile.TemporaryDirectory() as folder:
         repo, tree = Path(folder) / "repo", Worktree(Path(folder) / "w" / "s", "samocode/s", "main")
         repo.mkdir()
@@ -422,7 +428,7 @@ def scene() -> Generator[tuple[Path, Session]]:
 
 
 def ask_all(repo: Path, session: Session) -> None:
-    """Every question that the loop asks git in a run; a missing answer is a UserError."""
+    """Make every call of git that the loop makes in a run. Each may raise a UserError."""
     found, checkout = at(repo), session.checkout
     assert checkout is not None
     tree, state = checkout.worktree, session.state
@@ -444,8 +450,8 @@ def ask_all(repo: Path, session: Session) -> None:
 @given(st.lists(st.tuples(st.sampled_from(BEHAVIOUR), st.booleans()), min_size=1, max_size=7))
 @settings(max_examples=25, deadline=None)
 def test_the_loop_changes_nothing_of_the_users(behaviour: list[tuple[str, bool]]) -> None:
-    """HEAD, index, stash, refs and files of MAIN_REPO and worktree are byte for byte as the child
-    left them."""
+    """After any behaviour of a child, the loop leaves HEAD, index, stash, refs and files of
+    MAIN_REPO and worktree byte for byte as they are."""
     with scene() as (repo, session):
         for script, in_tree in behaviour:
             if (place := session.cwd if in_tree else repo).is_dir():
@@ -456,7 +462,8 @@ def test_the_loop_changes_nothing_of_the_users(behaviour: list[tuple[str, bool]]
 
 
 def test_a_worktree_made_again_touches_only_itself() -> None:
-    """Staged, stashed and changed files of MAIN_REPO stay as they are."""
+    """When the loop makes a worktree again, staged, stashed and changed files of MAIN_REPO stay as
+    they are."""
     with scene() as (repo, session):
         sh("echo n > new.txt; git add new.txt; git stash -q -u; echo x >> a.py", repo)
         shutil.rmtree(session.cwd)
@@ -469,7 +476,7 @@ def test_a_worktree_made_again_touches_only_itself() -> None:
 def test_a_daemon_that_git_leaves_holds_nobody_up(
     repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It keeps git's output open in a process session of its own: git is given up at the limit."""
+    """If a detached daemon keeps git's output open, the call of git ends at its time limit."""
     monkeypatch.setattr(command, "TIMEOUT", 1)
     alias = f"alias.d=!setsid sleep 600 & echo $! > '{tmp_path}/pid'"
     said = command.git(repo, os.environ, "-c", alias, "d")

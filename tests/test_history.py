@@ -1,4 +1,4 @@
-"""`_history.jsonl`: what each line means, and what a killed write or a full disk leaves."""
+"""`_history.jsonl`: the state that its lines give, and its repair after a kill or damage."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def iteration(n: int = 1, outcome: str = "continue", next: str = "planning", **m
 
 
 def answer(number: int, text: str, *took: str, **more: Any) -> Line:
-    """The line of an answer; `took` is what the loop took it for."""
+    """The line of an answer. `took`: how the loop understood it."""
     return line(
         "answer", id=number, text=text, by="file", **({"took": took} if took else {}), **more
     )
 
 
 def after(*lines: Line, state: SessionState | None = None) -> SessionState:
-    """The facts after these lines."""
+    """The state after these lines."""
     found = state or SessionState()
     for one in lines:
         fold(found, one)
@@ -85,7 +85,7 @@ APPROVAL = Approval("p.md", "d", "c")
     ],
 )  # fmt: skip
 def test_fold(lines: list[Line], expected: Line) -> None:
-    """What the lines mean that no whole run of tests/outer tells apart."""
+    """These lines give this state. Only cases that no test in tests/outer covers."""
     state = after(*lines)
     assert {name: getattr(state, name) for name in expected} == expected
 
@@ -129,14 +129,15 @@ NONE: Line = {name: type(value)() for name, value in COUNTS.items()}
     ],
 )  # fmt: skip
 def test_what_is_counted(lines: list[Line], expected: Line) -> None:
-    """Only a valid signal ends a row of failures; a start does not."""
+    """The counters after these lines. Only a valid signal ends a row of failures; a start does
+    not."""
     state = after(*lines)
     assert {name: getattr(state, name) for name in expected} == expected
 
 
 @pytest.mark.parametrize("decision", [True, None, False])
 def test_counting_starts_anew_with_a_decision(decision: bool | None) -> None:
-    """Whatever line says that a person decided, and no line of the same kind without that."""
+    """A line of any kind resets the counters if its `decision` is true, and only then."""
     note = line("task", kind="note", text="n")
     for one in (line("start"), answer(1, "A"), note, ROUND, APPROVED):
         state = after(ASKED, *WENT, one | {"decision": decision, "next": "done"})
@@ -153,8 +154,8 @@ def open_ids(state: SessionState) -> list[int]:
 
 
 def test_a_question_is_open_until_a_human_has_the_last_word() -> None:
-    """Struck out, or followed by a text of unknown origin, it is open again; the answer on record
-    stays until a new one."""
+    """A question is open again if its answer is removed or a text of unknown origin is found. The
+    recorded answer stays until there is a new one."""
     state = after(ASKED)
     assert open_ids(state) == [1]
     after(answer(1, "A"), state=state)
@@ -171,8 +172,8 @@ def test_a_question_is_open_until_a_human_has_the_last_word() -> None:
 
 @pytest.mark.parametrize("text", ["yes", "OK.", "approve", "no", "Yes, but smaller", ""])
 def test_an_answer_means_what_it_was_taken_for(text: str) -> None:
-    """Whatever its words: a later version that reads them otherwise approves nothing by that, and
-    takes no approval back."""
+    """An answer counts as what its `took` says, whatever its text. So a later version that
+    understands the text differently neither approves anything nor withdraws an approval."""
     approved = (WAITED, PLAN, YES, APPROVED)
     assert after(WAITED, PLAN, answer(2, text, "approve")).approves_now
     for untaken in (answer(2, text, "change"), answer(2, text), line("found", id=2, text=text)):
@@ -207,7 +208,7 @@ def test_an_answer_means_what_it_was_taken_for(text: str) -> None:
     ],
 )  # fmt: skip
 def test_a_line_of_a_wrong_shape_changes_nothing(tmp_path: Path, wrong: Line) -> None:
-    """It is refused whole, with file and line; nothing is lost."""
+    """The history is refused with file name and line number, and stays as it is."""
     lines = (line("session", v=VERSION), TASK, ASKED, WAITED, PLAN, YES, APPROVED, BEGIN)
     state = after(*lines)
     with pytest.raises((KeyError, TypeError, ValueError, OverflowError)):
@@ -235,7 +236,7 @@ def history(tmp_path: Path) -> History:
 
 
 def test_the_state_of_any_earlier_line(history: History) -> None:
-    """The state after n lines is a function of those lines alone."""
+    """The state after n lines depends only on these lines."""
     earlier = [vars(history.at(history.state.lines))]
     for one in (PLAN, YES, line("found", id=2, text="x"), line("found", id=2, text="")):
         history.append(one["event"], **{k: v for k, v in one.items() if k not in ("t", "event")})
@@ -255,7 +256,7 @@ def test_a_line_that_is_no_object_names_file_and_line(history: History, damage: 
 
 @pytest.mark.parametrize("version", [None, 1, 3, "2", 0])
 def test_a_history_of_another_version_is_refused(history: History, version: object) -> None:
-    """One sentence says what to do, and the file stays as it is."""
+    """The error is one sentence with the remedy, and the file stays as it is."""
     first, *more = history.path.read_bytes().splitlines()
     wrong = {key: value for key, value in json.loads(first).items() if key != "v"}
     wrong |= {} if version is None else {"v": version}
@@ -270,8 +271,8 @@ def test_a_history_of_another_version_is_refused(history: History, version: obje
 
 @pytest.mark.parametrize("cut", [1, 2, 20])
 def test_a_last_line_without_its_end(history: History, cut: int) -> None:
-    """A whole one counts: an editor may save no last newline. A torn one is put aside; who only
-    looks repairs nothing."""
+    """A complete line without a newline counts, since an editor may drop the last newline. A torn
+    line is moved to a file beside it, unless the history is opened only to look."""
     data = history.path.read_bytes()
     whole = data if cut == 1 else data[: data.rindex(b"\n", 0, -1) + 1]
     history.path.write_bytes(data[:-cut])
@@ -296,7 +297,8 @@ def test_what_is_no_file_is_no_empty_history(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("how", ["emptied", "more", "gone", "link", "folder"])
 def test_the_record_comes_back_from_our_own_copy(history: History, how: str) -> None:
-    """Whatever a child did to the file: every line is there again, and its version lies beside."""
+    """Whatever a child did to the file, the loop restores every line and keeps the child's version
+    beside it."""
     mine = History(history.path).load()
     assert not mine.restore(), "as we left it"
     mine.append("start")

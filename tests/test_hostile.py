@@ -1,5 +1,5 @@
-"""A child that does what it should not: the session goes on or says why it stopped, nothing of the
-human's is lost, and nothing is taken for the human's."""
+"""A child that does what it should not: the session continues or says why it stopped. Nothing that
+the human wrote is lost, and nothing that the child wrote counts as the human's."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MINE = "mine,\nall <!-- really --> of it"
 
 
 def calm(ended: Ended) -> str:
-    """What the loop said. It holds no traceback and nothing that drives a terminal."""
+    """The loop's output. Assert that it has no traceback and no control characters."""
     text = ended.out
     assert "Traceback" not in text and "a bug in samocode" not in text, text
     assert not [c for c in text if not c.isprintable() and c not in "\n\t"]
@@ -84,8 +84,8 @@ for _ in range(300):
 
 
 def test_what_does_not_stop_the_session(stage: Stage) -> None:
-    """One act after the other in one session: after each the answer is on the page, verbatim, and
-    what a child made of a page is put aside, not thrown away."""
+    """None of these acts in one session stops it. After each one, the answer is on the page
+    verbatim, and the child's version of a page is kept under another name."""
     acts = [f"{NAMES}{act}\n{WORK}" for act in ACTS.values()]
     answered(stage, MINE, *acts, NAMES + r"signal('done', summary='\x1b[2Jdone \x07')")
     ended = stage.run(*EXIT)
@@ -140,8 +140,8 @@ ask('More?')""",
 
 @pytest.mark.parametrize("name", FORGERIES)
 def test_a_forged_answer_is_not_taken(stage: Stage, name: str) -> None:
-    """The page shows it as not taken yet and the question is open; `before` is the human's own
-    earlier answer."""
+    """The page shows a forged answer as not taken yet, and the question is open. The human's answer
+    `before` restores their earlier answer."""
     forge = f"{PAGE}{FORGERIES[name]}\nsignal('waiting', **{{'for': 'qa_answers'}}) if ASKED else "
     answered(stage, "mine", forge + "signal('continue')")
     ended = stage.run(*EXIT)
@@ -160,7 +160,7 @@ def test_a_forged_answer_is_not_taken(stage: Stage, name: str) -> None:
 @pytest.mark.parametrize("first", ["", "<!-- Samocode printed this page (3). -->"])
 @pytest.mark.parametrize("end", ["plan()", "ask()"])
 def test_a_page_from_before_the_question(stage: Stage, first: str, end: str) -> None:
-    """It answers and approves nothing."""
+    """A page that a child wrote before the question was asked answers and approves nothing."""
     title = "Approve the plan plan.md?" if end == "plan()" else "Which?"
     page = f"{first}\n\n## Q1: {title}\n\nAnswer: yes\n"
     write = f"(SESSION / '_qa.md').write_text({page!r})"
@@ -192,7 +192,7 @@ os.utime(path, ns=(old.st_atime_ns, old.st_mtime_ns))""", (3,), "_history.jsonl"
 
 @pytest.mark.parametrize("name", STOPS)
 def test_what_stops_the_session(stage: Stage, name: str) -> None:
-    """The person reads why; after a repair the same command continues."""
+    """The message says why the session stopped. After a repair, the same command continues."""
     step, codes, said, repair = STOPS[name]
     stage.script(f"{step}\n{WORK}", default=DONE)
     ended = stage.run(*EXIT, task=TASK)
@@ -209,7 +209,7 @@ def test_what_stops_the_session(stage: Stage, name: str) -> None:
     "how", ["shutil.rmtree(SESSION)", "SESSION.rename(SESSION.with_name('gone'))"]
 )
 def test_the_session_folder_is_gone(stage: Stage, how: str) -> None:
-    """A sentence says where it was."""
+    """If the session folder is gone, the message says where it was."""
     stage.script(f"import shutil; {how}", default=DONE)
     ended = stage.run(task=TASK)
     assert ended.code in (1, 3) and "sessions" in calm(ended)
@@ -217,7 +217,8 @@ def test_the_session_folder_is_gone(stage: Stage, how: str) -> None:
 
 @pytest.mark.parametrize("program", ["git", "claude"])
 def test_a_program_is_gone(stage: Stage, program: str) -> None:
-    """An update removes it while a child works: it is named, and a later start continues."""
+    """If a program is removed while a child works (by an update), the message names it, and a later
+    start continues."""
     tools = stage.folder / "bin"
     tools.mkdir()
     for tool in ("git", "python3", "sh", "env"):
@@ -239,8 +240,8 @@ def test_a_program_is_gone(stage: Stage, program: str) -> None:
 def test_a_lost_worktree_never_means_the_repository_around_it(
     stage: Stage, repo: Path, below: str
 ) -> None:
-    """It lies in the user's repository and its .git is gone: a reset there must not reach the
-    user's work."""
+    """If the worktree is inside the user's repository and its .git is gone, a `git reset` in it
+    does not reach the user's work."""
     (repo / "sub").mkdir()
     (repo / "sub" / "b.py").write_text("x\n")
     git("add", ".", cwd=repo)

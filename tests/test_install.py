@@ -1,4 +1,4 @@
-"""install.sh, really run: it makes .venv and its own links, and removes exactly those."""
+"""Real runs of install.sh: it makes .venv and links, and removes exactly these."""
 
 import os
 import re
@@ -15,14 +15,14 @@ from tests.machine import ROOT, Machine, copy_of, names, needs_wheels, tree
 
 
 def installs(machine: Machine, *args: str) -> str:
-    """What a successful run printed on stdout."""
+    """Run it, assert that it succeeds, and return its stdout."""
     done = machine.install(*args)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
 def fails(machine: Machine) -> str:
-    """What a failed run printed on stderr; HOME is as it was."""
+    """Run it, assert that it fails without a change of HOME, and return its stderr."""
     before = tree(machine.home)
     done = machine.install()
     assert done.returncode == 1 and tree(machine.home) == before
@@ -30,12 +30,12 @@ def fails(machine: Machine) -> str:
 
 
 def links(machine: Machine) -> set[Path]:
-    """Where the commands of the user lead."""
+    """The targets of the links among the user's commands."""
     return {file.readlink() for file in machine.commands.iterdir() if file.is_symlink()}
 
 
 def moved(machine: Machine, name: str) -> Machine:
-    """The machine after somebody moved the clone."""
+    """Move the clone, and return the machine."""
     return replace(machine, clone=machine.clone.rename(machine.clone.with_name(name)))
 
 
@@ -44,7 +44,8 @@ def moved(machine: Machine, name: str) -> Machine:
 
 @needs_wheels
 def test_a_second_run_changes_nothing_and_needs_no_network(installed: Machine) -> None:
-    """The first one made .venv and a link for each command, and nothing else in HOME."""
+    """The first run makes .venv and a link for each command. A second run without an index changes
+    nothing."""
     python = installed.clone / ".venv/bin/python"
     subprocess.run([python, "-c", "import dotenv, requests"], check=True)
     assert {file.name: file.readlink() for file in installed.commands.iterdir()} == (
@@ -58,7 +59,8 @@ def test_a_second_run_changes_nothing_and_needs_no_network(installed: Machine) -
 
 @needs_wheels
 def test_the_last_lines_say_what_to_do_next(machine: Machine, tmp_path: Path) -> None:
-    """Through a link and from anywhere, too. A claude that is missing is no failure."""
+    """The output ends with the next steps, also when it is run by a link or in another folder. A
+    missing claude is a warning."""
     (tmp_path / "links").mkdir()
     (tmp_path / "links/first").symlink_to("../my clone/install.sh")
     (tmp_path / "links/setup").symlink_to("first")
@@ -78,7 +80,7 @@ def test_the_last_lines_say_what_to_do_next(machine: Machine, tmp_path: Path) ->
 
 @needs_wheels
 def test_a_venv_that_no_longer_fits_is_completed(machine: Machine) -> None:
-    """Other requirements are installed; a python that is gone is replaced."""
+    """A new requirement is installed. A .venv whose python is gone is made again."""
     requirements = machine.clone / "requirements.txt"
     requirements.write_text(requirements.read_text() + "idna\n")
     assert "Installing" in installs(machine)
@@ -115,7 +117,7 @@ def test_a_broken_venv_of_the_user_is_left_alone(bare: Machine) -> None:
     ids=["failing shims", "too old", "Debian without venv"],
 )  # fmt: skip
 def test_without_a_fit_python_nothing_is_made(bare: Machine, python: str, says: str) -> None:
-    """The error says where to get one, and not what the shims of pyenv say."""
+    """The error says where to get Python, without the messages of pyenv's shims."""
     for name in ("python3", "python3.13", "python3.12", "python3.11"):
         bare.executable(name, python)
     before = tree(bare.clone)
@@ -124,7 +126,7 @@ def test_without_a_fit_python_nothing_is_made(bare: Machine, python: str, says: 
 
 
 def test_an_index_that_cannot_be_reached(bare: Machine) -> None:
-    """Exit code 1 and what to check; a CDPATH leads nowhere else."""
+    """The exit code is 1, and the error says what to check. CDPATH has no effect."""
     folder = bare.clone.parent
     dead = bare.knowing(PIP_NO_INDEX="0", PIP_FIND_LINKS="", PIP_RETRIES="1").knowing(
         PIP_INDEX_URL="http://127.0.0.1:9/simple", CDPATH=f"/:{folder}"
@@ -137,7 +139,8 @@ def test_an_index_that_cannot_be_reached(bare: Machine) -> None:
 
 @needs_wheels
 def test_the_demo_needs_no_claude_and_makes_no_link(bare: Machine) -> None:
-    """A failing shim before a good python is passed over."""
+    """--demo works without claude and links nothing. It skips a failing shim before a good
+    python."""
     bare.executable("python3", f'exec "{sys.executable}" "$@"').rename(bare.bin / "python3.12")
     bare.executable("python3", "exit 127")
     done = bare.install("--demo")
@@ -170,7 +173,7 @@ def test_main_names_the_installer_when_packages_are_missing(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("script", ["install.sh", "tests/run", ".ci/run"])
 def test_the_scripts_are_executable_bash(script: str) -> None:
-    """For macOS, which has bash 3.2 and its own tools."""
+    """The scripts use nothing that macOS lacks, with its bash 3.2 and its own tools."""
     assert os.access(ROOT / script, os.X_OK)
     subprocess.run(["bash", "-n", ROOT / script], check=True, timeout=30)
     newer = r"mapfile|readarray|declare -A|,,\}|\^\^\}|&>>|\|&|readlink -f|coproc"
@@ -182,7 +185,8 @@ def test_the_scripts_are_executable_bash(script: str) -> None:
 
 @needs_wheels
 def test_what_is_not_its_own_is_left_alone_and_named(machine: Machine) -> None:
-    """By the installation and by --uninstall: files, folders, links of the user."""
+    """The installation and --uninstall leave the user's files, folders and links alone. The
+    installation names those that have the name of a command."""
     machine.commands.mkdir(parents=True)
     (machine.commands / "dive.md").write_text("mine")
     (machine.commands / "do.md").symlink_to(machine.home / "elsewhere.md")
@@ -205,7 +209,8 @@ def test_what_is_not_its_own_is_left_alone_and_named(machine: Machine) -> None:
 
 @needs_wheels
 def test_what_has_the_name_of_a_command_is_named(machine: Machine, tmp_path: Path) -> None:
-    """A skill, which hides the command, and a project's command, which is hidden. No failure."""
+    """A skill that hides a command, and a project's command that a linked one hides, are named. The
+    installation succeeds."""
     (machine.home / ".claude/skills/dive").mkdir(parents=True)
     (machine.home / ".claude/skills/dive/SKILL.md").write_text("mine")
     project = tmp_path / "project"
@@ -222,7 +227,8 @@ def test_what_has_the_name_of_a_command_is_named(machine: Machine, tmp_path: Pat
 
 @needs_wheels
 def test_for_the_plugin_no_command_is_linked(machine: Machine) -> None:
-    """Former links go, `samocode` stays; the commands to type parse, with spaces in the path."""
+    """--plugin removes the linked commands and keeps `samocode`. The printed commands work with
+    spaces in the path."""
     installs(machine)
     printed = installs(machine, "--plugin")
     assert names(machine.commands) == set() and (machine.home / ".local/bin/samocode").exists()
@@ -240,7 +246,7 @@ def test_a_link_to_a_command_that_is_gone_is_removed(machine: Machine) -> None:
 
 @needs_wheels
 def test_a_moved_clone_makes_its_links_anew(machine: Machine) -> None:
-    """And takes the old ones away, wherever it is run again."""
+    """After a move, the installation replaces the old links, and --uninstall removes all."""
     before = tree(machine.home)
     installs(machine)
     there = moved(machine, "moved clone")
@@ -252,7 +258,7 @@ def test_a_moved_clone_makes_its_links_anew(machine: Machine) -> None:
 
 @needs_wheels
 def test_links_of_another_clone_are_left_alone(machine: Machine) -> None:
-    """Also when it lies where this one was before."""
+    """Links of another clone stay, even if that clone is now where this one was."""
     installs(machine)
     second = replace(machine, clone=copy_of(machine.clone, machine.clone.with_name("second")))
     before = tree(machine.home)
@@ -268,7 +274,7 @@ def test_links_of_another_clone_are_left_alone(machine: Machine) -> None:
 
 @needs_wheels
 def test_the_config_dir_of_claude_is_used(machine: Machine, tmp_path: Path) -> None:
-    """--uninstall finds what was made there without the variable."""
+    """The commands are linked in CLAUDE_CONFIG_DIR. --uninstall finds them without the variable."""
     own = tmp_path / "its own"
     for value, meant in ((f"{own}/x", own / "x"), ("rel", machine.home / "rel")):
         installs(machine.knowing(CLAUDE_CONFIG_DIR=value))
@@ -280,7 +286,8 @@ def test_the_config_dir_of_claude_is_used(machine: Machine, tmp_path: Path) -> N
 
 @needs_wheels
 def test_uninstall_removes_exactly_what_was_made(machine: Machine) -> None:
-    """Links, .venv, .demo, and the commands folder unless it was there before."""
+    """--uninstall removes links, .venv, .demo, and the commands folder if the installation made
+    it."""
     before, clone = tree(machine.home), names(machine.clone) - {".venv"}
     installs(machine)
     (machine.clone / ".demo/0108-110000").mkdir(parents=True)  # as `--demo` leaves it
@@ -291,7 +298,8 @@ def test_uninstall_removes_exactly_what_was_made(machine: Machine) -> None:
 
 @needs_wheels
 def test_the_short_command_is_linked_and_taken_away(machine: Machine) -> None:
-    """Into ~/.local/bin or where SAMOCODE_BIN says; what else has its name is left alone."""
+    """`samocode` is linked in ~/.local/bin or SAMOCODE_BIN, and --uninstall removes it. A file of
+    that name is left alone."""
     done = machine.install()
     link = machine.home / ".local/bin/samocode"
     assert link.readlink() == machine.clone / "main.py"
@@ -315,8 +323,8 @@ def test_the_short_command_is_linked_and_taken_away(machine: Machine) -> None:
 
 @needs_wheels
 def test_the_short_command_finds_its_python_and_is_in_what_it_prints(machine: Machine) -> None:
-    """By its link, with a python on PATH that has none of the packages. SAMOCODE_BIN is no
-    unknown setting."""
+    """`samocode` runs by its link, even if the python on PATH has no packages, and the commands it
+    prints use that name. SAMOCODE_BIN is a known variable."""
     shutil.copytree(ROOT / "samocode", machine.clone / "samocode")
     for name in ("main.py", "workflow.md"):
         shutil.copy(ROOT / name, machine.clone)

@@ -1,4 +1,4 @@
-"""No test reads the real HOME, finds the way to a model, or leaves this machine."""
+"""No test reads the real HOME, reaches a model, or sends a packet to another machine."""
 
 import contextlib
 import errno
@@ -26,7 +26,7 @@ def test_home_is_not_the_real_one(tmp_path: Path) -> None:
 
 
 def test_no_variable_leads_to_claude_telegram_or_another_repository() -> None:
-    """conftest.py clears them for who starts pytest by hand, tests/run for everybody else."""
+    """conftest.py clears these variables when pytest is started directly, tests/run otherwise."""
     ours = {"CLAUDE_CONFIG_DIR", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_NOSYSTEM"}
     found = {name for name in os.environ if name.startswith(FOREIGN)}
     assert {name for name in found if not name.startswith("XDG_")} == ours
@@ -36,7 +36,7 @@ def test_no_variable_leads_to_claude_telegram_or_another_repository() -> None:
 
 @pytest.mark.skipif("TESTS_ISOLATED" not in os.environ, reason="not cut off: see tests/isolate.py")
 def test_no_packet_leaves_this_machine() -> None:
-    """192.0.2.1 is TEST-NET (RFC 5737), nobody's address; with no route the answer is at once."""
+    """A connection to 192.0.2.1 (TEST-NET, RFC 5737) fails at once, since there is no route."""
     with socket.socket() as outside:
         outside.settimeout(5)
         assert outside.connect_ex(("192.0.2.1", 80)) == errno.ENETUNREACH

@@ -1,5 +1,5 @@
-"""Promises of the loop that need a stand-in child and a faster clock. tests/outer holds the others,
-with main.py as it is."""
+"""Behaviour of the loop that needs a stand-in child and a faster clock. tests/outer runs main.py
+with its real clock."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from tests.conftest import git
 from tests.outer.speech import wait_for
 from tests.outer.stage import DONE, TO_DONE, TO_PLANNING, WORK, Stage
 
-# Only the signal counts, never words.
+# Only the signal counts, never what a child says.
 
 
-# Work that gets nowhere stops; a person's decision starts counting anew.
+# Work without progress stops. A person's decision resets the counters.
 
 
 def test_a_claude_of_another_machine(stage: Stage) -> None:
-    """It is not tried again: the reason and the setting are named."""
+    """A claude that this machine cannot run is not tried again. The message names the reason and
+    CLAUDE_PATH."""
     odd = stage.folder / "odd"
     odd.write_bytes(b"\x7fNOT A PROGRAM")
     odd.chmod(0o755)
@@ -32,7 +33,8 @@ def test_a_claude_of_another_machine(stage: Stage) -> None:
 
 @pytest.mark.parametrize("note", [None, "The disk was full."])
 def test_a_start_after_1_is_no_decision_and_a_note_is(stage: Stage, note: str | None) -> None:
-    """A supervisor that starts the loop again and again does not get three tries each time."""
+    """After exit code 1, a start without a note does not reset the count of failures. So a
+    supervisor that restarts the loop does not get three tries each time."""
     stage.script("write('a'); signal('continue')", default="os._exit(1)")
     assert stage.begin().code == 1
     assert stage.run(task=note).code == 1
@@ -50,7 +52,7 @@ def test_a_start_after_3_or_5_is_a_decision(stage: Stage, caps: tuple[str, ...],
 
 @pytest.mark.parametrize("person", [True, False])
 def test_an_answer_is_a_decision_if_a_person_gave_it(stage: Stage, person: bool) -> None:
-    """--yes decides nothing."""
+    """An answer by a person resets the count of iterations without progress; --yes does not."""
     stage.script("signal()", "signal()", "ask()", default="signal()")
     if person:
         assert stage.begin("--on-wait", "exit").code == 4
@@ -61,7 +63,8 @@ def test_an_answer_is_a_decision_if_a_person_gave_it(stage: Stage, person: bool)
 
 
 def test_a_note_to_a_running_loop(stage: Stage) -> None:
-    """Its next child reads it. It is no decision: a child may have sent it. A dive is refused."""
+    """The next child reads a note to a running loop. The note does not count as a decision, since a
+    child may have sent it. A dive is refused."""
     sent = "while not (STEPS / 'sent').exists(): time.sleep(0.05)\n"
     read = "assert 'and make it blue' in (SESSION / '_task.md').read_text()\n"
     stage.script("signal()", sent + "signal()", read + "signal()", default="os._exit(1)")
@@ -81,7 +84,7 @@ def test_a_note_to_a_running_loop(stage: Stage) -> None:
 
 
 def test_a_killed_loop_does_not_spend_unseen(stage: Stage) -> None:
-    """Killed again and again, it must not take what its children cost for nothing."""
+    """The budget of a killed run is held back from the cap, as its cost is unknown."""
     stage.script("text('there'); time.sleep(60)", DONE)
     caps = ("--max-cost", "10")
     loop = stage.start(*caps)
@@ -97,7 +100,7 @@ def test_a_killed_loop_does_not_spend_unseen(stage: Stage) -> None:
 
 @pytest.mark.parametrize("stream", [1, 2])
 def test_a_flood_of_output_is_ended(stage: Stage, stream: int) -> None:
-    """A hole of a gigabyte in the log stands for it, and takes no room."""
+    """A child whose output exceeds 1 GB is ended. Here the log is a sparse file of that size."""
     flood = f"os.ftruncate({stream}, 1 << 30); os.lseek({stream}, 0, 2)\nos.write({stream}, b'x')\n"
     stage.script(flood + "time.sleep(600)", "signal('blocked', reason='x')")
     assert stage.begin().code == 3
@@ -106,14 +109,14 @@ def test_a_flood_of_output_is_ended(stage: Stage, stream: int) -> None:
 
 
 def test_a_flood_switches_no_limit_off(stage: Stage) -> None:
-    """It is written faster than it can be read; the time limit counts all the same."""
+    """The time limit works for a child that writes faster than the loop can read."""
     stage.script("b = b'{}\\n' * 20000\nwhile True: os.write(1, b); time.sleep(0.002)", DONE)
     ended = stage.begin("--timeout", "6")
     assert (ended.code, stage.outcomes) == (0, ["timeout", "done"])
 
 
 def test_the_end_of_a_flood_is_read(stage: Stage) -> None:
-    """Failure and cost count, whatever was printed before."""
+    """The failure and the cost at the end of 900 MB of output count."""
     flood = "os.ftruncate(1, 900 << 20); os.lseek(1, 0, 2); print()\n"
     stage.script(flood + "api_error('authentication_failed', 401); RESULT['total_cost_usd'] = 2")
     assert stage.begin().code == 3 and stage.outcomes == ["auth"]
@@ -122,7 +125,7 @@ def test_the_end_of_a_flood_is_read(stage: Stage) -> None:
 
 @pytest.mark.parametrize("key", ["SETUP", "VERIFY"])
 def test_one_long_line_of_a_command_does_no_harm(stage: Stage, key: str) -> None:
-    """The record has a size beyond which nothing is read."""
+    """Output of SETUP or VERIFY in one line of 9 MB is cut, since larger records are not read."""
     stage.configure(**{key: "head -c 9000000 /dev/zero; false"})
     blocked = "signal('blocked', reason='x')"
     stage.script(TO_PLANNING, "plan()", TO_DONE, DONE, default=blocked)
@@ -136,7 +139,7 @@ def test_one_long_line_of_a_command_does_no_harm(stage: Stage, key: str) -> None
 
 
 def test_a_child_that_does_not_start(stage: Stage) -> None:
-    """Without any event its start has failed. tests/real has a slow hook of the user."""
+    """A child without any event in time counts as crashed. tests/real tests slow hooks."""
     stage.extra = {"FAKE_INIT_GRACE": "8"}
     stage.script(WORK, "NO_INIT = 1; time.sleep(600)", default=DONE)
     assert stage.begin().code == 0
@@ -145,7 +148,7 @@ def test_a_child_that_does_not_start(stage: Stage) -> None:
 
 @pytest.mark.parametrize("word", ["add", "status"])
 def test_ctrl_c_while_git_runs(stage: Stage, word: str) -> None:
-    """A terminal sends it to git too: the end of git must not be reported as a fault."""
+    """A terminal sends Ctrl-C to git, too. The loop does not report that git was ended."""
     there, slow = stage.folder / "there", stage.folder / "bin" / "git"
     slow.parent.mkdir()
     waits = f'case " $* " in *" {word} "*) [ -e {there} ] || {{ >{there}; sleep 1; }};; esac'
@@ -165,8 +168,8 @@ def test_ctrl_c_while_git_runs(stage: Stage, word: str) -> None:
 
 @pytest.mark.parametrize("touched", [False, True])
 def test_a_file_that_is_dirty_from_birth(stage: Stage, touched: bool) -> None:
-    """The clean filter of .gitattributes would change a committed file: nobody's fault, until a
-    child changes it."""
+    """A file that git shows as changed right after checkout (a clean filter) does not count as the
+    child's change before approval, unless the child changes it."""
     repo = stage.repo
     git("config", "filter.point.clean", "sed s/raw/pointer/", cwd=repo)
     (repo / "big.bin").write_text("raw\n")
@@ -184,7 +187,8 @@ def test_a_file_that_is_dirty_from_birth(stage: Stage, touched: bool) -> None:
 
 
 def test_files_that_are_not_in_the_worktree_are_counted(stage: Stage) -> None:
-    """New files too, but neither what Samocode has there itself nor what is ignored."""
+    """The start counts changed and new files of MAIN_REPO that the worktree lacks, without ignored
+    files and Samocode's own."""
     stage.script(DONE)
     repo = stage.repo
     settings = {"MAIN_REPO": ".", "WORKTREES": "worktrees", "SESSIONS": "sessions"}

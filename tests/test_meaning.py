@@ -1,4 +1,4 @@
-"""What an answer counts as: none yet, a yes, a change request, options, or free words."""
+"""What an answer counts as: no answer yet, a yes, a change request, options, or free text."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NO_YES = [
 
 @pytest.mark.parametrize("text", A_YES)
 def test_a_yes(text: str) -> None:
-    """A comment beside it does not count."""
+    """These texts approve. A comment beside the yes is ignored."""
     assert is_yes(text) and taken(PLAN, Added(f"{text}<!-- no -->")) == APPROVE
     assert not unfinished(PLAN, text) and not nothing_yet(text)
 

@@ -1,4 +1,4 @@
-"""`_qa.md`: a print alone says nothing, and what a person adds is read and never lost."""
+"""`_qa.md`: an unchanged page says nothing, and what a person adds is read and never lost."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ def made(
 
 
 def read(text: str, one: Page) -> Reading:
-    """What a page says beyond its print."""
+    """What a person changed on a printed page."""
     return answers.read(clean(text), one)
 
 
 def said(one: Page, text: str) -> dict[int, str]:
-    """What was added to each question; nothing else may differ."""
+    """What was added to each question. Assert that nothing else differs."""
     reading = read(text, one)
     assert (dict(reading.struck), reading.gone, reading.stray) == ({}, (), ""), reading
     return {number: added.text for number, added in reading.added.items()}
@@ -76,7 +76,7 @@ texts = (lines | free).filter(lambda text: not nothing_yet(text))
 
 @st.composite
 def asked(draw: st.DrawFn, number: int) -> Question:
-    """A question of any text that the check of a signal accepts."""
+    """A question with any text that a signal may have."""
     one: dict[str, object] = {"title": draw(line), "why": draw(line), "because": draw(line)}
     if many := draw(st.sampled_from([0, 0, 2, 3, 6])):
         one["options"] = draw(st.lists(line, min_size=many, max_size=many, unique=True))
@@ -128,8 +128,8 @@ EDITS = (*INSIDE, "middle", "replace", "cut")
 
 
 def edited(data: st.DataObject, one: Page, kinds: tuple[str, ...]) -> tuple[str, dict[str, int]]:
-    """A page after one to three edits, and the block of each marker word. With INSIDE no edit
-    touches a heading or what is above the first."""
+    """A page after one to three edits, and the block in which each marker word is. With INSIDE, no
+    edit touches a heading or the text above the first one."""
     rows = one.text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     heads = [at for at, row in enumerate(rows) if row in {b.heading for b in one.blocks}]
     free_ = [at for at in range(1, len(rows)) if kinds != INSIDE or heads[0] < at not in heads]
@@ -159,7 +159,8 @@ def edited(data: st.DataObject, one: Page, kinds: tuple[str, ...]) -> tuple[str,
 def test_nothing_that_a_person_wrote_is_lost(
     data: st.DataObject, one: Page, layout: Callable[[str], str], kinds: tuple[str, ...]
 ) -> None:
-    """What is added inside a block answers that question and no other."""
+    """Added words are in an answer or in the stray text. Inside a block they answer its question
+    and no other."""
     text, where = edited(data, one, kinds)
     reading = read(layout(text), one)
     found = "\n".join([*(added.text for added in reading.added.values()), reading.stray])
@@ -200,7 +201,8 @@ def test_an_answer_that_was_removed_is_struck(data: st.DataObject, one: Page, in
 
 @given(pages(), texts)
 def test_an_answer_is_recorded_as_it_was_written(one: Page, text: str) -> None:
-    """Also with lines equal to printed ones. Headings and comments are left out here."""
+    """An answer keeps its text, even with lines equal to printed ones. Headings and comments are
+    not tested here."""
     assume("#" not in text and "<!--" not in text)
     block = one.blocks[-1]
     assume(not block.answer)
@@ -241,7 +243,7 @@ AFTER = "Answer:\n\n## Q2"
     ],
 )  # fmt: skip
 def test_where_people_write(old: str, new: str, wanted: dict[int, str]) -> None:
-    """Words count wherever they are written; layout does not."""
+    """Words count wherever they are written. Changes of the layout do not count."""
     one = made()
     assert one.text.count(old) == 1
     assert said(one, one.text.replace(old, new)) == wanted
@@ -260,7 +262,8 @@ def test_where_people_write(old: str, new: str, wanted: dict[int, str]) -> None:
     ],
 )  # fmt: skip
 def test_what_follows_a_lost_heading_answers_nothing(old: str, new: str, stray: str) -> None:
-    """Nobody knows where the answer above it ends."""
+    """If a heading is damaged, the text around it answers nothing, since it is unknown where the
+    answer above ends."""
     one = made()
     text = one.text.replace(old, new).replace("## Q2: Name?\n", "\n" * ("foo" in old))
     reading = read(text.replace("JWT", "JWT ✓") + " done", one)
@@ -269,7 +272,8 @@ def test_what_follows_a_lost_heading_answers_nothing(old: str, new: str, stray: 
 
 
 def test_a_deleted_question_leaves_the_others_their_words() -> None:
-    """Also where an answer is a word that the deleted one showed."""
+    """After a question was deleted, answers to the others count, even if their text was part of the
+    deleted block."""
     one = made(found={2: "foo"})
     left = one.text.replace(one.blocks[1].text, "")
     for words in ("foo", "two words"):
@@ -278,7 +282,8 @@ def test_a_deleted_question_leaves_the_others_their_words() -> None:
 
 
 def test_a_question_that_is_there_twice_answers_nothing() -> None:
-    """Unless both copies say the same. Quoted in an answer it is a heading like any other."""
+    """A question that is on the page twice counts only if both copies are equal. Its heading in an
+    answer to a later question is part of that answer."""
     one = made()
     assert said(one, one.text + one.text.partition("\n\n")[2]) == {}
     twice = read(one.text.replace(AFTER, "Answer: B\n\n## Q2") + one.text.partition("\n\n")[2], one)
@@ -307,7 +312,7 @@ def test_a_label_in_the_printed_text_is_not_the_label() -> None:
      ("v1.5", "v15"), ("5 %", "5 $"), ("one two", "two one"), ("jwt", "JWT")],
 )  # fmt: skip
 def test_a_changed_answer_is_a_new_one(old: str, new: str) -> None:
-    """By a letter, a digit or a sign that says something."""
+    """An answer that differs in a letter, a digit or a meaningful sign is a new answer."""
     one = made(answers={1: old})
     assert said(one, one.text.replace(f"Answer: {old}\n", f"Answer: {new}\n")) == {1: new}
 
@@ -338,7 +343,7 @@ def test_a_marked_option(instead: str) -> None:
      "-   B) Server\n    sessions", "\\- B\\) Server sessions", "> " + B, "- `B) Server sessions`"],
 )  # fmt: skip
 def test_no_mark(instead: str) -> None:
-    """Another list mark, emphasis, struck text and quotes say nothing."""
+    """Another list marker, emphasis, struck text and quotes do not choose an option."""
     assert said(made(), made().text.replace(B, instead)) == {}
 
 
@@ -361,7 +366,7 @@ ALIKE = LOGIN._replace(options=("JWT", "use a JWT", "A) JWT"))
 def test_marks_beside_words_and_other_marks(
     one: Page, edits: dict[str, str], wanted: Added
 ) -> None:
-    """Words beside a mark make it a free answer. Options that look alike are told apart."""
+    """Words beside a mark make it a free answer. Similar options are distinguished."""
     text = one.text
     for old, new in edits.items():
         text = text.replace(old, new)
@@ -413,7 +418,7 @@ def test_the_corpus_is_complete() -> None:
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
 def test_a_page_after_a_formatter(path: Path) -> None:
-    """It says nothing until a person adds words or a mark, anywhere."""
+    """A reformatted page says nothing until a person adds words or a mark, anywhere."""
     one, text = printed()[path.name.partition(".")[0]], path.read_text()
     assert read(text, one) == NOTHING
     rows = text.split("\n")
@@ -430,7 +435,8 @@ def test_a_page_after_a_formatter(path: Path) -> None:
 
 
 def test_texts_that_were_not_taken_are_quoted() -> None:
-    """Line by line, and a heading or a link reference in them is escaped."""
+    """Texts that were not taken are quoted line by line. Headings and link references are
+    escaped."""
     one = made(LOGIN, found={1: "one\n## Q2: two"}, before={1: "[d]: https://e.org/d"})
     assert one.text == (
         '<!-- Samocode printed this page (12). Write after "Answer:" and save. -->\n\n'
@@ -457,7 +463,7 @@ def too_long(*_: object) -> None:
 
 @pytest.mark.parametrize("piece", REPEATED, ids=repr)
 def test_a_long_page_is_read_to_its_end(piece: str) -> None:
-    """64 KB of one piece take a second. A pattern that backtracks would take hours."""
+    """64 KB of a repeated piece take about a second. A backtracking pattern would take hours."""
     text = "".join(piece.format(number) for number in range((64 << 10) // len(piece))) + "y"
     one, many = made(), made(answers={1: text}, found={2: text}, before={3: text})
     signal.signal(signal.SIGALRM, too_long)

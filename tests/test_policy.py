@@ -25,7 +25,7 @@ RUBBISH = SignalCheck(problems=("_signal.json is not JSON.", "Write it."))
 
 
 def after(*strikes: str, **counters: Any) -> SessionState:
-    """A session in phase testing that spawned one child before."""
+    """A session in phase testing that has started one child."""
     state = {"phase": "testing", "spawned": 1, "strikes": list(strikes)}
     return SessionState(**(state | counters))
 
@@ -77,7 +77,7 @@ class Row:
     """Exit code of the stop; None when the loop goes on."""
     state: SessionState = field(default_factory=after)
     says: str = ""
-    """A part of `why` or `note`."""
+    """A part of the decision's `why` or `note`."""
     delay: float = 0.0
     until: float | None = None
     next: str = "testing"
@@ -249,7 +249,7 @@ def test_decide(row: Row) -> None:
 
 
 def test_a_thousand_sessions_wake_spread_out() -> None:
-    """At most 2 % call in any second after the reset (issue 19)."""
+    """At most 2 % of 1,000 sessions call in the same second after a reset (issue 19)."""
     dice = random.Random(1)  # noqa: S311 - no secret
     calls = Counter[int]()
     for _ in range(1000):
@@ -263,7 +263,7 @@ def test_a_thousand_sessions_wake_spread_out() -> None:
 
 @pytest.mark.parametrize("row", [*STOPPED, *MONEY, *OUTAGES, *STRIKES], ids=lambda row: row.name)
 def test_every_failure_tells_the_next_iteration(row: Row) -> None:
-    """The note names changes that were left uncommitted."""
+    """The note of a failure names uncommitted changes."""
     changed = row.facts._replace(uncommitted=("left.py",))
     assert "left.py" in policy.decide(changed, row.state, LIMITS, TIMEOUTS).note
 
@@ -314,13 +314,13 @@ def test_what_a_child_may_spend(
     ],
 )
 def test_what_a_run_cost(run: RunResult, cost: float | None) -> None:
-    """None means unknown: the budget of the run is held back."""
+    """The cost of a run; None if it is unknown."""
     assert money.cost(run) == cost
 
 
 @pytest.mark.parametrize(("failures", "code"), [(0, None), (1, None), (2, ExitCode.BLOCKED)])
 def test_verify_failed(failures: int, code: ExitCode | None) -> None:
-    """Back to implementation with the output; the third time blocks."""
+    """A failed VERIFY returns to implementation, with its output. The third failure blocks."""
     found = policy.verify_failed(after(verify_failures=failures), "boom")
     assert (found.outcome, found.next) == ("verify_failed", "implementation")
     assert (found.stop.code if found.stop else None) == code

@@ -35,7 +35,8 @@ def qa(tmp_path: Path, said: list[str]) -> QaFile:
 
 
 def test_a_page_is_read_again_only_after_a_change(qa: QaFile, said: list[str]) -> None:
-    """As printed it says nothing. Without the line that names its print it is the last one."""
+    """An unchanged page says nothing and is not printed again. A page without its first line
+    counts as the last print."""
     path = qa.file.path
     before = path.stat()
     assert qa.read() == qa.read() == NOTHING and qa.print() and path.stat() == before
@@ -87,7 +88,8 @@ def test_a_page_that_is_not_text_is_set_aside(qa: QaFile, said: list[str]) -> No
 
 
 def test_a_save_is_read_when_it_has_settled(qa: QaFile, tmp_path: Path) -> None:
-    """Editors save in pieces. The page as it was printed needs no wait."""
+    """A changed page is read only once it has settled, as editors save in pieces. An unchanged page
+    needs no wait."""
     path = qa.file.path
     page = path.read_text()
     assert qa.file.settled(60)
@@ -105,7 +107,8 @@ def test_a_save_is_read_when_it_has_settled(qa: QaFile, tmp_path: Path) -> None:
 
 
 def test_the_page_of_an_iteration(tmp_path: Path) -> None:
-    """Every field, for a first iteration and for a later one with a plan, notes and a budget."""
+    """`_iteration.json` has every field, for a first iteration and for a later one with a plan,
+    notes and a budget."""
     now = datetime(2026, 1, 8, 11, 0, 7)
     first = json.loads(printed.iteration(SessionState(), now, 3600, None, None))
     assert first == {
@@ -138,7 +141,8 @@ def test_the_page_of_the_humans_words() -> None:
 
 
 def test_the_notebook_comes_back(tmp_path: Path) -> None:
-    """A missing or unreadable one is replaced, and the old one is named for the next child."""
+    """A missing or unreadable notebook is replaced, and the next child is told the new name of the
+    old one."""
     page = tmp_path / "_overview.md"
     printed.create_overview(tmp_path, "work")
     assert page.read_text().startswith("# work\n\n## Status\n")
@@ -177,13 +181,13 @@ CODE = WorktreeStatus("abc", untracked=("new.py", "gone.py"))
     ],
 )
 def test_what_is_progress(tmp_path: Path, write: str | None, moved: bool) -> None:
-    """A file of the session folder or an untracked file of the worktree, except what the loop and
-    every child write anyway."""
+    """A new file in the session folder or an untracked one in the worktree is progress, except for
+    the files that the loop and every child write."""
     folder, tree = tmp_path / "session", tmp_path / "tree"
     for path in (folder / "_iteration.json", tree / "new.py", tmp_path / (write or "x")):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("old")
-    time.sleep(0.05)  # the clock of a file system ticks
+    time.sleep(0.05)  # longer than a tick of the file system's clock
     (folder / "_iteration.json").write_text("now")
     before = compare.mark(folder, CODE, "now")
     if write:

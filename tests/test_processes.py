@@ -1,6 +1,6 @@
-"""No process outlives its iteration: whatever is detached, deaf, forking or untagged is ended.
+"""No process outlives its iteration, even if it is detached, ignores SIGTERM, forks or has no tag.
 
-Each scene runs in a process of its own that became the reaper, as the loop does.
+Each scene runs in its own process, which becomes the reaper as the loop does.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def end(main=None, grace=0.3):
 
 
 def scene(tmp_path: Path, script: str, launcher: Sequence[str] = ()) -> dict[str, Any]:
-    """What a scene printed; nothing that it started is alive."""
+    """Run a scene, assert that no process of it lives, and return what it printed."""
     folder = tmp_path / "a session"
     folder.mkdir(exist_ok=True)
     done = subprocess.run(
@@ -81,7 +81,7 @@ def scene(tmp_path: Path, script: str, launcher: Sequence[str] = ()) -> dict[str
 
 
 def gone(pid: int) -> bool:
-    """Whether no living process has this number; a zombie is not alive."""
+    """Whether no process with this number lives. A zombie does not count."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
     except OSError:
@@ -125,7 +125,7 @@ main = shell(f'env -i {deaf} &'); main.wait()""",
 
 @pytest.mark.parametrize("name", TABLE)
 def test_the_whole_tree_is_ended(tmp_path: Path, name: str) -> None:
-    """What was left is reported, and the exit code of the main process is its own."""
+    """All processes are ended and reported, and the exit code is that of the main process."""
     begin, running, left, code = TABLE[name]
     found = scene(tmp_path, f"{begin}\nsettled(*{running}); end(main)")
     assert sorted(set(found["left"])) == left
@@ -149,25 +149,26 @@ for _ in range(1500):
 
 
 def test_a_loop_of_forks(tmp_path: Path) -> None:
-    """No list of pids stays true for long."""
+    """A loop of forks is ended, although its process ids change all the time."""
     script = f"main = start(sys.executable, '-S', '-c', {FORKS!r})\nmain.wait(); end(main)"
     assert scene(tmp_path, script)["left"], "it was alive when the end began"
 
 
 def test_a_loop_of_forks_that_a_killed_loop_left(tmp_path: Path) -> None:
-    """Only the tag shows these processes, and each lives for a moment."""
+    """A loop of forks without its parent is found by the tag alone, although each process lives
+    only for a moment."""
     beat = tmp_path / "beat"
     environ = {**os.environ, RUN_TAG: str(tmp_path / "a session")}
     subprocess.run([sys.executable, "-S", "-c", FORKS, str(beat)], env=environ, check=True)
     wait_for(beat.exists)
     assert scene(tmp_path, "end()")["left"]
     beat.unlink()
-    subprocess.run(["sleep", "0.3"], check=True)  # fifteen beats
+    subprocess.run(["sleep", "0.3"], check=True)  # fifteen forks
     assert not beat.exists(), "it is still alive"
 
 
 def test_what_forks_in_its_signal_handler(tmp_path: Path) -> None:
-    """A process that SIGTERM itself made is ended too."""
+    """A process that is started by a SIGTERM handler is ended, too."""
     found = scene(
         tmp_path,
         f"""
@@ -179,7 +180,8 @@ main = shell(f"trap '{{deaf}}' TERM; echo > up; while :; do sleep 0.1; done")
 
 
 def test_orphans_are_reaped_by_their_pid(tmp_path: Path) -> None:
-    """`waitpid(-1)` would steal the main process's exit code, and zombies must not pile up."""
+    """Orphans are reaped one by one, so that no zombies pile up. `waitpid(-1)` could take the exit
+    code of the main process."""
     found = scene(
         tmp_path,
         """
@@ -195,7 +197,7 @@ end(main)
 
 
 def test_children_from_before_the_program_are_left_alone(tmp_path: Path) -> None:
-    """`main.py > >(tee log)` makes the shell's tee a child of the loop."""
+    """Children that the loop inherited are not ended, such as the tee of `main.py > >(tee log)`."""
     folder = tmp_path / "a session"
     folder.mkdir()
     script = PRELUDE + "main = start('sleep', '300'); end(main)"
@@ -250,7 +252,8 @@ def without_proc(tmp_path: Path) -> list[str]:
 
 
 def test_without_proc_the_tree_is_read_from_ps(tmp_path: Path, without_proc: list[str]) -> None:
-    """As on macOS: descendants of the main process are found, and orphans by their tag."""
+    """Without /proc, as on macOS, ps shows the descendants of the main process, and orphans by
+    their tag."""
     tools = 'env -i sleep 301 & setsid sleep 302 & (setsid sh -c "trap : TERM; echo > up; sleep 303'
     script = f"""
 main = shell('{tools}; sleep 304" &); wait')
@@ -266,8 +269,8 @@ end(main)"""
 def test_of_orphans_only_our_own_are_ended(
     tmp_path: Path, table: str, request: pytest.FixtureRequest
 ) -> None:
-    """What a killed loop of this session left; not what has a value that only looks like our
-    tag."""
+    """Only orphans of this session are ended, not processes with a similar value in their
+    environment."""
     ps = table == "ps"
     launcher: list[str] = request.getfixturevalue("without_proc") if ps else []
     session, variable = str(tmp_path / "a session"), RUN_TAG
@@ -312,7 +315,7 @@ print(json.dumps({{"code": code, "log": log.read_text(), "children": children(),
 def test_a_command_of_the_settings(
     tmp_path: Path, command: str, limit: float, stop: str, code: int | None, log: str | None
 ) -> None:
-    """SETUP and VERIFY: everything they print is in the log, and nothing stays alive."""
+    """The log has all output of SETUP and VERIFY, and no process of them stays alive."""
     found = scene(tmp_path, RUN.format(command=command, limit=limit, stop=stop))
     assert found["code"] == code
     assert found["log"] == (log if log is not None else f"{tmp_path}/a session\n")

@@ -1,4 +1,4 @@
-"""The prompts, held to the product: what they name exists, and what they show is legal."""
+"""The prompts match the code: what they name exists, and the signals they show are valid."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def known_flags() -> set[str]:
 
 
 def is_known(span: str) -> bool:
-    """Whether the product, git, or a form of these prompts knows this piece of inline code."""
+    """Whether this piece of inline code exists in the product, in git, or in these prompts."""
     name = span.removeprefix("SESSION/").removeprefix("./.samocode-notes/")
     if name in NAMES or span in NAMES or re.fullmatch(ARTIFACT, name):
         return True
@@ -89,35 +89,36 @@ def is_known(span: str) -> bool:
 
 
 def session(folder: Path, phase: str) -> SessionState:
-    """A session in `phase` with a plan, which is approved where the phase needs that."""
+    """A session in `phase` with a plan, which is approved if the phase needs that."""
     (folder / PLAN).write_text("# Plan")
     plan = Approval(PLAN, "d", "c") if phase in signals.NEEDS_APPROVAL else None
     return SessionState(phase=phase, approved=plan, worktree=Worktree(folder, "b", "main"))
 
 
 def shown(text: str) -> list[signals.Signal]:
-    """The signals that a text shows; each must have a legal form."""
+    """The signals in a text. Assert that each has a valid form."""
     parsed = [signals.parse(example.encode()) for example in examples(text)]
     assert [problems for _, problems in parsed if problems] == []
     return [signal for signal, _ in parsed if signal]
 
 
 def line_of(text: str, start: str) -> str:
-    """The one line that holds these words."""
+    """The only line that contains these words."""
     (line,) = [line for line in text.splitlines() if start in line]
     return line
 
 
 @pytest.mark.parametrize("name", EVERYTHING)
 def test_what_a_prompt_names_exists(name: str) -> None:
-    """A child would look for a file, command, flag or field that nothing knows."""
+    """Each file, command, flag and field in a prompt exists."""
     code = [span for span in spans(EVERYTHING[name]) if not span.startswith("{")]
     assert [span for span in code if not is_known(span)] == []
 
 
 @pytest.mark.parametrize("row", table(), ids=lambda row: row.phase)
 def test_the_phase_table_is_the_codes(row: Row, tmp_path: Path) -> None:
-    """The check accepts every ending of the table. Each phase has a command or a section."""
+    """The check of signals accepts every ending in the table. Each phase has a command or a
+    section."""
     assert tuple(row.phase for row in table()) == signals.PHASES
     assert set(row.reads) <= set(PHASE_WORK)
     section = {"testing": "Testing", "done": "Summary"}.get(row.phase)
@@ -134,7 +135,8 @@ def test_the_phase_table_is_the_codes(row: Row, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", EVERYTHING)
 def test_every_signal_that_is_shown_is_legal(name: str, tmp_path: Path) -> None:
-    """workflow.md shows each status and wait. A command's signals pass in a phase that reads it."""
+    """Every signal in a prompt is valid in a phase that uses the prompt. workflow.md shows each
+    status and each kind of wait."""
     text = EVERYTHING[name]
     found = shown(text)
     assert len(found) == text.count('{"status"') and (found or name not in PHASE_WORK)
@@ -161,8 +163,8 @@ def test_the_limits_of_a_question_are_the_checks() -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_cli_can_load_a_command(name: str) -> None:
-    """Plain YAML in front, one Input line, and nothing else that the CLI would substitute. A list
-    of allowed tools would grant them unasked."""
+    """A command has simple YAML frontmatter, one Input line, and nothing else that the CLI
+    substitutes. It has no allowed-tools, which would grant tools without asking."""
     lines = COMMANDS[name].split("---\n", 2)[1].splitlines()
     head = {key: value for key, _, value in (line.partition(": ") for line in lines)}
     assert set(head) == {"description", "argument-hint"}
@@ -184,7 +186,7 @@ def test_nothing_is_specific_to_a_machine_or_shouted(name: str) -> None:
 
 @pytest.mark.parametrize("name", PHASE_WORK)
 def test_one_text_serves_both_uses(name: str) -> None:
-    """A command used on its own writes notes and no signal."""
+    """Each command has a section for both uses. Used on its own it writes notes and no signal."""
     heads = re.findall(r"^## (In a session iteration|On its own)$", body(name), re.M)
     assert heads == ["In a session iteration", "On its own"]
     alone = body(name).partition("## On its own")[2]
@@ -193,7 +195,7 @@ def test_one_text_serves_both_uses(name: str) -> None:
 
 
 def test_a_form_stands_in_one_file() -> None:
-    """A plan phase has two modes, hence two forms."""
+    """Each form is in one prompt only, except that of a plan phase, which has two modes."""
     blocks = [block for text in EVERYTHING.values() for block in fences(text)]
     titles = [title for block in blocks for title in re.findall(r"^# .*", block, re.M)]
     assert len(titles) == len(set(titles)) + 1 and titles.count("# Phase N: NAME") == 2
@@ -211,7 +213,8 @@ def test_shell_blocks_parse_and_use_real_flags(name: str) -> None:
 
 @pytest.mark.parametrize("more", ["", "\n## Phase 2: MORE\n- [ ] step\n"])
 def test_a_plan_in_its_form_can_be_ticked(more: str, tmp_path: Path) -> None:
-    """Ticks and notes leave the approval, in files of any system; any other word ends it."""
+    """Ticks and notes in a plan do not change what was approved, with any line ends. Every other
+    change does."""
     plan = next(block for block in fences(COMMANDS["create-plan"]) if block[:6] == "# Plan")
     plan += more
     worked = plan.replace("- [ ]", "- [x]", 1).replace("## Notes\n", "## Notes\nPhase 1: b.py\n")
@@ -223,7 +226,7 @@ def test_a_plan_in_its_form_can_be_ticked(more: str, tmp_path: Path) -> None:
 
 
 def test_workflow_names_what_a_child_reads_and_writes() -> None:
-    """The files that a wall protects, and the sections of the notebook."""
+    """workflow.md names the read-only files and the sections of the notebook."""
     line = line_of(WORKFLOW, "- Read only: ")
     read_only = ["_task.md", "_qa.md", "_iteration.json", "_history.jsonl", "_inbox/", "_logs/"]
     assert set(re.findall(r"`([^`]+)`", line.partition(";")[0])) == set(read_only)

@@ -1,4 +1,4 @@
-"""The report of a session whose history and files say anything at all."""
+"""The report of a session with arbitrary texts in its history and file names."""
 
 from __future__ import annotations
 
@@ -48,7 +48,8 @@ def everywhere(words: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("words", HOSTILE, ids=range(len(HOSTILE)))
 def test_every_text_of_the_history_is_text(tmp_path: Path, words: str) -> None:
-    """No element and no attribute that is not the report's own, and nothing is lost."""
+    """Markup in a text is shown as text: it adds no element and no attribute, and nothing is
+    lost."""
     made = page(session(tmp_path / "work", *everywhere(words)), running=False)
     seen = Seen(made)
     assert seen.text.count(printable(words).strip()) >= 20
@@ -62,7 +63,8 @@ def test_a_huge_text_is_cut_with_a_word(tmp_path: Path) -> None:
 
 
 def test_values_of_the_wrong_kind_do_no_harm(tmp_path: Path) -> None:
-    """Numbers, lists and nothing where text should be; a line that is none."""
+    """The report is made even if the history has numbers or lists in place of texts, or lines that
+    are not objects."""
     odd: list[Any] = [None, 5, -1e300, True, [["<b>"]], {"<i>": "</i>"}]
     runs = [
         {"event": "iteration", "n": n, "phase": f"p{n}", "outcome": "crash", "why": value,
@@ -88,7 +90,8 @@ NAMES = (
 
 
 def test_links_lead_to_text_files_of_the_folder_only(tmp_path: Path) -> None:
-    """Whatever their names are; not to pages, folders, links, or what only the history names."""
+    """Text files are linked whatever their names are. Pages, folders, links, and names that only
+    the history has are not."""
     folder = tmp_path / "work"
     (folder / "_logs").mkdir(parents=True)
     outside = ("../../secret.md", "/etc/passwd", "_logs/../../x.md", "http://127.0.0.1:9/x.md")
@@ -108,7 +111,8 @@ def test_links_lead_to_text_files_of_the_folder_only(tmp_path: Path) -> None:
 
 
 def test_the_file_replaces_whatever_has_its_name(tmp_path: Path) -> None:
-    """A folder is set aside, a link is not followed, and nothing else is left."""
+    """A folder at its path is renamed, and a link is replaced, not followed. No temporary file is
+    left."""
     made, folder = session(tmp_path / "work"), tmp_path / "work"
     (folder / "_report.html").mkdir()
     assert write(made, running=False).is_file()
@@ -121,7 +125,7 @@ def test_the_file_replaces_whatever_has_its_name(tmp_path: Path) -> None:
 
 
 def test_ten_thousand_iterations_make_a_small_file(tmp_path: Path) -> None:
-    """The picture has some hundred bars."""
+    """The report of 10,000 iterations is under 400 KB, since iterations share bars."""
     runs = [
         {"event": "iteration", "n": n, "phase": ("testing", "implementation")[n // 7 % 2],
          "outcome": "crash" if n % 50 == 0 else "continue", "why": "<b>" * 200,

@@ -1,5 +1,5 @@
-"""Keys and tokens: in no file of a session, in nothing printed, in no command line. Not even a
-child sees the bot token."""
+"""Keys and tokens are in no file of a session, in no output and in no command line. A child does
+not get the bot token."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ sys.exit(main(parse(sys.argv[1:]), Timeouts(tick="no number"), env_file=None))
 
 @dataclass
 class Seen:
-    """How many command lines were seen during the watch, and those that held a secret."""
+    """The number of command lines that were seen, and those that had a secret."""
 
     lines: int = 0
     leaks: tuple[str, ...] = ()
@@ -48,7 +48,7 @@ class Seen:
 
 @contextmanager
 def watched(secrets: tuple[str, ...]) -> Generator[Seen]:
-    """Look at all command lines of this machine again and again, as anybody can."""
+    """Read the command lines of all processes again and again, as every user can."""
     seen, over = Seen(), threading.Event()
 
     def look() -> None:
@@ -68,7 +68,7 @@ def watched(secrets: tuple[str, ...]) -> Generator[Seen]:
 
 
 def command_lines() -> Iterator[str]:
-    """What the system shows of each process to everybody."""
+    """The command line of each process."""
     if sys.platform != "linux":
         ps = ["ps", "-A", "-ww", "-o", "command="]
         done = subprocess.run(ps, capture_output=True, text=True, check=True)
@@ -88,7 +88,7 @@ def stage(quick: Stage) -> Stage:
 
 @contextmanager
 def quiet(stage: Stage) -> Generator[Callable[..., None]]:
-    """Watch a run; afterwards no secret is in a file, a command line, or the printed texts."""
+    """Watch a run, then assert that no secret is in a file, a command line or the output."""
     printed: list[str] = []
 
     def take(ended: Ended, *texts: str) -> None:
@@ -119,7 +119,7 @@ def test_the_watch_sees_what_there_is_to_see() -> None:
 def test_a_run_with_telegram(
     stage: Stage, step: str, answers: list[Answer], code: int, words: str
 ) -> None:
-    """Whatever the Bot API answers."""
+    """No secret is shown, whatever the Bot API answers."""
     stage.script(default=step)
     with TelegramApi(answers) as api, quiet(stage) as printed:
         stage.extra = KEYS | api.environ
@@ -129,7 +129,8 @@ def test_a_run_with_telegram(
 
 
 def test_telegram_is_not_there(stage: Stage) -> None:
-    """The library's error holds the address, and the address holds the token."""
+    """If Telegram cannot be reached, the message has no token, although the error of requests
+    contains the URL with the token."""
     stage.script(default=DONE)
     url = {"TELEGRAM_API_URL": "http://127.0.0.1:9"}
     stage.extra = KEYS | url | {"TELEGRAM_BOT_TOKEN": TOKEN, "TELEGRAM_CHAT_ID": "-42"}
@@ -140,7 +141,8 @@ def test_telegram_is_not_there(stage: Stage) -> None:
 
 
 def test_a_bug_shows_its_traceback_and_no_secret(stage: Stage, tmp_path: Path) -> None:
-    """Exit code 1, and the human is told by Telegram."""
+    """A bug shows its traceback without a secret, ends with exit code 1, and sends a notice by
+    Telegram."""
     stage.script(default=WORK)
     (tmp_path / "buggy.py").write_text(BUGGY.format(root=str(ROOT)))
     with TelegramApi() as api, quiet(stage) as printed:
@@ -152,8 +154,8 @@ def test_a_bug_shows_its_traceback_and_no_secret(stage: Stage, tmp_path: Path) -
 
 
 def test_a_whole_session(stage: Stage) -> None:
-    """Child, SETUP and VERIFY see what Claude needs and not the bot token. Every file that the loop
-    makes is the owner's alone, whatever the umask."""
+    """Child, SETUP and VERIFY get Claude's key but not the bot token. Every file that the loop
+    creates can be read only by its owner, whatever the umask."""
     stage.script(*WHOLE, default=DONE)
     before = os.umask(0)
     try:

@@ -1,4 +1,4 @@
-"""The session folder: found, made, locked, and repaired."""
+"""How a session folder is found, created, locked and repaired."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LIMITS = Limits(max_iterations=10, max_cost=None, max_wait=60)
 
 @pytest.fixture
 def place(repo: Path) -> Settings:
-    """What a .samocode says."""
+    """The settings of a project."""
     return project_of(repo)
 
 
@@ -61,7 +61,7 @@ BAD = ("", "a/b", "..", ".hidden", "-x", "a b", "a..b", "x.lock", "x.", "ä", "x
 @given(st.sampled_from(BAD) | st.from_regex(r"[\w.@{~^-]{1,66}", fullmatch=True))
 @settings(max_examples=60, deadline=None)
 def test_every_name_that_is_taken_names_a_folder_and_a_branch(name: str) -> None:
-    """The others are refused."""
+    """Each accepted name works as a folder and as a branch. Others are refused."""
     try:
         sessions.check_name(name)
     except UserError as error:
@@ -73,7 +73,8 @@ def test_every_name_that_is_taken_names_a_folder_and_a_branch(name: str) -> None
 
 
 def test_find(tmp_path: Path) -> None:
-    """The exact name, else the newest of that name, in any case; a near one is only named."""
+    """A session is found by its exact name, else by its short name in any case (the newest one). A
+    similar name is only suggested."""
     old, new = make(tmp_path / "25-12-31-Work"), make(tmp_path / "26-01-08-work")
     exact = make(tmp_path / "work-2")
     make(tmp_path / ".new-26-02-01-work-77")
@@ -104,7 +105,7 @@ def test_a_folder_that_is_no_session_is_never_taken(tmp_path: Path, name: str) -
 def test_create_is_all_or_nothing(
     tmp_path: Path, place: Settings, session: Session, trouble: str
 ) -> None:
-    """Exit code 2, and neither a session nor a worktree."""
+    """If creation fails, the exit code is 2, and there is neither a session nor a worktree."""
     shutil.rmtree(session.folder)
     name, repo, environ = session.name, place.main_repo, dict(os.environ)
     says = "choose another --session name"
@@ -150,7 +151,8 @@ def test_a_repository_that_is_gone(tmp_path: Path, session: Session) -> None:
 def test_another_clones_session_is_left_alone(
     tmp_path: Path, place: Settings, session: Session
 ) -> None:
-    """It has the commit, but the worktree is not its own."""
+    """In another clone, which has the commit, the session is refused, since the worktree belongs to
+    the first clone."""
     session.ensure_worktree()
     git("clone", "-q", str(session.main_repo), "second", cwd=tmp_path)
     second = changed(place, main_repo=tmp_path / "second")
@@ -160,7 +162,7 @@ def test_another_clones_session_is_left_alone(
 
 @pytest.mark.parametrize("data", ["", "[]", '{"pid": 1, "host": "x", "since": "y"}\n'])
 def test_only_the_kernel_says_who_holds_the_lock(session: Session, data: str) -> None:
-    """The lock file is for people: a stale one is no lock, an empty one opens none."""
+    """Only the kernel's lock counts, not the content of the lock file, which is for people."""
     file = session.folder.parent / ".locks" / session.name
     file.parent.mkdir(exist_ok=True)
     file.write_text(data)
@@ -180,8 +182,8 @@ def test_only_the_kernel_says_who_holds_the_lock(session: Session, data: str) ->
 
 
 def take(session: Session, texts: Texts) -> tuple[str, ...]:
-    """Take the words of one start; the kinds of those that were on record already, which the person
-    reads once work began."""
+    """Take the texts of one start, and return the kinds of those that were on record already.
+    Assert that a message names these once an iteration was run."""
     new, said = task.new(session, texts), list[str]()
     task.take(session, texts, said.append)
     known = tuple(kind for kind in texts if kind not in new)
@@ -197,7 +199,7 @@ def kinds(session: Session) -> list[str]:
 
 
 def worked(session: Session, outcome: str = "continue", **more: object) -> None:
-    """One iteration more is on record."""
+    """Record one more iteration."""
     n, phase = session.state.iteration + 1, "investigation"
     session.history.append(
         "iteration", n=n, phase=phase, outcome=outcome, next=phase, heard=True, **more
@@ -205,8 +207,8 @@ def worked(session: Session, outcome: str = "continue", **more: object) -> None:
 
 
 def test_the_same_words_are_taken_once(session: Session) -> None:
-    """They are the command of old, given again; a dive in the task's words is a dive. Only after
-    "blocked" a note may say the same as the last one: it is a new decision."""
+    """A repeated text is not added again, since the command may be the old one. A dive with the
+    text of the task is added. After "blocked", a note equal to the last one is a new decision."""
     assert take(session, {"task": " the täsk\n"}) == ("task",)
     assert take(session, {"task": "the täsk", "dive": "the täsk"}) == ("task",)
     worked(session)
@@ -221,7 +223,8 @@ def test_the_same_words_are_taken_once(session: Session) -> None:
 
 
 def test_no_new_words_between_a_kill_and_its_recovery(session: Session) -> None:
-    """Without a run nobody recovers: the words would pass for a note that the child had read."""
+    """After a kill, a text is refused until a run has recovered. Else it would count as read by the
+    killed child."""
     session.history.append("begin", n=1, phase="investigation", log="x.jsonl")
     with pytest.raises(UserError, match="killed in the middle"):
         task.make(session, {"task": "more"}, print)
@@ -235,7 +238,7 @@ def test_no_new_words_between_a_kill_and_its_recovery(session: Session) -> None:
 @pytest.mark.parametrize("name", ["_task.md", "_iteration.json"])
 @pytest.mark.parametrize("how", ["file", "missing", "link", "folder", "fifo"])
 def test_put_back(session: Session, name: str, how: str) -> None:
-    """A page that a child changed is printed again, with the other version beside it."""
+    """A page that a child changed is printed again, and the child's version is kept beside it."""
     path = session.folder / name
     session.ensure_worktree()
     _, before = session.begin(60, LIMITS)
@@ -252,7 +255,7 @@ def test_put_back(session: Session, name: str, how: str) -> None:
 
 
 def test_each_log_is_a_new_file(session: Session) -> None:
-    """Free even when a killed loop took the same minute."""
+    """Each log has a new name, even if a killed loop made one in the same minute."""
     session.ensure_worktree()
     first = session.begin(60, LIMITS)[0].log
     assert re.fullmatch(r"001-\d\d-\d\d-\d{4}-investigation\.jsonl", first.name)
@@ -266,7 +269,7 @@ def test_each_log_is_a_new_file(session: Session) -> None:
 
 
 def test_folders_inside_the_repository_belong_into_its_gitignore(stage: Stage) -> None:
-    """The warning has the lines to add, and they end it."""
+    """The warning has the lines to add to .gitignore. With these lines there is no warning."""
     inside = {"SESSIONS": f"{stage.repo}/s", "WORKTREES": f"{stage.repo}/w"}
     stage.configure(**inside)
     warned = stage.begin().out
@@ -277,8 +280,8 @@ def test_folders_inside_the_repository_belong_into_its_gitignore(stage: Stage) -
 
 
 def test_a_look_changes_nothing(stage: Stage) -> None:
-    """It shows where the session stopped and the command that goes on; without the lock nothing is
-    set aside."""
+    """--max-iterations 0 shows where the session stopped and the command that resumes it. It
+    repairs nothing, since it does not hold the lock."""
     stage.script("ask('Where to?'); signal('waiting', **{'for': 'qa_answers'})")
     assert stage.begin("--on-wait", "exit").code == 4
     (stage.session / "_qa.md").unlink()
@@ -293,7 +296,8 @@ def test_a_look_changes_nothing(stage: Stage) -> None:
 
 
 def test_a_look_at_a_session_that_runs(stage: Stage) -> None:
-    """Neither what a child spoilt nor what the loop is just writing is repaired."""
+    """While a loop runs, a look repairs neither what a child damaged nor a line that is being
+    written."""
     stage.script("(SESSION / '_qa.md').mkdir(); write('up'); time.sleep(60)")
     loop = stage.start()
     wait_for(lambda: list((stage.folder / "sessions").glob("*/up")))

@@ -1,4 +1,4 @@
-"""The repository that sessions share with their user: which changes a stop reports."""
+"""The repository that sessions share with their user: which changes are reported at a stop."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COMMIT = "echo x >> a.py; git commit -qam more"
 
 @pytest.fixture
 def shared(tmp_path: Path, repo: Path) -> Shared:
-    """A look at a clone with branches, tags and hooks, and a session's worktree in it."""
+    """A Shared of a clone with branches, tags and hooks, and with a session's worktree."""
     git("clone", "-q", "--bare", str(repo), str(tmp_path / "origin.git"), cwd=tmp_path)
     git("remote", "add", "origin", str(tmp_path / "origin.git"), cwd=repo)
     git("fetch", "-q", cwd=repo)
@@ -72,12 +72,12 @@ FOUND = {
         "hooks/pre-commit", "hooks/pre-push",
     ],
 }  # fmt: skip
-"""What a child does in its worktree, and the names that the stop shows."""
+"""What a child does in its worktree, and the names that are reported."""
 
 
 @pytest.mark.parametrize("script", FOUND)
 def test_what_a_child_does_to_others_is_seen(shared: Shared, script: str) -> None:
-    """By name; never with the password in an address."""
+    """What a child changes outside of its branch is reported by name, without passwords in URLs."""
     assert shared.changed() == []
     sh(shared, script, shared.tree)
     assert sorted(shared.changed()) == sorted(FOUND[script])
@@ -105,11 +105,11 @@ SIDE_BY_SIDE = (
     "git maintenance run --task=prefetch --task=commit-graph; git config maintenance.auto false",
     "git gc -q --prune=now; git pack-refs --all --prune; echo > $GIT/hooks/x.sample",
 )
-"""A person's night, one thing after the other; other sessions and tools are in it."""
+"""What the user, other sessions and tools do during a session, one after the other."""
 
 
 def test_what_others_do_is_not_reported(shared: Shared) -> None:
-    """And nothing of it hides what a child does."""
+    """What others do is not reported, and does not hide what the child does."""
     for script in SIDE_BY_SIDE:
         sh(shared, script, shared.repository.top)
         assert (script, shared.changed()) == (script, [])
@@ -118,6 +118,6 @@ def test_what_others_do_is_not_reported(shared: Shared) -> None:
 
 
 def test_a_repository_that_git_cannot_read_is_not_reported(shared: Shared) -> None:
-    """A stop has more to say than that."""
+    """If git cannot read the repository, nothing is reported, and there is no error."""
     shared.repository.top.rename(shared.repository.top.with_name("moved"))
     assert shared.changed() == []

@@ -42,7 +42,7 @@ def session(phase: str = "planning", approved: bool = False, git: bool = True) -
 def judged(
     value: Any, folder: Path = NOWHERE, dirty: str = "", branch: str = "mine", **now: Any
 ) -> tuple[Signal | None, str]:
-    """The signal if it is valid, and its problems as one text."""
+    """The signal if it is valid, and the problems as one text."""
     state = session(**now)
     status = WorktreeStatus("h", dict.fromkeys(dirty, "x"), branch) if state.worktree else None
     data = value if isinstance(value, bytes) else json.dumps(value).encode()
@@ -158,7 +158,8 @@ def named(plan: str | None) -> dict[str, Any]:
 def test_judged_by_phase_files_and_git(
     tmp_path: Path, value: dict[str, Any], now: dict[str, Any], says: str | None
 ) -> None:
-    """A name of a plan that holds a line end would write its own lines into the question."""
+    """A signal is judged by phase, files and git. One row: a plan's name must not contain a line
+    end, which would add lines to the question."""
     for name in ("plan.md", "line\nend.md", "paragraph\u2029.md"):
         (tmp_path / name).write_text("# Plan\n")
     (tmp_path / "empty.md").write_text(" \n")
@@ -186,7 +187,8 @@ def test_a_missing_file_is_told_from_a_bad_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("depth", [100, 900, 980, 990, 3000, 100_000])
 def test_deep_nesting(depth: int) -> None:
-    """Near the interpreter's limit a value may be readable and yet impossible to print."""
+    """Deeply nested JSON is a bad signal. Near the interpreter's limit, a value can be parsed but
+    not printed."""
     for value in (b"[" * depth + b"]" * depth, b'{"a":' * depth + b"1" + b"}" * depth):
         assert judged(b'{"status": ' + value + b"}")[0] is None
 
@@ -209,7 +211,7 @@ GOOD: list[tuple[Any, tuple[Any, ...]]] = [
 
 @pytest.mark.parametrize(("asked", "expected"), GOOD)
 def test_a_good_question(asked: Any, expected: tuple[Any, ...]) -> None:
-    """Eight of them fit."""
+    """A valid question is accepted, and eight of them in one signal."""
     signal, problems = judged(asking(*[asked] * 8))
     assert signal and signal.questions == (Question(0, "qa", *expected),) * 8, problems
 
@@ -217,7 +219,7 @@ def test_a_good_question(asked: Any, expected: tuple[Any, ...]) -> None:
 @pytest.mark.parametrize("waits_for", ["qa_answers", "human_action"])
 @pytest.mark.parametrize("more", [{}, {"questions": []}, {"questions": "Which?"}])
 def test_no_question_is_answered_with_an_example(waits_for: str, more: Any) -> None:
-    """The example is itself a valid signal, with all that such a question may have."""
+    """Without questions, the problem shows an example, which is a valid signal with every field."""
     signal, problems = judged({"status": "waiting", "for": waits_for} | more)
     assert signal is None and "\n" not in problems and "a list of 1 to 8: {" in problems
     shown = judged(("{" + problems.partition("{")[2]).encode())[0]
@@ -297,7 +299,8 @@ waiting = st.tuples(
     st.booleans(),
 )
 def test_any_json_value(value: Any, phase: str, approved: bool) -> None:
-    """It is a valid signal or has printable problems, and only `continue` means continue."""
+    """Any JSON value is a valid signal or has printable problems. Only `continue` means
+    continue."""
     signal, problems = judged(value, phase=phase, approved=approved)
     assert (signal is None) == bool(problems)
     assert "\ud800" not in problems
@@ -316,7 +319,7 @@ def test_any_json_value(value: Any, phase: str, approved: bool) -> None:
 
 @given(st.binary() | anything.map(lambda value: json.dumps(value).encode()[:-1]))
 def test_any_bytes(data: bytes) -> None:
-    """They mean continue only as a JSON object whose status is exactly that."""
+    """Arbitrary bytes mean continue only as a JSON object whose status is exactly `continue`."""
     signal, problems = judged(data)
     assert (signal is None) == bool(problems)
     status = untrusted.mapping(untrusted.parse(data)).get("status")

@@ -1,4 +1,4 @@
-"""Printing over a page: a person may save, and a kill may come, before each step of it."""
+"""Replacing a page, with a save or a kill before each step of it."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from samocode.session import Session
 from tests.outer.speech import wait_for
 
 ROOT = Path(__file__).parent.parent
-# Runs swap in a process of its own for each scene, with an audit hook that acts before the n-th
-# step on files. stdin: JSON list of [folder, [[step, how], ...]], where how is replace, in-place,
-# old-inode, delete or kill. stdout: for each [what swap returned, its steps]; null when killed.
+# Runs swap in its own process for each scene. An audit hook acts before the n-th file operation.
+# stdin: JSON list of [folder, [[step, how], ...]], where how is replace, in-place, old-inode,
+# delete or kill. stdout: for each scene [result of swap, number of steps], or null if killed.
 STEPPING = """
 import json, os, sys
 from pathlib import Path
@@ -82,7 +82,7 @@ Acts = tuple[tuple[int, str], ...]
 
 
 def stepping(*scenes: tuple[Path, Acts]) -> list[tuple[bool, int] | None]:
-    """For each folder with its acts (what swap returned, its number of steps); None for a kill."""
+    """Run the scenes. For each: (what swap returned, number of steps), or None if it was killed."""
     given = json.dumps([(str(folder), acts) for folder, acts in scenes])
     done = subprocess.run(
         [sys.executable, "-c", STEPPING], cwd=ROOT, input=given, capture_output=True, text=True,
@@ -94,14 +94,14 @@ def stepping(*scenes: tuple[Path, Acts]) -> list[tuple[bool, int] | None]:
 
 
 def everything(folder: Path) -> list[str]:
-    """The texts of the page and of what lies beside it, after the next start looked at it."""
+    """The texts of the page and of the files beside it, after the repair of the next start."""
     recover(folder / "_qa.md")
     return [p.read_text() for p in folder.glob("_qa.md*") if not p.name.endswith(".loop.tmp")]
 
 
 @pytest.fixture
 def last(tmp_path: Path) -> int:
-    """The number of steps of an undisturbed swap; acts come before each of them."""
+    """The number of steps of an undisturbed swap."""
     (done,) = stepping((tmp_path / "alone", ()))
     assert done and done[0] and done[1] >= 6, done
     assert everything(tmp_path / "alone") == ["printed"]
@@ -110,9 +110,10 @@ def last(tmp_path: Path) -> int:
 
 @pytest.mark.parametrize("how", ["replace", "in-place", "old-inode"])
 def test_a_save_before_any_step_is_never_lost(tmp_path: Path, last: int, how: str) -> None:
-    """Whether an editor renames a new file, truncates the page, or holds it open."""
+    """A save before any step is kept, whether the editor renames a new file, truncates the page, or
+    writes to the old inode."""
     if how == "old-inode":
-        last -= 1  # nobody can look at a file once more after the last look
+        last -= 1  # a write after the last read cannot be detected
     steps = {tmp_path / str(step): step for step in range(1, last + 1)}
     ends = stepping(*((folder, ((step, how),)) for folder, step in steps.items()))
     for (folder, step), done in zip(steps.items(), ends, strict=True):
@@ -130,7 +131,8 @@ def test_two_editors_at_once_lose_nothing(tmp_path: Path, last: int) -> None:
 
 @pytest.mark.parametrize("how", ["", "replace", "old-inode", "delete"])
 def test_a_kill_before_any_step_loses_nothing(tmp_path: Path, last: int, how: str) -> None:
-    """Also with a save before it; a page that a person removed stays removed."""
+    """A kill before any step loses nothing, also after a save. A page that a person deleted stays
+    deleted."""
     kills = [(s, k) for k in range(1, last + 1) for s in (range(1, k) if how else (0,))]
     scenes = [
         (tmp_path / f"{k}-{s}", (*(((s, how),) if how else ()), (k, "kill"))) for s, k in kills
@@ -168,7 +170,7 @@ def test_only_what_was_seen_is_printed_over(
 
 @pytest.mark.parametrize("mode", [0o600, 0o644, 0o664, 0o400, None])
 def test_mode_and_owner_stay(tmp_path: Path, mode: int | None) -> None:
-    """A new page is the owner's alone."""
+    """The page keeps its mode and owner. Only its owner can read a new page."""
     page = tmp_path / "_qa.md"
     if mode is None:
         assert swap(page, b"x", None) and stat.S_IMODE(page.stat().st_mode) == 0o600
@@ -185,11 +187,11 @@ def test_mode_and_owner_stay(tmp_path: Path, mode: int | None) -> None:
     )  # fmt: skip
 
 
-# The page of questions, which is printed so
+# The page of questions, which is printed by swap
 
 
 def questions(folder: Path, count: int = 1) -> History:
-    """A record of so many open questions."""
+    """A history with so many open questions."""
     history = History(folder / "_history.jsonl").load()
     for number in range(1, count + 1):
         history.append("asked", id=number, kind="qa", title=f"Q{number}?", why="w", suggested="x")
@@ -197,7 +199,7 @@ def questions(folder: Path, count: int = 1) -> History:
 
 
 def test_an_editor_that_saves_all_the_time(tmp_path: Path) -> None:
-    """Each save of a second thread is read, or lies beside the page, while this one prints."""
+    """While this thread prints, each save of another thread is read or kept beside the page."""
     page, read = tmp_path / "_qa.md", set[str]()
     file = QaFile(tmp_path, questions(tmp_path), list[str]().append)
     file.read()
@@ -224,7 +226,8 @@ def test_an_editor_that_saves_all_the_time(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["w " * 400_000, "a \udc80 b", "a \ud800 b", "a\0b"])
 def test_the_loop_can_read_whatever_it_printed(tmp_path: Path, text: str) -> None:
-    """Else each look would set the page aside and print it again, until the disk is full."""
+    """The loop can read each page that it prints. Otherwise it would set the page aside and print
+    it again, until the disk is full."""
     history, said = questions(tmp_path), list[str]()
     history.append("answer", id=1, text=text, by="telegram")
     history.append("found", id=1, text=text)

@@ -1,4 +1,4 @@
-"""Telegram in parts: what a call returns, what a message becomes, where one goes, what is kept."""
+"""Parts of Telegram: calls of the Bot API, texts, routing, and the shared folder."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Sender:
         threading.Thread(target=self.box.run, daemon=True).start()
 
     def send(self, text: str, patience: float | None = 60) -> list[str]:
-        """What was said until it was sent or given up."""
+        """Send a text, and return the messages until it was sent or given up."""
         self.box.text(text, patience)
         wait_for(lambda: not self.box.busy)
         return self.said
@@ -74,7 +74,8 @@ class Sender:
     ],
 )
 def test_any_text_arrives_as_it_is(tmp_path: Path, text: str, arrives: str | None) -> None:
-    """Only control characters and the token are replaced, and blanks are not sent."""
+    """A text arrives unchanged, except for control characters and the token. A blank text is not
+    sent."""
     with TelegramApi() as api:
         assert Sender(api, tmp_path).send(text) == []
         assert "".join(api.texts) == (text if arrives is None else arrives)
@@ -84,7 +85,7 @@ def test_any_text_arrives_as_it_is(tmp_path: Path, text: str, arrives: str | Non
 
 @given(st.text(max_size=600) | st.text(st.sampled_from("a\n 🎉é"), max_size=300))
 def test_a_message_fits(text: str) -> None:
-    """It is cut with a note where it is too long, and never else."""
+    """A text that is too long is cut with a note. Others are not changed."""
     whole, many = fit(text), fit(text * 40)
     assert units(whole) <= LIMIT and units(many) <= LIMIT
     assert ("[cut here" in many) == (units((text * 40).strip()) > LIMIT)
@@ -97,7 +98,7 @@ def test_a_message_fits(text: str) -> None:
      [refusal(500, "negative", retry_after=-5)]],
 )  # fmt: skip
 def test_passing_trouble_is_tried_again(tmp_path: Path, answers: list[Answer]) -> None:
-    """It is said once, and the message arrives once."""
+    """Temporary trouble is reported once, and the message arrives once."""
     with TelegramApi(answers) as api:
         (said,) = Sender(api, tmp_path).send("hello")
         assert api.texts == ["hello"] and api.requests == len(answers) + 1
@@ -123,7 +124,8 @@ def test_passing_trouble_is_tried_again(tmp_path: Path, answers: list[Answer]) -
 def test_trouble_that_stays_is_said_in_one_sentence(
     tmp_path: Path, answer: Answer, says: str
 ) -> None:
-    """A message that nobody waits for is given up; a question is tried until it arrives."""
+    """Permanent trouble is reported in one sentence. A notice is given up; a question is tried
+    until it arrives."""
     with TelegramApi([answer]) as api:
         sender = Sender(api, tmp_path)
         (said,) = sender.send("hello")
@@ -136,14 +138,14 @@ def test_trouble_that_stays_is_said_in_one_sentence(
 
 
 def check(trouble: str, says: str) -> None:
-    """One printable sentence with these words and without the token."""
+    """Assert that it is one printable sentence with these words and without the token."""
     assert re.search(says, trouble) and trouble.isprintable()
     assert TOKEN not in trouble and len(trouble) < 400
 
 
 @pytest.mark.parametrize("address", ["http://[::1", "http://..invalid", "ftp://127.0.0.1", "no"])
 def test_no_server(address: str) -> None:
-    """The cause is the network's, also while an error of the loop is handled."""
+    """The description has the cause in the network, even while another exception is handled."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         free = probe.getsockname()[1]
@@ -157,7 +159,8 @@ def test_no_server(address: str) -> None:
 
 
 def test_an_update_is_handed_over_once(tmp_path: Path) -> None:
-    """Read again after a kill it replaces the stored one; after a week ids may start anywhere."""
+    """An update that is read again after a kill replaces the stored one. After a week, an update
+    with a smaller id is new."""
     with TelegramApi() as api, locked(tmp_path / "work"):
         sender = Sender(api, tmp_path)
         sender.spool.join(WORK._replace(key="k", folder=str(tmp_path / "work")))
@@ -179,15 +182,15 @@ def test_an_update_is_handed_over_once(tmp_path: Path) -> None:
 
 
 def test_no_busy_loop_whoever_answers(tmp_path: Path) -> None:
-    """A server may ask for the next try at once, again and again."""
+    """A server that asks for a retry after 0 seconds still causes a pause."""
     with TelegramApi(polls=[BUSY] * 3) as api:
         reader = Reader(Sender(api, tmp_path).box)
         assert [reader.turn() for _ in range(4)] == [0.001, 0.001, 0.001, 0.0]
 
 
 def test_buttons_in_another_chat_are_left_alone(tmp_path: Path) -> None:
-    """Numbers of messages count in each chat: after a change of TELEGRAM_CHAT_ID the same number is
-    the question of another session."""
+    """Message ids are unique only in a chat. After a change of TELEGRAM_CHAT_ID, the same id may be
+    the question of another session, which keeps its buttons."""
     rows = {"inline_keyboard": [[{"text": "A", "callback_data": "a"}]]}
     with TelegramApi() as api:
         sender = Sender(api, tmp_path)
@@ -202,8 +205,8 @@ def test_buttons_in_another_chat_are_left_alone(tmp_path: Path) -> None:
 
 
 def test_who_runs(tmp_path: Path) -> None:
-    """Only whom the process that holds the lock spoke for. A folder that cannot be used is of
-    nobody, and hides no other."""
+    """A session runs only if the process that holds its lock registered it. A folder that cannot be
+    read does not hide the others."""
     spool = Spool({"HOME": str(tmp_path)}, TOKEN)
     spool.make()
     (tmp_path / "s/.locks").mkdir(parents=True)
@@ -228,7 +231,7 @@ def test_a_hostile_update_changes_nothing(number: int) -> None:
 
 
 def test_a_spool_with_rubbish_in_it(tmp_path: Path) -> None:
-    """It is safe to delete, and safe to read: only what the token signed, and for this name."""
+    """A missing spool is empty. Files that the token has not signed for this name are ignored."""
     spool = Spool({"XDG_CACHE_HOME": str(tmp_path)}, TOKEN)
     assert TOKEN not in str(spool.folder) and list(spool.inbox("k", "answer")) == []
     spool.make()
@@ -284,7 +287,8 @@ QUESTION, NOTICE = Sent("w", CHAT, 3, 2, "abc"), Sent("o", CHAT, 4)
 def test_where_a_message_goes(
     said: str, peers: list[Peer], sent: Sent | None, to: str, kind: str, back: str
 ) -> None:
-    """To the session that it answers or names, or that alone waits; else the bot asks."""
+    """A message goes to the session that it answers or names, or to the only one that waits.
+    Otherwise the bot asks."""
     message = Heard(1, CHAT, "", "42", 9, said)
     if sent:
         message = message._replace(
@@ -309,14 +313,16 @@ def test_where_a_message_goes(
     ],
 )
 def test_who_is_heard(message: Heard, peers: list[Peer], to: str | None) -> None:
-    """Only the configured chat, there only approvers, and in a public chat nobody else."""
+    """Only messages from the configured chat count, and only those of approvers if there are any.
+    In a public chat without approvers none counts."""
     found = route(message, peers)
     assert (None if found is None else "".join(peer.key for peer in found.to)) == to
     assert not message.press or (found and found.say == GONE)
 
 
 def test_a_button_fits_and_names_what_was_shown() -> None:
-    """64 bytes, whatever the question; another text is another digest."""
+    """The data of a button has at most 64 bytes for any question. Another text has another
+    digest."""
     options = tuple(f"{letter * 200}" for letter in "äöüßéè")
     question = Question(123456, "qa", "t" * 200, "w" * 600, options, "B", "b" * 200)
     state = SessionState(asked={question.id: question})
@@ -347,7 +353,8 @@ def test_what_was_understood() -> None:
 
 
 def test_a_command_beside_the_loop(tmp_path: Path) -> None:
-    """Its exit code and last words, or that it took too long; what it started is ended."""
+    """The result is the exit code and the last output of the command, or that it took too long. Its
+    processes are ended."""
     environ = {"PATH": os.environ["PATH"]}
     data = json.dumps({"text": "é"}).encode()
     assert run_beside(f"cat >{tmp_path}/got", environ, data, 30) is None

@@ -1,4 +1,4 @@
-"""The walls that the loop hands to the CLI, and what it makes of the CLI's first event."""
+"""The walls (permission rules) for the CLI, and the checks of its init event."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ GATEWAY = {"ANTHROPIC_AUTH_TOKEN": "t"}
 
 
 def test_only_a_commit_waits_for_the_approval() -> None:
-    """The real CLI is held to these rules by tests/real."""
+    """The approval lifts only the wall against commits. tests/real tests the walls with the CLI."""
     before, after = (str(walls(Path("/s"), approved)) for approved in (False, True))
     assert "'Edit(//s/_qa.md)'" in before and "'Bash(git push:*)'" in before
     assert "'Agent(Plan)'" in before and "Agent(Explore)" not in before
@@ -36,7 +36,7 @@ def test_only_a_commit_waits_for_the_approval() -> None:
         (OAUTH, Init(key_source="ANTHROPIC_API_KEY"), "payer"),
         (GATEWAY, Init(key_source="apiKeyHelper"), "payer"),
         ({"ANTHROPIC_API_KEY": "k"}, Init(key_source="ANTHROPIC_API_KEY"), None),
-        # The cloud account pays all the same.
+        # The cloud account pays anyway.
         ({"CLAUDE_CODE_USE_VERTEX": "1"}, Init(key_source="ANTHROPIC_API_KEY"), None),
         (OAUTH | {"SAMOCODE_PAYER": "key"}, Init(key_source="apiKeyHelper"), None),
         ({}, Init(mode="bypassPermissions"), None),
@@ -49,14 +49,15 @@ def test_only_a_commit_waits_for_the_approval() -> None:
 def test_a_payer_or_a_mode_that_was_not_announced(
     tmp_path: Path, env: dict[str, str], init: Init | None, reason: str | None
 ) -> None:
-    """A key pays only when the user set it, or accepted that a key pays."""
+    """It blocks if a key pays that the user neither set nor accepted, or the mode is another."""
     folder = tmp_path.resolve() / "a place"
     folder.mkdir()
     assert not_as_announced(made(folder).load(env=env), init) == reason
 
 
 def test_how_claude_is_introduced() -> None:
-    """Of who pays only a key, as the header knows the rest. A version not tested is named."""
+    """The line names the payer only if it is a key, since the header shows the others. It names a
+    version that was not tested."""
     assert introduced(Init("opus-x", "auto", "none", True, TESTED)) == (
         f"claude {TESTED}: model opus-x, permission mode auto, sandbox on"
     )

@@ -1,1 +1,1 @@
-"""--check: whether this machine and this project are ready for a night. Optional."""
+"""--check: whether this machine and this project are ready for an unattended run. Optional."""

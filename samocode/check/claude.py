@@ -1,4 +1,4 @@
-"""The Claude CLI: its version, its login, and what its init event says of payer and mode."""
+"""Checks the Claude CLI: its version, its login, and who pays and which mode it runs in."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def claude(place: Place, limit: float) -> list[Finding]:
     """Ask claude three things side by side, each for at most `limit` seconds."""
     settings, cwd = place.settings, place.code
     if not os.access(settings.claude, os.X_OK) or settings.claude.is_dir():
-        return []  # the settings say so
+        return []  # reported with the settings
     with ThreadPoolExecutor(3) as pool:
         version = pool.submit(probe.ask, settings, cwd, limit, "--version")
         login = pool.submit(probe.ask, settings, cwd, limit, "auth", "status")
@@ -78,11 +78,11 @@ def _login(said: Said, init: Init | None, settings: Settings) -> Iterator[Findin
 
 def _init(init: Init | None, said: Said, settings: Settings) -> Iterator[Finding]:
     if init is None and said.code is None:
-        yield late("its start", " A SessionStart hook or an MCP server may be slow.")
+        yield late("its init event", " A SessionStart hook or an MCP server may be slow.")
         return
     if init is None:
         yield problem(
-            f"claude ends before it starts (exit code {said.code}): {said.err}".rstrip(": "),
+            f"claude does not start (exit code {said.code}): {said.err}".rstrip(": "),
             "Correct what it says, such as a flag in CLAUDE_ARGS.",
         )
         return

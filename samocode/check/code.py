@@ -1,4 +1,4 @@
-"""The repository: a commit, an identity, a base branch, and what a new worktree would lack."""
+"""Checks the repository: a commit, an identity, a base branch, and what a worktree would lack."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def code(place: Place) -> Iterator[Finding]:
     repository = Repository.find(place.code, place.settings.environ)
     if repository is None:
         yield warning(
-            f"{place.code} is in no git repository: sessions only research",
+            f"{place.code} is not in a git repository: sessions can only do research",
             f"For code: {typed(place.code)} init, and commit.",
         )
         return

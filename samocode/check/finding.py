@@ -22,7 +22,7 @@ class Finding(NamedTuple):
 
 
 class Place(NamedTuple):
-    """What is checked: the settings, where wrong ones have their defaults, and what is wrong."""
+    """What is checked. Wrong settings have their defaults here, and a text in `problems`."""
 
     settings: Settings
     problems: Sequence[str]
@@ -56,5 +56,5 @@ def problem(text: str, remedy: str = "") -> Finding:
 
 
 def or_ok(found: Iterable[Finding], text: str) -> list[Finding]:
-    """Return the findings, or that all is well."""
+    """Return the findings; if there are none, an ok with this text."""
     return list(found) or [ok(text)]

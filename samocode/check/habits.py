@@ -1,4 +1,4 @@
-"""The settings.json files that claude reads beside Samocode's own: hooks and the sandbox."""
+"""Checks the settings.json files that claude reads besides Samocode's own: hooks and sandbox."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ that the sandbox is on, and every command fails."""
 
 
 def habits(place: Place, limit: float) -> list[Finding]:
-    """Return what is found in all of them. Trying the sandbox takes at most `limit` seconds."""
+    """Return the findings of all files. Trying the sandbox takes at most `limit` seconds."""
     read = {path: _read(path) for path in _paths(place)}
     found = [finding for path, value in read.items() for finding in _hooks(path, value)]
     boxes = [mapping(mapping(value).get("sandbox")) for value in read.values()]
     found += _sandbox(place, [box for box in boxes if box], limit)
-    return or_ok(found, "no settings.json of Claude stands in the way")
+    return or_ok(found, "no settings.json of Claude causes a problem")
 
 
 def _paths(place: Place) -> Iterator[Path]:
@@ -68,7 +68,7 @@ def _all_hooks_off(path: Path) -> Finding:
     if path == MANAGED:
         without = "Without the Stop hook, a wrong signal costs an iteration. Ask its owner."
         return warning(f"{text}: no Stop hook checks the signals", without)
-    return ok(f"{text}; the Stop hook that checks signals runs in spite of it")
+    return ok(f"{text}; the Stop hook that checks signals runs anyway")
 
 
 def _sandbox(place: Place, boxes: Sequence[Mapping[str, Any]], limit: float) -> Iterator[Finding]:
@@ -87,9 +87,9 @@ def _sandbox(place: Place, boxes: Sequence[Mapping[str, Any]], limit: float) -> 
     text = f"the sandbox of Claude is on, and it needs {' and '.join(missing)}"
     remedy = "Install them: sudo apt install bubblewrap socat"
     if any(box.get("failIfUnavailable") is True for box in boxes):
-        yield problem(f"{text}: claude does not start without", remedy)
+        yield problem(f"{text}: claude does not start without them", remedy)
     else:
-        yield warning(f"{text}: without, claude runs outside of any sandbox", remedy)
+        yield warning(f"{text}: without them, claude runs outside of the sandbox", remedy)
 
 
 def _tried(said: Said) -> Finding:

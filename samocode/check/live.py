@@ -32,7 +32,7 @@ Write exactly this line into the file {signal} with the Write tool, then answer 
 
 
 def live(place: Place, timeouts: Timeouts) -> list[Finding]:
-    """Let claude write a signal in a temporary folder, and return what that proves."""
+    """Let claude write a signal in a temporary folder, and return the findings."""
     heard: list[Event] = []
     with TemporaryDirectory(prefix="samocode-check-") as scratch:
         folder = Path(scratch).resolve() / "check"
@@ -80,7 +80,7 @@ def _signal(ended: RunResult, folder: Path) -> Iterator[Finding]:
         yield ok("claude wrote its signal")
         return
     denied = f" Denied: {', '.join(ended.denials)}." if ended.denials else ""
-    why = " ".join(check.problems) or "there is none"
+    why = " ".join(check.problems) or "the file is missing"
     yield problem(f"claude wrote no valid signal: {why}{denied}", "See README, Security.")
 
 
@@ -94,7 +94,7 @@ def _hook(heard: list[Event], ended: RunResult) -> Iterator[Finding]:
     if wrong:
         said = " ".join(str(wrong.get("stderr")).split())[:200]
         text = f"a Stop hook failed (exit code {wrong.get('exit_code')}): {said}"
-        yield problem(text, "Correct it: the loop works without, but a wrong signal costs more.")
+        yield problem(text, "Correct it. Without the hook, a wrong signal costs an iteration.")
     elif stops:
         yield ok("the Stop hook ran")
     else:

@@ -1,4 +1,4 @@
-"""Disk, memory, the links that install.sh made, and sessions whose loop was killed."""
+"""Checks disk, memory, the links that install.sh made, and sessions whose loop was killed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from samocode.show.row import rows
 from samocode.show.sizes import Size
 
 LITTLE, TOO_LITTLE = 2_000_000_000, 200_000_000
-"""Bytes of disk: a worktree with its packages and a night of logs; nothing works any more."""
+"""Bytes of free disk. Less than the first is a warning: it may not be enough for a worktree with
+its packages and a night of logs. With less than the second, nothing works."""
 MEMORY = 1_000_000_000
 """Bytes: claude takes some 400 MB, and its builds and tests come on top."""
 
@@ -90,7 +91,7 @@ def _program(place: Place) -> Finding:
     if other:
         return warning(f"{SHORT} on PATH is another program: {other}", _install())
     main = shlex.quote(str(CLONE / "main.py"))
-    add = f"{_install()} It links it into ~/.local/bin, which must be on PATH. Or call {main}."
+    add = f"{_install()} It links {SHORT} into ~/.local/bin, which must be on PATH. Or call {main}."
     return warning(f"{SHORT} is not on PATH", add)
 
 
@@ -106,8 +107,8 @@ def _is_same(link: Path, target: Path) -> bool:
 
 
 def sessions(place: Place) -> Iterator[Finding]:
-    """Yield the sessions of the project, and those whose loop was killed or whose history is
-    damaged. The kernel has released the lock of a killed loop: nothing must be removed."""
+    """Yield the number of sessions, and those whose loop was killed or whose history is damaged.
+    The kernel has released the lock of a killed loop, so there is nothing to remove."""
     folder = place.settings.project.sessions
     if not files.is_folder(folder):
         return

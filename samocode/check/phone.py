@@ -1,4 +1,4 @@
-"""Telegram and SAMOCODE_NOTIFY_COMMAND: whether notices would arrive."""
+"""Checks whether notices would arrive by Telegram and SAMOCODE_NOTIFY_COMMAND."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ class _Task(threading.Thread):
             self.bug = error
 
     def result(self, until: float) -> list[Finding]:
-        """Return its findings, or a warning that there are none until then. A bug is raised."""
+        """Return its findings, or a warning if it has not ended by `until`. A bug is raised."""
         self.join(max(0.0, until - time.monotonic()))
         if self.bug:
             raise self.bug

@@ -1,4 +1,4 @@
-"""Read and write the texts of a session folder."""
+"""Reads and writes the files of a session folder."""
 
 import json
 import re

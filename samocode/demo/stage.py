@@ -1,4 +1,4 @@
-"""Actions of the stand-in. Each is really done, and reported as an event of the CLI."""
+"""Actions of the stand-in. Each is carried out, and reported as the CLI reports it."""
 
 import itertools
 import json
@@ -48,7 +48,7 @@ class Stage:
     model: str
     session_id: str
     pace: float = 1.0
-    """The pauses, as a part of the usual ones."""
+    """Factor of all pauses."""
     cwd: Path = field(default_factory=Path.cwd)
     turns: Iterator[int] = field(default_factory=itertools.count)
 

@@ -1,4 +1,4 @@
-"""Status and stops in short, for a phone: no paths, and no command longer than a line."""
+"""Short texts for a phone: the status and the stops, without paths and long commands."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LINE = 200  # characters
 
 
 def stop_text(session: Session, stop: Stop, command: str) -> str:
-    """What happened and what to do. `command` is the whole command to go on."""
+    """What happened and what to do. `command` resumes the session."""
     state, lines = session.state, [stop.why.strip()]
     if stop.code == ExitCode.WAITING:
         lines = [f"{counted(len(state.open), 'open question')}."]
@@ -33,8 +33,8 @@ def stop_text(session: Session, stop: Stop, command: str) -> str:
 
 
 def status_text(session: Session) -> str:
-    """What a running session does. It is read anew, because another thread than the loop's calls
-    this. UserError if that fails."""
+    """What a running session does. Another thread than the loop's calls this, so it reads the
+    history again. UserError if that fails."""
     repository = session.checkout.repository if session.checkout else None
     seen = open_session(session.main_repo, session.folder, repository, repair=False)
     state = seen.state

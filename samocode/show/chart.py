@@ -13,8 +13,8 @@ from samocode.show.text import span
 LABEL, LANE, GAP = 16, 18, 8  # pixels: text above a lane, a lane, the room below it
 LOW = 6  # pixels that a failure is taller than other bars
 COSTS = 40  # pixels: the highest column of the costs
-THIN = 0.004  # of the width: a crash of two seconds is seen beside a run of an hour
-APART = 80  # with more bars than these nothing separates them
+THIN = 0.004  # of the width, at least: a crash of two seconds is visible beside a run of an hour
+APART = 80  # bars; more are drawn without lines between them
 LANES = 12  # at most; only a damaged history has more phases than seven
 
 

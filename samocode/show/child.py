@@ -12,7 +12,7 @@ from samocode.show.columns import one_line
 from samocode.show.screen import DIM, RED, YELLOW
 from samocode.show.text import span
 
-LONG = 5.0  # seconds after which it is said how long a tool took
+LONG = 5.0  # seconds; the duration of a slower tool is shown
 MOST_OPEN = 1000  # tools that are remembered; a flood has more
 TOOL_INPUTS = (
     *("command", "file_path", "notebook_path", "pattern", "path", "url", "query"),
@@ -67,7 +67,7 @@ class ChildLines:
             which = f"try {event.get('attempt')} of {event.get('max_retries')}"
             return [Shown(f"{WORDS}the API failed ({status}), {which}", YELLOW)]
         if subtype == "model_fallback":
-            return [Shown(f"{WORDS}the model is busy, another one goes on", YELLOW)]
+            return [Shown(f"{WORDS}the model is busy, another one takes over", YELLOW)]
         if subtype != "permission_denied":
             return []
         tool = str(event.get("tool_use_id"))
@@ -119,7 +119,7 @@ class ChildLines:
 
 
 def argument(given: Mapping[str, Any]) -> str:
-    """The input of a tool that tells most."""
+    """The most informative part of a tool's input."""
     shown = next((str(given[key])[:4000] for key in TOOL_INPUTS if given.get(key)), "")
     if given.get("pattern") and given.get("path"):
         shown += f" in {given['path']}"

@@ -21,8 +21,8 @@ class Layout(NamedTuple):
 
 
 def printable(text: str) -> str:
-    """Each control and bidi override as `?`: what a model or a repository says must not drive the
-    terminal. As many characters as before."""
+    """Replace each control character and bidi override by `?`, so that text of a model or a
+    repository cannot control the terminal. The length stays the same."""
     if text.isascii() and text.replace("\n", "").isprintable():
         return text
     clean = "".join("?" if _drives(c) else c for c in text)
@@ -53,7 +53,7 @@ def one_line(text: str) -> str:
 
 def clip(text: str, columns: int) -> str:
     """One line of at most so many columns."""
-    return cut(one_line(text[: 8 * columns]), columns)  # of 1 MB nothing more is looked at
+    return cut(one_line(text[: 8 * columns]), columns)  # do not scan a text of 1 MB
 
 
 def cut(line: str, columns: int) -> str:
@@ -70,7 +70,7 @@ def cut(line: str, columns: int) -> str:
 
 
 def wrap(text: str, columns: int, indent: str = "") -> str:
-    """The text broken at blanks; `indent` begins what is the rest of a line."""
+    """Break each line at blanks. `indent` begins the continuation lines."""
     lines: list[str] = []
     for paragraph in text.splitlines():
         line, empty = "", True
@@ -85,7 +85,7 @@ def wrap(text: str, columns: int, indent: str = "") -> str:
 
 
 def layout(text: str, cursor: int, columns: int) -> Layout:
-    """The text in rows of at most so many columns, with the cursor before this character."""
+    """Break text into rows of at most `columns`, with the cursor before character `cursor`."""
     rows, used, at = [""], 0, (0, 0)
     for index, char in enumerate(text):
         if index == cursor:

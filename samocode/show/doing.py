@@ -1,4 +1,4 @@
-"""What a running child does, by the end of its log."""
+"""What a running child does, read from the end of its log."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from samocode.record import files
 from samocode.session import Session
 from samocode.show.child import ChildLines
 
-END = 1 << 18  # bytes of the log
+END = 1 << 18  # bytes that are read of the log
 
 
 class Doing(NamedTuple):

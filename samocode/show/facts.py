@@ -11,7 +11,7 @@ from samocode.show.sizes import size
 
 
 def facts(session: Session, running: bool, command: str) -> dict[str, object]:
-    """Its row, and more; absent things are null. `command` goes on."""
+    """The row of a session and more. Absent values are null. `command` resumes the session."""
     state, tree = session.state, session.state.worktree
     child = doing(session) if running else None
     stop, costs = state.stopped, status.expected(session)

@@ -18,7 +18,7 @@ from samocode.show.columns import clip, width, wrap
 from samocode.show.screen import BOLD, DIM, GREEN, RED, YELLOW, Screen
 from samocode.show.text import ASKED, LAST, in_words, money, span, step, watch
 
-MOST_LINES = 50  # of a child in a second; a person reads fewer
+MOST_LINES = 50  # shown of a child per second; nobody reads more
 NARROW = 60  # columns; with fewer the moving line names no phase
 SILENT = 3.0  # seconds without an event after which the moving line says so
 
@@ -27,9 +27,8 @@ SILENT = 3.0  # seconds without an event after which the moving line says so
 class View:
     """Shows one run on `screen`.
 
-    `patience`: seconds without a line after which a child is mentioned as still running, where no
-    line can move. `known`: folders that are left out of paths. `quiet`: nothing of what a child
-    does is shown.
+    `patience`: where no line can move, seconds without output until a line says that the child
+    still runs. `known`: folders that are left out of paths. `quiet`: do not show what a child does.
     """
 
     def __init__(
@@ -48,14 +47,14 @@ class View:
         self._second, self._lines, self._left_out = 0.0, 0, 0
 
     def say(self, text: str = "", style: str = "") -> None:
-        """Print lines, whatever characters are in them."""
+        """Print lines. Control characters in them are replaced."""
         self._spoke, self._said = self._clock(), text.strip().rpartition("\n")[2]
         if self.screen.shown == self._ticked:
             self.screen.unblock()
         self.screen.print(text, style)
 
     def header(self, title: str, facts: Mapping[str, str]) -> None:
-        """What runs here, in a line for each fact."""
+        """Print the title of a run, and a line for each fact."""
         if self.quiet:
             return
         self.fit(title, BOLD)
@@ -83,7 +82,7 @@ class View:
             self.fit(f"== Iteration {head}, {began:%H:%M}, {self._spent}", BOLD, 3)
 
     def event(self, event: Event | None) -> None:
-        """A line for what the child does; None where nothing new came."""
+        """Show an event of the child. None means that there is nothing new."""
         if self.quiet:
             return
         now = self._clock()
@@ -98,7 +97,7 @@ class View:
             self._show(line, now)
 
     def _show(self, line: Shown, now: float) -> None:
-        """Print a line of the child; of a flood only so many in a second."""
+        """Print a line of the child, at most MOST_LINES in a second."""
         if now - self._second >= 1:
             self._second, self._lines = now, 0
             self._say_left_out()
@@ -114,7 +113,7 @@ class View:
             self._left_out = 0
 
     def _still(self, now: float) -> None:
-        """The line that moves, or now and then a line that says how long the child runs."""
+        """Update the moving line. Where no line can move, print at times that the child runs."""
         if self.screen.here:
             self.screen.block(self.moving(now))
         elif now - self._spoke > self._patience:
@@ -175,7 +174,7 @@ def clip_indented(text: str, columns: int) -> str:
 
 
 def introduced(init: Init) -> str:
-    """What claude says of itself, in a line."""
+    """The facts of claude's init event, in a line."""
     other = f" (tested with {TESTED})" if init.version not in ("", TESTED) else ""
     source = init.key_source
     payer = "" if source == "none" else source  # the header says who pays

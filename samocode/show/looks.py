@@ -39,7 +39,7 @@ def look(settings: Settings, timeouts: Timeouts) -> int:
     if settings.stop:
         now = settings.stop == "now"
         pid = signal_holder(folder, signal.SIGTERM if now else ASK)
-        when = "at once" if now else "after a running iteration"
+        when = "at once" if now else "as soon as no iteration runs"
         say(f"{folder.name}: its loop (pid {pid}) was asked to stop {when}.")
         return ExitCode.DONE
     session = open_session(project.main_repo, folder, repository, repair=False)
@@ -84,5 +84,5 @@ def _all(settings: Settings) -> str:
 
 
 def _json(value: object) -> str:
-    """In ASCII: nothing in it can drive a terminal."""
+    """JSON in ASCII, so that nothing in it can control a terminal."""
     return json.dumps(value, indent=2)

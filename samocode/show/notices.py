@@ -1,4 +1,4 @@
-"""What the human is told at each wait and stop: on the screen, on the phone, by a command."""
+"""Notifies the human of each wait and stop: on the screen, by Telegram and by a command."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ if TYPE_CHECKING:  # a leaf: imported where it is set up
 
 UNREACHED = 15.0  # seconds for the last message if Telegram never answered in this run
 LEAVING = 60.0  # the same with --on-wait exit
-HURRIED = 5.0  # the same when a supervisor wants the loop gone
+HURRIED = 5.0  # the same after SIGTERM
 COMMAND_LIMIT = 30.0  # seconds for SAMOCODE_NOTIFY_COMMAND
 PATIENCE = 600.0  # seconds for a message that nobody waits for
-STEP = 0.1  # seconds between looks whether the last message has arrived
+STEP = 0.1  # seconds between two checks whether the last message has arrived
 
 
 class Notifier(NamedTuple):
-    """Speaks for one run of one session."""
+    """Shows and sends the notices of one run."""
 
     session: Session
     settings: Settings
@@ -55,8 +55,8 @@ class Notifier(NamedTuple):
     """The phone, None where Telegram is not set up."""
 
     def hello(self) -> None:
-        """The first lines of a run: session, phase, model, permission mode, who pays, caps. The
-        phone is listened to from here on."""
+        """Print the first lines of a run (session, phase, model, permission mode, who pays, caps),
+        and start to use Telegram."""
         settings, state = self.settings, self.session.state
         most = settings.max_cost
         cost = "no cost limit" if most is None else f"{most:.2f}".removesuffix(".00") + " USD"
@@ -75,15 +75,16 @@ class Notifier(NamedTuple):
             self.phone.start()
 
     def terminal(self, poll: float) -> Terminal | None:
-        """Where a person can type answers, None when nobody can; looked at every `poll` seconds."""
+        """Where a person can type answers; None if nobody can. It waits at most `poll` seconds for
+        a key."""
         if not at_terminal():
             return None
         from samocode.terminal.typed import Room, TypedAnswers
 
         screen = self.view.screen
-        if not screen.moves:  # `| tee log`: there is a terminal all the same
+        if not screen.moves:  # `| tee log`: there is a terminal, but stdout is a pipe
             with contextlib.suppress(OSError):
-                out = Path("/dev/tty").open("w", encoding="utf-8")  # noqa: SIM115 - lives as long as we
+                out = Path("/dev/tty").open("w", encoding="utf-8")  # noqa: SIM115 - open until exit
                 other = Screen(out, self.settings.environ, shared=True)
                 screen = other if other.moves else screen
         where = str(self.session.folder / QA)
@@ -106,12 +107,12 @@ class Notifier(NamedTuple):
     def questions(self, terminal: bool) -> None:
         """A wait at the gate begins: show the open questions and where to answer."""
         if self.settings.on_wait == "exit":
-            return  # the stop that follows says it all
+            return  # the text of the stop shows the questions
         text, count = status.questions_text(self.session), len(self.session.state.open)
         how = status.how_to_answer(self.session, terminal)
         few = f"{count} questions wait for you." if count > 1 else "A question waits for you."
         self.view.say(f"\n{few}\n{how}" if terminal else f"\n{text}\n\n{how}")
-        self.command("question", "waits for you", text)  # the phone shows them by itself
+        self.command("question", "waits for you", text)  # Telegram shows them already
 
     def pause(self, pause: Pause, seconds: float) -> None:
         """The loop will go on by itself after `seconds`. A failure was shown when it happened; a
@@ -127,7 +128,7 @@ class Notifier(NamedTuple):
         self.command("pause", pause.why, onward)
 
     def tell(self, stop: Stop) -> None:
-        """The last words of a run."""
+        """Show and send how a run ended."""
         text = status.stop_text(self.session, stop, self.resume())
         self.view.say("\n" + text)
         if stop.code == ExitCode.DONE and self.settings.report_at_done == "on":
@@ -148,15 +149,15 @@ class Notifier(NamedTuple):
         self._wait_for(self.command("stop", title, short, stop.code), seconds)
 
     def write_report(self) -> None:
-        """Write `_report.html`. The session is done and recorded: whatever fails here must not
-        change the exit code, a bug included."""
+        """Write `_report.html`. The session is recorded as done, so no failure here, not even a
+        bug, may change the exit code."""
         try:
             self.view.say(f"Report: {report.write(self.session, running=False)}")
         except Exception as error:
             self.view.say(f"   No report was written: {clip(str(error) or repr(error), PIPED)}")
 
     def _wait_for(self, command: threading.Thread | None, seconds: float) -> None:
-        """Wait until all is sent; a signal that comes now ends this at once."""
+        """Wait until everything is sent. A signal ends this wait at once."""
         until, before = time.monotonic() + seconds, self.shutdown.signals
         while (self.phone and self.phone.busy) or (command and command.is_alive()):
             if time.monotonic() > until or self.shutdown.signals > before:
@@ -165,11 +166,11 @@ class Notifier(NamedTuple):
             self.shutdown.wait(STEP)
 
     def show_status(self) -> None:
-        """Where the session stands, and how to go on."""
+        """Show the status of the session, and the command that resumes it."""
         self.view.say(status.status(self.session, self.resume()))
 
     def resume(self) -> str:
-        """The command that goes on from here."""
+        """The command that resumes the session."""
         cap = self.settings.max_cost
         reached = cap is not None and used_up(self.session.state, cap)
         return resume_command(self.settings, self.session.name, reached)
@@ -203,8 +204,8 @@ def hand_over(settings: Settings, notice: Mapping[str, str], code: int | None = 
 def notifier(
     session: Session, settings: Settings, timeouts: Timeouts, shutdown: Shutdown
 ) -> Notifier:
-    """The Notifier of a run, with a view that shortens the session's paths. While `shutdown` waits
-    a line moves, and what it says after Ctrl-C replaces that line."""
+    """The Notifier of a run, with a view that shortens the session's paths. While `shutdown` waits,
+    the view's line moves; its message after Ctrl-C replaces that line."""
     known = (str(session.folder), str(session.cwd))
     view = View(None, settings.environ, timeouts.quiet, known, settings.quiet)
     if view.screen.here:

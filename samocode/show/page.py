@@ -1,4 +1,4 @@
-"""HTML from text that nobody can trust. A plain `str` is always text; only `tag` makes Markup."""
+"""HTML from untrusted text. A plain `str` is always text, and is escaped."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234567
 READABLE = frozenset(
     {".md", ".txt", ".json", ".jsonl", ".log", ".stderr", ".diff", ".patch", ".csv"}
 )
-"""Browsers show these as text (tests/outer/test_browser.py). A child's .html could run a script."""
+"""Browsers show these as text. A child's .html could run a script."""
 POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
     "form-action 'none'"
@@ -63,7 +63,7 @@ rect.lane { fill: var(--box) } rect.usd { fill: var(--dim) }
 
 @final
 class Markup(str):
-    """HTML made by `tag`. Everything else is escaped."""
+    """HTML that is already escaped."""
 
     __slots__ = ()
 
@@ -78,7 +78,7 @@ def text(words: str, most: int = LONG) -> Markup:
 
 
 def joined(parts: Iterable[str]) -> Markup:
-    """The parts in a row, each plain one as text."""
+    """Join the parts. Plain strings are escaped."""
     return Markup("".join(part if isinstance(part, Markup) else text(part) for part in parts))
 
 
@@ -126,7 +126,7 @@ def document(title: str, *body: str) -> str:
 
 @final
 class Folder:
-    """The names in a folder at one moment. A link leads only to a regular file among them."""
+    """The regular files of a folder at one moment. Links lead only to these."""
 
     def __init__(self, path: Path, below: str = "") -> None:
         """`below` is the folder as seen from the page, such as `_logs/`."""
@@ -149,5 +149,5 @@ class Folder:
 
 
 def encoded(name: str) -> str:
-    """A file name for a link. It can hold any byte, and begin like `javascript:`."""
+    """Quote a file name for a link. It may contain any byte, and begin with `javascript:`."""
     return "".join(chr(b) if b in PLAIN else f"%{b:02X}" for b in os.fsencode(name))

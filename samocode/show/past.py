@@ -1,4 +1,4 @@
-"""What the history says of a session's iterations."""
+"""A session's iterations, read from its history."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Run(NamedTuple):
     why: str
     seconds: float
     usd: float | None
-    """None where nobody knows."""
+    """None if it is unknown."""
     held: bool
     """`usd` is its budget: it did not report its cost."""
     log: str
@@ -43,7 +43,7 @@ class Bar(NamedTuple):
     last: int
     phase: str
     kind: str
-    """That of the worst."""
+    """The kind of its worst iteration."""
     seconds: float
     usd: float
 
@@ -56,7 +56,7 @@ class Bar(NamedTuple):
 
 @final
 class Past:
-    """The iterations of a session and what happened beside them."""
+    """The iterations of a session, and what happened between them."""
 
     def __init__(self, lines: Iterable[Line]) -> None:
         self.runs: list[Run] = []

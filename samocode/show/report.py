@@ -34,7 +34,7 @@ BY = {
 
 def write(session: Session, running: bool) -> Path:
     """Write the page into the session folder and return its path. OSError if that fails. The
-    temporary file is among the logs, where a new file is no progress of a running child."""
+    temporary file is in _logs, where a new file does not count as progress of a running child."""
     path = session.folder / REPORT
     data = page(session, running).encode()
     temporary = files.create(session.logs / f"{REPORT}.{os.getpid()}", data)
@@ -158,7 +158,7 @@ def _commits(session: Session) -> Markup:
 
 
 def _lines(words: str) -> str:
-    """The first lines of git's output, and the last: that of a diffstat is the sum."""
+    """The first lines of git's output and the last one, which is the sum of a diffstat."""
     lines = words.splitlines()
     if len(lines) <= LINES:
         return words

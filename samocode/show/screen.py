@@ -1,5 +1,5 @@
-"""Where lines are printed. On a terminal there is one block below them that changes in place: the
-line that moves, or a prompt."""
+"""Prints lines. On a terminal, one block below them changes in place: the moving line or a
+prompt."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ MOST_ROWS = 12  # of the block
 
 @final
 class Screen:
-    """Prints to `out`; a reader that went away (a closed pipe) never stops the loop. The cursor is
-    in the block that is shown, so that the next line can be printed over it."""
+    """Prints to `out`. A closed pipe never stops the loop. The cursor stays in the block, so that
+    the next line is printed over it."""
 
     def __init__(self, out: TextIO, environ: Mapping[str, str], shared: bool = False) -> None:
         """`shared`: others print on this terminal, so the block is drawn again at each call."""
@@ -55,7 +55,7 @@ class Screen:
             return False
         try:
             return os.tcgetpgrp(self._out.fileno()) == os.getpgrp()
-        except OSError:  # a terminal that is not the one it was started from
+        except OSError:  # it is not the controlling terminal
             return True
 
     @property
@@ -64,7 +64,7 @@ class Screen:
         return self._measured()[1]
 
     def print(self, text: str, style: str = "") -> None:
-        """Print lines, whatever characters are in them; `style` is a colour as SGR has it."""
+        """Print lines. Control characters are replaced. `style` is an SGR code, such as RED."""
         lines = printable(text)
         if style and self._colours:
             lines = "\n".join(f"\x1b[{style}m{line}\x1b[0m" for line in lines.split("\n"))
@@ -72,8 +72,8 @@ class Screen:
             self._put(self._erase() + lines + "\n" + self._draw())
 
     def block(self, text: str, cursor: int = 0) -> None:
-        """Show this below the lines, the cursor before that character; nothing where nothing can
-        change in place."""
+        """Show text below the lines, with the cursor before character number `cursor`. Do nothing
+        where no block can be shown."""
         with self._lock:
             if not self.here:
                 self._block = None
@@ -83,14 +83,14 @@ class Screen:
                 self._put(erased + self._draw())
 
     def unblock(self) -> None:
-        """Take the block away."""
+        """Remove the block."""
         with self._lock:
             if self._block:
                 self._put(self._erase())
                 self._block = None
 
     def leave(self) -> None:
-        """Let what the block shows stay on the screen as a line, and forget it."""
+        """Leave the text of the block on the screen as a line, and forget it."""
         with self._lock:
             if self._block:
                 down = len(self._shown.rows) - 1 - self._shown.row
@@ -103,7 +103,7 @@ class Screen:
             self._put(printable(text))
 
     def brackets(self, on: bool) -> None:
-        """Whether the terminal marks where a paste begins and ends."""
+        """Ask the terminal to mark where a paste begins and ends, or not to."""
         with self._lock:
             if self.moves:
                 self._put(BRACKETS[on])
@@ -117,7 +117,7 @@ class Screen:
 
     def _erase(self) -> str:
         """Go to the beginning of the block and clear from there. A terminal that became narrower
-        has broken its rows again."""
+        has wrapped its rows."""
         if not self._block:
             return ""
         wide, shown = max(self._measured()[0], 1), self._shown

@@ -6,11 +6,11 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-MOST = 200_000  # files looked at: a look at a session takes seconds at most
+MOST = 200_000  # files that are counted, so that it takes seconds at most
 
 
 class Size(NamedTuple):
-    """Bytes of the files below a folder; links and their targets aside."""
+    """Bytes of the files below a folder, without links and their targets."""
 
     bytes: int
     whole: bool
@@ -26,7 +26,7 @@ class Size(NamedTuple):
 
 
 def size(folder: Path) -> Size:
-    """The size of a folder; of one that is gone 0."""
+    """The size of a folder; 0 if it is gone."""
     total, looked, folders = 0, 0, [str(folder)]
     while folders:
         try:

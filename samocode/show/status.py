@@ -109,7 +109,7 @@ def stop_text(session: Session, stop: Stop, command: str) -> str:
         lines += left_out(session) + done_lines(session)
         lines += [kept] if (kept := forecast_kept(state)) else []
     if changed := session.changed_meanwhile():
-        lines += [f"In {session.main_repo} changed meanwhile: {few(changed)}", ""]
+        lines += [f"In {session.main_repo} these changed meanwhile: {few(changed)}", ""]
     lines.append(so_far(state))
     lines.append(f"Session: {session.folder} (logs: {size(session.folder / LOGS)})")
     if code == ExitCode.BLOCKED and session.top:
@@ -146,7 +146,8 @@ def to_go_on(command: str, blocked: bool) -> str:
 
 
 def left_out(session: Session) -> list[str]:
-    """List the untracked files, and ignored ones if nothing was committed: no merge brings them."""
+    """List the files that a merge leaves out: untracked ones, and ignored ones if nothing was
+    committed."""
     status, state = session.status(), session.state
     names = status.untracked if status else ()
     made = state.as_made.head if state.as_made and state.approved else None
@@ -186,8 +187,8 @@ def _pull_request(session: Session) -> str | None:
 
 
 def _work(child: Doing) -> str:
-    """What a running child does, in a line."""
-    heard = f", last sign of life {ago(child.heard)} ago" if child.heard else ", no word yet"
+    """What a running child does, for the status."""
+    heard = f", last sign of life {ago(child.heard)} ago" if child.heard else ", no output yet"
     since = f"iteration {child.iteration} for {ago(child.since)}{heard}"
     return since + (f"\n           {clip(child.last, PIPED)}" if child.last else "")
 
@@ -203,5 +204,5 @@ def runs(state: SessionState) -> str:
 
 
 def ago(moment: str) -> str:
-    """How long ago a moment of the record is."""
+    """How long ago a recorded moment was."""
     return span(since(moment))

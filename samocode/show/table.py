@@ -12,10 +12,10 @@ from samocode.show.text import since, span
 
 HEAD = ("SESSION", "STATE", "PHASE", "RUNS", "USD", "AGE", "WAITS FOR")
 RIGHT = ("RUNS", "USD", "AGE")
-SPARED = ("RUNS", "AGE", "PHASE", "USD")  # in this order, on a narrow terminal
+SPARED = ("RUNS", "AGE", "PHASE", "USD")  # left out on a narrow terminal, in this order
 ROOM = 20  # columns for what a session waits for
 NARROW, NARROW_NAME, MOST_NAME = 80, 22, 80  # columns; a long name leaves no room for the rest
-DAYS = 2  # from here on an age is in days
+DAYS = 2  # an age of at least so many days is shown in days
 
 
 def table(rows: Sequence[Row], now: datetime, columns: int | None = None) -> str:
@@ -66,7 +66,7 @@ def _padded(cell: str, wide: int, heading: str) -> str:
 
 
 def terminal_columns(descriptor: int = 1) -> int | None:
-    """How wide the terminal is; None where the output is none."""
+    """The width of the terminal; None if the output is not a terminal."""
     try:
         return os.get_terminal_size(descriptor).columns or None
     except OSError:

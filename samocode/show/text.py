@@ -39,7 +39,7 @@ OUTCOMES = {
     "stopped": "stopped by a person",
     "interrupted": "the loop was killed",
 }
-"""Words for outcomes that need other words than their names."""
+"""Outcomes that are not shown by their names."""
 
 
 ASKED = frozenset({"waiting", "stopped"})
@@ -54,17 +54,17 @@ def ended(code: int) -> str:
 
 
 def in_words(outcome: str) -> str:
-    """An outcome as people say it."""
+    """An outcome in words."""
     return OUTCOMES.get(outcome, outcome.replace("_", " "))
 
 
 def step(phase: str) -> str:
-    """A phase as a step of the seven."""
+    """A phase with its number, such as "planning (3 of 7)"."""
     return f"{phase} ({PHASES.index(phase) + 1} of {len(PHASES)})" if phase in PHASES else phase
 
 
 def money(state: SessionState) -> str:
-    """What a session cost: known to be spent, held back, unknown; nothing unknown is shown as 0."""
+    """What a session cost: USD spent, USD held back, runs of unknown cost (never shown as 0)."""
     spent, held, unknown = state.cost_usd, state.held_usd, state.unpriced
     parts = [f"{spent:.2f} USD spent"] if spent else []
     parts += [f"{held:.2f} USD held back for runs without a reported cost"] if held else []
@@ -73,7 +73,7 @@ def money(state: SessionState) -> str:
 
 
 def span(seconds: float) -> str:
-    """A length of time as people say it: 40s, 12m, 3h05m; 0s when the clock was set back."""
+    """A duration, such as 40s, 12m, 3h05m. It is 0s if the clock was set back."""
     seconds = max(seconds, 0)
     if seconds < 60:
         return f"{seconds:.0f}s"
@@ -82,7 +82,7 @@ def span(seconds: float) -> str:
 
 
 def watch(seconds: float) -> str:
-    """A length of time to the second, as a stopwatch shows it: 0:40, 12:05, 3:05:00."""
+    """A duration to the second, such as 0:40, 12:05, 3:05:00."""
     minutes, rest = divmod(int(max(seconds, 0)), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
@@ -94,7 +94,7 @@ def since(recorded: str, now: datetime | None = None) -> float:
 
 
 def moment(recorded: str | None) -> str:
-    """A moment of the history as people write it, in the zone where it was recorded."""
+    """A moment of the history as date and time, in the zone where it was recorded."""
     try:
         return f"{datetime.fromisoformat(recorded or ''):%Y-%m-%d %H:%M}"
     except ValueError:

@@ -65,7 +65,7 @@ class _Shown:
 
     def look(self) -> Stop | None:
         """Show what is new. Return the Stop of the loop, once there is one."""
-        running = is_running(self._session.folder)  # before reading: the end is then complete
+        running = is_running(self._session.folder)  # before reading, to miss no line
         state = self._session.state
         for line in self._session.history.follow():
             self._show(line)
@@ -165,7 +165,7 @@ def _waiting(session: Session) -> str:
 
 
 def _brief(notices: Notifier, text: str) -> None:
-    """Print a text in at most so many lines; of a longer one, its beginning and its end."""
+    """Print a text, shortened in its middle to at most MOST_LINES."""
     lines = [clip(line, MOST_COLUMNS) if line else "" for line in text.splitlines()]
     if len(lines) > MOST_LINES:
         half = MOST_LINES // 2

@@ -1,5 +1,5 @@
-"""The questions on the phone: shown one at a time, closed when they are answered, and what a person
-answers to them. Used by the loop's thread, but for `late`."""
+"""Shows the open questions on the phone, takes the answers, and removes the buttons of answered
+ones. Runs in the loop's thread; the listening thread uses only `late` and `back`."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from samocode.telegram.updates import Heard
 
 HINT = "\n\nOr reply to this message in your own words."
 LATER = "\n\nReply to this message. The answer counts at the next start."
-CHANGED = "It has changed since. Here is what is asked now."
+CHANGED = "The question has changed. Here is the new one."
 
-LONG = 3600.0  # seconds that a closed question is tried to be closed on the phone, too
+LONG = 3600.0  # seconds of attempts to remove buttons and to confirm an answer
 
 
 class Shown(NamedTuple):
-    """A question on the phone, or on the way there."""
+    """A question on the phone, or in the outbox."""
 
     question: Question
     found: str | None
@@ -63,13 +63,13 @@ class Board:
                 self._close(shown.question)
 
     def rest(self) -> None:
-        """The wait is over: what has not arrived is not needed any more."""
+        """End the wait. A question with buttons that has not arrived is not sent any more."""
         self.close()
         for shown in self._shown.values():
             shown.letter.over = self._buttons and not shown.letter.message
 
     def begin(self) -> None:
-        """A run begins: remove the buttons that earlier ones left."""
+        """Remove the buttons that earlier runs left."""
         for sent in self._spool.questions(self._key):
             if sent.buttons and sent.chat == self._outbox.chat:
                 self._unbutton(partial(int, sent.message))
@@ -77,13 +77,14 @@ class Board:
     def remember(
         self, message: int, question: int = 0, digest: str = "", rows: bool = False
     ) -> None:
-        """A message arrived. A reply to it is for this session, and an answer to its question."""
+        """Record a message that arrived, so that replies to it reach this session and question.
+        The sending thread calls this."""
         self._spool.record(Sent(self._key, self._outbox.chat, message, question, digest, rows))
 
     # What a person answers.
 
     def answer(self, heard: Heard, take: Callable[[Question, Added], None]) -> bool:
-        """Give an answer to the gate, or say why it is none. Return whether the gate got it."""
+        """Pass an answer to the gate, or reply why not. Return whether it was passed."""
         said = self._pressed(heard) if heard.press else self._wrote(heard)
         if isinstance(said, str):
             self.back(heard, said)
@@ -91,15 +92,15 @@ class Board:
         question, added = said
         take(question, added)
         if self._open(question.id):
-            self.back(heard, "That is no answer yet. Write it out.")
+            self.back(heard, "That is not an answer yet. Write it out.")
         else:
             self.back(heard, understood(self._session.state, question) if heard.press else "")
             self._close(question)
         return True
 
     def late(self, number: int) -> str | None:
-        """What to say to an answer that is not needed; None if it may be. Also used by the
-        listening thread, so nothing here walks through the state."""
+        """Return the reply to an answer that comes too late, or None. The listening thread calls
+        this, too, so it looks up keys and never iterates over the state."""
         state = self._session.state
         question = state.asked.get(number)
         if question is None or number not in state.answers or number in state.found:
@@ -111,7 +112,7 @@ class Board:
         self._outbox.back(heard, text, self.name)
 
     def _pressed(self, heard: Heard) -> tuple[Question, Added] | str:
-        """The answer of a button, or what to say instead."""
+        """Return the question and the answer of a button, or the reply if it is out of date."""
         question = self._open(heard.question)
         if question is None:
             self._unbutton(lambda: heard.message)
@@ -126,8 +127,8 @@ class Board:
         return (question, added) if added else self._not_open(question.id)
 
     def _wrote(self, heard: Heard) -> tuple[Question, Added] | str:
-        """The answer in a text: to the message that it replies to, else to the one question that
-        was on the phone before it."""
+        """Return the question and the answer of a text, or the reply if it is not clear. A text
+        that replies to nothing answers the question before it, if only one is open."""
         number, digest = heard.question, heard.digest
         if not number:
             sent = [one for one in self._spool.questions(self._key) if one.message < heard.message]
@@ -159,13 +160,13 @@ class Board:
     # What the phone shows.
 
     def _card(self, question: Question) -> Card:
-        """How a question looks now."""
+        """Return the card of a question as of now."""
         text = plan_text(self._session, question.plan) if question.plan else None
         plan = text.encode("utf-8", "surrogateescape") if text else None
         return card(self._session.state, question, self.name, plan)
 
     def _show(self, question: Question) -> None:
-        """Send a question. An older message of it loses its buttons."""
+        """Send a question, and remove the buttons of an older message of it."""
         self._end(question)
         number, card = question.id, self._card(question)
 
@@ -188,13 +189,13 @@ class Board:
         return Request("sendMessage", {**params, **NO_PREVIEW})
 
     def _close(self, question: Question) -> None:
-        """A question was answered: its buttons go, and the phone says what was understood."""
+        """Remove the buttons of an answered question, and confirm what was recorded."""
         self._end(question)
         text = fit(f"{self.name} · {understood(self._session.state, question)}")
 
         def confirm() -> Request | None:
             sent = [one for one in self._spool.questions(self._key) if one.question == question.id]
-            if not sent:  # nobody saw the question here
+            if not sent:  # the question was never sent
                 return None
             params = {"text": text, "reply_parameters": below(sent[-1].message)}
             return Request("sendMessage", {"chat_id": self._outbox.chat, **params})
@@ -202,14 +203,15 @@ class Board:
         self._outbox.put(Letter(confirm, LONG))
 
     def _end(self, question: Question) -> None:
-        """A message of a question is out of date."""
+        """Drop the message of a question, or remove its buttons if it was sent."""
         if shown := self._shown.pop(question.id, None):
             letter = shown.letter
             letter.over = True
             self._unbutton(lambda: letter.message)
 
     def _unbutton(self, message: Callable[[], int]) -> None:
-        """Remove the buttons of a message. It has arrived when this is sent, or never will."""
+        """Remove the buttons of a message. The outbox sends in order: by the time of this request
+        the message has arrived, or it never will."""
 
         def make() -> Request | None:
             number, chat = message(), self._outbox.chat

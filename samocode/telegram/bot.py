@@ -12,7 +12,7 @@ from samocode.settings.load import Telegram
 from samocode.telegram.text import clean
 
 TIMEOUT = 15.0  # seconds to connect, and between two bytes of the answer
-DOUBLED = 6  # times at most that the pause between two tries doubles
+DOUBLED = 6  # the pause between two tries doubles at most this often
 
 REMEDIES = {
     400: "check TELEGRAM_CHAT_ID, and write to the bot once so that it may answer",
@@ -60,8 +60,8 @@ class Reply(NamedTuple):
         return f"({self.description})" + (f": {self.remedy}" if self.remedy else "")
 
     def pause(self, failures: int, first: float) -> float:
-        """Seconds until the next try, after so many failures: as Telegram asks, but not 0, else
-        doubled."""
+        """Seconds until the next try, after so many failures: Telegram's retry_after but at least
+        `first`, else `first` doubled for each further failure."""
         if self.retry_after is not None:
             return max(self.retry_after, first)
         return first * 2.0 ** min(failures - 1, DOUBLED)
@@ -74,7 +74,7 @@ class Bot:
     def __init__(self, telegram: Telegram) -> None:
         self._telegram = telegram
         self.reached = False
-        """Whether the Bot API has answered as itself in this run."""
+        """Whether Telegram, not only a proxy, has answered in this run."""
 
     def call(self, request: Request, timeout: float = TIMEOUT) -> Reply:
         """Call a method. Network and server errors become a Reply."""
@@ -103,7 +103,7 @@ class Bot:
         return reply
 
     def _reply(self, status: int, answer: Mapping[str, Any]) -> Reply:
-        said = answer.get("description", "not what Telegram answers")
+        said = answer.get("description", "not an answer of the Bot API")
         more = mapping(answer.get("parameters"))
         after, moved = more.get("retry_after"), more.get("migrate_to_chat_id")
         return Reply(
@@ -116,7 +116,8 @@ class Bot:
         )
 
     def redacted(self, text: str) -> str:
-        """Remove the token, on one line. An error message may contain the URL, which has it."""
+        """Return the text on one line, without the token. Error messages may contain the URL, and
+        the URL contains the token."""
         return " ".join(clean(text).replace(self._telegram.token, "***").split())[:200]
 
 

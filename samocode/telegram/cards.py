@@ -15,7 +15,7 @@ from samocode.telegram.updates import Button
 
 MARK = "★"  # before the suggested option
 TAKE, SAME, ACT = "take", "same", "done"
-"""Buttons that stand for no option: the suggestion, the found text, an action is done."""
+"""Choices that are not options: take the suggestion, take the found text, the action is done."""
 MOST_OLD = 300  # characters of a text found earlier
 
 

@@ -21,7 +21,7 @@ LOOK = 0.5  # seconds between two looks whether a message is still needed
 
 @dataclass
 class Letter:
-    """Something to send."""
+    """A message to send."""
 
     make: Callable[[], Request | None]
     """Called before each try; None if it need not be sent any more."""
@@ -30,7 +30,7 @@ class Letter:
     arrived: Callable[[int], None] | None = None
     """Called with its message id."""
     silent: bool = False
-    """Its failure is not worth a word."""
+    """Its failure is not reported."""
     message: int = 0
     """Its message id, 0 until it arrived. Set by the sending thread."""
     over: bool = False
@@ -60,7 +60,7 @@ class Outbox:
         return self._letters.unfinished_tasks > 0
 
     def put(self, letter: Letter) -> None:
-        """Send this after all that waits."""
+        """Add a message to the end of the queue."""
         self._letters.put(letter)
 
     def text(
@@ -74,7 +74,7 @@ class Outbox:
             self.put(Letter(make, patience, arrived))
 
     def back(self, heard: Heard, text: str, name: str = "") -> None:
-        """Reply to a person. A press must be answered, also with nothing."""
+        """Reply to a person. Telegram expects a reply to each press, even an empty one."""
         if heard.press:
             words = {"callback_query_id": heard.press, "text": short(text, TOAST)}
             self.put(Letter(lambda: Request("answerCallbackQuery", words), silent=True))
@@ -89,7 +89,7 @@ class Outbox:
             try:
                 self._deliver(letter)
             except OSError as error:  # the shared folder: a full disk, or it was deleted
-                self.say(f"   A Telegram message is not on record: {error}")
+                self.say(f"   A Telegram message could not be recorded: {error}")
             finally:
                 self._letters.task_done()
 
@@ -110,7 +110,7 @@ class Outbox:
             again = time.monotonic() + reply.pause(failures, self.pause)
             lost = again > until or not (reply.passing or letter.patience is None)
             if not letter.silent and (lost or failures == 1):
-                onward = "" if lost else " It is tried again; nothing is lost."
+                onward = "" if lost else " It will be tried again; nothing is lost."
                 when = "not delivered" if lost else "not delivered yet"
                 self.say(f"   Telegram message {when} {reply.trouble}.{onward}")
             if lost:
@@ -119,7 +119,7 @@ class Outbox:
                 time.sleep(min(left, LOOK))
 
     def move(self, new: str) -> None:
-        """The group has become a supergroup: use its new id from now on, and name it."""
+        """Use the new id of a group that became a supergroup, and tell the person."""
         old = self._configured
         if self.spool.chat(old) == new:
             return

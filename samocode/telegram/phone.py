@@ -1,5 +1,5 @@
-"""The phone of one session: questions out, answers to the gate, and the commands `status`, `stop`
-and `note`. Only the loop's thread touches the session; the listening thread reads and replies."""
+"""Telegram for one session: sends questions and notices, passes answers to the gate, and obeys
+`status`, `stop` and `note`. Only the loop's thread changes the session's state."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from samocode.telegram.spool import Peer, Spool
 from samocode.telegram.text import short
 from samocode.telegram.updates import Heard
 
-CATCH_UP = 100  # tenths of a second that a start waits for the answers given before it
+CATCH_UP = 100  # tenths of a second to wait for answers that were given before this start
 TENTH = 0.1
 TROUBLED = 60.0  # seconds until the next look at a folder that cannot be used
 
 
 class Around(NamedTuple):
-    """What a phone needs of its loop."""
+    """What the phone needs from the loop."""
 
     say: Callable[[str], None]
     status: Callable[[], str]
@@ -63,7 +63,7 @@ class Phone:
         self._reader = Reader(self._outbox)
         self._board = Board(session, key, self._outbox, around.may_wait)
         self._answers = threading.Lock()  # held by the thread that handles them
-        self._waits: bool | None = None  # what the reader was told; None: `start` did
+        self._waits: bool | None = None  # as the reader knows it; None: as `start` set it
 
     @property
     def reached(self) -> bool:
@@ -80,12 +80,12 @@ class Phone:
         try:
             self._spool.make()
             for path, _ in self._spool.inbox(self._me.key, "command"):
-                path.unlink(missing_ok=True)  # for a run that was killed
+                path.unlink(missing_ok=True)  # it was meant for a run that was killed
             self._spool.join(self._me._replace(waits=bool(self._session.state.open)))
         except OSError as error:
             raise UserError(
-                f"Telegram needs a folder that its sessions share, and {error}: make it writable, "
-                "or set XDG_CACHE_HOME to another one."
+                f"Telegram needs a folder that all sessions share ({error}). Make it writable, or "
+                "set XDG_CACHE_HOME to another one."
             ) from error
         self._board.begin()
         for run in (self._outbox.run, self._listen):
@@ -125,7 +125,8 @@ class Phone:
             self._around.shutdown.wait(TENTH)
 
     def _inbox(self, kind: str) -> Iterator[tuple[Path, Heard]]:
-        """What came from those who may speak to this run, whoever might speak to an earlier one."""
+        """The messages of people who may write to this run. Others, who could only write to an
+        earlier run, are dropped."""
         me = self._me._replace(chat=self._outbox.chat)
         for path, heard in self._spool.inbox(me.key, kind):
             if me.hears(heard):
@@ -134,7 +135,7 @@ class Phone:
                 path.unlink(missing_ok=True)
 
     def _join(self, waits: bool) -> None:
-        """Tell the reader whether a gate waits. A gate must not end for want of this."""
+        """Tell the reader whether this session waits. If that fails, the wait goes on."""
         self._waits = waits
         with contextlib.suppress(OSError):
             self._spool.join(self._me._replace(waits=waits))
@@ -147,14 +148,15 @@ class Phone:
                 pause = self._reader.turn()
                 self._obey()
             except OSError as error:  # a full disk, or the folder was deleted
-                self._around.say(f"   Telegram is not read now: {error}")
+                self._around.say(f"   Telegram cannot be read now: {error}")
                 pause = TROUBLED
                 with contextlib.suppress(OSError):
                     self._spool.make()
             time.sleep(pause)
 
     def _obey(self) -> None:
-        """Do what was asked. Between two gates nobody else says that a question is answered."""
+        """Obey the commands that arrived, and reply to late answers: the loop's thread handles
+        answers only while it waits at a gate."""
         for path, heard in self._inbox("command"):
             path.unlink(missing_ok=True)
             self._board.back(heard, self._command(*(heard.command or ("help", ""))))
@@ -175,11 +177,11 @@ class Phone:
                 return f"The session cannot be read now: {error}"
         if word == "stop":
             self._around.shutdown.ask("Telegram")
-            return "It stops after a running iteration."
+            return "It stops as soon as no iteration runs."
         if word != "note":
             return HELP
         if not text:
-            return "Write the note behind the word: note TEXT"
+            return "Write the text after the word: note TEXT"
         try:
             task.send(self._session.folder, text)
         except OSError as error:

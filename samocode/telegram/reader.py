@@ -15,7 +15,7 @@ from samocode.telegram.routing import route
 from samocode.telegram.updates import KINDS, Heard, heard
 
 POLL = 50  # seconds that the Bot API holds getUpdates open
-NEXT = 1.0  # seconds between two looks whether the reader is gone
+NEXT = 1.0  # seconds between two attempts to become the reader
 TOO_EARLY = "That came when no session ran here. Send it again if you still want it."
 TRIES, PAUSE = 10, 0.1  # seconds between looks for the record of a message
 
@@ -29,10 +29,10 @@ class Reader:
         self._failures, self._said = 0, ""
         self._first_read = True
         self.caught_up = threading.Event()
-        """What came before this start was read, or cannot be read now."""
+        """Set once the messages from before this start were read, or cannot be read now."""
 
     def turn(self) -> float:
-        """Read once; the seconds until the next turn."""
+        """Read once, and return the seconds until the next turn."""
         if not self._spool.may_read():
             self.caught_up.set()
             return NEXT
@@ -45,7 +45,7 @@ class Reader:
         pause = self._take(reply, offset) if reply.ok else self._failed(reply)
         self.caught_up.set()
         early = wait and not reply.result and time.monotonic() - began < NEXT
-        return max(pause, NEXT) if early else pause  # no busy loop, whoever answers
+        return max(pause, NEXT) if early else pause  # a proxy may not hold the poll
 
     def _take(self, reply: Reply, offset: int | None) -> float:
         if self._said:
@@ -64,17 +64,17 @@ class Reader:
     def _failed(self, reply: Reply) -> float:
         """Say what is wrong, once, and return the pause."""
         self._failures += 1
-        # Network trouble mends itself; 409 once is the poll of a reader that was killed.
+        # Most network errors pass by themselves. One 409 may come from a killed reader's poll.
         patient = 3 if reply.passing else 2 if reply.status == 409 else 1
         if self._failures >= patient and reply.trouble != self._said:
             self._said = reply.trouble
-            self._outbox.say(f"   Telegram cannot be read {reply.trouble}. It is tried again.")
+            self._outbox.say(f"   Telegram cannot be read {reply.trouble}. It will be tried again.")
             if reply.status == 409:
-                self._outbox.text(f"I cannot hear you {reply.trouble}.")
+                self._outbox.text(f"I cannot read your messages {reply.trouble}.")
         return reply.pause(self._failures, self._outbox.pause)
 
     def _hand_over(self, said: Heard) -> bool:
-        """Give a message to its session. Return False if nobody here may hear it."""
+        """Give a message to its session. Return False if no session here accepts it."""
         if said.moved_to:
             if said.chat == self._outbox.chat:
                 self._outbox.move(said.moved_to)
@@ -83,22 +83,22 @@ class Reader:
         found = route(said, list(self._spool.peers()))
         if found is None:
             return False
-        if found.kind == "command" and self._first_read:  # nobody obeyed it: it is out of date
+        if found.kind == "command" and self._first_read:  # sent before this start
             self._outbox.back(said, TOO_EARLY)
             return True
         for peer in found.to:
             self._spool.deliver(peer.key, said._replace(text=found.text or said.text), found.kind)
             if not peer.running:
                 self._outbox.back(
-                    said, f"{short_name(peer.name)} does not run; it hears this when it starts."
+                    said, f"{short_name(peer.name)} is not running. It reads this when it starts."
                 )
         if found.say:
             self._outbox.back(said, found.say)
         return True
 
     def _bound(self, said: Heard) -> Heard:
-        """Add to a reply what it replies to, where that message has no buttons that say so. A very
-        quick reply comes before the record of it."""
+        """Add the session and question to a reply whose message has no buttons that name them. A
+        quick reply may arrive before the record of that message, so look several times."""
         for _ in range(TRIES if said.reply_to and not said.session else 0):
             if sent := self._spool.sent(said.chat, said.reply_to):
                 return said._replace(session=sent.key, question=sent.question, digest=sent.digest)

@@ -31,7 +31,7 @@ class Route(NamedTuple):
 
 
 def route(heard: Heard, peers: Sequence[Peer]) -> Route | None:
-    """Choose the sessions for a message; None if nobody here may hear it."""
+    """Choose the sessions for a message; None if no session here accepts it."""
     peers = [peer for peer in peers if peer.hears(heard)]
     running = [peer for peer in peers if peer.running]
     if not peers:
@@ -45,7 +45,7 @@ def route(heard: Heard, peers: Sequence[Peer]) -> Route | None:
         return Route()
     if heard.command:
         return _command(heard, running)
-    if heard.reply_to:  # perhaps of a session on another machine
+    if heard.reply_to:  # perhaps to a session on another machine
         return Route(say=UNKNOWN)
     waiting = [peer for peer in running if peer.waits]
     if len(waiting) == 1:
@@ -54,7 +54,7 @@ def route(heard: Heard, peers: Sequence[Peer]) -> Route | None:
 
 
 def _reply(heard: Heard, peer: Peer) -> Route:
-    """A reply to a message of a session. To a question, all but /commands is an answer."""
+    """Route a reply to a session's message. Any text but a /command answers a question."""
     slash = heard.text.lstrip().startswith("/")
     if heard.question and not (slash and heard.command):
         return Route((peer,))
@@ -66,7 +66,8 @@ def _reply(heard: Heard, peer: Peer) -> Route:
 
 
 def _command(heard: Heard, running: Sequence[Peer]) -> Route:
-    """A command to no message. With several sessions it must name one; `status` asks all."""
+    """Route a command that is not a reply. With several sessions it must name one; `status` asks
+    all."""
     word, text = heard.command or ("help", "")
     name, _, rest = text.partition(" ") if word == "note" else (text, "", "")
     named = [peer for peer in running if name and name.lower() in names(peer.name)]

@@ -30,7 +30,7 @@ from samocode.record.untrusted import mapping, parse
 from samocode.settings.clone import cache
 from samocode.telegram.updates import Heard
 
-FRESH = 6 * 86400.0  # seconds; after a week without updates, update_id starts anywhere
+FRESH = 6 * 86400.0  # seconds; after a week without updates, update_id starts at a random number
 OLD = 30 * 86400.0  # seconds after which a sent message is forgotten
 MOST = 1 << 20  # bytes of a file
 
@@ -47,14 +47,14 @@ class Peer(NamedTuple):
     approvers: tuple[str, ...] = ()
     waits: bool = False
     loop: str = ""
-    """The process that last spoke for it. The session may run without a phone by now, or another
-    one may be in its folder."""
+    """The last process that used Telegram for it. Since then, the session may run without Telegram,
+    or another session may be in its folder."""
     running: bool = False
 
     @property
     def runs(self) -> bool:
-        """Whether that process runs it now. Nothing that is wrong with its folder may keep the
-        reader from the others."""
+        """Whether that process runs it now. False on errors of its folder, which must not stop the
+        reader."""
         with contextlib.suppress(OSError):
             folder = Path(self.folder)
             return is_running(folder) and holder(folder) == self.loop
@@ -120,7 +120,7 @@ class Spool:
         return int(self._read("offset").get("ignored", 0))
 
     def passed(self, update: int, ignored: bool) -> None:
-        """An update is stored, or ignored."""
+        """Record that an update was stored or ignored."""
         self._write("offset", {"next": update + 1, "ignored": self.ignored + ignored})
 
     def chat(self, configured: str) -> str:
@@ -136,7 +136,7 @@ class Spool:
         self._write(f"sessions/{peer.key}", peer._asdict())
 
     def peers(self) -> Iterator[Peer]:
-        """All sessions that ever used this bot and chat."""
+        """All sessions that ever used this bot."""
         for path in sorted((self.folder / "sessions").iterdir()):
             if peer := self._row(f"sessions/{path.name}", Peer):
                 yield peer._replace(chat=self.chat(peer.chat), running=peer.runs)
@@ -145,7 +145,7 @@ class Spool:
         self._write(f"sent/{sent.chat}.{sent.message}", sent._asdict())
 
     def sent(self, chat: str, message: int) -> Sent | None:
-        """What a message was."""
+        """The record of a message that was sent."""
         return self._row(f"sent/{chat}.{message}", Sent)
 
     def questions(self, key: str) -> Iterator[Sent]:
@@ -173,7 +173,7 @@ class Spool:
                 _forget(path)
 
     def _row(self, name: str, make: Callable[..., T]) -> T | None:
-        """What a file has. None if there is nothing, or it is of another version."""
+        """The content of a file as a record. None if it is missing or of another version."""
         try:
             return make(**self._read(name))
         except TypeError:
@@ -196,6 +196,6 @@ class Spool:
 
 
 def _forget(path: Path) -> None:
-    """Remove what is not ours or too old. A child may have made it: even a folder stops nobody."""
+    """Remove a file that is not ours or too old. A child may have put a folder there."""
     with contextlib.suppress(OSError):
         path.unlink()

@@ -1,4 +1,4 @@
-"""Text as Telegram takes it."""
+"""Text that Telegram accepts."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class Editor:
             self._press(key[0] if key else "")
 
     def _paste(self, typed: str, at: int) -> int:
-        """Insert a paste as it is, up to its end mark; where typing goes on."""
+        """Insert a paste verbatim, up to its end mark. Return where the typed keys continue."""
         end = typed.find(PASTED, at)
         if end < 0:  # the mark may be cut in two
             half = typed.rfind("\x1b", max(at, len(typed) - len(PASTED) + 1))
@@ -74,7 +74,7 @@ class Editor:
         return end + len(PASTED)
 
     def finish(self) -> None:
-        """Take off the line ends around the text."""
+        """Remove the line ends around the text."""
         self.text = self.text.strip("\n")
         self.cursor = len(self.text)
 
@@ -108,7 +108,7 @@ class Editor:
             self.insert(key)
 
     def _enter(self) -> None:
-        """A line that ends in a backslash goes on in the next line."""
+        """End the answer. A backslash at the end of a line starts a new line instead."""
         self.cursor = len(self.text)
         if self.text.endswith("\\") and not self.entered:
             self._replace(self.cursor - 1, self.cursor, "\n")
@@ -121,7 +121,7 @@ class Editor:
         self.cursor = start + len(text)
 
     def _to(self, name: str) -> int:
-        """Where a key takes the cursor, or up to where it deletes."""
+        """Return the position that a key moves the cursor to, or deletes up to."""
         text, cursor = self.text, self.cursor
         start = text.rfind("\n", 0, cursor) + 1
         end = found if (found := text.find("\n", cursor)) >= 0 else len(text)

@@ -1,4 +1,4 @@
-"""The settings of a terminal while a person types: taken over, and given back on every way out."""
+"""Changes the settings of a terminal while a person types, and restores them on every exit."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ LOCAL, CONTROLS = 3, 6  # places in what tcgetattr returns
 
 @final
 class Mode:
-    """Key by key: the kernel would cut a line at 4,095 bytes. Ctrl-C, Ctrl-Z and Ctrl-\\ stay
-    signals."""
+    """Input key by key, since the kernel cuts a line at 4,095 bytes. Ctrl-C, Ctrl-Z and Ctrl-\\
+    still send signals."""
 
     def __init__(self, descriptor: int, echo: bool, brackets: Callable[[bool], None]) -> None:
-        """`echo`: the kernel shows what is typed, since nobody else does. `brackets` asks the
+        """`echo`: the kernel shows what is typed, for a screen that cannot. `brackets` asks the
         terminal to mark pastes."""
         self._descriptor, self._echo, self._brackets = descriptor, echo, brackets
         self._before: list[Any] | None = None
         self._ours: list[Any] = []
 
     def enter(self) -> bool:
-        """Take the settings over, and drop what was typed before; whether that was needed."""
+        """Change the settings, and drop what was typed before. Return False if they were set."""
         try:
             found = termios.tcgetattr(self._descriptor)
             if self._before is not None and found[LOCAL] == self._ours[LOCAL]:
                 return False
             if self._before is None:
                 self._before = [*found]
-                self._before[LOCAL] |= LINES  # a loop that was killed left it without
+                self._before[LOCAL] |= LINES  # a killed loop left them off
             ours: list[Any] = [*self._before[:CONTROLS], [*self._before[CONTROLS]]]
             ours[LOCAL] &= ~(termios.ICANON if self._echo else termios.ICANON | termios.ECHO)
             ours[CONTROLS][termios.VMIN], ours[CONTROLS][termios.VTIME] = 1, 0
@@ -48,7 +48,7 @@ class Mode:
         return True
 
     def leave(self) -> None:
-        """Give the settings back."""
+        """Restore the settings."""
         if self._before is None:
             return
         before, self._before = self._before, None
@@ -66,14 +66,15 @@ class Mode:
                 termios.tcflush(self._descriptor, termios.TCIFLUSH)
 
     def _suspended(self, number: int, _frame: FrameType | None) -> None:
-        """Ctrl-Z: the shell gets its own settings. Then the default, which the kernel leaves out
-        where nobody could wake this process."""
+        """Ctrl-Z: restore the settings, then stop as by default. The kernel does not stop a process
+        of an orphaned group, since no shell could wake it."""
         self.leave()
         os.kill(os.getpid(), number)
 
 
 def in_foreground(terminal: int) -> bool:
-    """Reading from the terminal in the background would stop the whole loop (SIGTTIN)."""
+    """Whether this process may read from the terminal. In the background, a read would stop the
+    whole loop (SIGTTIN)."""
     try:
         return os.tcgetpgrp(terminal) == os.getpgrp()
     except OSError:

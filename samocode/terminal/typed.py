@@ -1,4 +1,4 @@
-"""Answers typed at the terminal: one question at a time, its prompt below what is shown of it."""
+"""Reads answers that a person types at the terminal, one question at a time."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from samocode.terminal.editor import Editor
 from samocode.terminal.mode import Mode, in_foreground
 
 PASTE = 0.2  # seconds without a byte after which a paste is over
-MOST_READ = 1 << 20  # bytes at a time: then the files are looked at, too
+MOST_READ = 1 << 20  # bytes that are read before the files are looked at again
 BEFORE, BEHIND = 3000, 1000  # characters around the cursor that are shown
 MOST_HINT = 60  # characters
 HELP = """\
 A letter takes that option. Anything else is your answer in your own words.{enter}
-A line that ends in \\ goes on in the next line. A paste may have several lines.{plan}
-Ctrl-D puts this prompt away, Ctrl-C stops the loop.
+A line that ends in \\ continues on the next line. A paste may have several lines.{plan}
+Ctrl-D hides this prompt, Ctrl-C stops the loop.
 You may also answer in {where}"""
 AWAY = """\
-Ctrl-D puts the prompt away. Enter brings it back, Ctrl-C stops the loop.
+Ctrl-D hid the prompt. Enter shows it again, Ctrl-C stops the loop.
 You may also answer in {where}"""
 
 
@@ -36,15 +36,15 @@ class Screen(Protocol):
         ...
 
     def block(self, text: str, cursor: int = 0) -> None:
-        """Show text below all lines, the cursor before that character."""
+        """Show text below all lines, with the cursor before character number `cursor`."""
         ...
 
     def unblock(self) -> None:
-        """Take the text away."""
+        """Remove that text."""
         ...
 
     def leave(self) -> None:
-        """Let the text stay as a line."""
+        """Leave that text on the screen as a line."""
         ...
 
     def begin(self, text: str) -> None:
@@ -52,12 +52,12 @@ class Screen(Protocol):
         ...
 
     def brackets(self, on: bool) -> None:
-        """Whether the terminal marks pastes."""
+        """Ask the terminal to mark pastes, or not to."""
         ...
 
 
 class Room(NamedTuple):
-    """What typed answers need of their surroundings."""
+    """What TypedAnswers needs from the view and the session."""
 
     screen: Screen
     moves: bool
@@ -90,15 +90,15 @@ class TypedAnswers:
         return self._open and in_foreground(self._descriptor)
 
     def ask(self, question: Question, hint: str) -> str | None:
-        """An answer typed for this question; None when none came within the longest wait, or nobody
-        can type here now."""
+        """Return the answer typed for this question. None if there is none within `poll` seconds,
+        or nobody can type here now."""
         if not self.here:
             self._mode.leave()
             time.sleep(self._poll)
             return None
         if self._number != question.id:
             self._turn_to(question.id)
-        if self._mode.enter():  # first, or after Ctrl-Z: what was drawn is history
+        if self._mode.enter():  # first, or after Ctrl-Z: draw the prompt anew
             self._room.screen.leave()
             self._prompted = False
         self._prompt(hint)
@@ -108,16 +108,16 @@ class TypedAnswers:
         return None
 
     def forget(self) -> None:
-        """Drop what was typed and not read: it answers nothing that is shown from now on."""
+        """Drop keys that were not read yet, so that they do not answer the next question."""
         self._mode.flush()
 
     def rest(self) -> None:
-        """Give the terminal back: nothing is asked any more."""
+        """Stop asking, and restore the terminal."""
         self._turn_to(0)
         self._mode.leave()
 
     def _turn_to(self, number: int) -> None:
-        """Another question; what was half typed for the last one answers nothing."""
+        """Switch to another question, and drop a half-typed answer to the last one."""
         self._room.screen.unblock()
         if self._editor.text.strip():
             self._room.say(f"   What you had typed for Q{self._number} was dropped.")
@@ -146,14 +146,14 @@ class TypedAnswers:
         self._prompted = True
 
     def _read(self) -> None:
-        """Take what is typed by now, or within the longest wait."""
+        """Read what was typed. If nothing was, wait at most `poll` seconds."""
         wait, total = self._poll, 0
         while total < MOST_READ and select.select([self._descriptor], [], [], wait)[0]:
             try:
                 data = os.read(self._descriptor, 65536)
             except OSError:  # the terminal is gone
                 data = b""
-            if not data:  # at the end of input the file is still watched
+            if not data:  # end of input: answers still come from the file
                 self._open = False
                 self._mode.leave()
                 return
@@ -162,7 +162,7 @@ class TypedAnswers:
                 self._command(data)
                 return
             self._editor.feed(data)
-            wait = PASTE if self._editor.entered else 0.0  # "yes" may have a "but" below it
+            wait = PASTE if self._editor.entered else 0.0  # a pasted "yes" may continue below
         if self._editor.ended:
             self._editor.clear()
             self._away = True
@@ -170,7 +170,7 @@ class TypedAnswers:
             self._room.say(AWAY.format(where=self._room.where))
 
     def _command(self, keys: bytes) -> None:
-        """A key while the prompt is away, or a plan is paged."""
+        """Handle a key while the prompt is hidden, or a plan is paged."""
         if self._away:
             self._away = b"\n" not in keys
         elif keys[:1] in (b"q", b"\x04", b"\x1b"):
@@ -180,14 +180,15 @@ class TypedAnswers:
         self._prompted = False
 
     def _page(self) -> None:
-        """As much of the plan as fits the terminal."""
+        """Show as much of the plan as fits on the terminal."""
         most = max(self._room.screen.rows - 3, 5)
         page, self._pages = self._pages[:most], self._pages[most:]
         self._room.screen.unblock()
         self._room.say("\n".join(page))
 
     def _finished(self, question: Question, hint: str) -> str | None:
-        """What was entered, as an answer; None where it was a wish for help or the plan."""
+        """Return what was entered as an answer. None if it asked for help or the plan, or if it is
+        not a possible answer."""
         self._editor.finish()
         self._prompt(hint)
         self._room.screen.leave()
@@ -208,6 +209,6 @@ class TypedAnswers:
             self._room.say(f"   There is no option {letter}: type {', '.join(known)}, or words.")
             return None
         if not text.strip() and not question.suggested:
-            self._room.say(f"   Enter alone is no answer here: {hint}.")
+            self._room.say(f"   Enter alone is not an answer here: {hint}.")
             return None
         return text

@@ -1,4 +1,4 @@
-"""The loop with samocode/show taken away and something silent in its place."""
+"""Run the loop with a silent object in place of samocode/show."""
 
 import os
 import sys
@@ -26,7 +26,7 @@ class Silent:
 
 
 def main() -> int:
-    """Play main.run, with Silent for the leaves; the exit code."""
+    """Run the loop as main.py does, with Silent in place of the leaves. Return the exit code."""
     from main import Loop
     from samocode import sessions
     from samocode.child.shutdown import Shutdown

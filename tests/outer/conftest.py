@@ -1,4 +1,4 @@
-"""A stage with the real clock, and terminals."""
+"""Fixtures: a stage with the real clock, and terminals."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from tests.outer.stage import Stage
 
 @pytest.fixture
 def stage(quick: Stage) -> Stage:
-    """The same with the clock of main.py."""
+    """The same as `quick`, with the clock of main.py."""
     quick.fast = False
     return quick
 

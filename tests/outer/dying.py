@@ -1,7 +1,7 @@
-"""python dying.py K HOW FILE PYTHON PROGRAM ARG...: run PROGRAM, ended by SIGKILL at an append.
+"""python dying.py K HOW FILE PYTHON PROGRAM ARG...: run PROGRAM and kill it at an append to FILE.
 
-It dies at its K-th fsync of FILE. HOW: `after` it; `lost`: before it, and the line with it; `torn`:
-before it, and half the line is lost.
+It dies at its K-th fsync of FILE. HOW is `after` (after the fsync), `lost` (before it, and the line
+is lost) or `torn` (before it, and half the line is lost).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ real_fsync = os.fsync
 
 
 def fsync(fd: Any) -> None:
-    """os.fsync, and death at the chosen one."""
+    """os.fsync, which kills the process at the chosen call."""
     global left
     number = fd if isinstance(fd, int) else fd.fileno()
     path = Path(f"/proc/self/fd/{number}").resolve()

@@ -1,4 +1,4 @@
-"""A person's terminal, played by tmux on a server of its own."""
+"""A terminal in tmux, with its own server."""
 
 from __future__ import annotations
 
@@ -51,18 +51,18 @@ class Terminal:
         self._tmux("paste-buffer", "-p", "-t", "it")
 
     def resize(self, columns: int, rows: int = 30) -> None:
-        """Make the window another size."""
+        """Resize the window."""
         self._tmux("resize-window", "-t", "it", "-x", str(columns), "-y", str(rows))
 
     @property
     def screen(self) -> list[str]:
-        """What the person sees now, less empty lines."""
+        """The lines on the screen now, without empty ones."""
         said = self._tmux("capture-pane", "-p", "-t", "it")
         return [line.rstrip() for line in said.splitlines() if line.strip()]
 
     @property
     def text(self) -> str:
-        """All that was shown so far, lines that the terminal broke joined again."""
+        """Everything that was shown so far. Wrapped lines are joined."""
         return self._tmux("capture-pane", "-p", "-J", "-S", "-5000", "-t", "it")
 
     @property
@@ -71,17 +71,17 @@ class Terminal:
         return self._tmux("capture-pane", "-p", "-e", "-S", "-5000", "-t", "it")
 
     def wait(self, text: str) -> Terminal:
-        """Until this is on the screen or was."""
+        """Wait until this text was shown."""
         wait_for(lambda: text in self.text)
         return self
 
     def wait_last(self, text: str) -> Terminal:
-        """Until this is in the last line of the screen."""
+        """Wait until this text is in the last line of the screen."""
         wait_for(lambda: any(text in line for line in self.screen[-1:]))
         return self
 
     def wait_changed(self, last: list[str]) -> None:
-        """Until the last line of the screen is another."""
+        """Wait until the last line of the screen changes."""
         wait_for(lambda: self.screen[-1:] != last)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""How a child and a human speak with the loop: the only file here that a new protocol rewrites.
+"""How a child and a human communicate with the loop. A new protocol changes only this file.
 
 Version 2: a child asks in its signal, the loop prints `_qa.md`, a human writes after `Answer:`.
 
@@ -35,7 +35,7 @@ def ask(
     before: Sequence[dict[str, object]] = (),
     **more: object,
 ) -> list[dict[str, object]]:
-    """Ask the human, also what was asked `before`, and signal waiting."""
+    """Ask the human these questions and those in `before`, and signal waiting."""
     question: dict[str, object] = {"why": "a test", "options": ["One", "Two"]}
     question |= {"suggested": suggested} if suggested else {}
     asked = [*before, *({"title": title, **question} for title in titles)]
@@ -82,7 +82,7 @@ def blank(folder: Path, number: int) -> bool:
 
 
 def answer(folder: Path, number: int, text: str) -> None:
-    """Write an answer after `Answer:`, in place of what is there, once it was asked for."""
+    """Wait for the question, and write the answer after `Answer:`, in place of what is there."""
     page = folder / "_qa.md"
     wait_for(lambda: number in asked(folder))
     wait_for(lambda: page.exists() and f"\n## Q{number}:" in page.read_text())
@@ -91,23 +91,23 @@ def answer(folder: Path, number: int, text: str) -> None:
 
 
 def strike(folder: Path, number: int) -> None:
-    """Strike an answer out."""
+    """Remove an answer from the page."""
     answer(folder, number, "")
 
 
 def approval(folder: Path) -> int:
-    """The number of the plan's question that is open; it is waited for."""
+    """Wait for an open question on a plan, and return its number."""
     wait_for(lambda: "approval" in open_questions(folder).values())
     return max(n for n, kind in open_questions(folder).items() if kind == "approval")
 
 
 def approve(folder: Path) -> None:
-    """Say yes to the plan that is asked about."""
+    """Answer yes to the open question on a plan."""
     answer(folder, approval(folder), "yes")
 
 
 def refuse(folder: Path, text: str) -> None:
-    """Say anything else to it."""
+    """Answer anything else to it."""
     answer(folder, approval(folder), text)
 
 
@@ -132,7 +132,7 @@ def outcomes(folder: Path) -> list[str]:
 
 
 def asked(folder: Path) -> dict[int, str]:
-    """Number -> kind (qa, action, approval) of each question; a child's are in its iteration."""
+    """Number -> kind (qa, action, approval) of each question on record."""
     own = list(history(folder, "asked"))
     own += [question for line in iterations(folder) for question in line.get("asked", ())]
     return {question["id"]: question["kind"] for question in own}
@@ -162,7 +162,7 @@ def budget_given(argv: Sequence[str]) -> float | None:
 
 
 def fast() -> Any:
-    """The clock that fits a test; FAKE_ variables change it."""
+    """Timeouts for tests. FAKE_ variables change them."""
     from samocode.settings.timeouts import Timeouts
 
     times = {"settle": 0.2, "init_grace": 30.0, "term_grace": 0.5, "result_grace": 1.0}

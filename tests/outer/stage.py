@@ -1,4 +1,4 @@
-"""A project on a machine of its own, a stub in place of Claude, and main.py as a process."""
+"""A project with its own HOME and PATH, a stub in place of Claude, and main.py as a process."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TASK = "build it"
 
 
 def git(*args: str, cwd: Path) -> str:
-    """What git printed, stripped; an error fails the test with git's words."""
+    """Git's output, stripped. An error fails the test with git's message."""
     done = subprocess.run(["git", *args], cwd=cwd, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"git {' '.join(args)}: {done.stderr}"
     return done.stdout.strip()
@@ -56,9 +56,9 @@ class Ended:
 
     code: int
     out: str
-    """All that it printed, errors last."""
+    """All of its output, errors last."""
     err: str = ""
-    """The errors alone, where it ran to its end at once."""
+    """Only stderr, for runs by `execute`."""
 
     @property
     def command(self) -> list[str]:
@@ -70,7 +70,7 @@ class Ended:
 
 @dataclass
 class Loop:
-    """A run of main.py that goes on; it prints into a file."""
+    """A running main.py, which prints into a file."""
 
     process: subprocess.Popen[bytes]
     log: Path
@@ -81,12 +81,12 @@ class Loop:
         return self
 
     def wait(self) -> Ended:
-        """Its end."""
+        """Wait for its end."""
         code = self.process.wait(PATIENCE)
         return Ended(code, self.out)
 
     def kill(self) -> str:
-        """SIGKILL of the loop alone; all that it printed."""
+        """Send SIGKILL to the loop only, and return its output."""
         self.send(signal.SIGKILL).process.wait(PATIENCE)
         return self.out
 
@@ -102,7 +102,7 @@ class Loop:
 
     @property
     def running(self) -> bool:
-        """Whether it has not ended."""
+        """Whether it still runs."""
         return self.code is None
 
 
@@ -115,7 +115,7 @@ class Stage:
     name: str = "work"
     main: Path = MAIN
     fast: bool = False
-    """Whether every run has a clock that fits a test."""
+    """Whether every run has the timeouts for tests."""
     loops: list[Loop] = field(default_factory=list[Loop])
 
     def __post_init__(self) -> None:
@@ -137,7 +137,7 @@ class Stage:
 
     @property
     def steps(self) -> Path:
-        """What the stub plays, and what it leaves."""
+        """The folder of the stub's steps and of the files it leaves."""
         return self.folder / "steps"
 
     @property
@@ -147,7 +147,7 @@ class Stage:
 
     @property
     def session(self) -> Path:
-        """The session folder; there must be exactly one."""
+        """The session folder. Assert that there is exactly one."""
         (found,) = (self.folder / "sessions").glob(f"[!.]*-{self.name}")
         return found
 
@@ -171,13 +171,13 @@ class Stage:
         self.config.write_text("".join(f"{key}='{value}'\n" for key, value in values.items()))
 
     def script(self, *steps: str, default: str = "signal('blocked', reason='no more')") -> None:
-        """What the child does in iterations 1, 2, ... and in any later one."""
+        """Set what the child does in iterations 1, 2, ... and in any later one."""
         for number, step in enumerate(steps, 1):
             (self.steps / f"{number}.py").write_text(step)
         (self.steps / "default.py").write_text(default)
 
     def then(self, step: str) -> None:
-        """What the child does in every iteration from now on."""
+        """Set what the child does in every iteration from now on."""
         for path in self.steps.glob("[0-9]*.py"):
             path.unlink()
         self.script(default=step)
@@ -241,7 +241,7 @@ class Stage:
         return self.loops[-1]
 
     def up(self, iteration: int) -> None:
-        """Wait until the child of this iteration said `up()`."""
+        """Wait until the child of this iteration has called `up()`."""
         wait_for((self.steps / f"up-{iteration}").exists)
 
     def asked(self, count: int = 1) -> None:
@@ -249,7 +249,7 @@ class Stage:
         wait_for(lambda: self.has_history() and len(speech.open_questions(self.session)) == count)
 
     def session_soon(self) -> Path:
-        """The session folder, once it is there."""
+        """Wait for the session folder and return it."""
         wait_for(self.has_history)
         return self.session
 
@@ -258,11 +258,11 @@ class Stage:
         wait_for(lambda: list(self.steps.glob(f"run-{iteration:03d}-*.json")))
 
     def has_history(self) -> bool:
-        """Whether the session is there."""
+        """Whether the session exists."""
         return bool(list((self.folder / "sessions").glob("[!.]*/_history.jsonl")))
 
     def history(self, event: str | None = None) -> list[Mapping[str, Any]]:
-        """The history's lines, of one event or all; none while there is no session."""
+        """The history's lines, of one event or all. Empty while there is no session."""
         return speech.history(self.session, event) if self.has_history() else []
 
     def answer(self, number: int, text: str) -> None:
@@ -285,33 +285,33 @@ class Stage:
         return len(list(self.steps.glob("run-*.json")))
 
     def child(self, iteration: int) -> Any:
-        """argv, environ, cwd, prompt and told of the child of an iteration."""
+        """argv, environ, cwd, prompt and told (files read) of the child of an iteration."""
         (found,) = self.steps.glob(f"run-{iteration:03d}-*.json")
         return json.loads(found.read_text())
 
     def told(self, iteration: int) -> str:
-        """All words that the loop had for the child of an iteration."""
+        """All texts that the loop gave to the child of an iteration."""
         return "\n".join(self.child(iteration)["told"].values())
 
     def previous(self, iteration: int) -> Any:
-        """What the child of an iteration was told of the one before: outcome, note."""
+        """`previous` in the `_iteration.json` of an iteration: outcome and note of the last one."""
         return json.loads(self.child(iteration)["told"]["_iteration.json"])["previous"]
 
     @property
     def budgets(self) -> list[float]:
-        """What each child might cost, in order."""
+        """The budget of each child, in order."""
         runs = (json.loads(p.read_text())["argv"] for p in sorted(self.steps.glob("run-*.json")))
         return [budget for argv in runs if (budget := speech.budget_given(argv)) is not None]
 
     @property
     def spent(self) -> list[float]:
-        """What each child said that it cost, in order."""
+        """The cost that each child reported, in order."""
         path = self.steps / "costs"
         return [float(line) for line in path.read_text().split()] if path.exists() else []
 
     @property
     def alive(self) -> list[int]:
-        """Every process of this session that lives, those that the stub left included."""
+        """Every living process of this session, including those that the stub left."""
         left = [int(p.read_text()) for p in self.steps.glob("pid-*") if p.read_text()]
         entries = [entry for entry in Path("/proc").iterdir() if entry.name.isdigit()]
         return [int(e.name) for e in entries if lives(e, int(e.name) in left, self.folder)]
@@ -326,7 +326,7 @@ class Stage:
 
 
 def lives(entry: Path, known: bool, folder: Path) -> bool:
-    """Whether a process lives and is known, or carries the mark of a session below `folder`."""
+    """Whether a process lives, and is known or has the tag of a session below `folder`."""
     try:
         marked = f"SAMOCODE_RUN={folder}/".encode() in (entry / "environ").read_bytes()
         dead = (entry / "stat").read_text().rpartition(")")[2].split()[0] in "ZX"

@@ -1,4 +1,4 @@
-"""A usage limit that one session reached is heeded by the others of its account on this machine."""
+"""When a session reaches a usage limit, other sessions of the account on this machine wait, too."""
 
 from __future__ import annotations
 
@@ -41,7 +41,8 @@ def limited(stage: Stage, name: str = "five_hour") -> Stage:
 
 
 def test_another_session_waits_until_the_reset(session: Callable[..., Stage]) -> None:
-    """It calls nobody before, goes on by itself, and says who reached the limit."""
+    """The other session starts no child before the reset, then continues by itself. Its message
+    names the session that reached the limit."""
     first, second = session("first", **TOKEN), session("second", **TOKEN)
     first.script("usage_limit(9); write('resets', str(time.time() + 9))", DONE)
     second.script("write('at', str(time.time())); " + DONE)
@@ -63,12 +64,12 @@ def test_another_session_waits_until_the_reset(session: Callable[..., Stage]) ->
     [
         (TOKEN, TOKEN, "five_hour", True),
         (TOKEN, TOKEN, "seven_day", True),
-        (TOKEN, TOKEN, "seven_day_opus", False),  # it concerns one model
+        (TOKEN, TOKEN, "seven_day_opus", False),  # a limit of one model
         (TOKEN, {"CLAUDE_CODE_OAUTH_TOKEN": "sk-ant-oat01-two"}, "five_hour", False),
         (TOKEN, {"ANTHROPIC_API_KEY": "sk-ant-api03-one"}, "five_hour", False),
         (TOKEN, {**TOKEN, "SAMOCODE_PAYER": "key"}, "five_hour", False),
         ({"ANTHROPIC_API_KEY": "sk"}, {"ANTHROPIC_API_KEY": "sk"}, "five_hour", False),
-        ({}, {}, "five_hour", False),  # nobody knows whose login it is
+        ({}, {}, "five_hour", False),  # the login is unknown
     ],
 )
 def test_whom_a_limit_concerns(
@@ -78,7 +79,7 @@ def test_whom_a_limit_concerns(
     name: str,
     heeded: bool,
 ) -> None:
-    """The sessions of the same login, if the limit is one of the whole account."""
+    """A limit of the whole account concerns the sessions with the same login."""
     limited(session("first", **mine, **WAIT), name)
     second = session("second", **others, **WAIT)
     second.script(DONE)
@@ -88,7 +89,8 @@ def test_whom_a_limit_concerns(
 
 
 def test_the_stored_login_is_an_account(session: Callable[..., Stage]) -> None:
-    """It is known by claude's own file. After another login the limit is that of somebody else."""
+    """The account of a stored login is read from claude's own file. After another login, the limit
+    does not apply."""
     first, *others = (session(name, **WAIT) for name in ("first", "second", "third"))
     for stage, account in zip((first, *others), ("1-2", "1-2", "3-4"), strict=True):
         stage.script(DONE)
@@ -100,8 +102,8 @@ def test_the_stored_login_is_an_account(session: Callable[..., Stage]) -> None:
 
 
 def test_a_start_by_a_person_tries_at_once(session: Callable[..., Stage]) -> None:
-    """They may have paid for more. The session that stopped at the limit does not believe in it,
-    even if a child gave the hint a later date."""
+    """The session that stopped at the limit ignores it at the next start, since the person may have
+    paid for more. A later time of the hint, which a child could set, changes nothing."""
     first = limited(session("first", **TOKEN, **WAIT))
     os.utime(hints(first)[0], (2e9, 2e9))
     time.sleep(1.1)  # the start has whole seconds
@@ -120,7 +122,7 @@ def test_a_start_by_a_person_tries_at_once(session: Callable[..., Stage]) -> Non
 def test_a_hint_is_safe_to_delete_or_to_break(
     session: Callable[..., Stage], content: str | None
 ) -> None:
-    """Without it, the session finds out by itself."""
+    """Without a valid hint, another session just starts a child."""
     (path,) = hints(limited(session("first", **TOKEN, **WAIT)))
     assert path.stat().st_size < 1000 and TOKEN["CLAUDE_CODE_OAUTH_TOKEN"] not in path.read_text()
     path.unlink()
@@ -132,7 +134,7 @@ def test_a_hint_is_safe_to_delete_or_to_break(
 
 
 def test_no_folder_for_hints(session: Callable[..., Stage]) -> None:
-    """A cache folder that cannot be written costs only the hint."""
+    """If the cache folder cannot be written, only the hint is missing."""
     first = session("first", **TOKEN, **WAIT)
     Path(first.extra["HOME"], ".cache").write_text("a file")
     limited(first)

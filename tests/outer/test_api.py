@@ -1,4 +1,4 @@
-"""What the API refuses, what it cannot give now, and a claude that ends by itself."""
+"""Refusals and outages of the API, usage limits, and a claude that crashes or does not end."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REFUSED = {
 
 @pytest.mark.parametrize(("step", "remedy"), REFUSED.values(), ids=REFUSED)
 def test_what_time_does_not_mend_blocks(stage: Stage, step: str, remedy: str) -> None:
-    """At once, after one child, with the remedy; the printed command goes on."""
+    """A refusal blocks after one child, with the remedy. The printed command resumes."""
     stage.script(step, DONE)
     ended = stage.begin()
     assert ended.code == 3 and remedy in ended.out and stage.children == 1
@@ -29,14 +29,14 @@ def test_what_time_does_not_mend_blocks(stage: Stage, step: str, remedy: str) ->
 
 @pytest.mark.parametrize("error", ["'server_error', 529", "'rate_limit', 429"])
 def test_an_outage_is_waited_out(stage: Stage, error: str) -> None:
-    """With pauses; then the work goes on, in the same phase."""
+    """The loop waits and tries again until the API answers."""
     stage.script(f"api_error({error})", f"api_error({error})", DONE)
     assert stage.begin(fast=True).code == 0
     assert stage.children == 3 and stage.outcomes[-1] == "done"
 
 
 def test_a_usage_limit_is_waited_out(stage: Stage) -> None:
-    """Until it resets, then the loop goes on by itself."""
+    """The loop waits until the limit resets, and continues by itself."""
     stage.script(
         "usage_limit(2); write('resets', str(time.time() + 2))",
         "write('at', str(time.time())); " + DONE,
@@ -50,7 +50,7 @@ CRASH = "NO_INIT = 1; print('segfault, sorry', file=sys.stderr); sys.exit(1)"
 
 
 def test_a_crash_is_tried_again(stage: Stage) -> None:
-    """A claude that ended without a word is started anew, and the next child is told."""
+    """After a claude that ended without a result, a new one is started and told about it."""
     stage.script(WORK, CRASH, DONE)
     assert stage.begin(fast=True).code == 0
     assert stage.children == 3 and "segfault, sorry" in stage.told(3)
@@ -58,7 +58,8 @@ def test_a_crash_is_tried_again(stage: Stage) -> None:
 
 @pytest.mark.parametrize("first", [WORK, CRASH], ids=["later", "from the start"])
 def test_a_claude_that_keeps_crashing(stage: Stage, first: str) -> None:
-    """It ends with 1 (at the very start: refused or blocked at once), and shows claude's words."""
+    """The session ends with exit code 1, or 1 to 3 if no claude ever worked, and shows claude's
+    last words."""
     stage.script(first, default=CRASH)
     ended = stage.begin(fast=True)
     assert ended.code in ((1,) if first == WORK else (1, 2, 3))
@@ -68,6 +69,6 @@ def test_a_claude_that_keeps_crashing(stage: Stage, first: str) -> None:
 
 
 def test_a_claude_that_never_leaves(stage: Stage) -> None:
-    """After its result it has had its time; the signal counts."""
+    """A claude that does not exit after its result is ended, and its signal counts."""
     stage.script(DONE + "; emit(type='result', **RESULT); time.sleep(600)")
     assert stage.begin(fast=True).code == 0 and stage.alive == []

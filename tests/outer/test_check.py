@@ -1,4 +1,4 @@
-"""--check on a good machine, a broken and a slow one, and --live with a stand-in for claude."""
+"""--check and --check --live on good, broken and slow machines, with a stand-in for claude."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Line = tuple[str, str, str]
 
 
 def lines(ended: Ended) -> list[Line]:
-    """What was found."""
+    """The findings in the output."""
     found: list[list[str]] = []
     for line in ended.out.splitlines():
         if match := re.match(r"(ok|warning|problem) +(.*)", line):
@@ -35,19 +35,19 @@ def lines(ended: Ended) -> list[Line]:
 
 
 def levels(ended: Ended) -> dict[str, int]:
-    """How many lines of each level there are; the machine of the test may be small."""
+    """The number of warnings and of problems, without those on this machine's memory and disk."""
     found = [level for level, text, _ in lines(ended) if not text.startswith("machine:")]
     return {level: found.count(level) for level in ("warning", "problem")}
 
 
 def is_claude(stage: Stage, **how: Any) -> None:
-    """What the stand-in for claude says of itself."""
+    """Configure the stand-in for claude."""
     stage.extra["FAKE_CLAUDE"] = json.dumps(how)
 
 
 @pytest.fixture
 def good(stage: Stage) -> Stage:
-    """A machine on which all is well."""
+    """A machine on which --check finds no problem."""
     commands, bin_folder = stage.folder / "home/.claude/commands", stage.folder / "bin"
     commands.mkdir(parents=True)
     bin_folder.mkdir()
@@ -60,7 +60,7 @@ def good(stage: Stage) -> Stage:
 
 
 def calls(stage: Stage) -> int:
-    """How many calls would have cost something."""
+    """The number of calls that cost money with the real claude."""
     file = stage.folder / "calls"
     return len(file.read_text().splitlines()) if file.exists() else 0
 
@@ -82,7 +82,7 @@ def test_a_good_machine(good: Stage) -> None:
 
 
 def broken(stage: Stage) -> None:
-    """Everything that can be wrong."""
+    """Break everything that --check looks at."""
     stage.configure(SESION="sessions", BASE_BRANCH="nowhere")
     stage.config.write_text(stage.config.read_text().replace("SESSIONS='", "SESSIONS='/no/such/"))
     (stage.repo / ".gitmodules").write_text("")
@@ -133,7 +133,7 @@ BROKEN = (
 
 
 def test_a_broken_machine(stage: Stage) -> None:
-    """All of it is reported at once, with its remedies, and without the token. A call is not made
+    """All problems are reported at once, with remedies and without the token. --live makes no call
     while the settings are wrong."""
     broken(stage)
     with TelegramApi() as api:
@@ -163,7 +163,8 @@ case "$*" in *--proc*) echo "bwrap: Can't mount proc on /newroot/proc" >&2; exit
     [(False, "problem", "cannot be made here: bwrap: Can't mount proc"), (True, "ok", "works")],
 )
 def test_a_sandbox_that_cannot_be_made(good: Stage, weaker: bool, level: str, text: str) -> None:
-    """In a container with a masked /proc: claude would start, and every command would fail."""
+    """--check tries the sandbox. In a container with a masked /proc, claude would start but every
+    command would fail."""
     box = {"enabled": True, "enableWeakerNestedSandbox": weaker}
     settings = good.folder / "home/.claude/settings.json"
     settings.parent.mkdir(exist_ok=True)
@@ -182,15 +183,16 @@ def test_a_sandbox_that_cannot_be_made(good: Stage, weaker: bool, level: str, te
 
 @pytest.mark.parametrize("config", ["missing", "binary"])
 def test_without_settings_the_rest_is_checked(good: Stage, config: str) -> None:
-    """Then the current folder is MAIN_REPO. Without git it is a warning: research works."""
+    """Without a usable .samocode, the current folder is checked as MAIN_REPO. If it is not in a
+    repository, that is only a warning, since research works."""
     good.config.unlink() if config == "missing" else good.config.write_bytes(b"\xff\n")
     ended = good.run("--check", fast=True)
     assert (ended.code, levels(ended)) == (2, {"warning": 1, "problem": 1}), ended.out
-    assert "sessions only research" in ended.out and "claude 2.1.332 (" in ended.out
+    assert "sessions can only do research" in ended.out and "claude 2.1.332 (" in ended.out
 
 
 def test_a_claude_that_hangs_is_a_warning_and_ended(good: Stage) -> None:
-    """Three questions go to it side by side, and none of them is left running."""
+    """The three calls of claude run at the same time. Each late one is a warning, and is ended."""
     pids, hung = good.folder / "pids", good.folder / "hung"
     hung.write_text(HUNG.format(pids=pids))
     hung.chmod(0o755)
@@ -213,7 +215,7 @@ def test_a_claude_that_hangs_is_a_warning_and_ended(good: Stage) -> None:
 def test_a_phone_that_does_not_work(
     good: Stage, answers: list[Answer], chat: str, level: str, text: str
 ) -> None:
-    """An outage may be over at night; a chat that is not there is not."""
+    """An outage is a warning, since it may pass. A missing chat is a problem."""
     with TelegramApi(answers) as api:
         good.extra |= {**api.environ, "TELEGRAM_CHAT_ID": chat}
         ended = good.run("--check")
@@ -239,7 +241,7 @@ def test_what_claude_says(good: Stage, how: dict[str, Any], text: str, remedy: s
 
 
 def test_a_killed_loop_is_named(good: Stage) -> None:
-    """With the command that goes on."""
+    """A session whose loop was killed is named, with the command that resumes it."""
     good.extra["CLAUDE_PATH"] = good.environ["CLAUDE_PATH"].replace("fakes/checked", "outer/stub")
     good.script("up(); time.sleep(600)")
     loop = good.start(fast=True)
@@ -253,7 +255,7 @@ def test_a_killed_loop_is_named(good: Stage) -> None:
 
 
 def test_live_proves_login_signal_hook_and_notice(good: Stage) -> None:
-    """One call, in a folder that is gone afterwards; its cost is shown."""
+    """--live makes one call in a temporary folder and shows its cost."""
     notes = good.folder / "notes"
     good.extra["SAMOCODE_NOTIFY_COMMAND"] = f"cat >> {notes}"
     with TelegramApi() as api:

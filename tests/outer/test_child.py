@@ -1,4 +1,4 @@
-"""The child's world: what it is given, what checks it, and what it cannot change."""
+"""What a child is given, and the Stop hook that checks its signal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from tests.outer.stage import DONE, MAIN, TO_DONE, TO_PLANNING, WORK, Stage
 
 
 def test_every_child_gets_the_same_prompt(stage: Stage) -> None:
-    """Byte for byte, whatever the phase: workflow.md and the names of two folders."""
+    """The prompt is workflow.md and the names of two folders. It is byte-identical in all
+    phases."""
     stage.script(WORK, "work(); raw(b'')", TO_PLANNING, "plan()", TO_DONE, DONE)
     assert stage.begin("--yes").code == 0
     (prompt,) = {stage.child(n)["prompt"] for n in range(1, 7)}
@@ -21,8 +22,9 @@ def test_every_child_gets_the_same_prompt(stage: Stage) -> None:
 
 
 def test_a_child_works_in_the_worktree_with_an_id_of_its_own(stage: Stage) -> None:
-    """A fresh --session-id each; the session folder is open to it. CLAUDE_ARGS come last, quoted as
-    in a shell. The environment is the user's, less what belongs to an outer run or repository."""
+    """Each child has a new --session-id and access to the session folder. CLAUDE_ARGS come last,
+    split as by a shell. The environment is the user's, without variables of an outer claude or
+    git."""
     outer = ("CLAUDECODE", "CLAUDE_CODE_ENTRYPOINT", "GIT_DIR", "GIT_INDEX_FILE")
     stage.extra = {"MINE": "yes", "CLAUDE_ARGS": "--effort 'very high'"} | dict.fromkeys(outer, "1")
     stage.script(WORK, WORK, DONE)
@@ -45,12 +47,12 @@ def test_a_child_works_in_the_worktree_with_an_id_of_its_own(stage: Stage) -> No
 
 
 def hooked(stage: Stage) -> list[dict[str, Any]]:
-    """What each `hook()` of the stub saw: exit, said, wrote."""
+    """The results of each `hook()` of the stub: exit, said, wrote."""
     return [json.loads(line) for line in (stage.steps / "hook.jsonl").read_text().splitlines()]
 
 
 def test_the_hook_lets_a_good_signal_pass(stage: Stage) -> None:
-    """Exit 0 without a word, in each phase, and nothing is written."""
+    """For a valid signal the hook exits with 0, without output, and writes nothing."""
     stage.script(
         "ask(phase='planning'); hook()",
         "plan(); hook()",
@@ -69,7 +71,8 @@ BAD = {
 
 @pytest.mark.parametrize("step", BAD.values(), ids=BAD)
 def test_the_hook_sends_a_child_back(stage: Stage, step: str) -> None:
-    """Exit 2 with what is wrong, nothing written; what the child then leaves right counts."""
+    """For a wrong signal the hook exits with 2, says what is wrong and writes nothing. A signal
+    that is then corrected counts."""
     right = "git('checkout', '-q', 'a.py'); work(); signal(); hook()"
     stage.script(f"{step}; hook(); {right}", DONE)
     assert stage.begin().code == 0 and stage.outcomes == ["continue", "done"]

@@ -1,4 +1,4 @@
-"""Exit codes with the command to go on, and what is refused before anything is made."""
+"""Exit codes with the command that resumes, and usage errors before anything is created."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tests.outer.stage import DONE, WORK, Ended, Stage, git
 
 
 def goes_on(stage: Stage, ended: Ended) -> None:
-    """The printed command ends the session well; it works from any folder."""
+    """Assert that the printed command works in any folder and brings the session to done."""
     assert f"--session {stage.session.name}" in ended.out
     assert stage.execute(["env", "-C", "/", *ended.command]).code == 0
     assert stage.outcomes[-1] == "done"
 
 
 def test_1_failed(stage: Stage) -> None:
-    """The API stayed away for longer than SAMOCODE_MAX_WAIT."""
+    """If the API fails for longer than SAMOCODE_MAX_WAIT, the exit code is 1."""
     stage.extra["SAMOCODE_MAX_WAIT"] = "1"
     stage.script(default="api_error('server_error', 529, 'Overloaded, sorry')")
     ended = stage.begin()
@@ -40,7 +40,7 @@ BLOCKED = "signal('blocked', reason='no key for X', needs='buy one')"
     ],
 )
 def test_3_4_and_5(stage: Stage, code: int, step: str, args: tuple[str, ...], words: str) -> None:
-    """The words say why. At a question the command ends with 4 again until the answer is there."""
+    """The text of the stop says why. While the question is open, the command ends with 4 again."""
     stage.script(step, DONE)
     ended = stage.begin(*args)
     assert ended.code == code and words in ended.out, ended.out
@@ -51,7 +51,7 @@ def test_3_4_and_5(stage: Stage, code: int, step: str, args: tuple[str, ...], wo
 
 
 def test_5_limit_of_cost(stage: Stage) -> None:
-    """The same cap would stop it at once: the person puts in the number."""
+    """The exit code is 5. The person puts a higher cap into the printed command."""
     stage.script(WORK, DONE)
     ended = stage.begin("--max-cost", "0.25")
     assert ended.code == 5
@@ -61,7 +61,7 @@ def test_5_limit_of_cost(stage: Stage) -> None:
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGHUP, 143)])
 def test_130_and_143_ended_by_a_signal(stage: Stage, number: int, code: int) -> None:
-    """While it waits at the gate: at once, with the command to go on."""
+    """At a gate a signal ends the loop at once, with the command that resumes."""
     stage.script("ask('Which?')", DONE)
     loop = stage.start()
     stage.asked()
@@ -75,7 +75,7 @@ def test_130_and_143_ended_by_a_signal(stage: Stage, number: int, code: int) -> 
 
 
 def refused(stage: Stage, ended: Ended, *words: str) -> None:
-    """Exit 2 with these words, no traceback, and nothing made."""
+    """Assert exit code 2 with these words, without a traceback, and that nothing was created."""
     assert ended.code == 2, ended.out
     assert "Traceback" not in ended.out and ended.out.strip()
     for word in words:
@@ -94,7 +94,8 @@ def test_a_missing_settings_file_is_told_where_it_belongs(stage: Stage) -> None:
 
 
 def test_wrong_usage_makes_nothing(stage: Stage) -> None:
-    """What is wrong, and the remedies, are listed by the tests of settings, flags and names."""
+    """Wrong settings, flags and names end with 2 before anything is created. Other tests have all
+    messages."""
     stage.configure(VERIFI="true")
     stage.name = "a/b"
     refused(stage, stage.begin("--max-cost=-1"), "VERIFY", "--max-cost")
@@ -103,7 +104,7 @@ def test_wrong_usage_makes_nothing(stage: Stage) -> None:
 
 
 def test_a_session_that_is_not_there(stage: Stage) -> None:
-    """Without --task none is made, and the nearest name is told."""
+    """Without --task, a session that does not exist is not created. The nearest name is shown."""
     refused(stage, stage.run(), "--task")
     stage.script(DONE)
     assert stage.begin().code == 0
@@ -114,14 +115,14 @@ def test_a_session_that_is_not_there(stage: Stage) -> None:
 
 
 def test_a_repository_without_a_commit(tmp_path: Path) -> None:
-    """There is nothing to branch from."""
+    """A repository without a commit is refused, since there is nothing to branch from."""
     stage = Stage(tmp_path / "project")
     git("init", "-q", cwd=stage.repo)
     refused(stage, stage.begin(), "commit")
 
 
 def test_a_second_loop_on_one_session(stage: Stage) -> None:
-    """It is refused with the first one's pid, which goes on."""
+    """A second loop is refused, with the pid of the first one, which continues."""
     stage.script("up(); time.sleep(600)")
     loop = stage.start()
     stage.up(1)

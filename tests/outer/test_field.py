@@ -1,4 +1,4 @@
-"""What went wrong in the field with such loops, each case with the right behaviour."""
+"""Failures that users of such loops reported, each with the right behaviour."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def commit_all(stage: Stage) -> None:
     git("commit", "-qm", "more", cwd=stage.repo)
 
 
-# Proof on a tree that is not the branch.
+# VERIFY of files that are not on the branch.
 
 
 def test_verify_must_not_repair_what_it_verifies(stage: Stage) -> None:
-    """A formatter in VERIFY makes its own tree green, and the branch still has the fault: the next
-    child commits what it made."""
+    """If VERIFY changes a file (a formatter), it fails, since the branch lacks the change. The next
+    child commits it."""
     stage.configure(VERIFY="echo formatted > a.py")
     again = "work(); git('commit', '-qam', 'format'); " + TO_DONE
     build(stage, "commit('a.py', 'rough\\n'); " + TO_DONE, DONE, again)
@@ -40,7 +40,7 @@ def test_verify_must_not_repair_what_it_verifies(stage: Stage) -> None:
 
 
 def test_what_was_changed_before_verify_is_not_its_fault(stage: Stage) -> None:
-    """A file that SETUP left changed stays as it was."""
+    """A file that SETUP changed before does not make VERIFY fail."""
     stage.configure(SETUP="echo x >> a.py", VERIFY="true")
     build(stage, "work(); " + TO_DONE)
     assert stage.begin("--yes").code == 0
@@ -48,7 +48,7 @@ def test_what_was_changed_before_verify_is_not_its_fault(stage: Stage) -> None:
 
 @pytest.mark.parametrize("name", ["a.log", "out/x.bin"])
 def test_work_that_git_ignores_is_named(stage: Stage, name: str) -> None:
-    """Done without a commit: the last words name what no merge would bring."""
+    """If nothing was committed at `done`, the text of the stop names the ignored files."""
     (stage.repo / ".gitignore").write_text("*.log\nout/\n")
     commit_all(stage)
     make = f"Path('out').mkdir(); Path({name!r}).write_text('x'); "
@@ -72,7 +72,8 @@ def part(stage: Stage, name: str) -> Stage:
 
 
 def test_a_session_belongs_to_one_folder_of_the_repository(stage: Stage) -> None:
-    """The backend's task is no note in the frontend's session, whether that runs or not."""
+    """A task for one folder is refused if the session of that name belongs to another folder,
+    whether it runs or not."""
     frontend, backend = part(stage, "frontend"), part(stage, "backend")
     frontend.script("up(); time.sleep(60)")
     loop = frontend.start()
@@ -85,7 +86,7 @@ def test_a_session_belongs_to_one_folder_of_the_repository(stage: Stage) -> None
 
 
 def test_without_git_a_session_belongs_to_its_folder(tmp_path: Path) -> None:
-    """Research in two folders, with one name for both."""
+    """Without git, too, a session of the same name in another folder is refused."""
     stage = Stage(tmp_path / "project")
     stage.script(default=DONE)
     assert stage.begin().code == 0
@@ -96,7 +97,8 @@ def test_without_git_a_session_belongs_to_its_folder(tmp_path: Path) -> None:
 
 
 def test_research_goes_on_after_git_init_and_after_a_move(tmp_path: Path) -> None:
-    """It is the same folder, whatever git says of it by now and wherever it lies."""
+    """A research session continues after a `git init` in its folder, and after a move of the
+    project."""
     stage = Stage(tmp_path / "project")
     stage.script(default="work(); signal('blocked', reason='look')")
     assert stage.begin().code == 3
@@ -108,7 +110,8 @@ def test_research_goes_on_after_git_init_and_after_a_move(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("how", ["git mv sub other", "git rm -qr sub"])
 def test_work_that_removes_its_own_folder_is_recorded(stage: Stage, how: str) -> None:
-    """Then the session is blocked, at this start and at the next, with what to do."""
+    """If a child removes or renames MAIN_REPO's folder, its iteration is recorded, and each start
+    is blocked with the remedy."""
     (stage.repo / "sub").mkdir()
     (stage.repo / "sub" / "x").touch()
     commit_all(stage)
@@ -147,7 +150,8 @@ BENT = """[color]
 
 
 def test_no_git_setting_bends_what_the_loop_reads(stage: Stage) -> None:
-    """Colours, hidden untracked files and the like are for people."""
+    """Git settings of the user, such as colours and hidden untracked files, do not change the
+    loop's decisions."""
     config = stage.folder / "gitconfig"
     config.write_text(config.read_text() + BENT)
     build(stage, "commit('a.py', 'two\\n'); Path('left ü').touch(); " + TO_DONE)

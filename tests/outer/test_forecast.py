@@ -1,4 +1,4 @@
-"""What the rest of a session will cost: before the approval, in --status, and how good it was."""
+"""The forecast of the cost: before the approval, in --status, and compared at the end."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ PHASES = "\n\n".join(f"## Phase {n}: x\n- [ ] y" for n in range(1, 4))
     ],
 )
 def test_a_forecast(spent: dict[str, Spent], plan: str, says: str | None) -> None:
-    """The average of what was built so far, else of all; three iterations follow the plan. Only
-    boxes in phases count."""
+    """The forecast is the average cost of an implementation iteration, else of any, for each open
+    phase and three more iterations. Only boxes inside phases count."""
     found = forecast(SessionState(spent=spent), plan)
     assert (found is None) is (says is None)
     assert says is None or str(found).startswith(says)
 
 
 def test_a_session_is_forecast_and_compared(stage: Stage) -> None:
-    """In the question, in --status, at the end."""
+    """The forecast is in the question and in --status, and is compared with the cost at the end."""
     plan = f"plan(words={PHASES!r})"
     work = "commit('a.py', str(NUMBER)); signal('continue')"
     stage.script(TO_PLANNING, plan, work, work, "work(); " + TO_DONE, DONE)

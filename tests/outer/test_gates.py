@@ -1,4 +1,4 @@
-"""The two gates hold: nobody but the human opens them, and nothing is built before a yes."""
+"""The two gates: only the human opens them, and nothing is built before the approval."""
 
 from __future__ import annotations
 
@@ -12,20 +12,19 @@ BUILD = "commit('a.py', 'built\\n'); signal('blocked', reason='built')"
 
 
 def built(stage: Stage) -> bool:
-    """Whether a child came to change code."""
+    """Whether a child changed code."""
     return (stage.worktree / "a.py").read_text() == "built\n"
 
 
 def at_gate(stage: Stage, *steps: str, default: str = DONE) -> None:
-    """A session that stopped with 4 at its first question."""
+    """Run the session until it stops with 4 at its first question."""
     stage.script(*steps, default=default)
     ended = stage.begin(*EXIT)
     assert ended.code == 4, ended.out
 
 
 def test_nothing_is_spawned_until_every_answer_is_there(stage: Stage) -> None:
-    """--on-wait exit: 4 with the question, again and again; one answer of two, or a placeholder,
-    does not open the gate."""
+    """With --on-wait exit each start ends with 4 while an answer is missing or a placeholder."""
     stage.script("ask('Which colour?', 'Where?')", DONE)
     ended = stage.begin(*EXIT)
     assert ended.code == 4 and "Which colour?" in ended.out
@@ -38,8 +37,8 @@ def test_nothing_is_spawned_until_every_answer_is_there(stage: Stage) -> None:
 
 
 def test_an_answer_struck_out_shuts_the_gate(quick: Stage) -> None:
-    """Between two runs: the question is open again, for --yes too, and no child runs. The next
-    child reads the new words."""
+    """If an answer is removed between two runs, the question is open again, and --yes does not
+    answer it. No child runs until there is a new answer, which the next child reads."""
     at_gate(quick, "ask('Which?')", WORK)
     speech.answer(quick.session, 1, "B")
     assert quick.run("--max-iterations", "1").code == 5
@@ -52,7 +51,7 @@ def test_an_answer_struck_out_shuts_the_gate(quick: Stage) -> None:
 
 
 def test_an_approval_struck_out_shuts_the_gate(quick: Stage) -> None:
-    """Nothing is built on a yes that no longer stands."""
+    """If the yes is removed, nothing is built until there is a new one."""
     at_gate(quick, TO_PLANNING, "plan()", WORK, default=BUILD)
     number = speech.approval(quick.session)
     speech.approve(quick.session)
@@ -67,7 +66,8 @@ def test_an_approval_struck_out_shuts_the_gate(quick: Stage) -> None:
     "change", ["Path('a.py').write_text('early\\n')", "commit('a.py', 'early\\n')"]
 )
 def test_code_changed_before_approval_blocks(stage: Stage, change: str) -> None:
-    """Exit 3 with the file's name and nothing reverted; the same command accepts it."""
+    """The exit code is 3, the message names the file, and nothing is reverted. The same command
+    accepts the change."""
     stage.script(f"{change}; work(); signal()", DONE)
     ended = stage.begin()
     assert ended.code == 3 and "a.py" in ended.out
@@ -83,8 +83,8 @@ TICK = CHANGE.format("- [ ]", "- [x]")
 
 
 def test_a_plan_changed_after_approval_is_asked_again(quick: Stage) -> None:
-    """No child runs until the new text has its own yes. A tick is no change, and a yes that breaks
-    off is no answer yet."""
+    """No child runs until the new plan has its own yes. A tick is not a change. "yes," is
+    incomplete and does not approve."""
     at_gate(quick, TO_PLANNING, "plan()", TICK, CHANGE.format("do it", "do more"), BUILD)
     speech.refuse(quick.session, "yes,")
     assert "Q1: incomplete (yes,)" in quick.run(*EXIT).out and quick.answers == []
@@ -96,7 +96,7 @@ def test_a_plan_changed_after_approval_is_asked_again(quick: Stage) -> None:
 
 
 def test_yes_never_acts_for_the_human(quick: Stage) -> None:
-    """--yes leaves a human_action open; what the human says of it counts."""
+    """--yes does not answer a human_action. Only the human's answer counts."""
     action = "work(); ask('Plug it in', kind='human_action', suggested='')"
     quick.script(TO_PLANNING, "plan()", action, "work(); " + TO_DONE, DONE)
     assert quick.begin("--yes", *EXIT).code == 4

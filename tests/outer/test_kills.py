@@ -1,4 +1,4 @@
-"""SIGKILL of the loop, at every moment that matters: nothing is lost, nothing is done twice."""
+"""SIGKILL of the loop at every append to the history: nothing is lost, nothing is done twice."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MOST_STARTS = 4  # after one kill; each start ends at a stop of its own
 
 
 class Human:
-    """Answers each open question once it is on the page, in words of its own."""
+    """Answers each open question on the page, each with a different text."""
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
@@ -45,12 +45,12 @@ class Human:
         return loop.wait()
 
     def waits(self) -> bool:
-        """Whether no child is pending: what is saved now is the human's beyond doubt."""
+        """Whether no child is pending. What is saved then is certainly the human's."""
         steps = [line["event"] for line in speech.history(self.stage.session)]
         return [step for step in steps if step in ("begin", "iteration")][-1:] == ["iteration"]
 
     def answer(self, number: int, kind: str) -> None:
-        """Give an answer that no other question has; a plan gets one of the ways to say yes."""
+        """Give an answer that no other question has. A plan gets one of several forms of yes."""
         words = f"answer {len(self.given)} to Q{number}"
         if kind == "approval":
             words = ("yes", "Yes.", "ok", "Ok!", "approve", "lgtm")[len(self.given) % 6]
@@ -59,8 +59,8 @@ class Human:
 
 
 def killed_at(stage: Stage, number: int, how: str) -> bool:
-    """A session killed at its append of this number, then started until it is done; whether the
-    session has as many appends."""
+    """Run a session, kill it at this append, and start it until it is done. Return whether the
+    session has so many appends."""
     stage.script(default=SESSION)
     human = Human(stage)
     launcher = [sys.executable, str(HERE / "dying.py"), str(number), how, HISTORY]
@@ -77,7 +77,7 @@ def killed_at(stage: Stage, number: int, how: str) -> bool:
 
 
 def check(stage: Stage, human: Human) -> None:
-    """What holds however often the loop was killed."""
+    """Check that nothing was lost and nothing was done twice."""
     lines = speech.iterations(stage.session)  # each line is valid JSON, or this fails
     assert [line["n"] for line in lines] == list(range(1, len(lines) + 1))
     assert stage.outcomes.count("done") == 1 and stage.outcomes[-1] == "done"
@@ -98,7 +98,7 @@ def check(stage: Stage, human: Human) -> None:
 @pytest.mark.parametrize("half", [0, 1])
 @pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
 def test_killed_at_every_append(stage: Stage, before: bool, half: int) -> None:
-    """Before the fsync, with the line lost or torn, and after it: the next start goes on."""
+    """Killed before the fsync (the line is lost or torn) or after it, the session reaches done."""
     for count in range(60):
         number = 2 * count + 1 + half
         place = Stage(stage.folder / str(number)).with_git()
@@ -112,7 +112,7 @@ def test_killed_at_every_append(stage: Stage, before: bool, half: int) -> None:
 
 
 def kill(stage: Stage, loop: Loop) -> None:
-    """SIGKILL of the loop alone; its child ends by itself."""
+    """Send SIGKILL to the loop only. Its child ends by itself."""
     assert loop.send(signal.SIGKILL).wait().code == -signal.SIGKILL
     wait_for(lambda: not stage.alive)
 
@@ -132,7 +132,8 @@ def kill(stage: Stage, loop: Loop) -> None:
 def test_what_a_killed_run_left_is_judged_once(
     stage: Stage, step: str, code: int, ends: list[tuple[str, str]]
 ) -> None:
-    """As if the loop had seen the child end; only then another one is started, and it is told."""
+    """The next start judges the interrupted iteration as if the child had ended normally. Only then
+    it starts another child, which is told the outcome."""
     stage.script(f"{step}; up(); time.sleep(600)", DONE)
     loop = stage.start()
     stage.up(1)

@@ -42,7 +42,8 @@ STOP = "signal('blocked', reason='enough')"
 @needs_tmux
 @pytest.mark.parametrize("columns", [40, 80, 160])
 def test_a_run_on_a_terminal(quick: Stage, at: Open, columns: int) -> None:
-    """A header, a line for each thing the child does, one line that moves, how it ended."""
+    """A run shows a header, a line for each action of the child, a moving line, and how the
+    iteration ended."""
     quick.script(STORY, STOP)
     terminal = at(columns).wait("failed: 2").wait_last(" · 0:0")
     assert "left" in terminal.screen[-1] and "nothing spent" in terminal.screen[-1]
@@ -62,7 +63,7 @@ def test_a_run_on_a_terminal(quick: Stage, at: Open, columns: int) -> None:
 
 @needs_tmux
 def test_a_terminal_that_becomes_narrower(quick: Stage, at: Open) -> None:
-    """The moving line is drawn for the new width; the lines above it stay."""
+    """After a resize, the moving line is drawn for the new width, and the lines above stay."""
     quick.script(STORY, STOP)
     terminal = at(100).wait("failed: 2").wait_last("1 investigation · ")
     for columns in (40, 120, 50):
@@ -76,7 +77,7 @@ def test_a_terminal_that_becomes_narrower(quick: Stage, at: Open) -> None:
 
 @needs_tmux
 def test_a_wait_has_a_clock_too(quick: Stage, at: Open) -> None:
-    """SETUP, VERIFY and a usage limit: the last line moves on. Ctrl-C leaves no copy of it."""
+    """During SETUP and a usage limit, the last line has a clock. Ctrl-C leaves no copy of it."""
     go = f"until [ -e {quick.steps}/go ]; do sleep 0.1; done"
     quick.configure(SETUP=go)
     quick.script("usage_limit(3600)")
@@ -90,7 +91,7 @@ def test_a_wait_has_a_clock_too(quick: Stage, at: Open) -> None:
 
 @needs_tmux
 def test_in_the_background_nothing_moves(quick: Stage, at: Open) -> None:
-    """What a person types into the shell meanwhile is not written over."""
+    """A loop in the background has no moving line, so it does not overwrite what is typed."""
     quick.script(STORY, STOP)
     terminal = at(80, after="&").wait("failed: 2 tests")
     terminal.keys("fg", "Enter").wait_last(" · ").keys("C-z").wait("Stopped")
@@ -103,7 +104,8 @@ def test_in_the_background_nothing_moves(quick: Stage, at: Open) -> None:
 @needs_tmux
 @pytest.mark.parametrize("how", ["colour", "NO_COLOR", "dumb", "cat"])
 def test_colours_and_movement_are_for_terminals(quick: Stage, at: Open, how: str) -> None:
-    """No colours with NO_COLOR; no movement either where the terminal is dumb or there is none."""
+    """NO_COLOR switches colours off. A dumb terminal or a pipe has neither colours nor a moving
+    line."""
     quick.extra |= {"NO_COLOR": {"NO_COLOR": "1"}, "dumb": {"TERM": "dumb"}}.get(how, {})
     quick.script(STORY, STOP)
     terminal = at(80, after="| cat;" if how == "cat" else "").wait("failed: 2 tests")
@@ -116,7 +118,7 @@ def test_colours_and_movement_are_for_terminals(quick: Stage, at: Open, how: str
 
 
 def test_quiet_shows_ends_questions_and_the_stop(quick: Stage) -> None:
-    """Nothing of what the child does, nothing that goes without saying."""
+    """--quiet shows neither the header nor what the child does."""
     (quick.steps / "go").touch()
     quick.script(STORY, "work(); ask('Which?')", STOP)
     ended = quick.begin("--quiet", "--yes")
@@ -128,7 +130,7 @@ def test_quiet_shows_ends_questions_and_the_stop(quick: Stage) -> None:
 
 
 def test_a_flood_is_cut_to_what_a_person_can_read() -> None:
-    """So many lines in a second; how many were left out is said."""
+    """At most 50 lines are shown in a second. Then a line says how many were left out."""
     out, now = StringIO(), [100.0]
     view = View(out, clock=lambda: now[0])
     said = {"type": "assistant", "message": {"content": [{"type": "text", "text": "again"}]}}
@@ -140,7 +142,8 @@ def test_a_flood_is_cut_to_what_a_person_can_read() -> None:
 
 
 def test_a_tool_that_took_long_is_named_where_others_came_between() -> None:
-    """And paths are those of the worktree, also at the end of a word."""
+    """A line on a slow tool names it if other lines came between. Paths are relative to the
+    worktree."""
     now = [0.0]
     lines = ChildLines(("/w/tree", "/w/tree-2"), lambda: now[0])
 
@@ -164,7 +167,8 @@ def test_a_tool_that_took_long_is_named_where_others_came_between() -> None:
 )
 @pytest.mark.parametrize("columns", [10, 40, 79])
 def test_nothing_is_wider_than_it_may_be(text: str, columns: int) -> None:
-    """Joiners, marks and every kind of space are text; controls and overrides are not."""
+    """No clipped or wrapped line exceeds the width. Joiners, marks and spaces are kept; control
+    characters and overrides are replaced."""
     assert printable(text) == text and width(clip(text, columns)) <= columns
     rows = layout(text, 0, columns).rows
     assert "".join(rows) == text and all(width(row) <= columns for row in rows)

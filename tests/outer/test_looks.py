@@ -1,4 +1,4 @@
-"""--status and --stop: what a person sees of sessions, and how a running loop is asked to stop."""
+"""--status and --stop: the table and the details of sessions, and how to stop a running loop."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def detail(stage: Stage) -> Any:
 
 
 def test_stop_lets_the_iteration_end(stage: Stage) -> None:
-    """The signal of the child counts; then 130, on record, by Telegram too, and the next start
-    goes on. What the loop prints at that moment is true."""
+    """After --stop the child finishes, and its signal counts. Then the loop ends with 130, records
+    and sends that, and the next start continues."""
     stage.script(f"up()\n{GO}signal(phase='requirements')", DONE)
     with TelegramApi() as api:
         stage.extra |= api.environ
         loop = stage.start()
         stage.up(1)
-        for _ in range(2):  # asked again is still after the iteration
+        for _ in range(2):  # a second --stop does not end it at once
             asked = stage.run("--stop")
             assert asked.code == 0 and f"pid {loop.process.pid}" in asked.out
         wait_for(lambda: "stopping, a running iteration ends first" in loop.out)
@@ -64,7 +64,7 @@ def test_stop_lets_the_iteration_end(stage: Stage) -> None:
     ("step", "state"), [("ask('Which?')", "waiting for you"), ("usage_limit(3600)", "paused")]
 )
 def test_stop_ends_a_wait_at_once(stage: Stage, step: str, state: str) -> None:
-    """At a gate, or in a wait for the API: no iteration runs there."""
+    """At a gate or in a wait for the API, no iteration runs, so --stop ends the loop at once."""
     stage.script(step, DONE)
     loop = stage.start()
     wait_for(lambda: stage.has_history() and detail(stage)["state"] == state)
@@ -74,8 +74,8 @@ def test_stop_ends_a_wait_at_once(stage: Stage, step: str, state: str) -> None:
 
 
 def test_stop_reaches_only_the_loop_that_holds_the_lock(stage: Stage) -> None:
-    """Nothing running, no such session, another machine, a pid that is somebody else's by now: 2,
-    in one sentence, and nobody is signalled."""
+    """--stop ends with 2 and one sentence, and sends no signal, if no loop runs, the session does
+    not exist, the loop is on another machine, or its pid now is another process."""
     stage.script(LONG)
     loop = stage.start(fast=True)
     stage.up(1)
@@ -103,7 +103,8 @@ def test_stop_reaches_only_the_loop_that_holds_the_lock(stage: Stage) -> None:
 
 
 def test_the_table_shows_every_session_in_words(stage: Stage) -> None:
-    """Newest first; a killed loop is seen by its `begin` without an end, with no lock held."""
+    """The table has the newest session first, and the state of each in words. A session with a
+    `begin` without an end and without a lock is killed."""
     assert table(stage).code == 0 and "No sessions" in table(stage).out
     steps = {
         "asks": "ask('Which?', 'Where?')", "ends": DONE,
@@ -166,8 +167,8 @@ def on_terminal(stage: Stage, columns: int) -> list[str]:
 
 
 def test_the_table_fits_its_terminal(stage: Stage) -> None:
-    """A narrow one gets fewer columns, and keeps what a session waits for; a wide character counts
-    as two. What a child asks drives no terminal."""
+    """On a narrow terminal the table has fewer columns, but still what a session waits for. A wide
+    character counts as two columns. Control characters are removed."""
     stage.script("ask('Where do 漢字漢字漢字漢字漢字漢字漢字漢字漢字 tokens \u202elive?')")
     assert stage.begin("--on-wait", "exit").code == 4
     for columns in (40, 60, 80, 200):
@@ -180,8 +181,8 @@ def test_the_table_fits_its_terminal(stage: Stage) -> None:
 
 
 def test_the_detail_shows_the_child_at_work(stage: Stage) -> None:
-    """Since when it runs and what it did last; the sizes of logs and worktree; the same as
-    JSON. A child's words drive no terminal."""
+    """--status of a session shows since when the child runs, what it did last, and the sizes of
+    logs and worktree, also as JSON. Control characters are removed."""
     stage.script("up(); text('Reading\\x1b[2J a.py'); time.sleep(600)")
     stage.start()
     stage.up(1)
@@ -197,7 +198,7 @@ def test_the_detail_shows_the_child_at_work(stage: Stage) -> None:
 
 
 def test_the_shape_of_json_is_documented(stage: Stage) -> None:
-    """Every key, and no other."""
+    """docs/scripts.md lists every key of the JSON, and no other."""
     stage.script("ask('Which?')")
     assert stage.begin("--on-wait", "exit").code == 4
     part = (ROOT / "docs/scripts.md").read_text()
@@ -211,7 +212,8 @@ def test_the_shape_of_json_is_documented(stage: Stage) -> None:
 
 
 def test_a_stop_before_the_loop_is_up_kills_nobody(stage: Stage) -> None:
-    """Whoever holds the lock has taken over the signal by then."""
+    """--stop does not kill a loop that is just starting, since a loop handles the signal before it
+    takes the lock."""
     stage.script(DONE)
     stage.configure(SETUP="touch up; sleep 600")
     loop = stage.start()

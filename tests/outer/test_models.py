@@ -22,8 +22,8 @@ def models(stage: Stage) -> list[tuple[str, str]]:
 
 
 def test_each_phase_has_its_model(stage: Stage) -> None:
-    """Shown in the header and with each iteration, and on record with the model that answered.
-    After a failure the next iteration of the phase has the default."""
+    """The model of each phase is in the header, in the heading of each iteration and on record.
+    After a failure, the next iteration has the default model."""
     stage.configure(**{KEY: f"investigation=sonnet:low planning={BEDROCK}"})
     stage.script("os._exit(1)", TO_PLANNING, "text('Hm'); " + TO_PLANNING, DONE)
     ended = stage.begin("--model", "haiku", "--max-iterations", "4", fast=True)
@@ -35,7 +35,7 @@ def test_each_phase_has_its_model(stage: Stage) -> None:
 
 
 def test_telemetry_carries_session_phase_and_iteration(stage: Stage) -> None:
-    """Where the user has switched Claude's OpenTelemetry on, beside the user's own attributes."""
+    """If Claude's OpenTelemetry is on, they are added to the user's own attributes."""
     key = "OTEL_RESOURCE_ATTRIBUTES"
     stage.extra |= {"CLAUDE_CODE_ENABLE_TELEMETRY": "1", key: "team=a"}
     stage.script(TO_PLANNING, DONE)
@@ -49,7 +49,7 @@ def test_telemetry_carries_session_phase_and_iteration(stage: Stage) -> None:
 
 
 def test_a_share_of_the_quota_is_left(stage: Stage) -> None:
-    """The loop pauses until the limit resets, and says why."""
+    """With SAMOCODE_KEEP_QUOTA, the loop pauses until the limit resets, and says why."""
     stage.extra["SAMOCODE_KEEP_QUOTA"] = "20"
     stage.script("work(); quota(0.79, 3600); signal()", "work(); quota(0.81, 1); signal()", DONE)
     ended = stage.begin(fast=True)

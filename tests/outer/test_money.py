@@ -1,14 +1,14 @@
-"""What a session may spend, and how often it may try."""
+"""The caps of a session on cost and iterations."""
 
 from __future__ import annotations
 
 from tests.outer.stage import DONE, WORK, Stage
 
-SLACK = 0.001  # USD: a budget is handed over in four digits
+SLACK = 0.001  # USD, since a budget is given to claude in four digits
 
 
 def test_the_cost_cap_ends_the_session(stage: Stage) -> None:
-    """Exit 5 when it is reached; the same cap again starts no child."""
+    """At the cap the exit code is 5. Started again with the same cap, no child runs."""
     stage.script(default=WORK)
     assert stage.begin("--max-cost", "0.5").code == 5
     assert sum(stage.spent) == 0.5
@@ -16,7 +16,7 @@ def test_the_cost_cap_ends_the_session(stage: Stage) -> None:
 
 
 def test_no_child_may_spend_more_than_is_left(stage: Stage) -> None:
-    """Each is given a budget, never more than the cap less what was spent before."""
+    """Each child gets a budget of at most the cap minus what was spent before."""
     stage.script(default="RESULT.update(total_cost_usd=BUDGET / 3); " + WORK)
     assert stage.begin("--max-cost", "1", "--max-iterations", "6").code == 5
     assert len(stage.budgets) == len(stage.spent) == 6
@@ -25,7 +25,7 @@ def test_no_child_may_spend_more_than_is_left(stage: Stage) -> None:
 
 
 def test_a_run_without_a_result_is_not_free(stage: Stage) -> None:
-    """Nobody knows what a run cost that the time limit ended: the next one gets less."""
+    """The cost of a run that the time limit ended is unknown, so the next one gets less."""
     stage.script(default="text('thinking'); time.sleep(600)")
     stage.begin("--max-cost", "8", "--timeout", "5", "--max-iterations", "2")
     first, second = stage.budgets
@@ -33,6 +33,6 @@ def test_a_run_without_a_result_is_not_free(stage: Stage) -> None:
 
 
 def test_success_on_the_last_allowed_iteration_is_success(stage: Stage) -> None:
-    """Neither cap turns done into a failure."""
+    """If the last allowed iteration ends with done, the exit code is 0."""
     stage.script(WORK, DONE)
     assert stage.begin("--max-iterations", "2", "--max-cost", "0.5").code == 0

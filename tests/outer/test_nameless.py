@@ -1,4 +1,4 @@
-"""`samocode` without --session: the one session that is meant, or a name from the task's words."""
+"""`samocode` without --session: it chooses the session, or a name from the words of the task."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ def test_a_name_from_words(task: str, name: str) -> None:
 
 
 def test_the_same_task_is_one_session(stage: Stage) -> None:
-    """A command that is repeated resumes; another task, or the same after its end, is a new one."""
+    """The same task resumes its session. Another task, or the same one after done, begins a new
+    session."""
     stage.script(default=BLOCKED)
     first = nameless(stage, "--task", "Add the login")
     assert first.code == 3 and names(stage) == ["add-login"] and "-add-login" in first.out
@@ -52,7 +53,7 @@ def test_the_same_task_is_one_session(stage: Stage) -> None:
 
 
 def test_none_or_several(stage: Stage) -> None:
-    """Then they are listed, and nothing runs."""
+    """Without a task, no session or several sessions are an error that lists them."""
     stage.script(default=BLOCKED)
     none = nameless(stage)
     assert none.code == 2 and "To begin one, add --task" in none.out
@@ -67,7 +68,7 @@ def test_none_or_several(stage: Stage) -> None:
 
 
 def test_sessions_of_another_project_do_not_count(stage: Stage) -> None:
-    """Two projects may share SESSIONS."""
+    """Two projects may share SESSIONS. Only sessions of this project are chosen."""
     stage.script(default=BLOCKED)
     stage.begin()
     other = Stage(stage.folder / "other").with_git()

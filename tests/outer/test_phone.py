@@ -60,7 +60,8 @@ def answered(stage: Stage) -> list[tuple[int, str, str]]:
 
 
 def test_both_gates_are_answered_from_the_phone(stage: Stage, api: TelegramApi) -> None:
-    """One question at a time; each answer is confirmed, and its buttons go."""
+    """The phone shows one question at a time. Each answer is confirmed, and its buttons are
+    removed."""
     stage.script("ask('Which?', 'Where?')", TO_PLANNING, "plan()", COMMIT + TO_DONE, DONE)
     loop = stage.start()
     shown(api, Q1)
@@ -88,7 +89,8 @@ def test_both_gates_are_answered_from_the_phone(stage: Stage, api: TelegramApi) 
 
 
 def test_only_the_bot_answers_by_the_folder_of_the_phone(stage: Stage, api: TelegramApi) -> None:
-    """What a child leaves running is of the same user and may write there; it has no token."""
+    """Answers in the shared folder count only with the bot's signature. A process that a child left
+    may write there, but does not have the token."""
     stage.script(TO_PLANNING, "plan()", DONE)
     loop = stage.start()
     shown(api, PLAN)
@@ -107,8 +109,8 @@ def test_only_the_bot_answers_by_the_folder_of_the_phone(stage: Stage, api: Tele
 
 
 def test_a_button_answers_only_the_plan_it_was_sent_for(stage: Stage, api: TelegramApi) -> None:
-    """The plan changed on disk: shown anew. Change: asked what. The next plan: the old button is
-    none."""
+    """If the plan has changed on disk, a press shows the new plan. "Change" asks what to change. A
+    button of an earlier plan does not answer the next question."""
     stage.script(TO_PLANNING, "plan()", "plan('# Another\\n')", "signal('blocked', reason='x')")
     loop = stage.start()
     shown(api, PLAN)
@@ -131,7 +133,8 @@ def test_a_button_answers_only_the_plan_it_was_sent_for(stage: Stage, api: Teleg
 
 
 def test_an_answer_from_elsewhere_closes_the_question(stage: Stage, api: TelegramApi) -> None:
-    """Its buttons go, the phone says what was taken, and a late press changes nothing."""
+    """After an answer in the file, the buttons are removed, the phone shows the answer, and a late
+    press changes nothing."""
     stage.script("ask('Which?')", f"{HOLD}{DONE}")
     loop = stage.start()
     shown(api, Q1)
@@ -148,7 +151,8 @@ def test_an_answer_from_elsewhere_closes_the_question(stage: Stage, api: Telegra
 
 
 def test_commands_while_a_child_works(stage: Stage, api: TelegramApi) -> None:
-    """status, note and stop at any time; help for anything else; nobody else is heard."""
+    """status, note and stop work while a child works. Other texts get the help. Messages of people
+    who are not approvers are ignored."""
     stage.script(f"{HOLD}signal()", DONE)
     stage.extra["TELEGRAM_APPROVERS"] = "42"
     loop = stage.start()
@@ -163,7 +167,7 @@ def test_commands_while_a_child_works(stage: Stage, api: TelegramApi) -> None:
     api.say("note use tabs\nnot blanks")
     shown(api, "Noted for the next iteration: use tabs not blanks")
     api.say("Stop")
-    shown(api, "It stops after a running iteration.")
+    shown(api, "It stops as soon as no iteration runs.")
     (stage.steps / "go").touch()
     assert loop.wait().code == 130 and stage.children == 1
     assert "Stopped by Telegram." in api.texts[-1]
@@ -172,7 +176,7 @@ def test_commands_while_a_child_works(stage: Stage, api: TelegramApi) -> None:
 
 
 def test_in_a_group_only_approvers_answer(stage: Stage) -> None:
-    """Chatter is ignored; a reply, a button and a /command of an approver count."""
+    """In a group only replies, buttons and /commands of approvers count."""
     stage.script("ask('Which?')", DONE)
     with TelegramApi(chat="-42") as api:
         stage.extra |= api.environ | {"TELEGRAM_APPROVERS": "7, 8"}
@@ -190,7 +194,8 @@ def test_in_a_group_only_approvers_answer(stage: Stage) -> None:
 
 
 def test_an_approver_of_an_earlier_run_answers_nothing(stage: Stage) -> None:
-    """Neither what was kept from before, nor a record of that run that a child put back, counts."""
+    """A start with other approvers ignores presses of earlier approvers, even if a child restores
+    the session record of the earlier run."""
     stage.script("ask('Which?')", DONE)
     with TelegramApi(chat="-42") as api:
         stage.extra |= api.environ
@@ -213,7 +218,8 @@ def test_an_approver_of_an_earlier_run_answers_nothing(stage: Stage) -> None:
 def test_exit_at_a_question_reads_the_reply_at_the_next_start(
     stage: Stage, api: TelegramApi
 ) -> None:
-    """Without buttons, all at once; a reply waits at the Bot API."""
+    """With --on-wait exit all questions are sent at once, without buttons. Replies are read at the
+    next start."""
     stage.script("ask('Which?', 'Where?')", DONE)
     assert stage.begin("--on-wait", "exit").code == 4
     assert api.find(Q1) and api.find(Q2) and not any(m["buttons"] for m in api.messages)
@@ -228,7 +234,7 @@ def test_exit_at_a_question_reads_the_reply_at_the_next_start(
 
 
 def test_buttons_survive_a_killed_loop(stage: Stage, api: TelegramApi) -> None:
-    """A press while nothing runs counts at the next start; the question is not sent again."""
+    """A press while no loop runs counts at the next start. The question is not sent again."""
     stage.script("ask('Which?')", DONE)
     loop = stage.start()
     shown(api, Q1)
@@ -241,8 +247,9 @@ def test_buttons_survive_a_killed_loop(stage: Stage, api: TelegramApi) -> None:
 
 
 def test_two_loops_share_a_bot_and_one_is_killed(stage: Stage, api: TelegramApi) -> None:
-    """Replies go to the session they answer, whoever reads; plain text is asked back. When the
-    reader is killed, the other reads on, and the killed one's answer waits for its start."""
+    """Replies go to the session that they answer, whichever loop reads them. A text that fits two
+    sessions is asked back. If the reading loop is killed, the other one reads, and answers to the
+    killed one wait for its start."""
     other = second(stage)
     stage.script("ask('Which?')", DONE)
     other.script("ask('Which?', 'Where?')", DONE)
@@ -263,20 +270,20 @@ def test_two_loops_share_a_bot_and_one_is_killed(stage: Stage, api: TelegramApi)
         shown(api, "Which session: other or work? Write note and its name.")
         loops[0].send(signal.SIGKILL).wait()
         api.press("One", "work · " + Q1)
-        wait_for(lambda: "work does not run; it hears this when it starts." in api.toasts)
+        wait_for(lambda: "work is not running. It reads this when it starts." in api.toasts)
         api.say("stop other")
         assert loops[1].wait().code == 130
         assert stage.run().code == 0
     finally:
         other.close()
     assert answered(stage) == [(1, "A) One", "telegram")]
-    assert len(answered(other)) == 1 and api.conflicts <= 1  # with the poll of the killed one
+    assert len(answered(other)) == 1 and api.conflicts <= 1  # conflict with the killed loop's poll
 
 
 def test_a_new_session_in_the_folder_of_one_that_was_deleted(
     stage: Stage, api: TelegramApi
 ) -> None:
-    """Only the new one hears what is written; the old one waited when it was killed."""
+    """Messages go only to the new session, although the deleted one waited when it was killed."""
     stage.script("ask('Which?')")
     loop = stage.start()
     shown(api, Q1)
@@ -300,7 +307,7 @@ def test_a_new_session_in_the_folder_of_one_that_was_deleted(
 def test_nobody_waits_where_the_page_was_answered_before_the_start(
     stage: Stage, api: TelegramApi
 ) -> None:
-    """What a person writes then is no answer, and gets help at once."""
+    """If the page was answered before the start, no question waits, and a text gets the help."""
     stage.script("ask('Which?')", f"{HOLD}{DONE}")
     loop = stage.start()
     shown(api, Q1)
@@ -315,7 +322,8 @@ def test_nobody_waits_where_the_page_was_answered_before_the_start(
 
 
 def test_a_question_is_tried_until_it_arrives(stage: Stage, api: TelegramApi) -> None:
-    """The network is away while the gate opens, and comes back; then the answer is heard."""
+    """A question that is asked during an outage arrives once the network is back, and its answer
+    counts."""
     stage.script("ask('Which?')", DONE)
     api.fall()
     loop = stage.start()
@@ -330,7 +338,7 @@ def test_a_question_is_tried_until_it_arrives(stage: Stage, api: TelegramApi) ->
 
 
 def test_the_buttons_go_once_the_network_is_back(stage: Stage, api: TelegramApi) -> None:
-    """The question was answered in the file while it was away."""
+    """If a question is answered in the file during an outage, its buttons are removed later."""
     stage.script("ask('Which?')", f"{HOLD}{DONE}")
     loop = stage.start()
     shown(api, Q1)
@@ -345,7 +353,7 @@ def test_the_buttons_go_once_the_network_is_back(stage: Stage, api: TelegramApi)
 
 
 def test_the_shared_folder_may_be_deleted(stage: Stage, api: TelegramApi) -> None:
-    """Even while a loop runs: it goes on, and its gate takes the file."""
+    """If the shared folder is deleted while a loop runs, answers in the file still count."""
     stage.script("ask('Which?')", DONE)
     loop = stage.start()
     shown(api, Q1)
@@ -358,7 +366,8 @@ def test_the_shared_folder_may_be_deleted(stage: Stage, api: TelegramApi) -> Non
 
 
 def test_a_question_answered_in_the_file_is_not_sent_late(stage: Stage, api: TelegramApi) -> None:
-    """The wait ended before it could arrive. Ctrl-C ends the wait for the last message at once."""
+    """A question that was answered before it could be sent is not sent. Ctrl-C ends the wait for
+    the last message at once."""
     stage.script("ask('Which?')", DONE)
     api.answers = [refusal(429, "Too Many Requests", retry_after=300)] * 2
     stage.extra["FAKE_LAST_WORDS"] = "600"
@@ -373,7 +382,8 @@ def test_a_question_answered_in_the_file_is_not_sent_late(stage: Stage, api: Tel
 
 
 def test_a_group_that_became_a_supergroup(stage: Stage) -> None:
-    """The new id is used from the next try on, named on both sides, and answers come from there."""
+    """The new id is used from the next try on, for messages and answers. It is shown in the
+    terminal and in the chat."""
     stage.script("ask('Which?')", DONE)
     with TelegramApi(chat="-42") as api:
         stage.extra |= api.environ
@@ -402,7 +412,7 @@ def test_a_group_that_became_a_supergroup(stage: Stage) -> None:
 def test_what_keeps_the_bot_from_reading(
     stage: Stage, api: TelegramApi, polls: list[Answer], says: str
 ) -> None:
-    """It is said once, with the remedy; the loop goes on, and so does reading."""
+    """Trouble with reading is reported once, with the remedy. The loop and the reading go on."""
     api.polls = polls.copy()
     stage.script("ask('Which?')", DONE)
     loop = stage.start()
@@ -413,7 +423,7 @@ def test_what_keeps_the_bot_from_reading(
     api.say("A")
     assert loop.wait().code == 0, loop.out
     assert loop.out.count("cannot be read") == bool(says) and says in loop.out
-    assert ("I cannot hear you" in " ".join(api.texts)) == (polls[0] is CONFLICT and bool(says))
+    assert ("I cannot read" in " ".join(api.texts)) == (polls[0] is CONFLICT and bool(says))
 
 
 def notices(path: Path) -> list[dict[str, object]]:
@@ -422,7 +432,8 @@ def notices(path: Path) -> list[dict[str, object]]:
 
 
 def test_the_notify_command_gets_each_notice(alone: Stage) -> None:
-    """As one line of JSON on stdin; the end waits for it, and shows that it failed."""
+    """The command gets each notice as one line of JSON on stdin. The loop waits for it at its end,
+    and shows that it failed."""
     seen = alone.folder / "seen"
     alone.extra["SAMOCODE_NOTIFY_COMMAND"] = f"cat >>'{seen}'; echo no bus >&2; exit 7"
     alone.script("ask('Which?')", "usage_limit(1)", DONE)

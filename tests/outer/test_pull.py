@@ -1,4 +1,4 @@
-"""A `git pull` in the clone while its loop runs: the night goes on as it began."""
+"""A `git pull` in the clone while its loop runs does not affect the loop."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OF_THE_CLONE = ("main.py", "workflow.md", "samocode", "commands")
 
 
 def clone(stage: Stage) -> Path:
-    """A clone of its own, whose main.py the stage runs from now on."""
+    """Copy the clone. The stage runs the copy's main.py from now on."""
     copy = stage.folder / "clone"
     copy.mkdir()
     for name in OF_THE_CLONE:
@@ -23,7 +23,7 @@ def clone(stage: Stage) -> Path:
             shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy2(source, copy / name)
-    timeouts = copy / "samocode/settings/timeouts.py"  # a minute at random after a usage limit
+    timeouts = copy / "samocode/settings/timeouts.py"  # no random wait after a usage limit
     timeouts.write_text(timeouts.read_text().replace("limit_slack: float = 180", "limit_slack = 0"))
     assert "limit_slack = 0" in timeouts.read_text()
     stage.main = copy / "main.py"
@@ -31,8 +31,8 @@ def clone(stage: Stage) -> Path:
 
 
 def test_a_pull_changes_nothing_of_a_loop_that_runs(stage: Stage) -> None:
-    """Every module and workflow.md are others from the first child on: both gates, VERIFY, Telegram
-    and the last words work as before, and every child gets the same prompt."""
+    """If all modules and workflow.md change during the first iteration, gates, VERIFY and Telegram
+    still work, and every child gets the same prompt."""
     copy = clone(stage)
     stage.configure(VERIFY="true")
     pull = (
@@ -59,7 +59,8 @@ def test_a_pull_changes_nothing_of_a_loop_that_runs(stage: Stage) -> None:
 
 
 def test_the_hook_of_another_version_lets_the_child_end(stage: Stage) -> None:
-    """It may have other rules than the loop that judges: the loop alone decides."""
+    """A Stop hook of another version than the loop accepts every signal, since its rules may
+    differ. The loop judges the signal."""
     copy = clone(stage)
     package = copy / "samocode" / "__init__.py"
     pull = f"open({str(package)!r}, 'a').write('\\n__version__ = \"99\"\\n')\n"

@@ -1,4 +1,4 @@
-"""A start that git refuses leaves nothing, and the next one goes on."""
+"""A start that git refuses leaves nothing behind, and the next start works."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.outer.stage import DONE, Stage, git
 
 
 def left(stage: Stage) -> list[Path]:
-    """What a start made, locks aside."""
+    """What a start created, without locks."""
     folders = (stage.folder / "sessions", stage.folder / "worktrees")
     return [p for folder in folders for p in folder.glob("*") if p.name != ".locks"]
 
@@ -37,7 +37,7 @@ def lfs(stage: Stage) -> list[str]:
 
 
 def stale_lock(stage: Stage) -> list[str]:
-    """A killed git was making this branch; today, or it is midnight."""
+    """The lock of a killed git on the branch of today's session, and on tomorrow's (midnight)."""
     folder = stage.repo / ".git/refs/heads/samocode"
     folder.mkdir()
     for days in (0, 1):
@@ -47,7 +47,7 @@ def stale_lock(stage: Stage) -> list[str]:
 
 
 def killed(stage: Stage) -> list[str]:
-    """git itself is killed while it fills the worktree, and tidies nothing up."""
+    """git is killed while it checks out the worktree, so it does not clean up."""
     filtered(stage, smudge="kill -9 $(cut -d' ' -f4 /proc/$PPID/stat); false")
     return ["git worktree add failed"]
 
@@ -59,7 +59,7 @@ def branch(stage: Stage) -> list[str]:
 
 @pytest.mark.parametrize("trouble", [lfs, killed, stale_lock, branch])
 def test_a_start_that_git_refuses(stage: Stage, trouble: Callable[[Stage], list[str]]) -> None:
-    """Exit code 2, all that git said, and nothing of the session stays."""
+    """The exit code is 2, the message has git's output, and nothing of the session remains."""
     words = trouble(stage)
     ended = stage.begin()
     assert ended.code == 2 and [w for w in words if w not in ended.out] == [], ended.out
@@ -68,7 +68,7 @@ def test_a_start_that_git_refuses(stage: Stage, trouble: Callable[[Stage], list[
 
 
 def test_a_session_on_record_outlives_a_refused_start(stage: Stage) -> None:
-    """Only what the start itself made goes."""
+    """A refused start of an existing session removes only what this start created."""
     stage.script("signal()", DONE)
     assert stage.begin("--max-iterations", "1").code == 5
     git("worktree", "remove", str(stage.worktree), cwd=stage.repo)
@@ -81,7 +81,7 @@ def test_a_session_on_record_outlives_a_refused_start(stage: Stage) -> None:
 
 
 def test_killed_while_git_makes_the_worktree(stage: Stage) -> None:
-    """The next start goes on with what is there."""
+    """After a kill during `git worktree add`, the next start completes the worktree."""
     filtered(stage, smudge=f"touch {stage.folder}/up; sleep 2; cat")
     stage.script(DONE)
     loop = stage.start()

@@ -1,4 +1,4 @@
-"""--report, and the report of every `done`: made by real sessions, looked at in a real browser."""
+"""The reports of real sessions, in a real browser."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ git("add", "."), git("commit", "-qm", TITLE), leave()
 
 
 def contents(folder: Path) -> dict[Path, bytes]:
-    """Every file of a session but its report."""
+    """Every file of a session except its report."""
     found = (p for p in folder.rglob("*") if p.is_file() and p.name != "_report.html")
     return {path: path.read_bytes() for path in found}
 
 
 def hostile(stage: Stage) -> Path:
-    """The report of a session in which everybody writes markup."""
+    """The report of a session in which all texts have markup."""
     plan = f'plan({ALL!r}, "\'\\"><b onclick=x().md")'
     steps = (FILES + ASKS, "RESULT['total_cost_usd'] = 1; raw(b'<b>\\xff')", TO_PLANNING, plan)
     stage.script(
@@ -56,7 +56,8 @@ def hostile(stage: Stage) -> Path:
 
 
 def test_a_session_of_markup_is_shown_as_text(stage: Stage) -> None:
-    """Tasks, questions, answers, plan, commits, file names, summary, what failed and was ended."""
+    """Markup in tasks, questions, answers, plan, commits, file names, summary and failures is shown
+    as text."""
     path = hostile(stage)
     seen = Seen(path.read_text())
     assert all(line in seen.text for line in ALL.splitlines() if line.isprintable())
@@ -68,7 +69,8 @@ def test_a_session_of_markup_is_shown_as_text(stage: Stage) -> None:
 
 
 def test_a_report_is_no_progress_and_changes_nothing(stage: Stage) -> None:
-    """Made while a child runs, or by the child. The default is the one session that is not done."""
+    """A report during an iteration changes no other file and does not count as progress. Without
+    --session it is of the only session that is not done."""
     go = "up()\nwhile not (STEPS / 'go').exists(): time.sleep(0.05)\n"
     stage.script(go + "signal()", "write('_report.html', '<script>'); signal()", DONE)
     loop = stage.start()
@@ -86,7 +88,8 @@ def test_a_report_is_no_progress_and_changes_nothing(stage: Stage) -> None:
 
 
 def test_a_report_that_cannot_be_made_changes_no_exit_code(stage: Stage, tmp_path: Path) -> None:
-    """One line says why, a bug included. It can be switched off."""
+    """If the report fails, even by a bug, one line says why. SAMOCODE_REPORT=off switches it
+    off."""
     house = tmp_path / "house"
     shutil.copytree(MAIN.parent / "samocode", house / "samocode")
     shutil.copy(MAIN, house)
@@ -111,8 +114,9 @@ def browser(page: Path, *switches: str) -> tuple[str, list[str]]:
 
 
 def measured(report: str, folder: Path, width: int, *switches: str) -> dict[str, object]:
-    """What a script finds in a copy of the report that has no policy, and the picture's width.
-    For a screenshot chromium resizes its page, which is at first 500 pixels wide at least."""
+    """Run a script in a copy of the report without its policy. Return the sizes and the colour that
+    it finds, and the width of a screenshot. Chromium's page is at first at least 500 pixels wide,
+    and is resized for the screenshot."""
     script = """<script>addEventListener('resize', look); look(); function look() {
         const paper = getComputedStyle(document.body).backgroundColor
         console.log('<' + JSON.stringify({wide: document.documentElement.scrollWidth,
@@ -126,7 +130,8 @@ def measured(report: str, folder: Path, width: int, *switches: str) -> dict[str,
 
 @needs_chromium
 def test_a_browser_shows_it_and_runs_nothing(stage: Stage, tmp_path: Path) -> None:
-    """No message on the console; no scrolling sideways on a phone; light and dark; on paper."""
+    """The report causes no message on the console, needs no horizontal scrolling on a phone, has a
+    light and a dark mode, and can be printed."""
     path = hostile(stage)
     report = path.read_text()
     shown, console = browser(path, "--dump-dom")
@@ -143,7 +148,7 @@ def test_a_browser_shows_it_and_runs_nothing(stage: Stage, tmp_path: Path) -> No
 
 @needs_chromium
 def test_the_policy_stops_what_gets_past_the_escapes(stage: Stage, tmp_path: Path) -> None:
-    """Scripts and handlers, put into the page by hand. Without the policy they run."""
+    """Scripts and handlers that are put into the page do not run. Without the policy they do."""
     stage.script(DONE)
     stage.begin()
     report = (stage.session / "_report.html").read_text()

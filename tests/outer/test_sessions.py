@@ -1,4 +1,4 @@
-"""Whole sessions, as their human sees them."""
+"""Whole sessions, through main.py."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from tests.outer.stage import DONE, MAIN, TO_DONE, TO_PLANNING, WORK, Stage, git
 
 
 def checkout(repo: Path) -> tuple[str, ...]:
-    """What a person would notice in their own checkout."""
+    """The state of the user's checkout: HEAD, branch, status, stash, a file."""
     looks = ("rev-parse HEAD", "branch --show-current", "status --porcelain", "stash list")
     return (*(git(*look.split(), cwd=repo) for look in looks), (repo / "a.py").read_text())
 
 
 def test_from_task_to_merge_through_both_gates(stage: Stage) -> None:
-    """Questions, plan, commits, done: exit 0; the checkout is untouched until the printed merge."""
+    """A session goes through questions, plan, commits and done, with exit code 0. The user's
+    checkout does not change until they run the printed merge."""
     stage.script(
         "write('dive.md'); signal(phase='requirements')",
         "ask('Which?', 'Where?')",
@@ -54,7 +55,8 @@ def test_from_task_to_merge_through_both_gates(stage: Stage) -> None:
 
 @pytest.mark.parametrize("with_git", [True, False])
 def test_a_dive_alone_is_research(tmp_path: Path, with_git: bool) -> None:
-    """It ends with done in investigation, in a git repository or in none; no commit is made."""
+    """A dive without a task ends with done in investigation, with or without git. It commits
+    nothing."""
     stage = Stage(tmp_path / "project")
     if with_git:
         stage.with_git()
@@ -69,7 +71,7 @@ def test_a_dive_alone_is_research(tmp_path: Path, with_git: bool) -> None:
 
 
 def test_yes_goes_from_end_to_end(stage: Stage) -> None:
-    """Suggestions are the answers, the plan is approved, both on record as --yes's."""
+    """--yes answers with the suggestions and approves the plan. Both are recorded as by --yes."""
     build = "commit('a.py', 'two\\n'); " + TO_DONE
     stage.script("ask('Which?', suggested='B', phase='planning')", "plan()", build, DONE)
     assert stage.begin("--yes").code == 0
@@ -79,7 +81,7 @@ def test_yes_goes_from_end_to_end(stage: Stage) -> None:
 
 
 def test_a_refused_plan_is_revised_and_approved(quick: Stage) -> None:
-    """The refusal reaches the next child in the human's words; the second plan is built."""
+    """The next child reads the human's change request. Its plan is approved and built."""
     second = "plan('# Plan\\n- [ ] less\\n', 'plan2.md')"
     quick.script(TO_PLANNING, "plan()", second, "work(); " + TO_DONE, DONE)
     loop = quick.start()
@@ -94,7 +96,7 @@ def test_a_refused_plan_is_revised_and_approved(quick: Stage) -> None:
 
 
 def test_setup_runs_once_in_a_new_worktree(stage: Stage) -> None:
-    """Before the first child, in the worktree; not again at the next start."""
+    """SETUP runs in the worktree before the first child, and not again at the next start."""
     stage.configure(SETUP="pwd >> ../../ran")
     stage.script(WORK, DONE)
     assert stage.begin("--max-iterations", "1").code == 5
@@ -103,7 +105,7 @@ def test_setup_runs_once_in_a_new_worktree(stage: Stage) -> None:
 
 
 def test_a_failing_setup_blocks_and_is_tried_again(stage: Stage) -> None:
-    """Its output is shown and no child is started; with a good one the session goes on."""
+    """If SETUP fails, its output is shown and no child is started. The next start runs it again."""
     stage.configure(SETUP="echo no such thing; false")
     stage.script(DONE)
     ended = stage.begin()
@@ -113,7 +115,8 @@ def test_a_failing_setup_blocks_and_is_tried_again(stage: Stage) -> None:
 
 
 def test_verify_decides_whether_done_is_done(stage: Stage) -> None:
-    """While it fails the work goes back to implementation with its output; then done counts."""
+    """If VERIFY fails at done, the session returns to implementation, with VERIFY's output. Done
+    counts once VERIFY passes."""
     stage.configure(VERIFY="grep -q good a.py || { echo nothing good; false; }")
     better = "commit('a.py', 'good\\n'); " + TO_DONE
     stage.script(TO_PLANNING, "plan()", TO_DONE, DONE, better, DONE)
@@ -125,7 +128,7 @@ def test_verify_decides_whether_done_is_done(stage: Stage) -> None:
 
 
 def test_a_note_to_a_stopped_session_reaches_the_next_child(stage: Stage) -> None:
-    """--task on an unfinished session adds to its task, and does not begin it anew."""
+    """--task on an unfinished session adds a note to its task. The session is not restarted."""
     stage.script("signal('blocked', reason='which colour?')", DONE)
     blocked = stage.begin()
     assert blocked.code == 3 and "which colour?" in blocked.out
@@ -136,7 +139,8 @@ def test_a_note_to_a_stopped_session_reaches_the_next_child(stage: Stage) -> Non
 
 
 def test_a_new_task_after_done_opens_a_round(stage: Stage) -> None:
-    """It begins in investigation, and the plan must be approved again; the old words open none."""
+    """A new round begins in investigation, and needs a new approval. The old task does not open a
+    round."""
     stage.script(TO_PLANNING, "plan()", TO_DONE, DONE, TO_PLANNING, "plan('# New\\n')")
     assert stage.begin("--yes").code == 0
     assert stage.begin().code == 0 and stage.children == 4
@@ -147,7 +151,7 @@ def test_a_new_task_after_done_opens_a_round(stage: Stage) -> None:
 
 
 def test_the_worktree_comes_back(stage: Stage) -> None:
-    """Removed between two runs, it is made again with what was committed."""
+    """A worktree that was removed between two runs is made again, with its commits."""
     stage.script(TO_PLANNING, "plan()", "commit('a.py', 'two\\n'); signal()", TO_DONE, DONE)
     assert stage.begin("--yes", "--max-iterations", "3").code == 5
     git("worktree", "remove", "--force", str(stage.worktree), cwd=stage.repo)

@@ -1,4 +1,4 @@
-"""The repository that a session shares with its user: what a run says of it."""
+"""The repository that a session shares with its user: the changes that a run reports."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MEANWHILE = "changed meanwhile: "
 
 
 def test_what_a_child_changed_for_others_is_said(stage: Stage) -> None:
-    """At the stop, by name."""
+    """The text of the stop names what a child changed outside of its branch."""
     git("branch", "keep", cwd=stage.repo)
     hook = "Path(git('rev-parse', '--git-common-dir').strip(), 'hooks/pre-commit').write_text('x')"
     stage.script(
@@ -21,12 +21,13 @@ def test_what_a_child_changed_for_others_is_said(stage: Stage) -> None:
     (stage.repo / ".git/hooks").mkdir(exist_ok=True)
     ended = stage.begin()
     names = "user.email, tag v1, hooks/pre-commit, branch keep"
-    assert ended.code == 0 and f"{stage.repo} {MEANWHILE}{names}\n" in ended.out
+    assert ended.code == 0 and f"{stage.repo} these {MEANWHILE}{names}\n" in ended.out
     assert MEANWHILE not in stage.run("--task", "again", "--max-iterations", "1").out
 
 
 def test_a_hook_that_setup_installs_is_said_at_once(stage: Stage) -> None:
-    """pre-commit writes the worktree's python into the hook of the user's own checkout."""
+    """If SETUP installs a git hook, a message says that the user's checkout has it, too. pre-commit
+    writes the worktree's python into it."""
     (stage.repo / ".git/hooks").mkdir(exist_ok=True)
     stage.configure(SETUP="echo $PWD/python > $(git rev-parse --git-common-dir)/hooks/pre-commit")
     stage.script(DONE)
@@ -36,7 +37,8 @@ def test_a_hook_that_setup_installs_is_said_at_once(stage: Stage) -> None:
 
 
 def test_what_differs_in_a_worktree_is_said_at_the_start(stage: Stage) -> None:
-    """Submodules, and hooks in a folder that no commit has; silence where SETUP makes it."""
+    """The start warns of submodules, and of a core.hooksPath that the worktree lacks, unless SETUP
+    creates it."""
     git("config", "core.hooksPath", ".husky/_", cwd=stage.repo)
     (stage.repo / ".husky/_").mkdir(parents=True)
     (stage.repo / ".gitmodules").touch()
@@ -51,8 +53,8 @@ def test_what_differs_in_a_worktree_is_said_at_the_start(stage: Stage) -> None:
 
 
 def test_a_night_of_sessions_side_by_side(stage: Stage) -> None:
-    """Each has its own branch, worktree and SETUP; the user works, fetches and tidies up. No
-    session says that anything changed."""
+    """Sessions in parallel, and a user who works, fetches and runs gc meanwhile, cause no report of
+    changes."""
     git("clone", "-q", "--bare", str(stage.repo), f"{stage.folder}/origin.git", cwd=stage.folder)
     git("remote", "add", "origin", f"{stage.folder}/origin.git", cwd=stage.repo)
     night = [Stage(stage.folder / f"s{n}", name=f"s{n}") for n in range(3)]
@@ -74,8 +76,8 @@ def test_a_night_of_sessions_side_by_side(stage: Stage) -> None:
 
 
 def test_done_prints_one_line_that_makes_a_pull_request(stage: Stage) -> None:
-    """Where gh is on PATH and there is a remote. The loop never runs it; a person's shell does,
-    whatever is in the summary."""
+    """With gh on PATH and a remote, `done` prints the command and does not run it. It is safe in a
+    shell, whatever the summary contains."""
     summary = "It's done;\n\n$(touch pwned) `x` \x1b[31m!! done"
     stage.script(
         "signal(phase='planning')", "plan()", "commit('b.py', 'x'); " + TO_DONE,

@@ -1,4 +1,4 @@
-"""Every signal a child can leave, and ways to leave it wrong (all in tests/test_signals.py)."""
+"""Signals and malformed signals through the whole loop. tests/test_signals.py has all forms."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ MALFORMED = {
 
 @pytest.mark.parametrize("step", MALFORMED.values(), ids=MALFORMED)
 def test_a_malformed_signal_is_never_continue(stage: Stage, step: str) -> None:
-    """The next child is told; two or three such ends in a row are blocked, and nothing moved."""
+    """A malformed signal does not change the phase, and the next child is told. Two or three in a
+    row block the session."""
     stage.script(default="work(); " + step)
     ended = stage.begin("--on-wait", "exit")
     assert ended.code == 3, ended.out
@@ -26,7 +27,8 @@ def test_a_malformed_signal_is_never_continue(stage: Stage, step: str) -> None:
 
 
 def check_strikes(stage: Stage, phase: str, before: int) -> None:
-    """All children after `before` were in one phase, none was obeyed, and each was told."""
+    """Assert that all children after `before` were in one phase, none was obeyed, and the second
+    one was told why."""
     lines = speech.iterations(stage.session)[before:]
     assert 2 <= len(lines) <= 3 and stage.children == before + len(lines)
     assert {line["phase"] for line in lines} == {phase}
@@ -36,7 +38,8 @@ def check_strikes(stage: Stage, phase: str, before: int) -> None:
 
 
 def test_done_with_work_that_no_commit_holds(stage: Stage) -> None:
-    """The child is told the file's name; once it is committed, done counts."""
+    """Done with uncommitted work does not count, and the next child is told the file's name. Once
+    it is committed, done counts."""
     leave = "Path('a.py').write_text('two\\n'); " + TO_DONE
     stage.script(TO_PLANNING, "plan()", leave, DONE, "git('commit', '-qam', 'two'); " + DONE)
     assert stage.begin("--yes").code == 0
@@ -45,7 +48,7 @@ def test_done_with_work_that_no_commit_holds(stage: Stage) -> None:
 
 
 def test_done_on_another_branch(stage: Stage) -> None:
-    """The work must be on the session's branch."""
+    """Done does not count on another branch than the session's."""
     away = "git('switch', '-qc', 'mine'); commit('a.py', 'two\\n'); " + TO_DONE
     stage.script(TO_PLANNING, "plan()", away, default="work(); " + DONE)
     assert stage.begin("--yes").code == 3
@@ -53,21 +56,22 @@ def test_done_on_another_branch(stage: Stage) -> None:
 
 
 def test_a_good_signal_after_a_bad_one_goes_on(stage: Stage) -> None:
-    """One strike is forgiven, again and again. Words are no signal, no limit and no failure."""
+    """A good signal resets the count of bad ones. What a child says is neither a signal nor a limit
+    nor a failure."""
     words = "text('All tasks are done. DONE. 5-hour limit, resets 8am. API Error: 429'); "
     stage.script("work(); raw(b'{')", WORK, words + "work()", WORK, "work(); raw(b'')", DONE)
     assert stage.begin().code == 0 and stage.children == 6
 
 
 def test_a_good_signal_beats_the_time_limit(stage: Stage) -> None:
-    """It counts although the child had to be ended."""
+    """A signal counts even if the time limit ended the child."""
     stage.script("signal(phase='requirements'); work(); time.sleep(600)", DONE)
     assert stage.begin("--timeout", "6").code == 0
     assert speech.iterations(stage.session)[1]["phase"] == "requirements"
 
 
 def test_a_stale_done_ends_no_later_run(stage: Stage) -> None:
-    """A signal from before the child was started is not the child's."""
+    """A signal from before the child was started does not count."""
     stage.script(WORK, default="work()")
     assert stage.begin("--max-iterations", "1").code == 5
     speech.send(stage.session, "done", summary="stale")

@@ -1,4 +1,4 @@
-"""Every way to stop a loop: what it leaves, and how the next start goes on."""
+"""Every way to stop a loop: what it leaves, and that the next start continues."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ STUBBORN = "leave(); leave(hidden=True); deaf(); up(); time.sleep(600)"
 
 
 def test_ctrl_c_once_lets_the_iteration_end(stage: Stage) -> None:
-    """The child works on to its signal, which counts; then 130, and the next start goes on."""
+    """After one Ctrl-C the child finishes, and its signal counts. The loop ends with 130, and the
+    next start continues."""
     go = "while not (STEPS / 'go').exists(): time.sleep(0.05)\n"
     stage.script(f"up()\n{go}signal(phase='requirements')", DONE)
     loop = stage.start()
@@ -34,13 +35,14 @@ STOPS = {"Ctrl-C twice": 130, "SIGTERM": 143, "SIGHUP": 143}
 
 @pytest.mark.parametrize("how", STOPS)
 def test_a_stop_at_once_leaves_no_process(stage: Stage, how: str) -> None:
-    """A deaf child and its detached grandchildren are gone when the loop is."""
+    """When the loop has ended, so have a child that ignores SIGTERM and its detached
+    grandchildren."""
     stage.script(STUBBORN, DONE)
     loop = stage.start(fast=True)
     stage.up(1)
     assert len(stage.alive) >= 3
     if how == "Ctrl-C twice":
-        while loop.running:  # two at once are one to the kernel
+        while loop.running:  # the kernel merges two at once
             loop.send(signal.SIGINT)
             time.sleep(0.5)
     else:
@@ -52,7 +54,7 @@ def test_a_stop_at_once_leaves_no_process(stage: Stage, how: str) -> None:
 
 
 def test_what_a_good_child_leaves_running_is_ended(stage: Stage) -> None:
-    """After every iteration, before the next one begins."""
+    """Processes that a child left are ended before the next iteration begins."""
     look = "write('left', str([p for p in left() if Path('/proc', p).exists()])); "
     stage.script("leave(); leave(hidden=True); " + WORK, look + DONE)
     assert stage.begin(fast=True).code == 0
@@ -60,14 +62,14 @@ def test_what_a_good_child_leaves_running_is_ended(stage: Stage) -> None:
 
 
 def test_the_time_limit_ends_everything_and_is_told(stage: Stage) -> None:
-    """The next child begins on a clean machine and knows why."""
+    """At the time limit all processes of the child are ended. The next child is told."""
     stage.script(STUBBORN, DONE)
     assert stage.begin("--timeout", "6", fast=True).code == 0
     assert stage.alive == [] and stage.previous(2)["outcome"] == "timeout"
 
 
 def test_a_stop_during_verify(stage: Stage) -> None:
-    """VERIFY is ended; nothing is done until it passed."""
+    """A stop ends VERIFY. The session is not done until VERIFY passes."""
     stage.configure(VERIFY="touch ../../began; [ -e ../../go ] || sleep 600")
     stage.script(TO_PLANNING, "plan()", "signal(phase='done')", default=DONE)
     loop = stage.start("--yes")

@@ -1,4 +1,4 @@
-"""A person answers at a terminal: real keys, real windows, real signals."""
+"""Answers at a terminal, with real keys, windows and signals."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ASKED, SECOND = "Your answer to Q1 [Enter: A; ?: help]:", "Your answer to Q2 [En
 @needs_tmux
 @pytest.mark.parametrize("columns", [40, 80, 160])
 def test_one_question_at_a_time(quick: Stage, at: Open, columns: int) -> None:
-    """Title, why and options stand above the prompt; a letter or Enter is enough."""
+    """Title, why and options are above the prompt. A letter or Enter is enough."""
     quick.script(ASK, STOP)
     terminal = at(columns).wait_last(ASKED)
     above = "\n".join(terminal.screen[-6:])
@@ -39,7 +39,7 @@ def test_one_question_at_a_time(quick: Stage, at: Open, columns: int) -> None:
 
 @needs_tmux
 def test_editing_in_a_window_that_changes(quick: Stage, at: Open) -> None:
-    """Keys as in a shell; a paste is one answer; resizing and Ctrl-Z lose nothing."""
+    """Keys work as in a shell, a paste is one answer, and resizing and Ctrl-Z lose nothing."""
     quick.script(ASK, STOP)
     terminal = at(60).wait_last(ASKED)
     terminal.keys("use sessions", "C-a", "we ", "M-f", "M-f", "C-w", "tokens")
@@ -62,12 +62,12 @@ def test_editing_in_a_window_that_changes(quick: Stage, at: Open) -> None:
 
 @needs_tmux
 def test_answered_elsewhere_while_somebody_types(quick: Stage, at: Open) -> None:
-    """The first wins; what was half typed answers nothing, and that is said."""
+    """An answer in the file counts. The half-typed answer is dropped, with a message."""
     quick.script(ASK, STOP)
     terminal = at().wait_last(ASKED).keys("not thi").wait_last("not thi")
     speech.answer(quick.session, 1, "from the file")
     terminal.wait("answer (file): from the file").wait("What you had typed for Q1 was dropped.")
-    terminal.wait_last(SECOND).keys("C-d").wait("Ctrl-D puts the prompt away")
+    terminal.wait_last(SECOND).keys("C-d").wait("Ctrl-D hid the prompt")
     terminal.keys("Enter").wait_last(SECOND).keys("B", "Enter").wait("CODE=3")
     assert quick.answers == [("from the file", "file"), ("B", "terminal")]
 
@@ -75,7 +75,7 @@ def test_answered_elsewhere_while_somebody_types(quick: Stage, at: Open) -> None
 @needs_tmux
 @pytest.mark.parametrize("after", ["", "| cat;"])
 def test_a_long_answer_is_whole(quick: Stage, at: Open, after: str) -> None:
-    """Ten KB in one line and a hundred lines more, also where the output is piped."""
+    """A pasted line of 10 KB and a hundred more lines are one answer, also with piped output."""
     quick.script(ASK, STOP)
     terminal, words = at(after=after).wait(ASKED), "word " * 2000 + "\n" + "line\n" * 100 + "end"
     terminal.wait_last(ASKED).paste(words)
@@ -85,8 +85,8 @@ def test_a_long_answer_is_whole(quick: Stage, at: Open, after: str) -> None:
 
 @needs_tmux
 def test_approval_needs_words(quick: Stage, at: Open) -> None:
-    """`p` shows the plan, Enter goes on, q ends. Enter approves nothing, and neither does what was
-    typed before the question was there."""
+    """`p` shows the plan, Enter the next page, q ends it. Neither Enter alone nor what was typed
+    before the question approves the plan."""
     early = "up()\nwhile not (STEPS / 'go').exists(): time.sleep(0.05)\n"
     quick.script(TO_PLANNING, early + PLAN, "plan(name='plan2.md')", STOP)
     prompt = "Your answer to Q1 [yes, or what to change; p: the plan; ?: help]:"
@@ -97,7 +97,7 @@ def test_approval_needs_words(quick: Stage, at: Open) -> None:
     terminal.wait_last(prompt).keys("p", "Enter").wait_last("34 more lines of the plan")
     terminal.keys("Enter").wait_last("7 more lines").keys("q").wait_last(prompt)
     assert "step 52" in terminal.text and "step 53" not in terminal.text
-    terminal.keys("Enter").wait("Enter alone is no answer here: yes, or what").wait_last(prompt)
+    terminal.keys("Enter").wait("Enter alone is not an answer here: yes, or what").wait_last(prompt)
     terminal.keys("yes, but smaller", "Enter").wait("taken as a change request")
     terminal.wait_last(prompt.replace("Q1", "Q2")).keys("Yes.", "Enter").wait("taken as a yes")
     terminal.wait("CODE=3")
@@ -106,7 +106,8 @@ def test_approval_needs_words(quick: Stage, at: Open) -> None:
 
 @needs_tmux
 def test_enter_does_not_overrule_the_page(quick: Stage, at: Open) -> None:
-    """A save that has not settled yet counts; the suggestion does not."""
+    """If the page was saved just before Enter, the answer on the page counts, not the
+    suggestion."""
     quick.extra["FAKE_SETTLE"] = "1"
     quick.script(ASK, STOP)
     terminal = at().wait_last(ASKED)
@@ -117,7 +118,8 @@ def test_enter_does_not_overrule_the_page(quick: Stage, at: Open) -> None:
 
 @needs_tmux
 def test_a_job_in_the_background_does_not_read_its_terminal(quick: Stage, at: Open) -> None:
-    """SIGTTIN would stop it. The page is read all the same."""
+    """A loop in the background does not read the terminal, which would stop it (SIGTTIN). It still
+    reads the page."""
     quick.script("ask('Which?')", STOP)
     terminal = at(after="&")
     wait_for(lambda: speech.blank(quick.session_soon(), 1))
@@ -131,7 +133,7 @@ def test_a_job_in_the_background_does_not_read_its_terminal(quick: Stage, at: Op
 @needs_tmux
 @pytest.mark.parametrize("name", ["TERM", "KILL"])
 def test_the_terminal_is_given_back(quick: Stage, at: Open, name: str) -> None:
-    """At SIGTERM by the loop, after SIGKILL by the shell; the next prompt works."""
+    """The loop restores the terminal at SIGTERM, the shell after SIGKILL. The next prompt works."""
     quick.script(ASK, STOP)
     terminal = at().wait_last(ASKED).keys("half").wait_last("half")
     lock = quick.session.parent / ".locks" / quick.session.name
@@ -156,7 +158,7 @@ def test_the_terminal_is_given_back(quick: Stage, at: Open, name: str) -> None:
     ],
 )
 def test_keys(keys: bytes, text: str) -> None:
-    """However the bytes of a key and of a character are cut."""
+    """Keys edit the text, even if their bytes arrive one at a time."""
     whole, cut = Editor(), Editor()
     whole.feed(keys)
     for byte in keys:

@@ -1,4 +1,4 @@
-"""--watch and --until-change: a running loop, seen from another process."""
+"""--watch and --until-change: follow a running loop from another process."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def changed(stage: Stage, *known: str) -> Ended:
 
 
 def test_watch_shows_a_session_to_its_end(stage: Stage) -> None:
-    """Joined in the middle of an iteration: what the child did, the question, who answered, each
-    next iteration, and the last words with the exit code of the loop."""
+    """--watch, started in the middle of an iteration, shows what the child did, the question, the
+    answer, later iterations and the end, and has the loop's exit code."""
     stage.script(f"text('Reading a.py'); up()\n{GO}ask('Which?')", "text('Building it')\n" + DONE)
     loop = stage.start()
     stage.up(1)
@@ -57,7 +57,7 @@ def test_ctrl_c_ends_only_the_view(stage: Stage) -> None:
 
 
 def test_a_loop_that_is_killed_is_told(stage: Stage) -> None:
-    """Both end with 1, and say what happened."""
+    """If the loop is killed, --watch and --until-change say so and end with 1."""
     stage.script("up(); time.sleep(600)")
     loop = stage.start()
     stage.up(1)
@@ -72,9 +72,9 @@ def test_a_loop_that_is_killed_is_told(stage: Stage) -> None:
 
 
 def test_a_parent_that_waits_for_changes(stage: Stage) -> None:
-    """Started before the loop; ends at each gate once, also when the answer was saved an instant
-    before; with the number of the last one not again for the same questions; then with the code of
-    the loop."""
+    """--until-change may be started before the loop. It ends at each gate, but not while a saved
+    answer is not read yet. With the last number it ignores the same questions. It has the loop's
+    exit code at the end."""
     waiting = other(stage, "--until-change")
     stage.script("ask('Which?', 'Where?')", TO_PLANNING, "plan()", TO_DONE, DONE)
     loop = stage.start()

@@ -1,7 +1,7 @@
-"""The real Claude CLI for the tests: get it, and run it cut off from the person's own Claude.
+"""The real Claude CLI for the tests: install it, and run it isolated from the user's own Claude.
 
-`python tests/real/cli.py` installs it and prints its path: needed once, with a network, before
-tests that run without one. When it cannot be had that is an error only where CI=true is set.
+`python tests/real/cli.py` installs it and prints its path. It needs a network, so run it before the
+tests, which have none. If it cannot be installed, that is an error only with CI=true.
 """
 
 import fcntl
@@ -34,9 +34,9 @@ class NoCli(Exception):
 
 
 def find_cli(environ: Mapping[str, str] = os.environ, cache: Path = CACHE) -> Path:
-    """The binary that SAMOCODE_TEST_CLAUDE names, else the pinned one, installed when missing.
+    """The binary that SAMOCODE_TEST_CLAUDE names, else the pinned one, installed if it is missing.
 
-    Safe when several test processes ask at once. NoCli when it cannot be had.
+    Several test processes may call this at once. NoCli if it cannot be installed.
     """
     if named := environ.get("SAMOCODE_TEST_CLAUDE"):
         return _executable(Path(named))
@@ -70,8 +70,8 @@ def _locked(path: Path) -> Generator[None]:
 
 
 def _install(folder: Path, environ: Mapping[str, str]) -> None:
-    """Install into a temporary folder and rename: nobody ever sees half an installation."""
-    if environ.get("TESTS_ISOLATED") == "1":  # npm would try for minutes: see tests/isolate.py
+    """Install into a temporary folder and rename it, so that no process sees half of it."""
+    if environ.get("TESTS_ISOLATED") == "1":  # npm would retry for minutes
         raise NoCli("it is not installed and there is no network here: run tests/real/cli.py first")
     npm = shutil.which("npm", path=environ.get("PATH"))
     if npm is None:
@@ -85,7 +85,8 @@ def _install(folder: Path, environ: Mapping[str, str]) -> None:
 
 
 def _npm_env(home: Path, environ: Mapping[str, str]) -> dict[str, str]:
-    """A HOME and a cache of its own; proxies, certificates and npm's own variables pass."""
+    """An environment for npm with its own HOME and cache, and the user's proxies, certificates and
+    npm variables."""
     npms = {k: v for k, v in environ.items() if k.lower().startswith("npm_config_")}
     outside = {k: v for k, v in environ.items() if k.upper() in FROM_OUTSIDE}
     own = {"PATH": environ.get("PATH", os.defpath), "HOME": str(home)}
@@ -106,7 +107,7 @@ def _npm_install(npm: str, folder: Path, env: dict[str, str]) -> None:
 
 
 def clean_env(home: Path, api_url: str) -> dict[str, str]:
-    """An environment from nothing, in which a claude knows neither the person nor the world."""
+    """A new environment, in which claude has no user settings and no access to the network."""
     assert urlsplit(api_url).hostname == "127.0.0.1", f"{api_url} is not loopback"
     scratch = home / "tmp"
     scratch.mkdir(parents=True, exist_ok=True)
@@ -133,7 +134,7 @@ def as_subscriber(env: Mapping[str, str]) -> dict[str, str]:
 
 
 def only(event: Event, *keys: str) -> Event:
-    """Some keys of an event; one that is absent is left out."""
+    """These keys of an event, without absent ones."""
     return {key: event[key] for key in keys if key in event}
 
 
@@ -170,7 +171,7 @@ class Cli:
     work: Path
 
     def command(self, *flags: str, mode: str = "bypassPermissions") -> list[str]:
-        """The command line of a run without a person; the prompt comes on stdin."""
+        """The command line of a non-interactive run. The prompt comes on stdin."""
         fixed = ["-p", "--output-format", "stream-json", "--verbose", "--permission-mode", mode]
         return [str(self.binary), *fixed, *flags]
 
@@ -181,7 +182,7 @@ class Cli:
         prompt: str = "Go.",
         mode: str = "bypassPermissions",
     ) -> Ran:
-        """One run to its end, at most RUN_SECONDS."""
+        """Run it to its end, for at most RUN_SECONDS."""
         done = subprocess.run(
             self.command(*flags, mode=mode),
             input=prompt,

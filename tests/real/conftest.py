@@ -1,4 +1,4 @@
-"""The real Claude CLI, once for the whole test run, and a home of its own for every test."""
+"""Fixtures: the real Claude CLI, with a new HOME for every test."""
 
 import os
 from collections.abc import Generator, Mapping
@@ -12,7 +12,7 @@ from tests.real.sessions import RealProject, real_project
 
 @pytest.fixture(scope="session")
 def claude() -> Path:
-    """The binary. Without it the tests are skipped, but where CI=true is set they fail."""
+    """The binary. Without it the tests are skipped, or fail with CI=true."""
     try:
         return find_cli()
     except NoCli as missing:
@@ -20,7 +20,7 @@ def claude() -> Path:
 
 
 def give_up(why: str, environ: Mapping[str, str]) -> Path:
-    """Skip, and say so; in CI a missing CLI is a failure."""
+    """Skip the test with a message, or fail in CI."""
     if environ.get("CI") == "true":
         pytest.fail(why, pytrace=False)
     pytest.skip(why)

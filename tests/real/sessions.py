@@ -1,4 +1,4 @@
-"""A session with the real CLI: the real loop as a process, and a script in place of the model.
+"""Sessions with the real loop, the real CLI and a script in place of the model.
 
 SAMOCODE_KEEP=FOLDER in the environment of pytest keeps a copy of every session folder there.
 """
@@ -20,7 +20,7 @@ from tests.replies import Tool, bash
 from tests.script import Request, iteration_on_disk
 
 NOWHERE = "http://127.0.0.1:9"  # the discard port: nobody listens
-NO_RETRY = {"CLAUDE_CODE_MAX_RETRIES": "0"}  # of the CLI's own: the loop has its own patience
+NO_RETRY = {"CLAUDE_CODE_MAX_RETRIES": "0"}  # the CLI's own retries; the loop has its own
 KEEP = os.environ.get("SAMOCODE_KEEP")  # read at import: conftest.py clears it for the tests
 
 Event = dict[str, Any]
@@ -33,13 +33,13 @@ class RealProject(Stage):
     claude: Path
     api: str = NOWHERE
     login: Callable[[Mapping[str, str]], dict[str, str]] = dict
-    """Makes of an environment with an API key one with another login."""
+    """Changes an environment with an API key to one with another login."""
 
     @property
     def environ(self) -> dict[str, str]:
-        """From nothing: loopback, a dummy key, a HOME and a git identity of its own.
+        """A new environment with loopback, a dummy key, and its own HOME and git identity.
 
-        MAIN reads the .env of whoever runs the tests: a bot named there writes to nobody.
+        MAIN reads the .env of the clone. A bot that is set there must not send messages.
         """
         git = {"GIT_CONFIG_GLOBAL": str(self.folder / "gitconfig"), "GIT_CONFIG_NOSYSTEM": "1"}
         loops = {"CLAUDE_PATH": str(self.claude), "TELEGRAM_API_URL": NOWHERE}
@@ -57,7 +57,8 @@ class RealProject(Stage):
 
 @contextmanager
 def real_project(folder: Path, claude: Path, name: str) -> Generator[RealProject]:
-    """A project for the test `name`; at its end nothing of it runs on, and it is kept if wished."""
+    """A project for the test `name`. At the end its processes are ended, and it is copied to
+    SAMOCODE_KEEP if that is set."""
     project = RealProject(folder, claude=claude, fast=True)
     project.with_git()
     try:
@@ -71,23 +72,23 @@ def real_project(folder: Path, claude: Path, name: str) -> Generator[RealProject
 
 
 def prompt_of(request: Request) -> str:
-    """The text of the first message: what the loop gave on stdin."""
+    """The text of the first message, which is the loop's prompt."""
     content = request["messages"][0]["content"]
     return content if isinstance(content, str) else "".join(block["text"] for block in content)
 
 
 def session_of(request: Request) -> Path:
-    """The session folder, as the prompt names it."""
+    """The session folder that the prompt names."""
     found = re.search(r"^Session folder: (.+)$", prompt_of(request), re.M)
     assert found, "the prompt does not name the session folder"
     return Path(found[1])
 
 
-# What a scripted child does.
+# Actions of a scripted child.
 
 
 def signal(status: str, **more: object) -> Tool:
-    """The child's last act, renamed into place. `wait` stands for `for`."""
+    """Write a signal atomically. `wait` is the key `for`."""
     given = {"for" if key == "wait" else key: value for key, value in more.items()}
     text = shlex.quote(json.dumps({"status": status, **given}))
     made = f'printf %s {text} > "$SAMOCODE_RUN/_signal.json.tmp"'
@@ -95,5 +96,5 @@ def signal(status: str, **more: object) -> Tool:
 
 
 def artifact(name: str, text: str) -> Tool:
-    """A document in the session folder."""
+    """Write a document into the session folder."""
     return bash(f'printf %s {shlex.quote(text)} > "$SAMOCODE_RUN"/{name}')

@@ -25,12 +25,12 @@ SIGNAL = '{"status": "done", "summary": "The check works."}'
 
 
 def as_nobody(env: Mapping[str, str]) -> dict[str, str]:
-    """No login at all."""
+    """Remove every login from an environment."""
     return {name: value for name, value in env.items() if name != "ANTHROPIC_API_KEY"}
 
 
 def configure(project: RealProject, settings: Mapping[str, Any]) -> Path:
-    """Write the user's settings.json of claude; its folder."""
+    """Write the user's settings.json of claude, and return its folder."""
     home = project.folder / "home/.claude"
     (home / "commands").mkdir(parents=True, exist_ok=True)
     (home / "settings.json").write_text(json.dumps(settings))
@@ -50,8 +50,8 @@ def configure(project: RealProject, settings: Mapping[str, Any]) -> Path:
 def test_the_check_sends_no_request(
     project: RealProject, login: Login, settings: dict[str, Any], code: int, text: str
 ) -> None:
-    """Payer and mode as init says them. A command of the user's named like the one that is given as
-    the prompt would go to the API, but for the hook."""
+    """--check shows payer and mode of the init event without a request to the API. A hook blocks
+    its prompt, even if the user has a slash command of that name."""
     home = configure(project, settings)
     (home / "commands/cost.md").write_text("Say hello.")
     project.login = login
@@ -75,7 +75,8 @@ def live(project: RealProject, script: Callable[[Request], Reply]) -> tuple[str,
 
 
 def test_live_proves_signal_and_hook(project: RealProject) -> None:
-    """In two small requests, though the user has disabled all hooks."""
+    """--check --live makes two small requests, and the Stop hook runs although the user has
+    disabled all hooks."""
     home = configure(project, {"disableAllHooks": True})
 
     def answer(request: Request) -> Reply:
@@ -93,7 +94,7 @@ def test_live_proves_signal_and_hook(project: RealProject) -> None:
 
 
 def test_a_wrong_signal_is_sent_back_by_the_hook(project: RealProject) -> None:
-    """The hook is the loop's own: it reads the signal."""
+    """--check --live uses the loop's own Stop hook, which rejects a wrong signal."""
 
     def answer(request: Request) -> Reply:
         place = re.search(r"the file (\S+) with", prompt_of(request))

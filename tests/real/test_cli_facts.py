@@ -1,6 +1,6 @@
-"""What the loop takes for granted about the Claude CLI, asked of the real program.
+"""Facts about the Claude CLI that the loop relies on, tested with the real program.
 
-When a newer CLI breaks one of these, it is the product that has to change with it.
+If a newer CLI breaks one of these tests, the loop has to change.
 """
 
 import json
@@ -23,7 +23,8 @@ DONE = Text("Done.")
 
 
 def test_init_comes_before_the_api_answers_and_sigterm_leaves_no_result(cli: Cli) -> None:
-    """The first event needs no network; a stopped run ends with 143 and says nothing more."""
+    """The init event comes before the first answer of the API. After SIGTERM the CLI exits with 143
+    and prints nothing more."""
     log = cli.work / "log"
     with ScriptedApi([Hang()]) as api, log.open("wb") as out:
         env = clean_env(cli.home, api.url)
@@ -41,7 +42,7 @@ def test_init_comes_before_the_api_answers_and_sigterm_leaves_no_result(cli: Cli
 
 
 def test_tools_are_really_executed_and_paid_for(cli: Cli) -> None:
-    """Write and Bash do what they say; the result has cost and tokens under our session id."""
+    """Write and Bash are executed. The result has the cost, the tokens and our session id."""
     session, note = str(uuid.uuid4()), cli.work / "note.txt"
     writes = Turn((Text("I write."), write(note, "hi\n")))
     with ScriptedApi([writes, bash("cat note.txt > copy.txt"), DONE]) as api:
@@ -59,7 +60,8 @@ def test_tools_are_really_executed_and_paid_for(cli: Cli) -> None:
 
 
 def test_the_prompt_comes_on_stdin_and_the_system_prompt_from_a_file(cli: Cli) -> None:
-    """stdin reaches the API as the user's words, the file ends the cached system block."""
+    """stdin reaches the API as the user's message. The file is the end of the cached system
+    block."""
     (cli.work / "system.md").write_text("SYSTEM-MARK\n")
     with ScriptedApi([DONE]) as api:
         env = clean_env(cli.home, api.url)
@@ -71,7 +73,7 @@ def test_the_prompt_comes_on_stdin_and_the_system_prompt_from_a_file(cli: Cli) -
 
 
 def test_a_stop_hook_sends_the_child_back_with_its_words(cli: Cli) -> None:
-    """Exit 2 is heard: the next request and the stream hold what the hook said on stderr."""
+    """If a Stop hook exits with 2, the next request and the stream contain its stderr."""
     words = "test -e signal || { echo HOOK-WORDS >&2; exit 2; }"
     hooks = {"Stop": [{"hooks": [{"type": "command", "command": words}]}]}
     with ScriptedApi([DONE, bash("touch signal"), Text("Now done.")]) as api:
@@ -87,7 +89,7 @@ def test_a_stop_hook_sends_the_child_back_with_its_words(cli: Cli) -> None:
 def test_accept_edits_writes_outside_only_where_add_dir_says(
     cli: Cli, tmp_path: Path, named: bool
 ) -> None:
-    """Without --add-dir the write is denied, shown at once and listed in the result."""
+    """Without --add-dir a write outside is denied. The denial is an event and in the result."""
     outside = tmp_path / "session"
     outside.mkdir()
     flags = ["--add-dir", str(outside)] if named else []
@@ -100,7 +102,7 @@ def test_accept_edits_writes_outside_only_where_add_dir_says(
 
 
 def test_tools_and_disallowed_tools_shape_the_list(cli: Cli) -> None:
-    """Several names may follow; the next flag ends them; unknown names do no harm."""
+    """A flag may be followed by several names, up to the next flag. Unknown names are ignored."""
     tools = ["--tools", "Bash,Edit,Read,Write,Agent,WebFetch,WebSearch"]
     flags = [*tools, "--disallowedTools", "WebFetch", "NoSuchTool", "--model", "haiku"]
     with ScriptedApi([DONE]) as api:
@@ -110,7 +112,7 @@ def test_tools_and_disallowed_tools_shape_the_list(cli: Cli) -> None:
 
 
 def test_a_helper_is_told_apart_in_requests_and_events(cli: Cli) -> None:
-    """What a helper says carries the id of the Agent call, so it is not the main run's."""
+    """Events of a helper have the id of its Agent call, so they can be distinguished."""
 
     def script(request: Request) -> Text | Tool:
         if from_helper(request):
@@ -126,7 +128,8 @@ def test_a_helper_is_told_apart_in_requests_and_events(cli: Cli) -> None:
 
 
 def test_who_pays_is_in_init_only_for_a_key(cli: Cli) -> None:
-    """A subscription's token looks like nobody in init; `claude auth status` tells them apart."""
+    """init names the payer only if it is a key. `claude auth status` also names a subscription's
+    token."""
     with ScriptedApi([DONE]) as api:
         key = clean_env(cli.home, api.url)
         runs = [cli.run(key), cli.run(as_subscriber(key))]

@@ -1,4 +1,4 @@
-"""The slash commands as the real CLI sees them after install.sh, in a HOME that was empty."""
+"""The slash commands in the real CLI after install.sh, in an empty HOME."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ pytestmark = [pytest.mark.real, needs_wheels]
 
 @pytest.fixture
 def linked(cli: Cli, installed: Machine) -> Cli:
-    """The CLI in a home in which nothing was done but `./install.sh`."""
+    """The CLI with a HOME in which only `./install.sh` was run."""
     done = replace(installed, home=cli.home).install()
     assert done.returncode == 0, done.stdout + done.stderr
     return cli
 
 
 def typed(cli: Cli, words: str) -> tuple[dict[str, Any], str]:
-    """What the CLI says at its start, and what reaches the API, when a person types `words`."""
+    """The init event, and the messages that reach the API, when a person types `words`."""
     with ScriptedApi([Text("Done.")]) as api:
         ran = cli.run(clean_env(cli.home, api.url), prompt=words)
     (request,) = api.requests
@@ -34,14 +34,14 @@ def typed(cli: Cli, words: str) -> tuple[dict[str, Any], str]:
 
 
 def test_every_command_is_listed_as_ours(linked: Cli) -> None:
-    """All thirteen, none hidden by a command of the CLI's own name."""
+    """The CLI lists every command, and none has the name of one of its own commands."""
     init, _ = typed(linked, "hello")
     assert [name for name in COMMANDS if name not in init["slash_commands"]] == []
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_it_reaches_the_api_as_its_text_with_the_words_in_place(linked: Cli, name: str) -> None:
-    """Nothing else in the file is substituted, run or fetched; quotes in the words stay."""
+    """Only $ARGUMENTS in the file is replaced. Quotes in the arguments stay."""
     words = 'the auth flow\'s "guard" & $HOME'
     _, messages = typed(linked, f"/{name} {words}")
     whole = body(name).strip().replace("$ARGUMENTS", words)

@@ -1,4 +1,4 @@
-"""Who pays and what is allowed, as the real CLI says at its start, through the whole loop."""
+"""The whole loop and the real CLI: payer and permission mode in the init event."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -22,13 +22,13 @@ DONE = signal("done", summary="s")
 
 
 def as_gateway(env: Mapping[str, str]) -> dict[str, str]:
-    """The token of a gateway in place of the API key."""
+    """Replace the API key by the token of a gateway."""
     without = {name: value for name, value in env.items() if name != "ANTHROPIC_API_KEY"}
     return without | {"ANTHROPIC_AUTH_TOKEN": "gateway"}
 
 
 def run(project: RealProject, login: Login, settings: dict[str, Any], reply: Reply) -> str:
-    """What the loop prints in one iteration; `settings` are the user's for claude."""
+    """Run one iteration and return the output. `settings` are claude's, in the user's HOME."""
     home = project.folder / "home/.claude"
     home.mkdir(parents=True)
     (home / "settings.json").write_text(json.dumps(settings))
@@ -49,7 +49,8 @@ def run(project: RealProject, login: Login, settings: dict[str, Any], reply: Rep
 def test_what_nobody_announced_blocks_at_once(
     project: RealProject, login: Login, settings: dict[str, Any], outcome: str, remedy: str
 ) -> None:
-    """Ended before the API says a word, at no cost, with the remedy."""
+    """If the payer or the mode is not the configured one, the child is ended before the API
+    answers, at no cost, and the remedy is shown."""
     printed = run(project, login, settings, Hang())
     assert project.outcomes == [outcome], printed
     assert project.history("iteration")[0]["cost_usd"] == 0
@@ -69,7 +70,7 @@ def test_what_nobody_announced_blocks_at_once(
 def test_what_was_announced_goes_on(
     project: RealProject, login: Login, settings: dict[str, Any], payer: str, said: str
 ) -> None:
-    """It is shown in one line, and on record."""
+    """A configured payer and mode are shown in one line and recorded."""
     project.extra = {"SAMOCODE_PAYER": payer}
     printed = run(project, login, settings, DONE)
     assert project.outcomes == ["done"], printed

@@ -1,4 +1,4 @@
-"""What a child is given, what caps and hooks do, through the whole loop with the real CLI."""
+"""The whole loop with the real CLI: the environment of a child, caps, and the user's hooks."""
 
 import json
 import sys
@@ -21,12 +21,12 @@ DONE = signal("done", summary="It works.")
 
 
 def as_nobody(env: Mapping[str, str]) -> dict[str, str]:
-    """The environment of somebody who is not logged in."""
+    """Remove every login from an environment."""
     return {name: value for name, value in env.items() if name != "ANTHROPIC_API_KEY"}
 
 
 def test_no_cloud_credentials_block(project: RealProject) -> None:
-    """Status null, as an outage has, but no time mends it."""
+    """Missing cloud credentials block at once, although their status is null as in an outage."""
     cloud = {"CLAUDE_CODE_USE_BEDROCK": "1", "AWS_REGION": "us-east-1"}
     nowhere = {"ANTHROPIC_BEDROCK_BASE_URL": "http://127.0.0.1:9"}
     local = {"AWS_EC2_METADATA_DISABLED": "true"} | nowhere
@@ -38,7 +38,8 @@ def test_no_cloud_credentials_block(project: RealProject) -> None:
 
 @pytest.mark.parametrize("signalled", [True, False])
 def test_the_cap_on_turns(project: RealProject, signalled: bool) -> None:
-    """A signal that is on disk counts; without one the next iteration is told, then blocked."""
+    """At --max-turns a written signal counts. Without one, the next iteration is told, and the
+    third one blocks."""
     project.extra = {"CLAUDE_ARGS": "--max-turns 1"}
     with ScriptedApi([DONE if signalled else bash("true")]) as api:
         project.api = api.url
@@ -52,8 +53,8 @@ def test_the_cap_on_turns(project: RealProject, signalled: bool) -> None:
 
 
 def test_the_cap_on_cost(project: RealProject) -> None:
-    """A budget is handed to the CLI; twice cut off, exit 5, and only a higher cap goes on. It is
-    passed by one answer at most."""
+    """The CLI ends at its budget, which it exceeds by at most one answer. After two iterations the
+    exit code is 5, and only a higher cap continues."""
     with ScriptedApi([bash("true")]) as api:
         project.api = api.url
         ended = project.begin("--max-cost", "0.002")
@@ -69,7 +70,8 @@ def test_the_cap_on_cost(project: RealProject) -> None:
 
 
 def test_an_answer_longer_than_the_output_limit(project: RealProject) -> None:
-    """No outage, which would be tried for hours: the next iteration is told, then blocked."""
+    """It does not count as an outage, which would be retried for hours. The next iteration is told,
+    and the third one blocks."""
     cut = Turn((Text("Half a wor"),), stop="max_tokens")
     with ScriptedApi([cut]) as api:
         project.api = api.url
@@ -79,7 +81,7 @@ def test_an_answer_longer_than_the_output_limit(project: RealProject) -> None:
 
 
 def test_extra_usage_goes_on(project: RealProject) -> None:
-    """The plan's window is used up, and the account pays for more, as its owner set it."""
+    """The loop continues if the usage limit is reached but the account pays for extra usage."""
     paid = limit_headers("rejected", int(time.time()) + 3600) | {
         "anthropic-ratelimit-unified-overage-status": "allowed",
         "anthropic-ratelimit-unified-overage-in-use": "true",
@@ -95,7 +97,8 @@ def test_extra_usage_goes_on(project: RealProject) -> None:
 
 
 def test_a_refusal_by_a_hook_is_what_the_person_reads(project: RealProject) -> None:
-    """A UserPromptSubmit hook: success, no request, and its reason in the result."""
+    """If a UserPromptSubmit hook blocks the prompt, the CLI makes no request, and the text of the
+    stop has the hook's reason."""
     hook = {"type": "command", "command": "echo 'Not allowed by Example Corp.' >&2; exit 2"}
     home = project.folder / "home/.claude"
     home.mkdir(parents=True)
@@ -111,7 +114,7 @@ def test_a_refusal_by_a_hook_is_what_the_person_reads(project: RealProject) -> N
 
 
 def test_slow_hooks_of_the_user_are_waited_for(project: RealProject) -> None:
-    """At the start and at the end: both end by themselves, and the iteration counts."""
+    """The loop waits for slow SessionStart and SessionEnd hooks, and the iteration counts."""
     home = project.folder / "home/.claude"
     home.mkdir(parents=True)
     hooks: dict[str, list[object]] = {}
@@ -128,7 +131,8 @@ def test_slow_hooks_of_the_user_are_waited_for(project: RealProject) -> None:
 
 
 def test_a_child_that_never_heeds_the_hook(project: RealProject) -> None:
-    """The CLI lets it end after 8 times, and it is no `continue`."""
+    """If a child ignores the Stop hook, the CLI ends it after 8 times. It does not count as
+    `continue`."""
     with ScriptedApi([Text("All done!")]) as api:
         project.api = api.url
         ended = project.begin("--max-iterations", "1")
@@ -137,9 +141,9 @@ def test_a_child_that_never_heeds_the_hook(project: RealProject) -> None:
 
 
 def test_the_environment_of_a_child(project: RealProject) -> None:
-    """The tools' own: nothing of an outer run, and the mark of the session.
+    """Claude and its tools get the session's tag, and no value of an outer run.
 
-    The CLI tells its tools CLAUDECODE=1 and more of its own: only the outer values must be gone.
+    The CLI sets CLAUDECODE=1 and more for its tools, so only the outer values must be missing.
     """
     outer: dict[str, str] = dict.fromkeys(NESTED_RUN, "outer")
     show = bash(
@@ -159,6 +163,6 @@ def test_the_environment_of_a_child(project: RealProject) -> None:
 
 
 def environment(file: Path) -> dict[str, str]:
-    """What `env -0`, or the system, says of a process."""
+    """Parse the output of `env -0`, or a copy of /proc/PID/environ."""
     lines = (line.partition("=") for line in file.read_text().split("\0") if line)
     return {name: value for name, _, value in lines}

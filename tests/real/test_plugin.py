@@ -32,7 +32,7 @@ def plugin(cli: Cli, *words: str | Path) -> str:
 
 
 def finds(shell: str, home: Path) -> str:
-    """What the shell block that looks for the clone prints, without the command's file."""
+    """Run a command's shell block that looks for the clone, and return what it prints."""
     env = {"PATH": os.environ["PATH"], "HOME": str(home)}
     found = subprocess.check_output(["bash", "-c", shell], env=env, text=True, timeout=60)
     return found.removesuffix("/commands/samocode.md\n")
@@ -46,7 +46,8 @@ def block(messages: str) -> str:
 
 
 def test_the_plugin_is_valid_and_its_commands_find_the_clone(cli: Cli, machine: Machine) -> None:
-    """After what install.sh says to type. Nothing is linked, and the clone has a blank."""
+    """After the commands that `install.sh --plugin` prints, each command finds the clone, although
+    nothing is linked and its path has a space."""
     done = replace(machine, home=cli.home).install("--plugin")
     assert done.returncode == 0 and not (cli.home / ".claude/commands").exists()
     assert "Validation passed" in plugin(cli, "validate", "--strict", machine.clone)
@@ -61,7 +62,7 @@ def test_the_plugin_is_valid_and_its_commands_find_the_clone(cli: Cli, machine: 
 
 
 def test_with_links_the_same_block_finds_the_clone(cli: Cli, machine: Machine) -> None:
-    """The CLI replaces nothing in a linked command."""
+    """A linked command finds the clone, too. The CLI then replaces nothing in its shell block."""
     assert replace(machine, home=cli.home).install().returncode == 0
     assert len(ON_CLONE) == 4
     for name in ON_CLONE:
@@ -69,7 +70,7 @@ def test_with_links_the_same_block_finds_the_clone(cli: Cli, machine: Machine) -
 
 
 def test_a_skill_hides_a_linked_command(cli: Cli, machine: Machine) -> None:
-    """And a linked command hides the project's: as install.sh says."""
+    """A skill hides a linked command, and that hides a project's command, as install.sh says."""
     assert replace(machine, home=cli.home).install().returncode == 0
     skill = cli.home / ".claude/skills/dive/SKILL.md"
     skill.parent.mkdir(parents=True)

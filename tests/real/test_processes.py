@@ -1,4 +1,4 @@
-"""No way to end an iteration leaves a process behind: the real CLI, and a tool that resists."""
+"""However an iteration of the real CLI ends, no process remains, even of a stubborn tool."""
 
 import shlex
 import signal as signals
@@ -20,7 +20,7 @@ from tests.script import SessionScript
 
 pytestmark = pytest.mark.real
 
-HIDES = sys.platform == "linux"  # elsewhere a process without the mark cannot be found
+HIDES = sys.platform == "linux"  # elsewhere a process without the tag cannot be found
 DETACH = """
 import os, signal
 os.setsid()
@@ -40,13 +40,13 @@ for _ in range(1000):  # some 20 s of processes that each live for a moment
 
 @dataclass(frozen=True)
 class Stubborn:
-    """A tool call that never ends, and processes of it that hide; `mark` is in their arguments."""
+    """A tool call that never ends, and its hidden processes. `mark` is in their arguments."""
 
     mark: str
 
     def tool(self, hidden: bool = HIDES) -> Tool:
-        """Deaf, detached orphans, one without any environment; one that forks in a loop; a deaf
-        child; the tool itself."""
+        """A command that starts detached orphans which ignore SIGTERM (one without environment), a
+        loop of forks and a child that ignores SIGTERM."""
         detach = f"{shlex.quote(sys.executable)} -c {shlex.quote(DETACH.format(self.mark))}"
         deaf = f'(trap "" TERM; while :; do sleep {self.mark}; done) &'
         orphans = f"({detach} &); " + (f"(env -i {detach} &); " if hidden else "")
@@ -54,7 +54,7 @@ class Stubborn:
         return bash(f"{orphans}{forks}{deaf} tail -f /dev/null {self.mark}.none")
 
     def alive(self) -> list[tuple[str, psutil.Process]]:
-        """Those that live, each with its name: one that forks may be gone before it is asked."""
+        """The living processes with their names. A forking one may end before its name is read."""
         found: list[tuple[str, psutil.Process]] = []
         for process in psutil.process_iter():
             with suppress(psutil.Error):
@@ -64,7 +64,7 @@ class Stubborn:
         return found
 
     def names(self) -> list[str]:
-        """The names of those that live."""
+        """The names of the living processes."""
         return [name for name, _ in self.alive()]
 
     def all_there(self, hidden: bool = HIDES) -> bool:
@@ -75,7 +75,7 @@ class Stubborn:
 
 @pytest.fixture
 def stubborn() -> Generator[Stubborn]:
-    """Processes of this test alone; it leaves none of them."""
+    """Processes of one test. All are ended after it."""
     made = Stubborn(f"4000.{time.time_ns() % 10**12}")
     yield made
     for _, process in made.alive():
@@ -84,20 +84,20 @@ def stubborn() -> Generator[Stubborn]:
 
 
 def api_for(project: RealProject, *first: Tool) -> ScriptedApi:
-    """An API whose first iteration runs these tools, and whose second is blocked at once."""
+    """An API for two iterations: the first one runs these tools, the second one signals blocked."""
     turns = {1: list(first), 2: [signal("blocked", reason="enough")]}
     return ScriptedApi(SessionScript(turns, project.iteration))
 
 
 def claude_of(loop: Loop, project: RealProject) -> psutil.Process:
-    """The CLI that runs under a loop."""
+    """The process of the CLI that a loop has started."""
     binary = str(project.claude.resolve())
     (found,) = [p for p in psutil.Process(loop.process.pid).children() if _program(p) == binary]
     return found
 
 
 def _program(process: psutil.Process) -> str:
-    """What a process runs; empty for one that has just ended (the forking tool makes many)."""
+    """The program of a process; empty if the process has just ended."""
     try:
         return process.exe()
     except psutil.Error:
@@ -105,12 +105,12 @@ def _program(process: psutil.Process) -> str:
 
 
 def gone(project: RealProject, stubborn: Stubborn) -> bool:
-    """Whether nothing of the iteration lives."""
+    """Whether no process of the iteration lives."""
     return not stubborn.alive() and not project.alive
 
 
 def test_ctrl_c_twice_ends_everything(project: RealProject, stubborn: Stubborn) -> None:
-    """Detached, hidden, deaf: all gone when the loop is, and the record names them."""
+    """After the second Ctrl-C all processes are ended, and the record names them."""
     with api_for(project, stubborn.tool()) as api:
         project.api = api.url
         loop = project.start()
@@ -128,7 +128,7 @@ def test_ctrl_c_twice_ends_everything(project: RealProject, stubborn: Stubborn) 
 def test_a_killed_claude_is_a_crash_and_its_tools_end(
     project: RealProject, stubborn: Stubborn
 ) -> None:
-    """SIGKILL ends the CLI alone; the loop ends the rest and goes on."""
+    """If the CLI is killed, the loop ends its other processes and continues."""
     with api_for(project, stubborn.tool()) as api:
         project.api = api.url
         loop = project.start()
@@ -143,7 +143,8 @@ def test_a_killed_claude_is_a_crash_and_its_tools_end(
 
 
 def test_a_killed_loop_takes_its_child_along(project: RealProject, stubborn: Stubborn) -> None:
-    """The child ends by itself; what hid from it ends with the next start, which goes on."""
+    """If the loop is killed, its child ends by itself. The next start ends the hidden processes and
+    continues."""
     with api_for(project, stubborn.tool(hidden=False)) as api:
         project.api = api.url
         loop = project.start()

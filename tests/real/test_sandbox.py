@@ -1,4 +1,4 @@
-"""A whole session in Claude's own sandbox, with the settings that README names."""
+"""A whole session in Claude's own sandbox, with the settings in README."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ QUESTION = {"title": "Where?", "why": "It matters.", "suggested": "here"}
 
 
 def lacking() -> str:
-    """Why the sandbox cannot be tried here, or ""."""
+    """Why the sandbox cannot be tested here, or ""."""
     if sys.platform != "linux":
         return f"only tried on Linux, not on {sys.platform}"
     if missing := [name for name in ("bwrap", "socat") if not shutil.which(name)]:
@@ -46,13 +46,13 @@ pytestmark = [pytest.mark.real, pytest.mark.skipif(bool(lacking()), reason=lacki
 
 @pytest.fixture
 def short() -> Generator[str]:
-    """A TMPDIR for the sandbox's sockets, whose paths have 108 bytes at most."""
+    """A short TMPDIR, since paths of the sandbox's sockets have at most 108 bytes."""
     with tempfile.TemporaryDirectory(prefix="s-", dir="/tmp") as folder:
         yield folder
 
 
 def attack(project: RealProject) -> tuple[list[Tool], list[Path]]:
-    """What a child tries, and the files that it would make: by commands, then by the Write tool."""
+    """The attacks of a child, and the files that they would make, by commands and by Write."""
     home, repo = project.folder / "home", project.repo
     paths = [repo / "a", repo / ".git/hooks/pre-commit", home / "b", COMMANDS / "c"]
     unwalled = {"command": f"echo x > '{home}/d'", "dangerouslyDisableSandbox": True}
@@ -66,9 +66,9 @@ def attack(project: RealProject) -> tuple[list[Tool], list[Path]]:
     ("where", "mode"), [("user", "acceptEdits"), ("project", "bypassPermissions")]
 )
 def test_a_session_in_the_sandbox(project: RealProject, short: str, where: str, mode: str) -> None:
-    """Signal, commit and Stop hook work. Commands write neither to the main checkout, its hooks,
-    HOME nor elsewhere, and cannot read an ssh key. Claude's file tools and the network are held in
-    acceptEdits only. The view says that the sandbox is on."""
+    """Signal, commit and Stop hook work. Commands cannot write to the main checkout, its hooks,
+    HOME or elsewhere, and cannot read an ssh key. Claude's file tools and the network are
+    restricted only in mode acceptEdits. The view says that the sandbox is on."""
     home = project.folder / "home"
     place = {"user": home, "project": project.repo}[where] / ".claude"
     place.mkdir(parents=True)
@@ -109,12 +109,12 @@ def test_a_session_in_the_sandbox(project: RealProject, short: str, where: str, 
     network = "deny network-outbound example.com" in results[-2]
     assert ("PRIVATE" in results[-3], network) == (False, mode == "acceptEdits"), results
     assert any("No _signal.json" in json.dumps(r["messages"][-1]) for r in api.requests)
-    git("config", "user.name", "Me", cwd=project.repo)  # what is left there locks nothing
+    git("config", "user.name", "Me", cwd=project.repo)  # the sandbox left no lock there
     assert project.alive == [] and "changed meanwhile" not in ended.out
     texts = [cached(request) for request in first_requests(api.requests)]
     assert [texts.index(text) for text in texts] == [0, 0, 2, 2], "one change, by the approval"
 
 
 def cached(request: Request) -> str:
-    """All that the API compares to find a request in its cache."""
+    """Everything that the API compares to find a request in its cache."""
     return json.dumps([block for _, block in blocks(request)])

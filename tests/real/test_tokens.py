@@ -34,8 +34,8 @@ TURNS = {
 
 
 def cached(request: Request) -> str:
-    """What the API compares to find a request in its cache: everything up to the last breakpoint,
-    which must be the end."""
+    """What the API compares to find a request in its cache. Assert that the last breakpoint is at
+    the end, so this is the whole request."""
     given = [block for _, block in blocks(request)]
     assert "cache_control" in given[-1]
     settings = [request[key] for key in ("model", "thinking", "output_config")]
@@ -43,8 +43,8 @@ def cached(request: Request) -> str:
 
 
 def test_only_a_change_of_model_misses_the_cache(project: RealProject) -> None:
-    """The first requests are byte-identical, with an approval, commits and another model between
-    them. They have at most 7.0k tokens, the prompt in full, and no helper that nobody asks for."""
+    """Only another model changes the first request of an iteration; an approval and commits do not.
+    It has the whole prompt, at most 7.0k tokens, and no helper that the prompts do not use."""
     project.extra = {"SAMOCODE_PHASE_MODELS": "implementation=sonnet:low"}
     with ScriptedApi(SessionScript(TURNS, project.iteration)) as api:
         project.api = api.url

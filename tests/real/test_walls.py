@@ -1,4 +1,4 @@
-"""The walls of a session, through the whole loop with the real CLI."""
+"""The walls (permission rules) of a session, in the whole loop with the real CLI."""
 
 import json
 import os
@@ -28,12 +28,12 @@ APPROVE = signal("waiting", wait="plan_approval", plan="plan.md")
 
 
 def on_qa(act: str) -> Answer:
-    """A shell command on `_qa.md`, named by its path."""
+    """A shell command on `_qa.md`."""
     return lambda request: bash(act.format(session_of(request) / "_qa.md"))
 
 
 def edit(request: Request) -> Tool:
-    """The Edit tool on `_qa.md`."""
+    """A call of the Edit tool on `_qa.md`."""
     page = str(session_of(request) / "_qa.md")
     return Tool("Edit", {"file_path": page, "old_string": "Answer:", "new_string": "Answer: A"})
 
@@ -65,10 +65,10 @@ STORY: Turns = {
 
 @pytest.mark.parametrize("mode", ["bypassPermissions", "acceptEdits"])
 def test_the_walls_of_a_session(project: RealProject, mode: str) -> None:
-    """A dive builds and tests unhindered. Loop's files, push and stash are refused with words, a
-    commit until the plan is approved. Stop hook, signal and prompt cache work as without walls, and
-    the user's `disableAllHooks` does not silence the Stop hook. The record has the cost that the
-    CLI named, and what the CLI keeps lies in the test's HOME alone."""
+    """A dive can build and test. Writes to the loop's files, push and stash are denied with a
+    reason, and so is a commit until the plan is approved. The Stop hook (also with the user's
+    `disableAllHooks`), the signal and the prompt cache work as without walls. The record has the
+    CLI's cost, and the CLI writes only into the test's HOME."""
     project.fast = False
     allowed = {"CLAUDE_ARGS": "--allowedTools Bash"} if mode == "acceptEdits" else {}
     project.extra = {"CLAUDE_PERMISSION_MODE": mode} | allowed
