@@ -14,7 +14,7 @@ Usage: ./install.sh [--plugin | --demo | --uninstall | --help]
   --plugin      the same without links to the commands: Claude Code gets them from
                 this folder as a plugin, and they are called /samocode:NAME
   --demo        make .venv here, then play a whole session with a scripted
-                stand-in for Claude: no claude, no key, no link is needed or made
+                stand-in for Claude: needs no claude and no API key, makes no links
   --uninstall   remove the links, .venv, .demo and the folders this script made
 END
 }
@@ -46,13 +46,13 @@ pythons() {
 
 # Print a Python 3.11 or newer that can create a venv. Otherwise report what is missing and return 1.
 find_python() {
-    local python lacking=""
+    local python without_venv=""
     while IFS= read -r python; do
         if python_is_fit "$python" "import ensurepip, venv"; then printf '%s\n' "$python"; return; fi
-        if [ -z "$lacking" ] && python_is_fit "$python" "pass"; then lacking=$python; fi
+        if [ -z "$without_venv" ] && python_is_fit "$python" "pass"; then without_venv=$python; fi
     done < <(pythons)
-    if [ -n "$lacking" ]; then
-        warn "$lacking cannot make a virtual environment (no ensurepip). On Debian and Ubuntu: sudo apt install python3-venv. Then run this again."
+    if [ -n "$without_venv" ]; then
+        warn "$without_venv cannot make a virtual environment (no ensurepip). On Debian and Ubuntu: sudo apt install python3-venv. Then run this again."
     else
         warn "No Python 3.11 or newer was found. Get one: 'sudo apt install python3 python3-venv' (Debian 12, Ubuntu 24.04 or newer), 'brew install python' (macOS), or https://www.python.org/downloads/. Then run this again."
     fi
@@ -94,7 +94,7 @@ install_requirements() {
     if grep -Eqi 'retrying|connection|name resolution|timed out|ssl|proxy' "$log"; then
         die "pip could not reach its package index. Check the network, a proxy (HTTPS_PROXY) or a mirror (PIP_INDEX_URL), then run this again."
     fi
-    die "pip could not install requirements.txt: see its words above."
+    die "pip could not install requirements.txt: see its output above."
 }
 
 # Record created folders, and folders with links, for --uninstall.
@@ -137,7 +137,7 @@ is_own() {
     [ "$place" = "$clone" ] || { [ ! -e "$1" ] && grep -Fqxs -- "clone $place" "$made"; }
 }
 
-# Remove link $1 if it is this script's; with "stale", only if what it leads to is gone.
+# Remove link $1 if it is this script's; with "stale", only if its target is gone.
 remove_link() {
     [ -L "$1" ] && is_own "$1" || return 0
     if [ "${2:-}" = stale ] && [ -e "$1" ]; then return 0; fi
@@ -168,7 +168,7 @@ link_program() {
     esac
 }
 
-# Link the commands; sets left and gone of link_all.
+# Link the commands. Updates `left` and `gone`, which are local variables of link_all.
 link_commands() {
     local source linked=0
     make_folder "$folder"
@@ -182,7 +182,7 @@ link_commands() {
     say "$linked commands are linked in $folder"
 }
 
-# Say what hides command $1, and what it hides (as CLI 2.1.332 chooses).
+# Warn if a skill or another command has the name $1. Precedence as in CLI 2.1.332.
 name_clashes() {
     local place own remedy="Rename it, or use the plugin: $clone/install.sh --plugin"
     own=$(dirname "$folder")
@@ -203,7 +203,7 @@ link_all() {
     if [ "$1" = --plugin ]; then remove_links "$folder"; else link_commands; fi
     link_program || left=$((left + 1))
     [ "$left" = 0 ] && return
-    warn "$left were left alone, see above."
+    warn "$left of the links were not made, see above."
     [ -z "$gone" ] || warn "Was that this clone before you moved it? Then run: rm$gone; and this script again."
     return 1
 }
@@ -213,9 +213,9 @@ check_tools() {
     if command -v "$claude" >/dev/null; then
         say "claude: $(command -v "$claude")"
     else
-        warn "claude was not found ($claude). Get it: https://code.claude.com/docs/en/setup (npm install -g @anthropic-ai/claude-code). When it is somewhere else: CLAUDE_PATH=/path/to/claude in $clone/.env"
+        warn "claude was not found ($claude). Get it: https://code.claude.com/docs/en/setup (npm install -g @anthropic-ai/claude-code). If it is installed elsewhere, set CLAUDE_PATH=/path/to/claude in $clone/.env"
     fi
-    command -v git >/dev/null || warn "git was not found: without it Samocode can only research. Install it with your package manager."
+    command -v git >/dev/null || warn "git was not found. Without it, Samocode can only research. Install it with your package manager."
 }
 
 plugin_steps() {
@@ -224,7 +224,7 @@ plugin_steps() {
 Next: add this folder to Claude Code as a plugin, once:
     claude plugin marketplace add $(printf '%q' "$clone")
     claude plugin install samocode@samocode
-To take it away: claude plugin uninstall samocode@samocode
+To remove it: claude plugin uninstall samocode@samocode
 END
 }
 
@@ -235,7 +235,7 @@ Next: in your project's folder write a file named .samocode:
     MAIN_REPO=.
     WORKTREES=../myproject-worktrees
     SESSIONS=../myproject-sessions
-See there whether all is ready: samocode --check
+Check there that everything is ready: samocode --check
 Start claude there and say:
     Run samocode with a dive into <what to look at>. Task: <what to do>.
 Or run it yourself there: samocode --session <name> --task "<what to do>"

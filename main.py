@@ -38,7 +38,7 @@ from samocode.lock import locked
 from samocode.prepare import prepare
 from samocode.record.exits import ExitCode, Stop, UserError, known_trouble
 from samocode.session import Session, open_session
-from samocode.settings.flags import words
+from samocode.settings.flags import user_texts
 from samocode.settings.load import Settings, here
 from samocode.settings.timeouts import Timeouts
 from samocode.task import Texts
@@ -81,15 +81,15 @@ def run(settings: Settings, timeouts: Timeouts) -> int:
         return look(settings, timeouts)
     from samocode.show.notices import notifier
 
-    texts, project = words(settings), settings.project
+    texts, project = user_texts(settings), settings.project
     repository = Repository.find(project.main_repo, settings.environ)
     name = settings.session or naming.session(project, repository, texts)
     folder, made = sessions.find_or_create(project, name, texts, repository)
     if texts and sessions.hand_over(folder, texts):
-        print(f"{folder.name} runs: the note is read before its next iteration.")
+        print(f"{folder.name} is running. It reads the note before its next iteration.")
         return ExitCode.DONE
     shutdown = Shutdown()
-    shutdown.install()  # before the lock says whom --stop may signal
+    shutdown.install()  # before the lock file names this process, which --stop signals
     with locked(folder), sessions.all_or_nothing(folder, made):
         session = open_session(project.main_repo, folder, repository)
         notices = notifier(session, settings, timeouts, shutdown)
@@ -111,8 +111,8 @@ class Loop:
         self.session, self.settings = session, settings
         self.notifier, self.view, self.limits = notifier, notifier.view, Limits.of(settings)
         self.shutdown, answers = shutdown, Answers(session, self.view.say)
-        places = (prompt(session.folder), self.limits, self.shutdown, timeouts, self.view.say)
-        self.iterations = Iterations(session, answers, settings, *places)
+        common = (prompt(session.folder), self.limits, self.shutdown, timeouts, self.view.say)
+        self.iterations = Iterations(session, answers, settings, *common)
         self.gate = Gate(
             session, answers, self.shutdown, timeouts, notifier.questions,
             may_wait=settings.on_wait == "pause", yes=settings.yes,
@@ -120,7 +120,8 @@ class Loop:
         )  # fmt: skip
 
     def run(self, texts: Texts) -> int:
-        """Run until a Stop and return its exit code. An error becomes a Stop, too."""
+        """Run until a Stop and return its exit code. A known error becomes a Stop, except a usage
+        error during the preparation."""
         become_reaper()
         self.notifier.hello()
         done = self.session.state.done

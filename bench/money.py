@@ -31,7 +31,7 @@ Rule = Callable[[SessionState, float], float | None]
 RULES: dict[str, Rule] = {
     "all that is left": lambda state, cap: cap - state.cost_usd,
     "half": lambda state, cap: (cap - state.cost_usd) / 2,
-    "half, 1.5 times the dearest": money.budget,
+    "half, 1.5 times the highest": money.budget,
 }
 
 
@@ -52,7 +52,7 @@ def play(rule: Rule, seed: int, cap: float, endless: float) -> Spent:
         need = math.inf if endless and dice.random() < endless else need
         cost = min(need, rule(state, cap) or 0.0)
         state.cost_usd += cost
-        state.dearest = max(state.dearest, cost)
+        state.highest_usd = max(state.highest_usd, cost)
         cut_off = cost < need
         state.cut_off = state.cut_off + 1 if cut_off else 0
         lost, finished = lost + cost * cut_off, finished + (not cut_off)

@@ -55,8 +55,8 @@ def holder(folder: Path) -> str:
 
 
 def signal_holder(folder: Path, number: int) -> int:
-    """Send a signal to the loop that holds the session; its pid. UserError when none does, or it
-    cannot be reached from here."""
+    """Send a signal to the loop that runs the session, and return its pid. UserError if no loop
+    runs it, or if its process cannot be signalled from here."""
     if not is_running(folder):
         raise UserError(f"No loop runs {folder.name}: there is nothing to stop.")
     found = mapping(parse(files.read_any(_place(folder))))
@@ -65,7 +65,7 @@ def signal_holder(folder: Path, number: int) -> int:
         raise UserError(f"{folder.name} runs on another machine ({holder(folder)}): stop it there.")
     if not isinstance(pid, int) or not _holds(pid, _place(folder)):
         raise UserError(
-            f"{folder.name} runs, but not as a process of yours that can be seen from here "
+            f"{folder.name} is running, but its process cannot be signalled from here "
             f"({holder(folder)}): stop it where it was started."
         )
     os.kill(pid, number)
@@ -73,8 +73,8 @@ def signal_holder(folder: Path, number: int) -> int:
 
 
 def _holds(pid: int, place: Path) -> bool:
-    """Whether a process holds the lock, as the kernel says. Its pid may be another's by now, or
-    count in another container. Without /proc (macOS) the file's word must do."""
+    """Whether the kernel reports that the process holds the lock. The pid in the file may have been
+    reused, or be that of another container. Without /proc (macOS) the file is trusted."""
     if not has_proc():
         return pid > 0
     own = Path("/proc", str(pid))

@@ -1,4 +1,4 @@
-"""Which session is meant where no --session is given, and a name for a new one."""
+"""Choose the session if --session is not given, or a name for a new one."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ SKIPPED = frozenset(
 
 
 def session(project: Project, repository: Repository | None, texts: Texts) -> str:
-    """Return the name of the session that a start without --session means. A text beside a running
-    loop may be a note to it, or a new task: UserError."""
+    """Return the session's name for a start without --session. UserError if a loop is running and
+    the text may be a note to it or a new task."""
     running = [path.name for path in _of_project(project, repository, is_running)] if texts else []
     name = name_for(project, texts) if texts else choose(project, repository)
     if running and sessions.find(project.sessions, name) is None:
         raise UserError(
-            f"{few(running)} runs here. Add --session {running[0]} to send it a note, or --session "
-            f"{name} to begin another one."
+            f"A loop is running: {few(running)}. Add --session {running[0]} to send it a note, or "
+            f"--session {name} to begin another one."
         )
     return name
 
 
 def choose(project: Project, repository: Repository | None, running: bool = False) -> str:
-    """Return the one unfinished session of this project, or the one that a loop runs. UserError if
-    there is none, or several."""
+    """Return the one unfinished session of this project, or with `running` the one that a loop
+    runs. UserError if there is none, or several."""
     wanted = is_running if running else _unfinished
     found = list(_of_project(project, repository, wanted))
     if len(found) == 1:
@@ -58,8 +58,8 @@ def choose(project: Project, repository: Repository | None, running: bool = Fals
 
 
 def name_for(project: Project, texts: Texts) -> str:
-    """Make a session name from the words of the task. A session that was begun with the same text,
-    and is unfinished, keeps its name; another one gets a number behind it."""
+    """Make a session name from the words of the task. An unfinished session that began with the
+    same text keeps its name. If another session has the name, a number is appended."""
     made, number = from_words(texts.get("task") or texts["dive"]), 1
     name = made
     while (folder := sessions.find(project.sessions, name)) and not _began_with(folder, texts):
@@ -69,7 +69,7 @@ def name_for(project: Project, texts: Texts) -> str:
 
 
 def from_words(text: str) -> str:
-    """The first words that say something, in lower case, with hyphens: "fix-login-timeout"."""
+    """Join the first words in lower case, at most four, without SKIPPED: "fix-login-timeout"."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     words = re.findall(r"[a-z0-9]+", plain.replace("'", ""))
     name = ""
@@ -89,7 +89,8 @@ def _began_with(folder: Path, texts: Texts) -> bool:
 def _of_project(
     project: Project, repository: Repository | None, wanted: Callable[[Path], bool]
 ) -> Iterator[Path]:
-    """Yield the sessions of this project that are wanted; damaged ones are left to --status."""
+    """Yield the sessions of this project that are `wanted`. Skip damaged ones, which --status
+    reports."""
     for history in project.sessions.glob(f"[!._]*/{HISTORY}"):
         try:
             if wanted(history.parent):

@@ -35,11 +35,11 @@ def prepare(iterations: Iterations, texts: Texts) -> Stop | None:
     if made:
         say(made)
     if made and (left := _uncommitted(session, settings)):
-        say(f"note: uncommitted changes and new files of MAIN_REPO are not in it ({left} files)")
+        say(f"note: {left} uncommitted or new files of MAIN_REPO are not in the worktree")
     if session.checkout is None:
         say(
-            f"{session.cwd} is in no git repository: research only, no code is changed. For code: "
-            "git init there, commit, and begin a new session."
+            f"{session.cwd} is not in a git repository: this session is research only. To change "
+            "code, run git init there, commit, and begin a new session."
         )
     if made or not session.state.set_up:
         set_up(session, settings, iterations.shutdown, say)

@@ -59,7 +59,8 @@ class Session:
         """Create the worktree if needed. Return what was done, or None."""
         if self.state.worktree and self.checkout is None:
             raise UserError(
-                f"{self.name} began in a git repository and {self.main_repo} is in none now."
+                f"{self.name} began in a git repository, but {self.main_repo} is no longer in one: "
+                "restore the repository, or begin a new session."
             )
         return self.checkout.ensure() if self.checkout else None
 
@@ -173,9 +174,7 @@ class Session:
             if files.read_any(path) != wanted:
                 files.keep(path)
                 files.write(path, wanted)
-                say(
-                    f"   {name} was changed: the change is kept beside it, and it is printed again."
-                )
+                say(f"   {name} was changed. It is printed again; the changed file is kept.")
         return tampered
 
 

@@ -50,7 +50,7 @@ def find(sessions: Path, name: str) -> Path | None:
     kept = list(found.glob(f"{HISTORY}.kept-*"))
     if not os.path.lexists(found / HISTORY) and not kept:
         raise UserError(
-            f"{found} is no session (it has no {HISTORY}): choose another --session name."
+            f"{found} is not a session (it has no {HISTORY}): choose another --session name."
         )
     return found
 
@@ -71,7 +71,7 @@ def find_or_create(
 
 
 def _only(sessions: Path, start: str) -> Path | None:
-    """Find the one session whose name, without its date, begins like this."""
+    """Find the session if it is the only one whose name, without its date, begins with `start`."""
     like = [d for d in _folders(sessions) if short_name(d.name).startswith(start)]
     found = [folder for folder in like if (folder / HISTORY).is_file()]
     return found[0] if len(found) == 1 else None
@@ -87,7 +87,8 @@ def nearest(sessions: Path, name: str) -> str:
     from difflib import get_close_matches
 
     near = get_close_matches(name, [*short, *known], n=3, cutoff=0.5)
-    return f" Near: {', '.join(dict.fromkeys((short | known)[n] for n in near))}." if near else ""
+    names = ", ".join(dict.fromkeys((short | known)[n] for n in near))
+    return f" Similar names: {names}." if near else ""
 
 
 def create(project: Project, name: str, texts: Texts, repository: Repository | None) -> Path:
@@ -102,7 +103,7 @@ def create(project: Project, name: str, texts: Texts, repository: Repository | N
         making.rename(folder)
     except OSError:
         shutil.rmtree(making, ignore_errors=True)
-        if not (folder / HISTORY).is_file():  # else another start was faster, and the lock decides
+        if not (folder / HISTORY).is_file():  # else another start created it: the lock decides
             raise
     return folder
 
@@ -112,7 +113,7 @@ def check_project(folder: Path, project: Project, repository: Repository | None)
     try:
         state = History(folder / HISTORY).load(repair=False).state
     except UserError:
-        return  # a damaged history says so when it is opened
+        return  # open_session reports a damaged history
     tree, whose = state.worktree, ""
     if repository and tree and (at := repository.other_holder(tree.path)):
         whose = f"clone ({tree.path} belongs to {at})"
@@ -128,8 +129,8 @@ def check_project(folder: Path, project: Project, repository: Repository | None)
 
 
 def _is_elsewhere(state: SessionState, project: Project, repository: Repository | None) -> bool:
-    """Whether the session's folder is not MAIN_REPO. Without a worktree it has a path, and one that
-    is gone was moved."""
+    """Whether the session belongs to another folder than MAIN_REPO. Without a worktree `place` is a
+    path; if it no longer exists, the folder was probably moved, and MAIN_REPO is accepted."""
     if state.place is None:
         return False
     if state.worktree:
@@ -139,7 +140,8 @@ def _is_elsewhere(state: SessionState, project: Project, repository: Repository 
 
 
 def _place(project: Project, repository: Repository | None) -> str:
-    """The folder that a session belongs to: in its repository, or without one its path."""
+    """Return the folder that a session belongs to: relative to its repository's top, or an absolute
+    path without git."""
     return repository.prefix or "." if repository else str(project.main_repo)
 
 
@@ -184,8 +186,8 @@ def _new_worktree(project: Project, name: str, repository: Repository) -> Worktr
 
 
 def hand_over(folder: Path, texts: Texts) -> bool:
-    """Send the texts as a note to a running loop. Return False if no loop runs, or it ended
-    meanwhile: then the next one reads the note."""
+    """Send the texts as a note to a running loop. Return False if no loop runs, or if it ended
+    meanwhile. In that case this start reads the note."""
     if not is_running(folder):
         return False
     if "dive" in texts:

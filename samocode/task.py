@@ -85,13 +85,14 @@ def take_inbox(session: Session, say: Say) -> None:
         found = mapping(parse(files.read_any(path, MAX_NOTE)))
         text = found.get("text")
         if not isinstance(text, str) or not text.strip() or found.get("kind") != "task":
-            say(f"{INBOX}: {path.name} is no note; it is {files.set_aside(path).name} now.")
+            renamed = files.set_aside(path).name
+            say(f"{INBOX}: {path.name} is not a valid note. It was renamed to {renamed}.")
             continue
         if _known(session.state, "task", text):
             say(f"This note is already recorded: {text.splitlines()[0][:200]}")
         elif path.name not in session.state.inbox:
             add(session.history, "note" if session.state.done is None else "task", text, path.name)
-            say(f"A note was sent: {text.splitlines()[0][:200]}")
+            say(f"Note received: {text.splitlines()[0][:200]}")
         path.unlink(missing_ok=True)
 
 

@@ -38,9 +38,9 @@ def set_up(session: Session, settings: Settings, shutdown: Shutdown, say: Say) -
         )
     if code != 0 and not shutdown.requested:
         end = "\n".join(files.last_lines(log, SETUP_LINES))
-        how = f"exit code {code}" if code is not None else "the time limit"
+        how = f"with exit code {code}" if code is not None else "at the time limit"
         raise UserError(
-            f"SETUP ended with {how} (log: {log}). Correct it in .samocode, then go on.\n{end}",
+            f"SETUP ended {how} (log: {log}). Correct it in .samocode, then run again.\n{end}",
             exit_code=ExitCode.BLOCKED,
         )
 
@@ -63,8 +63,8 @@ def confirm(
     if code == 0 and not changed:
         return decision
     how = f"exit code {code}" if code is not None else "ended at the time limit"
-    if changed:  # it passed on a tree that is not the branch
-        how += f", and it changed {few(changed)}: commit what it makes, so that it changes nothing"
+    if changed:  # the tree that it checked is not what is committed
+        how += f", and it changed {few(changed)}. It must not change files: commit its output"
     lines = files.last_lines(log, VERIFY_LINES)
     failure = "\n".join([*lines, f"({command}: {how})"])
     return policy.verify_failed(session.state, failure)

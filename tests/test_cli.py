@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from samocode import __version__
-from samocode.settings.flags import parse, resume_command, words
+from samocode.settings.flags import parse, resume_command, user_texts
 from samocode.settings.sources import Layer
 from samocode.settings.table import RunTable
 from tests.outer.stage import ROOT, Stage
@@ -43,7 +43,7 @@ def test_every_flag_arrives(place: Place) -> None:
     line = "--session a --task '- b\n- c' --dive=--d --timeout 1.5 --model x --max-iterations 3"
     more = "--max-cost 2.50 --on-wait exit -y --config .."
     got = place.load(parse(shlex.split(f"{line} {more}")))
-    assert (got.session, words(got)) == ("a", {"dive": "--d", "task": "- b\n- c"})
+    assert (got.session, user_texts(got)) == ("a", {"dive": "--d", "task": "- b\n- c"})
     assert (got.timeout, got.model, got.max_iterations, got.max_cost) == (1.5, "x", 3, 2.5)
     assert (got.on_wait, got.yes, got.project.file.samefile(place.dots)) == ("exit", True, True)
     assert parse(["--demo", "--yes"]) == {"--demo": "yes", "--yes": "yes"}
@@ -76,7 +76,7 @@ def test_a_dash_reads_the_task_from_standard_input(
     place: Place, monkeypatch: pytest.MonkeyPatch, piped: bytes, task: str
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(piped)))
-    assert words(place.load({**RUN, "--task": "-"})) == {"task": task}
+    assert user_texts(place.load({**RUN, "--task": "-"})) == {"task": task}
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_a_variable_for_the_users_python_changes_nothing(place: Place, variable:
     """Variables for Python change neither the loop's messages nor the Stop hook's."""
     for argv, code, says in (
         ("--version", 0, f"samocode {__version__}\n"),
-        ("--check-signal .", 1, f"{place.folder} is no session."),
+        ("--check-signal .", 1, f"{place.folder} is not a session."),
         ("--session a", 2, "samocode: There is no session 'a'. To begin it, add --task"),
     ):
         ended, printed = called(place, argv, variable=variable)

@@ -150,19 +150,19 @@ def test_a_folder_that_the_child_needs_is_made_absolute(place: Place, name: str)
         ("MAIN_REPO=\nWORKTREES=w\n", ["MAIN_REPO is missing: add MAIN_R", "SESSIONS is missing"]),
         (DOTS + "\n\nSETUP='npm\n", ["could not parse .* line 4: write KEY=value"]),
         (DOTS + "SETUP\n", ["SETUP has no value: write SETUP=value"]),
-        (DOTS + "SESSIONS=b\n", ["SESSIONS is there more than once: keep one"]),
+        (DOTS + "SESSIONS=b\n", ["SESSIONS occurs more than once: keep one"]),
         (DOTS + "VERIFY=grep 'a #b' c\n", ["VERIFY: the text from ' #' .* put quotes around the"]),
         (DOTS + "export SETUP = make # it\n", ["SETUP: .* or the comment on a line of its own"]),
         (DOTS + "SESSION=b\n", [r"'SESSION' is not a known key \(nearest: SESSIONS\)"]),
         (DOTS + "CLAUDE_MODEL=x\n", ["'CLAUDE_MODEL' is not a known key: correct it"]),
         (DOTS + 'BASE_BRANCH="a\nb"\n', ["BASE_BRANCH: .* is not a name"]),
         (DOTS + 'VERIFY="a\\ab"\n', ["VERIFY: .* is not one line .* single quotes around"]),
-        (DOTS.replace("=repo", "=gone"), ["MAIN_REPO: .*/gone is no directory: name one"]),
+        (DOTS.replace("=repo", "=gone"), ["MAIN_REPO: .*/gone is not a directory: name one"]),
         (DOTS.replace("=repo", "='re\npo'"), ["MAIN_REPO: .* is not one line"]),
-        (DOTS.replace("=repo", "=" + "x" * 300), ["MAIN_REPO: .* is no directory"]),
-        (DOTS.replace("=sessions", "=bin/claude"), ["SESSIONS: .*/bin/claude is no directory"]),
-        (DOTS.replace("=sessions", "=a/b/c"), ["SESSIONS: .*/a/b does not exist: make it"]),
-        (DOTS.replace("=sessions", "=a[b]"), ["SESSIONS: .* holds \\[, which no deny rule"]),
+        (DOTS.replace("=repo", "=" + "x" * 300), ["MAIN_REPO: .* is not a directory"]),
+        (DOTS.replace("=sessions", "=bin/claude"), ["SESSIONS: .*/bin/claude is not a directory"]),
+        (DOTS.replace("=sessions", "=a/b/c"), ["SESSIONS: .*/a/b does not exist: create it"]),
+        (DOTS.replace("=sessions", "=a[b]"), ["SESSIONS: .* contains \\[, which breaks"]),
         (DOTS.replace("=worktrees", "=loop"), ["WORKTREES: .*: name"]),
         (DOTS.replace("=sessions", "=worktrees"), ["SESSIONS is inside WORKTREES"]),
         (DOTS.replace("=sessions", "=repo/../bin/s").replace("=worktrees", "=bin"), ["inside"]),
@@ -183,7 +183,7 @@ def test_a_wrong_project_file(place: Place, text: str, says: list[str]) -> None:
     [
         (b"CLAUDE_TIMEOUT=x\n", "CLAUDE_TIMEOUT: 'x' is not a number"),
         (b"\nCLAUD_PATH=x\n", r"'CLAUD_PATH' is not a known key \(nearest: CLAUDE_PATH\)"),
-        (b"ANTHROPIC_API_KEY=sk-secret\n", "'ANTHROPIC_API_KEY' .*: .*not for Samocode, export in"),
+        (b"ANTHROPIC_API_KEY=sk-secret\n", "'ANTHROPIC_API_KEY' .*: .*or export it in your shell"),
         (b"CLAUDE_MODEL=x\nsk-secret oops\n", "could not parse .* line 2: write KEY=value"),
         (b"CLAUDE_ARGS='sk-secret\n", "could not parse .* line 1: .* quotes around all"),
         (b"TELEGRAM_BOT_TOKEN=sk-secret\nTELEGRAM_CHAT_ID=1", "TOKEN: it is not a bot token"),
@@ -206,7 +206,7 @@ def test_what_is_no_text_file_is_not_read(place: Place) -> None:
     place.dots.unlink()
     os.mkfifo(place.dots)
     first, second = place.problems()
-    assert "it is no file" in first and "There is no .samocode" in second
+    assert "it is not a file" in first and "There is no .samocode" in second
 
 
 def test_without_a_project_the_error_shows_one_that_works(place: Place) -> None:
@@ -216,20 +216,20 @@ def test_without_a_project_the_error_shows_one_that_works(place: Place) -> None:
     (place.folder / "repo/.samocode").write_text("\n".join(lines))
     assert place.load().project.worktrees == place.folder / "repo-worktrees"
     (said,) = place.problems({**RUN, "--config": "nowhere"})
-    assert f"{place.folder}/repo/nowhere is no file" in said
+    assert f"{place.folder}/repo/nowhere is not a file" in said
 
 
 @pytest.mark.parametrize(
     ("env", "says"),
     [
         ({"CLAUDE_TIMEOUT": "1e400"}, "CLAUDE_TIMEOUT: '1e400' is not a number of seconds"),
-        ({"SAMOCODE_MAX_ITERATIONS": "0"}, "SAMOCODE_MAX_ITERATIONS: 0 lets nothing run: write 1"),
+        ({"SAMOCODE_MAX_ITERATIONS": "0"}, "SAMOCODE_MAX_ITERATIONS: with 0 nothing runs: write 1"),
         ({"SAMOCODE_MAX_COST": "-1"}, "SAMOCODE_MAX_COST: '-1' is not a number of dollars"),
         ({"CLAUDE_MODEL": "a\nb"}, "CLAUDE_MODEL: .* is not a name"),
         ({"CLAUDE_PERMISSION_MODE": "plan"}, "'plan' is not one of accept"),
         ({"CLAUDE_ARGS": "--x 'a"}, "CLAUDE_ARGS: No closing quotation: write"),
-        ({"CLAUDE_ARGS": "--model=x"}, "CLAUDE_ARGS: leave --model out: Samocode sets it"),
-        ({"CLAUDE_ARGS": "-c --settings {}"}, "leave --settings, -c out: Samocode sets it, by a"),
+        ({"CLAUDE_ARGS": "--model=x"}, "CLAUDE_ARGS: leave --model out: Samocode passes it"),
+        ({"CLAUDE_ARGS": "-c --settings {}"}, "leave --settings, -c out: Samocode passes it"),
         ({"TELEGRAM_BOT_TOKEN": TOKEN}, "TELEGRAM_CHAT_ID need each other: set both"),
         ({"TELEGRAM_BOT_TOKEN": f"{TOKEN} ", "TELEGRAM_CHAT_ID": "me"}, "is not a chat: write"),
         ({"TELEGRAM_BOT_TOKEN": TOKEN, "TELEGRAM_CHAT_ID": "٣"}, "is not a chat: write"),

@@ -72,7 +72,7 @@ APPROVAL = Approval("p.md", "d", "c")
             iteration(3, phase="quality"), iteration(4, next="quality")],
             {"entered": {"planning": 2, "quality": 2}, "phase": "quality"}),
         ([iteration(cost_usd=1), iteration(2, held_usd=9), iteration(3, cost_usd=0), iteration(4)],
-            {"cost_usd": 1.0, "dearest": 1.0, "held_usd": 9.0, "unpriced": 1}),
+            {"cost_usd": 1.0, "highest_usd": 1.0, "held_usd": 9.0, "unpriced": 1}),
         ([ASKED, answer(1, "A", notes=["x"]), iteration(heard=True), answer(1, "B", notes=["y"])],
             {"answers": {1: Answer("B", (), "file")}, "notes": ["y"]}),
         ([APPROVED, LAPSED],
@@ -291,7 +291,7 @@ def test_a_last_line_without_its_end(history: History, cut: int) -> None:
 def test_what_is_no_file_is_no_empty_history(tmp_path: Path) -> None:
     path = tmp_path / "_history.jsonl"
     path.symlink_to("elsewhere")
-    with pytest.raises(UserError, match="put the history back"):
+    with pytest.raises(UserError, match="restore the history"):
         History(path).load()
 
 

@@ -71,12 +71,12 @@ def test_a_note_to_a_running_loop(stage: Stage) -> None:
     loop = stage.start()
     wait_for(lambda: list(stage.steps.glob("run-002-*.json")))
     told = stage.run(task="and make it blue")
-    assert told.code == 0 and "runs: the note is read" in told.out
+    assert told.code == 0 and "It reads the note before" in told.out
     dive = stage.run("--dive", "look")
     assert dive.code == 2 and "--dive cannot be added to a running session" in dive.err
     (stage.steps / "sent").touch()
     printed = loop.wait().out
-    assert "nothing behind" in printed and "_task.md was changed" not in printed
+    assert "without a commit" in printed and "_task.md was changed" not in printed
     assert stage.outcomes == ["continue", "continue", "stalled"]
 
 
@@ -194,14 +194,14 @@ def test_files_that_are_not_in_the_worktree_are_counted(stage: Stage) -> None:
     settings = {"MAIN_REPO": ".", "WORKTREES": "worktrees", "SESSIONS": "sessions"}
     (repo / ".samocode").write_text("".join(f"{k}={v}\n" for k, v in settings.items()))
     config = ("--config", str(repo))
-    assert "are not in it" not in stage.begin(*config).out
+    assert "are not in the worktree" not in stage.begin(*config).out
     (repo / "login.py").touch()
     (repo / "__pycache__").mkdir()
     (repo / "__pycache__" / "x.pyc").touch()
     (repo / "a.py").write_text("changed")
     stage.name = "two"
     ended = stage.begin(*config)
-    assert "new files of MAIN_REPO are not in it (2 files)" in ended.out
+    assert "2 uncommitted or new files of MAIN_REPO are not in the worktree" in ended.out
 
 
 def test_a_terminal_that_cannot_show_a_character_does_not_stop_the_loop(stage: Stage) -> None:

@@ -113,7 +113,7 @@ SIGNALLED = [
     Row("idle for the second time", facts(CONTINUE, progress=False), "continue",
         state=after(idle=1)),
     Row("stalled", facts(CONTINUE, progress=False), "stalled", 3, after(idle=2),
-        says="3 iterations in a row said continue in phase testing and left nothing behind"),
+        says="3 iterations in a row signalled continue in phase testing without a commit"),
     Row("progress is no stall", facts(CONTINUE), "continue", state=after(idle=2)),
     Row("entered for the sixth time", facts(TO_QUALITY), "continue", next="quality",
         state=after(entered={"quality": 5})),
@@ -134,13 +134,13 @@ STOPPED = [
 ]  # fmt: skip
 REFUSALS = [
     Row("not logged in", facts(run=failed("authentication_failed")), "auth", 3,
-        says="claude auth login (or set a valid ANTHROPIC_API_KEY). Last words: API Error: the"),
+        says="claude auth login (or set a valid ANTHROPIC_API_KEY). Last output: API Error: the"),
     Row("a key that nobody announced", facts(ended="payer", code=-9,
         run=RunResult(init=Init(key_source="apiKeyHelper"))), "payer", 3,
-        says="SAMOCODE_PAYER=key. Claude said: apiKeySource apiKeyHelper."),
+        says="SAMOCODE_PAYER=key. Claude reported: apiKeySource apiKeyHelper."),
     Row("a mode that nobody asked for", facts(ended="mode", code=-9,
         run=RunResult(init=Init(mode="default"))), "mode", 3,
-        says="Claude said: permissionMode default."),
+        says="Claude reported: permissionMode default."),
     Row("cloud credentials", facts(run=failed("cloud_credential_error")), "auth", 3,
         says="aws sso login"),
     Row("no credit", facts(run=failed("billing_error", 400)), "billing", 3, says="Top it up"),
@@ -189,7 +189,7 @@ LIMITED = [
 ]  # fmt: skip
 OUTAGES = [
     Row("overloaded", facts(run=AT_529), "transient", delay=30,
-        says="server_error (529). Last words: API Error: the words"),
+        says="server_error (529). Last output: API Error: the words"),
     Row("an unknown class", facts(run=failed("made_up_tomorrow")), "transient", delay=30,
         says="the API failed: made_up_tomorrow."),
     Row("408 is no verdict", facts(run=failed("unknown", 408)), "transient", delay=30),
@@ -206,19 +206,19 @@ STRIKES = [
     Row("timeout", facts(ended="timeout", run=UNFINISHED, uncommitted=("a.py",)), "timeout",
         says="time limit (CLAUDE_TIMEOUT, --timeout). Uncommitted: a.py"),
     Row("no signal", facts(run=told(text="I am done.")), "no_signal",
-        says="No _signal.json: write it. Last words: I am done."),
+        says="No _signal.json: write it. Last output: I am done."),
     Row("invalid signal", facts(RUBBISH), "bad_signal", says="not JSON. Write it."),
     Row("a hook refused the prompt", facts(run=REFUSED), "no_signal", 3, after("crash", "timeout"),
-        says="(crash, timeout, no signal). Last words: Your company does not allow this prompt."),
+        says="(crash, timeout, no signal). Last output: Your company does not allow this prompt."),
     Row("max turns", facts(run=told(subtype="error_max_turns")), "no_signal", says="--max-turns"),
     Row("the output limit", facts(run=failed("max_output_tokens")), "no_signal",
         says="smaller pieces"),
     Row("the context window", facts(run=failed("invalid_request", 400,
         api_error="message_over_context_limit")), "no_signal", says="smaller pieces"),
     Row("crash", facts(run=SEGFAULT, code=-9), "crash", delay=30,
-        says="without a result (exit code -9). Last words: first line\nlast line"),
+        says="without a result (exit code -9). Last output: first line\nlast line"),
     Row("second crash", facts(run=SEGFAULT, code=None), "crash", state=after("crash"), delay=60,
-        says="without a result. Last words"),
+        says="without a result. Last output"),
     Row("crash after a timeout", facts(run=UNFINISHED), "crash", state=after("timeout"), delay=30),
     Row("third crash", facts(run=UNFINISHED), "crash", 1, after("crash", "crash"),
         says="3 iterations in a row"),
@@ -231,7 +231,7 @@ STRIKES = [
     Row("no init, later", facts(ended="no_init", run=NO_INIT), "crash", delay=30,
         says="did not start"),
     Row("no init at the first spawn", facts(run=NO_INIT._replace(stderr="unknown option '-x'"),
-        code=1), "crash", 3, after(spawned=0), says="Last words: unknown option '-x' Correct"),
+        code=1), "crash", 3, after(spawned=0), says="Last output: unknown option '-x' Correct"),
 ]  # fmt: skip
 TABLE = [*FIRST, *SIGNALLED, *STOPPED, *REFUSALS, *MONEY, *LIMITED, *OUTAGES, *STRIKES]
 
@@ -291,8 +291,8 @@ def test_cap(limits: dict[str, Any], state: SessionState, says: str) -> None:
         (after(), None, None),
         (after(), 5.0, 2.5),  # half
         (after(cost_usd=1.0, held_usd=2.0), 5.0, 1.0),  # of what is left
-        (after(cost_usd=1.0, dearest=2.0), 5.0, 3.0),  # 1.5 times the dearest
-        (after(cost_usd=3.0, dearest=2.0), 5.0, 2.0),  # never more than is left
+        (after(cost_usd=1.0, highest_usd=2.0), 5.0, 3.0),  # 1.5 times the highest
+        (after(cost_usd=3.0, highest_usd=2.0), 5.0, 2.0),  # never more than is left
         (after(), 0.0001, 0.0001),  # the CLI takes no budget of nothing
     ],
 )

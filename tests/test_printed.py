@@ -156,11 +156,11 @@ def test_the_notebook_comes_back(tmp_path: Path) -> None:
     page.mkdir()
     why = printed.restore_overview(tmp_path)
     assert why and "_overview.md" in why and why.endswith(
-        ", and is _overview.md.kept-1 now. An empty notebook was created."
+        ", and was renamed to _overview.md.kept-1. An empty notebook was created."
     )  # fmt: skip
     assert page.read_text().startswith(f"# {tmp_path.name}\n")
     assert page.read_text().endswith(
-        "- _overview.md.kept-1: the notebook until now; take what counts from it, in few words\n"
+        "- _overview.md.kept-1: the notebook until now; copy what matters from it, briefly\n"
     )
 
 

@@ -93,7 +93,7 @@ def test_find(tmp_path: Path) -> None:
 def test_a_folder_that_is_no_session_is_never_taken(tmp_path: Path, name: str) -> None:
     folder = tmp_path / "26-01-08-mine"
     folder.mkdir()
-    with pytest.raises(UserError, match="is no session"):
+    with pytest.raises(UserError, match="is not a session"):
         sessions.find(tmp_path, name)
     assert list(folder.iterdir()) == []
 
@@ -119,7 +119,7 @@ def test_create_is_all_or_nothing(
         git("branch", f"samocode/{name}", cwd=repo)
     elif trouble == "base":
         place = changed(place, base_branch="nope")
-        says = r"BASE_BRANCH nope is no branch of .*: correct or remove it in \.samocode"
+        says = r"BASE_BRANCH nope is not a branch of .*: correct or remove it in \.samocode"
     else:
         place = changed(place, main_repo=repo / "sub dir")
         place.main_repo.mkdir()
@@ -144,7 +144,7 @@ def test_the_record_wins_over_changed_settings(
 
 
 def test_a_repository_that_is_gone(tmp_path: Path, session: Session) -> None:
-    with pytest.raises(UserError, match="is in none now"):
+    with pytest.raises(UserError, match="is no longer in one"):
         open_session(tmp_path, session.folder, None).ensure_worktree()
 
 

@@ -79,8 +79,8 @@ def judged(
         ({"status": "continue", "phse": "testing"}, '"phse" is not a key (nearest: phase).'),
         ({"status": "continue", "question": 1}, '"question" is not a key (nearest: questions).'),
         ({"status": "continue", "\ud800": 1}, '"\\ud800" is not a key.'),
-        ({"status": "continue", "questions": 0}, "`questions` go with waiting"),
-        (PLAN | {"questions": [ASK]}, "`questions` go with waiting"),
+        ({"status": "continue", "questions": 0}, "`questions` are only allowed in waiting"),
+        (PLAN | {"questions": [ASK]}, "`questions` are only allowed in waiting"),
     ],
 )  # fmt: skip
 def test_bad_form(value: Any, says: str) -> None:
@@ -125,7 +125,7 @@ def named(plan: str | None) -> dict[str, Any]:
         ({"status": "blocked", "reason": "r", "phase": "quality"}, {}, None),
         (PLAN, {}, None),
         (PLAN, {"phase": "implementation", "approved": True},
-            "asked for in phase planning; this is implementation"),
+            "allowed only in phase planning; this is implementation"),
         (named(None), {}, "needs `plan`"),
         (named("  "), {}, "needs `plan`"),
         (named("missing.md"), {}, "missing.md is not in the session folder, or empty"),
@@ -250,12 +250,12 @@ def test_no_question_is_answered_with_an_example(waits_for: str, more: Any) -> N
         ([ASK | {"options": 0}], "must be a list of 2 to 6 texts"),
         ([ASK | {"options": ["a", 1]}], "Question 1: each option must be text; it is 1."),
         ([ASK | {"options": ["a", ""]}], "each option says nothing"),
-        ([ASK | {"options": ["JWT", "b", " jwt "]}], "Question 1: two `options` say the same."),
-        ([ASK | {"options": ["a  b", "A b"]}], "two `options` say the same."),
+        ([ASK | {"options": ["JWT", "b", " jwt "]}], "Question 1: two `options` are the same."),
+        ([ASK | {"options": ["a  b", "A b"]}], "two `options` are the same."),
         ([ASK | OPTIONS | {"suggested": "c"}], "`suggested` is C, and there is no such option."),
-        ([ASK | {"suggested": "tbd"}], "`suggested` must do as an answer"),
-        ([ASK | {"suggested": "same"}], "`suggested` must do as an answer"),
-        ([ASK | {"suggested": "Before."}], '`suggested` must do as an answer; it is "Before.".'),
+        ([ASK | {"suggested": "tbd"}], "`suggested` must be usable as an answer"),
+        ([ASK | {"suggested": "same"}], "`suggested` must be usable as an answer"),
+        ([ASK | {"suggested": "Before."}], 'usable as an answer; it is "Before.".'),
     ],
 )  # fmt: skip
 def test_a_bad_question(asked: list[Any], says: str) -> None:

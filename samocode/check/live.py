@@ -63,10 +63,10 @@ def _end(ended: RunResult) -> Iterator[Finding]:
         yield ok(introduced(ended.init))
     kind = error_class(ended)
     if kind in BLOCKING:
-        yield problem(f"the call failed.{ended.own_words}", BLOCKING[kind][1])
+        yield problem(f"the call failed.{ended.last_output}", BLOCKING[kind][1])
     elif ended.is_error or not ended.answered:
         why = ended.subtype if ended.finished and ended.is_error else ended.ended
-        text = f"the call failed ({why}).{ended.own_words}"
+        text = f"the call failed ({why}).{ended.last_output}"
         yield problem(text, "Try claude -p hello in this shell.")
     else:
         yield ok(f"the login works: {ended.model or 'claude'} answered")

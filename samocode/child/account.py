@@ -1,7 +1,7 @@
 """Tell the other sessions of an account on this machine when its usage limit resets.
 
-One small file per account, `~/.cache/samocode/limits/HASH`. It is a hint: it is safe to delete, and
-nothing in it is a fact of a session.
+One small file per account, `~/.cache/samocode/limits/HASH`. It is only a hint. It is safe to
+delete, and no session depends on it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ OF_ALL = ("five_hour", "seven_day")
 
 
 LONGEST = 8 * 86400.0
-"""Seconds: no limit of an account is longer. A child may write a hint, too."""
+"""Longest limit of an account, in seconds. A child may write hints: a later reset is ignored."""
 
 
 class Hint(NamedTuple):
@@ -54,7 +54,7 @@ def hint(settings: Settings, since: float = 0.0) -> Hint | None:
     (epoch seconds)."""
     with contextlib.suppress(OSError):
         folder = _folder(settings.environ)
-        path = _path(settings) if any(folder.iterdir()) else None  # spares reading claude's file
+        path = _path(settings) if any(folder.iterdir()) else None  # avoids reading .claude.json
         # ctime: no program can set it. `since` has whole seconds.
         if path is None or path.stat().st_ctime < since + 1:
             return None
@@ -83,7 +83,7 @@ def _path(settings: Settings) -> Path | None:
 
 
 def _login(environ: Mapping[str, str]) -> str:
-    """Return the account of the stored login, by the file in which claude keeps it (2.1.332)."""
+    """Return the account of the stored login, from .claude.json (CLI 2.1.332)."""
     home = Path(environ.get("CLAUDE_CONFIG_DIR") or environ.get("HOME") or "~").expanduser()
     known = mapping(parse((home / ".claude.json").read_bytes())).get("oauthAccount")
     ids = [mapping(known).get(name) for name in ("accountUuid", "organizationUuid")]

@@ -115,7 +115,8 @@ def model_flags(text: str) -> list[str]:
 
 
 def not_as_announced(settings: Settings, init: Init | None) -> EndReason | None:
-    """Return `payer` or `mode` if it is not the announced one, so that the run must be killed."""
+    """Return `payer` or `mode` if the init event reports another one than the user was shown. The
+    run must then be killed."""
     if init is None:
         return None
     if init.key_source in KEYS and not settings.key_may_pay:
@@ -126,7 +127,7 @@ def not_as_announced(settings: Settings, init: Init | None) -> EndReason | None:
 
 
 def labelled(environ: Mapping[str, str], job: Job) -> Mapping[str, str]:
-    """Add session, phase and iteration to the attributes of Claude's telemetry, where it is on."""
+    """Add session, phase and iteration to the attributes of Claude's telemetry, if it is on."""
     if not is_on(environ.get("CLAUDE_CODE_ENABLE_TELEMETRY", "")):
         return environ
     labels = {"session": job.session.name, "phase": job.phase, "iteration": f"{job.number}"}

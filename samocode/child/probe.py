@@ -17,8 +17,8 @@ from samocode.child.command import environment, model_flags
 from samocode.child.stream import Init, Reader
 from samocode.settings.load import Settings
 
-TICK = 0.01  # seconds between looks at the output
-MOST = 1 << 20  # bytes of it
+TICK = 0.01  # seconds between reads of the output
+MOST = 1 << 20  # bytes of the output that are read
 PROMPT = b"/cost"
 REFUSING = {
     "hooks": {"UserPromptSubmit": [{"hooks": [{"type": "command", "command": "exit 2"}]}]},
@@ -28,7 +28,7 @@ REFUSING = {
 
 
 class Said(NamedTuple):
-    """What a short run said. `code` is None if it was ended, by the limit or by its init event."""
+    """The output of a short run. `code` is None if it was killed at the limit or its init event."""
 
     code: int | None
     out: bytes = b""
@@ -46,8 +46,8 @@ def program(words: Sequence[str], settings: Settings, cwd: Path, limit: float) -
 
 
 def introduce(settings: Settings, cwd: Path, limit: float) -> tuple[Init | None, Said]:
-    """Return the init event of a run in `cwd` that sends no request. Three things see to that, each
-    enough by itself on CLI 2.1.332: the prompt is a command that claude answers itself, a hook
+    """Return the init event of a run in `cwd` that sends no request. Three things ensure that, each
+    sufficient by itself on CLI 2.1.332: the prompt is a command that claude answers itself, a hook
     refuses any prompt, and the run is killed at its init event, 0.1 s before a first request."""
     words = [
         str(settings.claude), "-p", "--output-format", "stream-json", "--verbose",
@@ -68,8 +68,8 @@ def _run(
     words: Sequence[str], settings: Settings, cwd: Path, limit: float, given: bytes,
     enough: Callable[[bytes], bool],
 ) -> Said:  # fmt: skip
-    """Run until it ends, the limit, or `enough` of its output. Its output goes to files, since a
-    process that it left behind may hold a pipe open for ever."""
+    """Run until it ends, the limit is reached, or `enough` accepts its output. The output goes to
+    files, since a process that it left behind may hold a pipe open for ever."""
     files = tempfile.TemporaryFile
     with files() as prompt, files() as out, files() as err:
         prompt.write(given)
@@ -97,7 +97,7 @@ def _all(file: int) -> bytes:
 
 
 def _kill(main: subprocess.Popen[bytes]) -> None:
-    """End it with its process group. A process that the kernel holds is not waited for."""
+    """Kill the process group. Wait one second at most: a process in a kernel call may not end."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(main.pid, signal.SIGKILL)
     with contextlib.suppress(subprocess.TimeoutExpired):

@@ -167,7 +167,7 @@ def run_shell(
 
 def run_beside(command: str, environ: Mapping[str, str], data: bytes, limit: float) -> str | None:
     """Run a shell command beside the loop, with `data` on its stdin, for at most `limit` seconds.
-    Return what went wrong. A thread calls it; the end of an iteration leaves it alone."""
+    Return what went wrong. Called in another thread. The end of an iteration does not end it."""
     with subprocess.Popen(
         ["/bin/sh", "-c", command], env=environ, start_new_session=True,
         stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,

@@ -47,7 +47,7 @@ def run(
             main = processes.spawn(words, job.cwd, environ, job.session, stdin, log, stderr)
         except OSError as error:  # not a program for this machine, or no interpreter
             return RunResult(stderr=f"{settings.claude} cannot be run: {error}")
-        given.write(prompt)  # last, so that the child of a killed loop exits
+        given.write(prompt)  # last: if the loop is killed before, the child reads EOF and exits
         given.close()
         with job.log.open("rb") as tail:
             refuses = partial(not_as_announced, settings)
@@ -119,15 +119,15 @@ class Watch:
     ) -> None:
         self.reader = Reader()
         self._main, self._outputs, self._timeouts, self._show = main, outputs, timeouts, show
-        self._start, self._heard = time.monotonic(), 0.0
+        self._start, self._last_event = time.monotonic(), 0.0
         self._limit, self._refuses = limit, refuses
 
     def read_on(self) -> None:
         """Read and show what was added to the log."""
-        self.reader.follow(self._outputs[0], self._hear)
+        self.reader.follow(self._outputs[0], self._on_event)
 
-    def _hear(self, event: Event) -> None:
-        self._heard = time.monotonic()
+    def _on_event(self, event: Event) -> None:
+        self._last_event = time.monotonic()
         self._show(event)
 
     def until_end(self, shutdown: Shutdown) -> EndReason:
@@ -159,9 +159,9 @@ class Watch:
             return "stopped"
         if now - self._start > self._limit:
             return "timeout"
-        if not self._heard and now - self._start > self._timeouts.init_grace:
+        if not self._last_event and now - self._start > self._timeouts.init_grace:
             return "no_init"
-        if result.finished and self._hangs(now - self._heard):
+        if result.finished and self._hangs(now - self._last_event):
             return "after_result"
         if sum(os.fstat(file.fileno()).st_size for file in self._outputs) > MAX_OUTPUT:
             return "flood"

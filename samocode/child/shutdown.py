@@ -17,8 +17,8 @@ from samocode.record.exits import ExitCode, Stop
 STEP = 0.5  # seconds between checks of the clock
 ASK = signal.SIGUSR1  # sent by --stop
 WORDS: Mapping[int, bytes] = {
-    ASK: b"Asked by %b: stopping, a running iteration ends first; Ctrl-C: now.\n",
-    signal.SIGINT: b"Stopping, a running iteration ends first; Ctrl-C again: now.\n",
+    ASK: b"Stop requested by %b. A running iteration ends first; Ctrl-C stops now.\n",
+    signal.SIGINT: b"Stopping. A running iteration ends first; Ctrl-C again stops now.\n",
 }
 
 
@@ -32,11 +32,11 @@ class Shutdown:
         self.now = False
         self.code = ExitCode.INTERRUPTED
         self.tick: Callable[[], None] = lambda: None
-        """Called at each return of `wait`, for a line that moves."""
+        """Called each time `wait` returns, to update the live view."""
         self.fresh = b"\n"
         """Begins a new line on the screen."""
         self.signals = 0
-        """How many signals have come."""
+        """Number of signals received."""
         self._by, self._asker = "a signal", "--stop"
         self._woken, self._wakes = os.pipe()
         os.set_blocking(self._wakes, False)
@@ -49,7 +49,7 @@ class Shutdown:
         return Stop(self.code, f"Stopped by {self._by}.", seen=self._by == "you")
 
     def install(self) -> None:
-        """Handle these signals. One that was ignored (nohup) stays so, except that of --stop."""
+        """Handle these signals. One that was ignored (nohup) stays ignored, except ASK."""
         for number in (ASK, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             if number == ASK or signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._on_signal)
@@ -85,7 +85,7 @@ class Shutdown:
             self.now, self.code, self._by = True, ExitCode.TERMINATED, "a signal"
         elif not again:
             self._by = self._asker if number == ASK else "you"
-            with contextlib.suppress(OSError):  # a plain write: print is not safe here
+            with contextlib.suppress(OSError):  # print is not safe in a signal handler
                 os.write(2, self.fresh + WORDS[number].replace(b"%b", self._by.encode()))
         elif number == signal.SIGINT:
             self.now = True

@@ -43,7 +43,7 @@ class Init(NamedTuple):
 
 
 class Window(NamedTuple):
-    """How far a subscription's limit is used up."""
+    """How much of a subscription's limit is used."""
 
     name: str
     """five_hour, seven_day, ..."""
@@ -101,14 +101,15 @@ class RunResult(NamedTuple):
         return self.init is not None
 
     @property
-    def own_words(self) -> str:
-        """What claude said about its end, as a sentence to append: its result, else stderr."""
+    def last_output(self) -> str:
+        """Claude's last output, as a sentence to append: its result, else stderr. If the init event
+        ended the run, the value in it that was wrong."""
         if self.init and self.ended in ("payer", "mode"):
             source, mode = self.init.key_source, self.init.mode
             name = f"apiKeySource {source}" if self.ended == "payer" else f"permissionMode {mode}"
-            return f" Claude said: {name}."
+            return f" Claude reported: {name}."
         words = (self.finished and self.text) or self.stderr or self.text
-        return f" Last words: {words}" if words else ""
+        return f" Last output: {words}" if words else ""
 
     def after(self, event: Event) -> RunResult:
         """Return the result updated by an event. Unknown and malformed events change nothing."""

@@ -14,19 +14,19 @@ from samocode.settings.clone import COMMANDS
 
 READ_ONLY = (HISTORY, TASK, QA, ITERATION, f"{INBOX}/**", f"{LOGS}/**")
 NEVER = ("git push", "git stash")  # all worktrees share one stash
-HELPERS = ("claude", "Plan", "statusline-setup")
-"""Built-in kinds of helpers that no command asks for. Denied, they are not in the first request
-(600 characters less). Left are general-purpose and Explore, which is read-only."""
+UNUSED_AGENTS = ("claude", "Plan", "statusline-setup")
+"""Built-in agents that no command uses. Denying them makes the first request 600 characters
+shorter. The agents general-purpose and Explore (read-only) are left."""
 NOT_YET = ("git commit",)
 """Denied until a plan is approved."""
 
 
 def walls(session: Path, approved: bool) -> dict[str, object]:
-    """Return the CLI settings with the rules. The commands may be read, but are no working folder:
-    the CLI's sandbox would let every command write there, and two sandboxed sessions would fail at
-    random ("bwrap: Can't find source path ...", CLI 2.1.332)."""
+    """Return the CLI settings with the rules. The commands folder is readable, but not added by
+    --add-dir: the CLI's sandbox would let every command write there, and two sandboxed sessions
+    would fail at random ("bwrap: Can't find source path ...", CLI 2.1.332)."""
     commands = NEVER if approved else NEVER + NOT_YET
     denied = [f"Edit(/{session / name})" for name in READ_ONLY]
-    denied += [f"Agent({kind})" for kind in HELPERS]
+    denied += [f"Agent({kind})" for kind in UNUSED_AGENTS]
     denied += [f"Bash({words}:*)" for words in commands]
     return {"permissions": {"allow": [f"Read(/{COMMANDS}/**)"], "deny": denied}}

@@ -9,7 +9,7 @@ from samocode.record.state import SessionState, WorktreeStatus
 
 
 def uncommitted(state: SessionState, status: WorktreeStatus | None) -> tuple[str, ...]:
-    """Return the changed tracked files, except those changed since the worktree was created."""
+    """Return the changed tracked files, except those that are as they were after SETUP."""
     if status is None:
         return ()
     as_made = state.as_made or WorktreeStatus("")

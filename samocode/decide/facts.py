@@ -33,7 +33,7 @@ class Limits(NamedTuple):
 
     @classmethod
     def of(cls, settings: Settings) -> Limits:
-        """Return those of the settings."""
+        """Return the limits in the settings."""
         most, cost, wait = settings.max_iterations, settings.max_cost, settings.max_wait
         return cls(most, cost, wait, settings.keep_quota or 0.0)
 
@@ -108,7 +108,7 @@ def _files(
     if checkout is None or before is None or now is None:
         return 0
     new = set(now.untracked) - set(before.untracked)
-    moved = before.head != now.head  # named among the changes, and no file
+    moved = before.head != now.head  # `changes` lists a moved HEAD, which is not a file
     return len(new.union(checkout.changes(before, now))) - moved
 
 

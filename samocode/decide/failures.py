@@ -40,8 +40,8 @@ TOO_MUCH = {
     "message_over_context_limit": _SMALLER,
     "autocompact_thrashing": _SMALLER,
 }
-"""The run was too long (by subtype, class or `api_error`). A new run may succeed. Once treated as
-an outage, it was retried and paid for forty times."""
+"""The run was too long (by subtype, class or `api_error`). A new run may succeed. When it was
+treated as an outage, one run was retried and paid for forty times."""
 BROKEN = {
     "no_init": "claude did not start in time",
     "flood": "claude was stopped after writing more than 1 GB of output",

@@ -34,7 +34,7 @@ def check_signal(folder: Path, environ: Mapping[str, str]) -> int:
 def problems_of(folder: Path, environ: Mapping[str, str]) -> tuple[str, ...]:
     """Return the problems with the signal and, before approval, with changed code."""
     if not (folder / HISTORY).is_file():
-        raise UserError(f"{folder} is no session.")
+        raise UserError(f"{folder} is not a session.")
     state = History(folder / HISTORY).load(repair=False).state
     if state.program != __version__:  # another version: the clone was updated while the loop runs
         return ()

@@ -5,17 +5,17 @@ from __future__ import annotations
 from samocode.child.stream import RunResult
 from samocode.record.state import SessionState
 
-LEAST = 0.01  # share of the cap; with less left, no child is started
+LEAST = 0.01  # share of the cap; if less is left, no child is started
 SMALLEST = 0.0001  # the CLI gets the budget with four decimals
 
 
 def budget(state: SessionState, cap: float | None) -> float | None:
-    """Return the budget of the next child: half of what is left, or 1.5 times
-    the highest cost of a run if that is more, but at most what is left. None without a cap."""
+    """Return the budget of the next child: half of what is left, or 1.5 times the highest
+    cost of a run if that is more, but at most what is left. None without a cap."""
     if cap is None:
         return None
     left = _left(state, cap)
-    return max(SMALLEST, round(min(left, max(left / 2, 1.5 * state.dearest)), 4))
+    return max(SMALLEST, round(min(left, max(left / 2, 1.5 * state.highest_usd)), 4))
 
 
 def used_up(state: SessionState, cap: float) -> bool:

@@ -45,7 +45,7 @@ def decide(facts: IterationFacts, state: SessionState, limits: Limits, times: Ti
         return Decision("interrupted", phase, note=f"The loop was killed while it ran.{facts.left}")
     if error in BLOCKING:
         outcome, remedy = BLOCKING[error]
-        return _blocked(facts, outcome, remedy + run.own_words)
+        return _blocked(facts, outcome, remedy + run.last_output)
     if run.subtype == "error_max_budget_usd":
         return _cut_off(facts, state)
     if error == "rate_limit" and waits:
@@ -70,7 +70,7 @@ def cap(state: SessionState, limits: Limits) -> Stop | None:
 
 def heed(hint: Hint, now: float, limits: Limits, times: Timeouts) -> Stop | Pause | None:
     """Return what follows before a spawn if another session reached the account's usage limit."""
-    why = f"usage limit reached, as session {hint.session} was told"
+    why = f"usage limit reached (reported by session {hint.session})"
     return _wait(why, hint.resets_at, now, limits, times)
 
 
@@ -98,8 +98,8 @@ def _signalled(
     if facts.stopping or waits:
         return on if facts.stopping else on.then(waits)
     if not facts.progress and state.idle + 1 >= MAX_IDLE:
-        why = f"{MAX_IDLE} iterations in a row said continue in phase {facts.phase} and left "
-        why += "nothing behind: no commit, no change, no new file."
+        why = f"{MAX_IDLE} iterations in a row signalled continue in phase {facts.phase} "
+        why += "without a commit, a changed file or a new file."
         return on._replace(outcome="stalled", stop=Stop(ExitCode.BLOCKED, why))
     if onward != facts.phase and state.entered.get(onward, 0) >= MAX_ENTERED:
         why = f"Phase {onward} is entered for the {MAX_ENTERED + 1}th time: work goes in circles."
@@ -121,7 +121,7 @@ def _until_reset(facts: IterationFacts, limits: Limits, times: Timeouts) -> Stop
     resets = facts.run.limit_resets_at
     if not facts.run.limit_rejected or resets is None:
         return None
-    return _wait("usage limit reached", resets, facts.now, limits, times, facts.run.own_words)
+    return _wait("usage limit reached", resets, facts.now, limits, times, facts.run.last_output)
 
 
 def _spared(facts: IterationFacts, limits: Limits, times: Timeouts) -> Stop | Pause | None:
@@ -156,8 +156,8 @@ def _outage(
     run, waited = facts.run, state.api_waited
     delay = min(waited + times.backoff_first, times.backoff_most)  # doubles with each failure
     what = f"the API failed: {run.error}{f' ({run.status})' if run.status else ''}"
-    on = Decision("transient", facts.phase, note=f"{what}.{run.own_words}{facts.left}")
-    why = f"The API did not answer for longer than SAMOCODE_MAX_WAIT; {what}.{run.own_words}"
+    on = Decision("transient", facts.phase, note=f"{what}.{run.last_output}{facts.left}")
+    why = f"The API did not answer for longer than SAMOCODE_MAX_WAIT; {what}.{run.last_output}"
     return on.then(
         Pause(what, delay) if waited + delay <= limits.max_wait else Stop(ExitCode.FAILED, why)
     )
@@ -167,7 +167,7 @@ def _strike(facts: IterationFacts, state: SessionState, times: Timeouts) -> Deci
     outcome, what = _what_went_wrong(facts)
     strikes, on = [*state.strikes, outcome], Decision(outcome, facts.phase, note=what)
     if outcome == "crash" and not facts.run.started and state.spawned == 0:
-        remedy = " Correct CLAUDE_PATH or CLAUDE_ARGS, or update it (claude update)."
+        remedy = " Correct CLAUDE_PATH or CLAUDE_ARGS, or update Claude (claude update)."
         return _blocked(facts, outcome, what + remedy)
     if len(strikes) >= MAX_STRIKES:
         code = ExitCode.FAILED if set(strikes) == {"crash"} else ExitCode.BLOCKED
@@ -186,12 +186,12 @@ def _what_went_wrong(facts: IterationFacts) -> tuple[str, str]:
     if not run.finished:
         what = BROKEN.get(run.ended, "claude ended without a result")
         code = "" if run.exit_code is None else f" (exit code {run.exit_code})"
-        return "crash", f"{what}{code}.{run.own_words}{left}"
+        return "crash", f"{what}{code}.{run.last_output}{left}"
     what = " ".join(facts.check.problems) + TOO_MUCH.get(error_class(run) or run.subtype or "", "")
-    if run.own_words and not run.answered:  # a hook refused the prompt; only its message helps
+    if run.last_output and not run.answered:  # a hook refused the prompt; only its message helps
         what = ""
     outcome = "no_signal" if facts.check.missing else "bad_signal"
-    return outcome, f"{what}{run.own_words}{left}".strip()
+    return outcome, f"{what}{run.last_output}{left}".strip()
 
 
 def _blocked(facts: IterationFacts, outcome: str, why: str) -> Decision:

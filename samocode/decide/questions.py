@@ -27,7 +27,7 @@ EXAMPLE = {
 
 def check(value: object, waits_for: str) -> tuple[tuple[Question, ...], tuple[str, ...]]:
     """Return (questions, ()) or ((), problems), one sentence per problem. `waits_for` is
-    `qa_answers`, which requires suggestions, or `human_action`. The questions have no numbers."""
+    `qa_answers`, which requires suggestions, or `human_action`. The questions have no ids yet."""
     found = items(value)
     if not found:
         example = dict(EXAMPLE)
@@ -101,13 +101,13 @@ def _option_problems(value: object) -> Iterator[str]:
     if not problems and len({" ".join(str(option).casefold().split()) for option in found}) < len(
         found
     ):
-        yield "two `options` say the same."
+        yield "two `options` are the same."
 
 
 def _suggestion_problems(found: Mapping[str, Any]) -> Iterator[str]:
     suggested, many = found.get("suggested"), len(items(found.get("options")))
     if isinstance(suggested, str) and words(suggested) in NO_ANSWERS:
-        yield f"`suggested` must do as an answer; it is {short(suggested)}."
+        yield f"`suggested` must be usable as an answer; it is {short(suggested)}."
     if many and isinstance(suggested, str) and len(suggested.strip()) == 1:
         letter = suggested.strip().upper()
         if letter.isascii() and letter.isalpha() and letter not in LETTERS[:many]:

@@ -123,7 +123,7 @@ def _name_problems(found: Mapping[str, Any], status: str) -> Iterator[str]:
     if waits and waits_for not in WAITS:
         yield f"`for` must be one of {', '.join(WAITS)}; it is {short(waits_for)}."
     if found.get("questions") is not None and (status != "waiting" or waits_for == "plan_approval"):
-        yield "`questions` go with waiting, for qa_answers or human_action."
+        yield "`questions` are only allowed in waiting for qa_answers or human_action."
 
 
 def _phase_problems(signal: Signal, state: SessionState) -> list[str]:
@@ -131,8 +131,8 @@ def _phase_problems(signal: Signal, state: SessionState) -> list[str]:
         return []
     if state.worktree is None:
         return [
-            f"Phase {signal.phase} needs a git repository; without one a session is research: end "
-            "with done."
+            f"Phase {signal.phase} needs a git repository. Without one a session is research "
+            "only: end it with done."
         ]
     if state.approved is None:
         return [
@@ -144,7 +144,7 @@ def _phase_problems(signal: Signal, state: SessionState) -> list[str]:
 
 def _plan_problems(signal: Signal, folder: Path, phase: str) -> list[str]:
     if phase != "planning":
-        return [f"plan_approval is asked for in phase planning; this is {phase}."]
+        return [f"plan_approval is allowed only in phase planning; this is {phase}."]
     name = signal.plan or ""
     if not name.strip():
         return ["plan_approval needs `plan`: the name of the plan file in the session folder."]
@@ -169,7 +169,7 @@ def _done_problems(state: SessionState, status: WorktreeStatus | None) -> list[s
     problems: list[str] = []
     if state.phase not in MAY_END:
         problems.append(
-            "done is legal in the phases done, investigation and requirements; this is "
+            "done is allowed only in the phases done, investigation and requirements; this is "
             f"{state.phase}: "
             'signal continue with "phase": "done" for the summary.'
         )

@@ -67,7 +67,7 @@ def play(run: Callable[["Settings", "Timeouts"], int], timeouts: "Timeouts") -> 
     project = prepare(CLONE, datetime.now().astimezone())
     # Without TERM the view would show neither colours nor the line that moves.
     screen = {name: text for name, text in environment().items() if name in ("TERM", "NO_COLOR")}
-    # The mode is auto, because claude refuses bypassPermissions to root.
+    # The mode is auto, because claude refuses bypassPermissions for root.
     environ = {
         **project.environ,
         **screen,

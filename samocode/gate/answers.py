@@ -55,7 +55,8 @@ class Answers:
     def after_child(self) -> None:
         """Record what was found on the page after a child ran, as `found`, not as an answer. The
         child or a person may have written it, so the question is open until a person confirms. The
-        page is printed before the child's questions: no page may name a later print."""
+        page is printed before the child's questions are recorded, so that a page written by the
+        child cannot claim to be based on a later print."""
         reading, state = self.page.read(), self._session.state
         for number, added in reading.added.items():
             if len(added.text) > MAX_ANSWER:
@@ -65,7 +66,7 @@ class Answers:
             if added.text in (earlier, answer.text if answer else None):
                 continue
             if earlier:
-                self._keep(f"an earlier text for Q{number} is not taken")
+                self._keep(f"an earlier text for Q{number} was not accepted")
             self._session.history.append("found", id=number, text=added.text)
             self.say(f"   {QA}: found text for Q{number}; answer `same` to accept it.")
         for number in reading.struck:  # the child may have removed it; asking again is safer
@@ -78,7 +79,9 @@ class Answers:
         """Record an answer. Return False if it is empty, incomplete or too long."""
         number, text = question.id, self._meant(question, added.text)
         if len(added.text) > MAX_ANSWER:
-            self._keep(f"the answer to Q{number} is too long; name a file in it")
+            self._keep(
+                f"the answer to Q{number} is too long; put it in a file, and answer with its name"
+            )
         elif text is None:
             self.say(f"Q{number}: there is no text that `{added.text.strip()}` refers to.")
         elif unfinished(question, text):
@@ -100,7 +103,7 @@ class Answers:
 
     def say_yes(self) -> None:
         """Answer with the suggestions and approve plans (--yes). Skips actions, and questions that
-        are open again: after an answer was removed, or with text found after a child."""
+        are open again because an answer was removed or text was found after a child ran."""
         state = self._session.state
         for question in state.open:
             added = Added("approve") if question.kind == "approval" else suggestion(question)
@@ -158,7 +161,7 @@ class Answers:
             names = ", ".join(f"Q{number}" for number in reading.gone)
             self.say(f"   {QA}: the heading of {names} was changed; it is printed again.")
         if reading.stray:
-            self._keep("words above the first question belong to none")
+            self._keep("the text above the first question belongs to no question")
 
     def _keep(self, why: str) -> None:
         """Save a copy of the page and say why some text was not accepted."""

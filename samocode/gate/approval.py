@@ -1,4 +1,5 @@
-"""Plan approval. It ends when the plan's text changes or the session returns to planning."""
+"""Plan approval. It lapses when the plan's text changes or the session goes back to planning or
+an earlier phase."""
 
 from __future__ import annotations
 

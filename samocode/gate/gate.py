@@ -28,23 +28,24 @@ class Terminal(Protocol):
         ...
 
     def ask(self, question: Question, hint: str) -> str | None:
-        """An answer typed for this question; None when none came within a moment."""
+        """Return an answer typed for this question, or None if none came within a moment."""
         ...
 
     def forget(self) -> None:
-        """Drop what was typed and not read: it answers nothing that is shown from now on."""
+        """Drop typed input that was not read yet, so that it cannot answer a later question."""
         ...
 
     def rest(self) -> None:
-        """Nothing is asked any more: give the terminal back."""
+        """The wait is over: restore the terminal."""
         ...
 
 
 class Phone(Protocol):
-    """Where a person far away can answer (samocode/telegram)."""
+    """Where a person can answer from a phone (samocode/telegram)."""
 
     def turn(self, take: Callable[[Question, Added], None]) -> bool:
-        """Give the next answer to `take`, or show what is open. Return whether one came."""
+        """Pass the next answer to `take`, or send the open questions. Return whether there was an
+        answer."""
         ...
 
     def rest(self) -> None:
@@ -149,7 +150,7 @@ class Gate:
             self._answers.take(question, added, "telegram")
 
     def _page_first(self) -> None:
-        """An answer that was saved on the page before counts first."""
+        """Record an answer that was saved on the page earlier."""
         while self._file.changed() and not self._shutdown.requested:
             if self._file.settled(self._timeouts.settle):
                 self._answers.collect()
@@ -162,4 +163,4 @@ def _hint(question: Question) -> str:
         return "yes, or what to change; p: the plan"
     if question.kind == "qa":
         return f"Enter: {question.suggested}"
-    return "type it when it is done, or what stands in the way"
+    return "answer when it is done, or say what prevents it"

@@ -56,8 +56,8 @@ class Branches(NamedTuple):
         """Choose the branch to start from: BASE_BRANCH, origin's default, main, master, current."""
         if wanted and not self._copies(wanted):
             raise UserError(
-                f"BASE_BRANCH {wanted} is no branch of {self.repository.top}: correct or remove it "
-                "in .samocode."
+                f"BASE_BRANCH {wanted} is not a branch of {self.repository.top}: correct or "
+                "remove it in .samocode."
             )
         names = [wanted, self.default, "main", "master"]
         copies = next((found for n in names if n and (found := self._copies(n))), None)

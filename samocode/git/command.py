@@ -34,7 +34,7 @@ def clean(environ: Mapping[str, str]) -> dict[str, str]:
 
 def not_above(top: Path, environ: Mapping[str, str]) -> dict[str, str]:
     """Return an environment in which git does not search above `top`. A worktree that had lost its
-    .git was inside the user's repository, and a child's `git reset` hit that."""
+    .git was inside the user's repository, and a child's `git reset` changed that repository."""
     given = environ.get(CEILING)
     return {**environ, CEILING: f"{top.resolve().parent}{os.pathsep + given if given else ''}"}
 
@@ -52,7 +52,7 @@ def git(
     """Run git in `cwd` and capture its output. UserError if git cannot be started. With `locks`,
     git may write the index to speed up later commands."""
     if not cwd.is_dir():
-        return subprocess.CompletedProcess(args, 128, "", f"{cwd} is no directory")
+        return subprocess.CompletedProcess(args, 128, "", f"{cwd} is not a directory")
     try:
         process = subprocess.Popen(
             ["git", "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", *args],
@@ -71,14 +71,14 @@ def git(
             start_new_session=True,  # Ctrl-C at the terminal must reach only the loop
         )
     except OSError as error:  # not installed, or being updated at this moment
-        gone = f"git cannot be run ({error}): install it, or correct PATH, then go on."
+        gone = f"git cannot be run ({error}): install it, or correct PATH, then run again."
         raise UserError(gone, exit_code=ExitCode.FAILED) from error
     return subprocess.CompletedProcess(args, *_ended(process))
 
 
 def _ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     """Wait for git and return its exit code, stdout and stderr. A daemon that git left behind may
-    hold the pipes for ever: after TIMEOUT nothing is read any more."""
+    hold the pipes open for ever, so reading stops after TIMEOUT."""
     with process:
         try:
             out, err = process.communicate(timeout=TIMEOUT)

@@ -10,8 +10,8 @@ ATTRIBUTES = ":(glob)**/.gitattributes"
 
 
 def hooks(repository: Repository) -> str | None:
-    """Return core.hooksPath if a new worktree has no such folder. With a path relative to the
-    worktree, only tracked files come along."""
+    """Return core.hooksPath if a new worktree has no such folder. Git looks for a relative
+    path in the worktree, which has only tracked files."""
     path = (repository.call("config", "--local", "--get", "core.hooksPath") or "").strip()
     if not path or path.startswith(("/", "~")):
         return None
@@ -24,7 +24,7 @@ def submodules(repository: Repository) -> bool:
 
 
 def lfs(repository: Repository) -> str | None:
-    """Return how to get LFS to work if the repository uses it and it does not."""
+    """Return the remedy if the repository uses LFS and git-lfs is missing or not set up."""
     if not repository.call("grep", "-lE", "filter *= *lfs", "HEAD", "--", ATTRIBUTES):
         return None
     if which("git-lfs", path=repository.environ.get("PATH", "")) is None:

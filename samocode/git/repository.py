@@ -105,8 +105,8 @@ class Repository:
 
 def _bare(folder: Path) -> UserError:
     if (folder / ".git").is_dir():  # core.bare was set by mistake
-        mend = f"{typed(folder)} config core.bare false"
-        return UserError(f"MAIN_REPO {folder} has core.bare set by mistake. Run: {mend}")
+        command = f"{typed(folder)} config core.bare false"
+        return UserError(f"MAIN_REPO {folder} has core.bare set by mistake. Run: {command}")
     return UserError(
         f"MAIN_REPO {folder} is a bare repository: set it to one of its worktrees "
         f"({typed(folder)} worktree list)."

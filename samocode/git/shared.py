@@ -72,12 +72,12 @@ class Shared:
         if not hooks.startswith(("/", "~")) and not (self.tree / hooks).is_dir():
             found.append(
                 f"core.hooksPath is {hooks}, and the worktree has no such folder: commits there "
-                "run none of your hooks. Make it in SETUP."
+                "run none of your hooks. Create it in SETUP."
             )
         if (self.tree / ".gitmodules").is_file():
             found.append(
-                "the repository has submodules: SETUP must fill them (git submodule update "
-                "--init). Commits in them are in this worktree only until they are pushed."
+                "the repository has submodules: SETUP must check them out (git submodule "
+                "update --init). Commits in them are in this worktree only until they are pushed."
             )
         return found
 

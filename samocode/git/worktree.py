@@ -16,7 +16,7 @@ from samocode.record.exits import UserError
 from samocode.record.state import Worktree
 
 HALF_MADE = ("failed to read", "not a git repository", ".lock", "File exists")
-WAITS = (0.1, 0.3, 1.0, 3.0)  # seconds between the tries
+WAITS = (0.1, 0.3, 1.0, 3.0)  # seconds between attempts
 
 
 def ensure(repository: Repository, worktree: Worktree) -> str | None:
@@ -27,7 +27,7 @@ def ensure(repository: Repository, worktree: Worktree) -> str | None:
         return None
     if at.exists():
         raise UserError(
-            f"{at} is there and is no worktree of {repository.top}: move it away and run again."
+            f"{at} exists and is not a worktree of {repository.top}: move it away and run again."
         )
     branches = Branches.read(repository)
     if taken := branches.holder(worktree.branch):
@@ -37,7 +37,7 @@ def ensure(repository: Repository, worktree: Worktree) -> str | None:
     add = ("worktree", "add", "-f", str(at), worktree.branch)
     if branches.has(worktree.branch):
         _call(repository, *add)
-        return f"worktree {at} made again from branch {worktree.branch}"
+        return f"worktree {at} recreated from branch {worktree.branch}"
     _call(repository, "branch", "--no-track", worktree.branch, branches.full(worktree.base))
     try:
         _call(repository, *add)
@@ -50,7 +50,7 @@ def ensure(repository: Repository, worktree: Worktree) -> str | None:
 
 def in_the_way(branches: Branches) -> str | None:
     """Return the command that renames a branch `samocode`, None if there is none. Git stores a
-    branch as a file, and this must be a folder."""
+    branch as a file, and the branches samocode/SESSION need a folder of that name."""
     if not branches.has("samocode"):
         return None
     return f"{typed(branches.repository.top)} branch -m samocode other-name"
@@ -60,7 +60,7 @@ def check_free(branches: Branches, worktree: Worktree) -> None:
     """Raise UserError if a new session's path or branch already exists."""
     if rename := in_the_way(branches):
         raise UserError(
-            f"A branch named samocode leaves no room for {worktree.branch}. Rename it: {rename}"
+            f"A branch named samocode prevents the branch {worktree.branch}. Rename it: {rename}"
         )
     if branches.has(worktree.branch):
         raise UserError(
@@ -69,7 +69,7 @@ def check_free(branches: Branches, worktree: Worktree) -> None:
         )
     if worktree.path.exists() or worktree.path.resolve() in branches.holders.values():
         raise UserError(
-            f"{worktree.path} is taken already: choose another --session name, or move it away."
+            f"{worktree.path} already exists: choose another --session name, or move it away."
         )
 
 

@@ -14,7 +14,7 @@ from samocode.record.words import clean
 
 @final
 class EditedFile:
-    """Such a file. A check costs one stat, and the file is read only if that changed."""
+    """A file that the loop prints and a person edits. It is read only if its stat changed."""
 
     def __init__(
         self, path: Path, printed: Callable[[str], str], say: Callable[[str], None],

@@ -28,8 +28,8 @@ def is_yes(text: str) -> bool:
 
 
 def unfinished(question: Question, text: str) -> bool:
-    """Whether the answer to a plan is cut off: a yes ("yes,", as by an editor that saves while one
-    types), or a wish for a change that does not say which."""
+    """Whether the answer to a plan is incomplete: a yes with a comma (some editors save while one
+    types), or a request for a change that does not say which."""
     text = COMMENT.sub("", text).strip(AROUND)
     if question.kind != "approval":
         return False

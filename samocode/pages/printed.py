@@ -65,14 +65,14 @@ def create_overview(folder: Path, name: str) -> None:
 
 def restore_overview(folder: Path) -> str | None:
     """Write an empty notebook if there is no readable one. Return why, or None. An unreadable
-    notebook is renamed, and the new one tells the next child its name."""
+    notebook is renamed, and the new one lists its name for the next child."""
     path, why, listed = folder / OVERVIEW, f"{OVERVIEW} was missing or empty", ""
     try:
         if (files.read(path) or b"").strip():
             return None
     except files.Unreadable as error:
         kept = files.set_aside(path).name
-        why = f"{error}, and is {kept} now"
-        listed = f"- {kept}: the notebook until now; take what counts from it, in few words\n"
+        why = f"{error}, and was renamed to {kept}"
+        listed = f"- {kept}: the notebook until now; copy what matters from it, briefly\n"
     files.write(path, SKELETON.format(name=folder.name) + listed)
     return f"{why}. An empty notebook was created."

@@ -52,8 +52,8 @@ class QaFile:
         return True
 
     def _print_of(self, text: str) -> tuple[Page | None, str]:
-        """Return the page that a text was based on, and its printed text. If the text names no
-        print, the last one is used."""
+        """Return the page that a text was based on, and its printed text. If the text has no
+        print number, the last page is used."""
         state, number = self._history.state, printed_number(text)
         found = self._last or page(state)
         if number is not None and number <= state.lines and not (found and found.number == number):

@@ -22,7 +22,8 @@ TOKEN = re.compile(  # beyond ASCII: letters, combining marks, emoji; no typogra
 
 
 def tokens(text: str) -> list[str]:
-    """Return words and symbols that no formatter changes. Only a leading list number counts."""
+    """Return words and symbols that no formatter changes. List numbers are dropped, except one at
+    the start of the text."""
     from html import unescape  # slow to import, and rarely needed by the Stop hook
 
     text = AUTOLINK.sub(r"\1", RULE_LINE.sub("", unescape(text.strip())))

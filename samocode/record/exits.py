@@ -7,7 +7,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import NamedTuple
 
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+NOT_WRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 class ExitCode(IntEnum):
@@ -29,7 +29,7 @@ class Stop(NamedTuple):
     code: ExitCode
     why: str = ""
     seen: bool = False
-    """Whoever stopped it sits before it: no message is sent."""
+    """The user stopped it at the terminal, so no message is sent."""
 
 
 class UserError(Exception):
@@ -50,8 +50,7 @@ def known_trouble(error: Exception, folder: Path | None = None) -> Stop | None:
     if folder and not folder.is_dir():
         why = "The session folder is gone: somebody removed it while the loop ran."
         return Stop(ExitCode.FAILED, why)
-    if isinstance(error, OSError) and error.errno in NO_ROOM:
-        return Stop(
-            ExitCode.FAILED, f"{error}: make room or give access, then go on. Nothing is lost."
-        )
+    if isinstance(error, OSError) and error.errno in NOT_WRITABLE:
+        remedy = "free disk space or give access, then run again. Nothing is lost."
+        return Stop(ExitCode.FAILED, f"{error}: {remedy}")
     return None

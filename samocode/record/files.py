@@ -29,7 +29,7 @@ def opened(path: Path, limit: int = MAX_BYTES) -> BinaryIO | None:
     except FileNotFoundError:
         return None
     except ValueError as error:
-        raise Unreadable(f"{path.name!a} is no file name") from error
+        raise Unreadable(f"{path.name!a} is not a valid file name") from error
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.ENXIO):
             raise Unreadable(f"{path.name} is a link or a device, not a plain file") from error
@@ -37,9 +37,8 @@ def opened(path: Path, limit: int = MAX_BYTES) -> BinaryIO | None:
     status = os.fstat(fd)
     if not stat.S_ISREG(status.st_mode) or status.st_size > limit:
         os.close(fd)
-        what = (
-            f"larger than {limit // 1024} KB" if stat.S_ISREG(status.st_mode) else "no plain file"
-        )
+        too_large = stat.S_ISREG(status.st_mode)
+        what = f"larger than {limit // 1024} KB" if too_large else "not a plain file"
         raise Unreadable(f"{path.name} is {what}")
     return os.fdopen(fd, "rb")
 
@@ -132,8 +131,8 @@ def create(path: Path, data: bytes, like: Path | None = None, durable: bool = Tr
 
 
 def unlinked_copy(path: Path, limit: int) -> int:
-    """Copy `path` to a file without a name. Return its descriptor, at the end. On a network file
-    system such a file keeps a name, so it is not beside `path` if there is a /tmp."""
+    """Copy `path` to an unlinked file. Return its descriptor, positioned at the end. The file is in
+    /tmp if possible: a network file system would keep a name for it (.nfsXXXX)."""
     local = "/tmp"  # noqa: S108 - the name is random, and removed at once
     folder = Path(local) if os.access(local, os.W_OK) else path.parent
     copy = folder / f".samocode-{os.urandom(8).hex()}"

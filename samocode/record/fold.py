@@ -94,7 +94,7 @@ def _iteration(state: SessionState, line: Line) -> None:
     state.cost_usd += cost or 0.0
     state.held_usd += held or 0.0
     state.unpriced += cost is None and held is None
-    state.dearest = max(state.dearest, cost or 0.0)
+    state.highest_usd = max(state.highest_usd, cost or 0.0)
     runs, usd, worked = state.spent.get(now.phase, Spent())
     state.spent[now.phase] = Spent(
         runs + bool(line.get("heard")), usd + (cost or held or 0.0), worked + seconds
@@ -165,12 +165,12 @@ def _found(state: SessionState, line: Line) -> None:
 
 
 def _struck(state: SessionState, line: Line) -> None:
-    """Reopen a question, as recorded before `found` with an empty text said so."""
+    """Reopen a question. Older versions wrote this; now it is `found` with an empty text."""
     state.found[_number(state, line)] = ""
 
 
 def _dropped(state: SessionState, _: Line) -> None:
-    """Forget an iteration that started no child, as recorded before such ones were recovered."""
+    """Forget an iteration that started no child. Older versions wrote this; now it is recovered."""
     state.pending = None
 
 

@@ -51,7 +51,7 @@ class History:
                 self._fold(line)
         except files.Unreadable as error:
             raise UserError(
-                f"{self.path.parent}: {error}: put the history back to go on."
+                f"{self.path.parent}: {error}: restore the history, then run again."
             ) from error
         if self.state.started and self.state.version != VERSION:
             raise UserError(
@@ -82,7 +82,8 @@ class History:
                 files.append(self.path, b"\n")
 
     def restore(self) -> bool:
-        """Restore the file if it changed, and keep the changed one. Return whether it did."""
+        """Restore the file if another process changed it, and keep the changed version. Return
+        whether the content had changed."""
         if self._copy is None or files.stamp(self.path) == self._mark:
             return False
         data = os.pread(self._copy, self._size, 0)

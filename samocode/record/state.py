@@ -74,7 +74,7 @@ class Answer(NamedTuple):
     took: tuple[str, ...] = ()
     """Letters of options, or `approve` or `change`; empty for free text."""
     by: str = ""
-    """`file`, `terminal` or `yes` (--yes)."""
+    """`file`, `terminal`, `telegram` or `yes` (--yes)."""
 
 
 class Iteration(NamedTuple):
@@ -97,16 +97,16 @@ class Begun(NamedTuple):
     budget_usd: float | None = None
     """The budget of its child, None without a cap."""
     limit: float = 0.0
-    """Seconds that it may take."""
+    """Time limit in seconds."""
     model: str = ""
     """Model and effort that it was started with, such as `opus:xhigh`."""
 
 
 class Spent(NamedTuple):
-    """What the iterations of one phase took."""
+    """What the iterations of one phase cost, in USD and seconds."""
 
     runs: int = 0
-    """Those with a valid signal; the cost of the others is included."""
+    """Iterations with a valid signal. `usd` and `seconds` include the others."""
     usd: float = 0.0
     seconds: float = 0.0
 
@@ -126,7 +126,8 @@ class SessionState:
     """Number of history lines read so far."""
     worktree: Worktree | None = None
     place: str | None = None
-    """The folder that the session belongs to: below the repository's top, or without git a path."""
+    """The folder that the session belongs to: relative to the repository's top, or an absolute path
+    without git."""
     version: int = 0
     """Version of the history format."""
     program: str = ""
@@ -147,7 +148,7 @@ class SessionState:
     """Budgets of runs that did not report their cost."""
     unpriced: int = 0
     """Number of runs with neither a reported cost nor a budget."""
-    dearest: float = 0.0
+    highest_usd: float = 0.0
     """Highest reported cost of one run, in USD."""
     started: str | None = None
     plan_to_ask: str | None = None
@@ -156,9 +157,9 @@ class SessionState:
     """The current approval question."""
     approved: Approval | None = None
     forecast: tuple[float, float] | None = None
-    """USD to the end, as forecast when the plan was approved, and USD spent until then."""
+    """When the plan was approved: forecast of the remaining cost, and the cost so far, in USD."""
     as_made: WorktreeStatus | None = None
-    """The worktree after SETUP. Files already changed then (LFS, line ends, modes) do not count."""
+    """The worktree after SETUP. Changes until then (LFS, line ends, modes) are ignored."""
     done: str | None = None
     """The summary, if the session is done."""
     restarted: float = 0.0
@@ -180,7 +181,7 @@ class SessionState:
         self.answers: dict[int, Answer] = {}
         self.found: dict[int, str] = {}
         """Text found after a child ran, by question, or empty if the answer was removed. The
-        question is open until a person answers: --yes never does."""
+        question is open until a person answers it. --yes does not."""
         self.spent: dict[str, Spent] = {}
         """By phase."""
         self.notes: list[str] = []
@@ -203,12 +204,12 @@ class SessionState:
 
     @property
     def task(self) -> str | None:
-        """The last text that is no note: a task or a dive."""
+        """The text of the last task or dive."""
         return next((text for _, kind, text in reversed(self.texts) if kind != "note"), None)
 
     @property
     def spent_since_approval(self) -> float:
-        """USD spent and held back since the plan was approved; `forecast` must be known."""
+        """`cost_usd` plus `held_usd` since the plan was approved. `forecast` must be known."""
         return self.cost_usd + self.held_usd - (self.forecast or (0.0, 0.0))[1]
 
     @property

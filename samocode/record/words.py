@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 MOST_NAMES = 10
 DATED = re.compile(r"\d\d-\d\d-\d\d-(.+)", re.S)
-"""The name of a session: its date, then what a person called it."""
+"""A session's folder name: its date, then the name that a person gave it."""
 
 
 def few(names: Sequence[str]) -> str:
@@ -42,6 +42,6 @@ def sentence(text: str) -> str:
 
 
 def short_name(name: str) -> str:
-    """The name of a session without its date: 26-01-08-jwt-login is jwt-login."""
+    """The name of a session without its date: 26-01-08-jwt-login becomes jwt-login."""
     dated = DATED.fullmatch(name)
     return dated[1] if dated else name

@@ -87,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _width() -> int:
-    """Return the width of the help. argparse would look it up for each flag, by slow imports."""
+    """Return the width of the help. argparse would find it for each flag, with slow imports."""
     try:
         columns = int(environment().get("COLUMNS") or 0) or os.get_terminal_size(1).columns
     except (ValueError, OSError):
@@ -125,7 +125,7 @@ def _misuse(flags: Mapping[str, str]) -> str | None:
     return None
 
 
-def words(settings: Settings) -> dict[str, str]:
+def user_texts(settings: Settings) -> dict[str, str]:
     """Return the texts of --task and --dive, by kind. `--task -` reads standard input."""
     task = _piped() if settings.task == "-" else settings.task
     return {kind: text for kind, text in (("dive", settings.dive), ("task", task)) if text}
@@ -146,7 +146,8 @@ def _piped() -> str:
 
 
 def program(environ: Mapping[str, str]) -> list[str]:
-    """How this clone is called: by the link that install.sh made, where PATH finds that first."""
+    """Return the command that starts this clone: `samocode` if PATH finds the link that install.sh
+    made, else Python and main.py."""
     from shutil import which
 
     main = CLONE / "main.py"
@@ -155,8 +156,8 @@ def program(environ: Mapping[str, str]) -> list[str]:
 
 
 def resume_command(settings: Settings, session: str, cost_reached: bool) -> str:
-    """Return the command that resumes the session. At the cost limit it has `--max-cost N`: the
-    same limit would stop the run at once."""
+    """Return the command that resumes the session. At the cost limit it has `--max-cost N`,
+    because the same limit would stop the run at once."""
     import shlex
 
     line = program(settings.environ)

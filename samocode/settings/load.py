@@ -22,7 +22,7 @@ PAYERS = {
     "CLAUDE_CODE_USE_BEDROCK": "your AWS account (Amazon Bedrock)",
     "CLAUDE_CODE_USE_FOUNDRY": "your Azure account (Microsoft Foundry)",
     "CLAUDE_CODE_USE_VERTEX": "your Google Cloud account (Vertex AI)",
-    "ANTHROPIC_API_KEY": "the API account of ANTHROPIC_API_KEY (by the token, no subscription)",
+    "ANTHROPIC_API_KEY": "the API account of ANTHROPIC_API_KEY (billed by token, no subscription)",
     "ANTHROPIC_AUTH_TOKEN": "the account of ANTHROPIC_AUTH_TOKEN",
     "CLAUDE_CODE_OAUTH_TOKEN": "the subscription of CLAUDE_CODE_OAUTH_TOKEN",
     "": "the login stored by claude (claude auth status shows it)",
@@ -46,8 +46,9 @@ class Telegram(NamedTuple):
 
 
 class Settings(RunTable):
-    """The settings of a run. UserError lists every problem, each with its remedy. With `gather` the
-    problems are added there instead: what is wrong has its default, an unusable path is empty."""
+    """The settings of a run. UserError lists every problem, each with its remedy. With `gather`,
+    problems are added to that list instead. A wrong setting then has its default, and an unusable
+    path is empty."""
 
     def __init__(
         self, flags: Texts, environ: Texts, env_file: Path | None, cwd: Path,
@@ -56,8 +57,8 @@ class Settings(RunTable):
     ) -> None:  # fmt: skip
         if environ.get(RUN_TAG):
             raise UserError(
-                f"main.py was started by a session's own child ({RUN_TAG} is set): a child ends "
-                "with its signal; only a person runs sessions or adds to them."
+                f"main.py was started by a session's own child ({RUN_TAG} is set). Only a person "
+                "runs sessions or adds to them. A child writes its signal and exits."
             )
         problems = [] if gather is None else gather
         variables = from_environment(environ, RunTable, problems)
@@ -68,7 +69,7 @@ class Settings(RunTable):
         if len(PAIR & {*variables.texts, *dotenv.texts}) == 1:
             problems.append(f"{' and '.join(sorted(PAIR))} need each other: set both, or neither.")
         if self.max_iterations == 0 and "--max-iterations" not in flags:
-            problems.append("SAMOCODE_MAX_ITERATIONS: 0 lets nothing run: write 1 or more.")
+            problems.append("SAMOCODE_MAX_ITERATIONS: with 0 nothing runs: write 1 or more.")
         self.claude = _claude(self.claude_path, cwd, environ)
         idle = self.max_iterations == 0
         self.looks = bool({*LOOKS} & flags.keys()) or (
@@ -106,7 +107,7 @@ class Settings(RunTable):
         safe = environ.get("IS_SANDBOX") == "1" or is_on(environ.get("CLAUDE_CODE_BUBBLEWRAP", ""))
         if self.permission_mode == "bypassPermissions" and uid() == 0 and not safe:
             yield (
-                "claude refuses bypassPermissions to root: run as another user, or export "
+                "claude refuses bypassPermissions for root: run as another user, or export "
                 "IS_SANDBOX=1 (only inside a container), or set CLAUDE_PERMISSION_MODE=acceptEdits."
             )
 
@@ -117,8 +118,8 @@ class Settings(RunTable):
         if mode in ("acceptEdits", "default", "dontAsk") and not allows:
             tools = "Bash" if mode == "acceptEdits" else "Bash,Edit,Write"
             yield (
-                f"CLAUDE_PERMISSION_MODE={mode} denies what nobody allowed, git commit too: allow "
-                f'it in your Claude settings, or set CLAUDE_ARGS="--allowedTools {tools}"'
+                f"CLAUDE_PERMISSION_MODE={mode} denies what is not allowed, also git commit. "
+                f'Allow it in your Claude settings, or set CLAUDE_ARGS="--allowedTools {tools}"'
             )
 
 
@@ -151,7 +152,8 @@ def _absolute(environ: Texts, cwd: Path) -> Texts:
 
 
 def _claude(text: str, cwd: Path, environ: Texts) -> Path:
-    """Return the CLI's absolute path. Links are kept, because version managers switch by them."""
+    """Return the CLI's absolute path. Links are not resolved, because version managers
+    use them to switch versions."""
     from shutil import which
 
     if "/" in text:
@@ -164,4 +166,4 @@ def _open_secret(path: Path | None, dotenv: Layer) -> Iterator[str]:
     if path and "TELEGRAM_BOT_TOKEN" in dotenv.texts and kind(path) & others:
         from shlex import quote
 
-        yield f"{path} holds a bot token and others may read it: chmod 600 {quote(str(path))}"
+        yield f"{path} holds a bot token, and others can read it. Run: chmod 600 {quote(str(path))}"

@@ -53,7 +53,7 @@ def read(
     else:
         place = expanded(config, cwd, environ)
         places = [place / ".samocode" if stat.S_ISDIR(kind(place)) else place]
-        missing = f"--config: {places[0]} is no file"
+        missing = f"--config: {places[0]} is not a file"
     file = next((place for place in places if stat.S_ISREG(kind(place))), None)
     if file is None:
         name = cwd.name if re.fullmatch(r"[\w.-]+", cwd.name) else "project"
@@ -71,16 +71,16 @@ def nowhere(cwd: Path) -> Project:
 
 def _usable(path: Path, must_exist: bool) -> Path:
     """Return the resolved path. ValueError if it is not usable as a folder."""
-    path = Path(os.path.realpath(path))  # Path.resolve() raises for a circle of links
+    path = Path(os.path.realpath(path))  # Path.resolve() raises for a loop of links
     if not must_exist and (found := re.search(r"[][{}\\]", str(path))):
         raise ValueError(
-            f"{path} holds {found[0]}, which no deny rule of claude can name: name another folder"
+            f"{path} contains {found[0]}, which breaks claude's deny rules: name another folder"
         )
     if stat.S_ISDIR(kind(path)):
         if not must_exist and not os.access(path, os.W_OK | os.X_OK):
-            raise ValueError(f"{path} may not be written: change its mode, or name another")
+            raise ValueError(f"{path} is not writable: change its mode, or name another")
     elif must_exist or os.path.lexists(path):
-        raise ValueError(f"{path} is no directory: name one that exists")
+        raise ValueError(f"{path} is not a directory: name one that exists")
     elif not stat.S_ISDIR(kind(path.parent)):
-        raise ValueError(f"{path.parent} does not exist: make it, or name another")
+        raise ValueError(f"{path.parent} does not exist: create it, or name another")
     return path

@@ -96,7 +96,7 @@ def from_file(path: Path, table: type[Table], problems: list[str]) -> Layer | No
     """Read the keys from a file. Returns None and adds a problem if the file cannot be read."""
     try:
         if not stat.S_ISREG(kind(path)):  # a pipe would block, a device has no end
-            raise OSError("it is no file")
+            raise OSError("it is not a file")
         text = path.read_text("utf-8-sig")
     except (OSError, UnicodeError) as error:
         why = "it is not UTF-8 text" if isinstance(error, UnicodeError) else f"{error}"
@@ -105,14 +105,14 @@ def from_file(path: Path, table: type[Table], problems: list[str]) -> Layer | No
     rows, texts = table.keys(), dict[str, str]()
     for key, value in parsed(text, path, problems).items():
         if key not in rows:
-            remedy = "correct it; what is not for Samocode, export in your shell"
+            remedy = "correct it, or export it in your shell if it is not for Samocode"
             problems.append(f"{path}: {_unknown(key, rows)}: {remedy}.")
             continue
         written = re.findall(rf"^\s*(?:export\s+)?{key}\s*=[^\S\n]*(.*)", text, re.M)
         if value is None:
             problems.append(f"{path}: {key} has no value: write {key}=value.")
         elif len(written) > 1:
-            problems.append(f"{path}: {key} is there more than once: keep one.")
+            problems.append(f"{path}: {key} occurs more than once: keep one.")
         elif written and _is_cut(rows[key], written[0].rstrip(), value):
             problems.append(
                 f"{path}: {key}: the text from ' #' on would be cut off: put quotes around the "
@@ -144,7 +144,7 @@ def _unknown(name: str, known: Mapping[str, object]) -> str:
 
 def parsed(text: str, path: Path, problems: list[str]) -> Mapping[str, str | None]:
     """Parse with python-dotenv. Lines that it cannot parse become problems, without their text.
-    Importing it takes a tenth of a start, so plain lines are split here."""
+    Importing it takes a tenth of the start-up time, so plain lines are split here."""
     if PLAIN.fullmatch(text + "\n"):
         return dict(line.split("=", 1) for line in text.split("\n") if line[:1] not in ("", "#"))
     import io

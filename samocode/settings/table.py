@@ -117,7 +117,7 @@ def claude_flags(text: str) -> tuple[str, ...]:
         raise ValueError(f"{error}: write the flags as in a shell") from error
     if own := sorted({flag.partition("=")[0] for flag in flags} & OWN_FLAGS):
         raise ValueError(
-            f"leave {', '.join(own)} out: Samocode sets it, by a setting if it has one"
+            f"leave {', '.join(own)} out: Samocode passes it; use its setting, if it has one"
         )
     return flags
 
@@ -135,7 +135,7 @@ class RunTable(Table):
     """The settings of a run, from flags, the environment and .env."""
 
     session = Row("", "--session NAME", "",
-        "default: the only unfinished; with --task a new one", optional(words), WORK)
+        "default: the only unfinished one; with --task a new one", optional(words), WORK)
     task = Row("", "--task TEXT", "",
         "what to do; - reads standard input", optional(words), WORK)
     dive = Row("", "--dive TEXT", "",
@@ -220,7 +220,8 @@ class ProjectTable(Table):
         "a command that runs once in every new worktree (install packages, copy .env)",
         optional(script))
     verify = Row("VERIFY", "", "",
-        "a command that must succeed before a session is done; if not, the next iteration is told",
+        "a command that must succeed before a session is done; if it fails, the next iteration "
+        "gets its output",
         optional(script))
     phase_models = Row("SAMOCODE_PHASE_MODELS", "", "",
         PHASE_MODELS + "; the variable of the same name wins", phase_models)

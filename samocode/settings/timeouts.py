@@ -30,10 +30,10 @@ class Timeouts(NamedTuple):
     start_grace: float = 10.0
     """--until-change waits this long for a loop to start."""
     outside: float = 2.0
-    """--check waits this long for an answer of claude, git or Telegram."""
+    """--check waits this long for an answer from claude, git or Telegram."""
     quiet: float = 300.0
     """A child silent for this long is reported as still running."""
     reach: float = 1.0
-    """The pause after a failed call of Telegram. It doubles up to 60 times that."""
-    last_words: float = 1200.0
-    """The end of a run waits so long until its last message has arrived. Ctrl-C ends this."""
+    """The pause after a failed call to Telegram. It doubles up to 60 times this value."""
+    last_message: float = 1200.0
+    """A run that ends waits at most this long to deliver its last message. Ctrl-C ends the wait."""

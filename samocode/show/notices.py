@@ -135,7 +135,7 @@ class Notifier(NamedTuple):
             self.write_report()
         if stop.seen:
             return
-        seconds = self.timeouts.last_words
+        seconds = self.timeouts.last_message
         if stop.code in (ExitCode.TERMINATED, ExitCode.WAITING):
             seconds = min(HURRIED if stop.code == ExitCode.TERMINATED else LEAVING, seconds)
         elif self.phone and not self.phone.reached:

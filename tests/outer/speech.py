@@ -166,7 +166,7 @@ def fast() -> Any:
     from samocode.settings.timeouts import Timeouts
 
     times = {"settle": 0.2, "init_grace": 30.0, "term_grace": 0.5, "result_grace": 1.0}
-    times |= {"last_words": 10.0, "outside": 30.0}
+    times |= {"last_message": 10.0, "outside": 30.0}
     times |= {name: float(os.environ.get(f"FAKE_{name.upper()}", s)) for name, s in times.items()}
     return Timeouts(
         tick=0.02,

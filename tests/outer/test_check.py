@@ -113,8 +113,8 @@ def broken(stage: Stage) -> None:
 BROKEN = (
     ("problem", "CLAUDE_TIMEOUT: 'soon' is not a number", ""),
     ("problem", "'SESION' is not a known key (nearest: SESSIONS)", ""),
-    ("problem", "SESSIONS: /no/such does not exist: make it", ""),
-    ("problem", "BASE_BRANCH nowhere is no branch", ""),
+    ("problem", "SESSIONS: /no/such does not exist: create it", ""),
+    ("problem", "BASE_BRANCH nowhere is not a branch", ""),
     ("problem", "a branch named samocode", "branch -m samocode"),
     ("problem", "git does not know who commits. Run: git config", ""),
     ("warning", "core.hooksPath is .husky/_", "SETUP"),
@@ -280,7 +280,7 @@ def test_live_proves_login_signal_hook_and_notice(good: Stage) -> None:
 @pytest.mark.parametrize(
     ("answer", "text", "remedy"),
     [
-        ("refused", "the call failed. Last words: Invalid API key", "claude auth login"),
+        ("refused", "the call failed. Last output: Invalid API key", "claude auth login"),
         ("denied", "claude wrote no valid signal: ", "README"),
     ],
 )

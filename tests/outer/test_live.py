@@ -86,7 +86,7 @@ def test_a_wait_has_a_clock_too(quick: Stage, at: Open) -> None:
     (quick.steps / "go").touch()
     terminal.wait("usage limit").wait_last(" · 0:0")
     terminal.keys("C-c").wait("CODE=130")
-    assert " · " not in terminal.text and "Stopping, a" in terminal.text
+    assert " · " not in terminal.text and "Stopping. A" in terminal.text
 
 
 @needs_tmux

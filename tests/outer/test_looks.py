@@ -48,7 +48,7 @@ def test_stop_lets_the_iteration_end(stage: Stage) -> None:
         for _ in range(2):  # a second --stop does not end it at once
             asked = stage.run("--stop")
             assert asked.code == 0 and f"pid {loop.process.pid}" in asked.out
-        wait_for(lambda: "stopping, a running iteration ends first" in loop.out)
+        wait_for(lambda: "A running iteration ends first" in loop.out)
         assert loop.running and stage.alive
         (stage.steps / "go").touch()
         ended = loop.wait()
@@ -84,7 +84,7 @@ def test_stop_reaches_only_the_loop_that_holds_the_lock(stage: Stage) -> None:
     other = subprocess.Popen(["sleep", "600"])
     wrong: dict[str, dict[str, object]] = {
         "another machine": {"host": "elsewhere"},
-        "not as a process": {"pid": other.pid},
+        "cannot be signalled": {"pid": other.pid},
     }
     for words, changed in wrong.items():
         lock.write_text(json.dumps({**held, **changed}))

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from bench.tokens import LIMIT, blocks, first_requests, parts, size
-from samocode.child.walls import HELPERS
+from samocode.child.walls import UNUSED_AGENTS
 from tests.api import ScriptedApi
 from tests.conftest import git
 from tests.prompts import WORKFLOW
@@ -56,6 +56,6 @@ def test_only_a_change_of_model_misses_the_cache(project: RealProject) -> None:
     assert [texts.index(text) for text in texts] == [0, 0, 0, 3, 3, 0, 0]
     assert max(map(size, first)) <= LIMIT, "\n".join(map(str, parts(first[0])))
     assert WORKFLOW in "".join(block.get("text", "") for _, block in blocks(first[0]))
-    assert not any(f"- {kind}: " in texts[0] for kind in HELPERS)
+    assert not any(f"- {kind}: " in texts[0] for kind in UNUSED_AGENTS)
     results = next(tool_results(r) for r in api.requests if len(tool_results(r)) == len(FORK))
     assert ["hand-back" in result for result in results] == [False, False, True], results
