@@ -48,7 +48,7 @@ if TYPE_CHECKING:  # the optional packages are imported when used
 
 
 def main(flags: Mapping[str, str], timeouts: Timeouts, env_file: Path | None = ENV_FILE) -> int:
-    """Run the program and return its exit code. A known error is one line on stderr."""
+    """Run the program and return its exit code. A known error is shown without a traceback."""
     open_streams()
     try:
         if "--check-signal" in flags:
@@ -139,7 +139,7 @@ class Loop:
             if trouble is None:
                 self.finish(Stop(ExitCode.FAILED, f"a bug in samocode, please report: {error!r}"))
                 raise
-            if trouble.code == ExitCode.USAGE and not ready:  # nothing has started
+            if trouble.code == ExitCode.USAGE and not ready:  # no child of this run has started
                 raise
             usage = trouble.code == ExitCode.USAGE
             stop = trouble._replace(code=ExitCode.BLOCKED) if usage else trouble
@@ -168,7 +168,7 @@ class Loop:
         return decision.stop
 
     def wait_for_api(self, pause: Pause) -> None:
-        """Wait for a back-off or a usage limit to end. A stop request ends the wait."""
+        """Wait after an outage, a crash or a usage limit. A stop request ends the wait."""
         seconds = pause.length(self.limits.max_wait)
         if seconds > 0:
             self.session.record_pause(pause, seconds)

@@ -52,8 +52,8 @@ class Iterations(NamedTuple):
     say: Callable[[str], None]
 
     def run_next(self, view: View) -> Decision | None:
-        """Run one iteration, shown by `view`. Return None if VERIFY was interrupted. No iteration
-        begins if another session has reached the usage limit of the account."""
+        """Run one iteration, shown by `view`. Return None if VERIFY was interrupted. If the account
+        is known to have reached a limit, none begins; the decision says how long to wait."""
         if limited := self._limited():
             return limited
         for line in self.session.restore():

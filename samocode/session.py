@@ -153,7 +153,7 @@ class Session:
         return asked or None
 
     def record_pause(self, pause: Pause, seconds: float) -> None:
-        """Record the start of a wait for the API."""
+        """Record the start of a pause."""
         until = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(time.time() + seconds))
         self.history.append("limit", why=pause.why, until=until, seconds=round(seconds, 1))
 
@@ -186,7 +186,8 @@ def code_of(status: WorktreeStatus | None) -> dict[str, object]:
 def open_session(
     main_repo: Path, folder: Path, repository: Repository | None, repair: bool = True
 ) -> Session:
-    """Open an existing session. `repository` is MAIN_REPO's. `repair` requires the lock."""
+    """Open an existing session. `repository` is MAIN_REPO's. `repair`, which needs
+    the lock: mend a torn last line, copy the history, watch the shared repository."""
     history = History(folder / HISTORY).load(repair)
     if history.state.started is None:
         raise UserError(

@@ -53,7 +53,7 @@ def read(text: str, one: Page) -> Reading:
 def said(one: Page, text: str) -> dict[int, str]:
     """What was added to each question. Assert that nothing else differs."""
     reading = read(text, one)
-    assert (dict(reading.struck), reading.gone, reading.stray) == ({}, (), ""), reading
+    assert (dict(reading.removed), reading.gone, reading.stray) == ({}, (), ""), reading
     return {number: added.text for number, added in reading.added.items()}
 
 
@@ -171,7 +171,7 @@ def test_nothing_that_a_person_wrote_is_lost(
             assert holders == [block], (word, text, reading)
         if text.count("zebra") == len(where):  # none of them in a comment
             assert set(reading.added) == set(where.values()), (text, reading)
-        assert not reading.struck and not reading.gone and not reading.stray, (text, reading)
+        assert not reading.removed and not reading.gone and not reading.stray, (text, reading)
 
 
 @settings(max_examples=100)
@@ -267,7 +267,7 @@ def test_what_follows_a_lost_heading_answers_nothing(old: str, new: str, stray: 
     one = made()
     text = one.text.replace(old, new).replace("## Q2: Name?\n", "\n" * ("foo" in old))
     reading = read(text.replace("JWT", "JWT ✓") + " done", one)
-    assert reading.gone == (2,) and reading.added.keys() <= {3} and not reading.struck
+    assert reading.gone == (2,) and reading.added.keys() <= {3} and not reading.removed
     assert stray in reading.stray and reading.added[3].text == "done"
 
 
@@ -403,7 +403,7 @@ def test_a_page_saved_late_strikes_nothing_out(tmp_path: Path) -> None:
     for text in (late, "\n" * 2000 + late, "my notes\n" * 500 + late):
         (tmp_path / "_qa.md").write_text(text.rstrip("\n") + " Bob\n")
         reading = file.read()
-        assert (dict(reading.struck), reading.gone) == ({}, ())
+        assert (dict(reading.removed), reading.gone) == ({}, ())
         assert reading.added == {2: Added("Bob")}
         assert bool(reading.stray) == text.startswith("my")
         assert file.print()
@@ -428,7 +428,7 @@ def test_a_page_after_a_formatter(path: Path) -> None:
         block = int(head[0][4:].partition(":")[0]) if head else 0
         assert [n for n, a in reading.added.items() if "zebra" in a.text] == [block] * (block > 0)
         assert ("zebra" in reading.stray) == (block == 0)
-        assert set(reading.added) <= {block} and not reading.struck and not reading.gone
+        assert set(reading.added) <= {block} and not reading.removed and not reading.gone
     if path.name.startswith("open"):
         marked = read(re.sub(r"(?m)^([-*]) (B\\?\))", r"\1 [x] \2", text), one).added
         assert [added.marked for added in marked.values()] == [("B",)] * len(one.blocks)

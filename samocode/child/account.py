@@ -24,7 +24,7 @@ OF_ALL = ("five_hour", "seven_day")
 
 
 LONGEST = 8 * 86400.0
-"""Longest limit of an account, in seconds. A child may write hints: a later reset is ignored."""
+"""Seconds. No limit lasts longer than a week: a child wrote a reset that is further away."""
 
 
 class Hint(NamedTuple):

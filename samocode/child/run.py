@@ -22,7 +22,7 @@ from samocode.settings.timeouts import Timeouts
 # After so many 401 or 403 responses, end the run. The CLI would retry for three minutes.
 AUTH_RETRIES = 3
 MAX_OUTPUT = 1 << 30  # bytes; the longest runs write some ten MB
-FIRST_TICK = 0.02  # seconds between reads until init; a request follows 0.1 s later
+FIRST_TICK = 0.02  # seconds between reads until init; the first request follows 0.1 s after it
 TAIL_BYTES = 4000
 MAX_LEFT_OVER = 50  # names for the history; a tree that keeps forking has thousands
 
@@ -68,8 +68,8 @@ def run(
 
 
 def recover(log: Path) -> RunResult:
-    """Rebuild an interrupted run from its log. Duration: mtime of the log minus mtime of the stderr
-    file, which is usually empty."""
+    """Rebuild an interrupted run from its log. Its duration is an estimate: usually nothing was
+    written to stderr, so the mtime of that file is the start."""
     reader, seconds, stderr = Reader(), 0.0, log.with_suffix(".stderr")
     if log.is_file():
         with log.open("rb") as file:
@@ -147,7 +147,8 @@ class Watch:
             shutdown.wait(self._timeouts.tick if self.reader.result.started else FIRST_TICK)
 
     def _hangs(self, silent: float) -> bool:
-        """Whether the CLI has been silent for too long after its result, with no hook running."""
+        """Whether the CLI has been silent for too long after its result: `hook_grace` while it has
+        a child process (a hook), else `result_grace`."""
         times = self._timeouts
         if silent <= times.result_grace:
             return False

@@ -16,8 +16,8 @@ from samocode.record.words import few, sentence
 from samocode.settings.timeouts import Timeouts
 
 # Limits of the counters in SessionState. A decision of a person resets them.
-MAX_STRIKES = 3  # timeouts, crashes, missing and invalid signals in a row
-MAX_CUT_OFF = 2  # runs in a row ended by their budget
+MAX_STRIKES = 3  # timeouts, crashes, missing and invalid signals since the last valid one
+MAX_CUT_OFF = 2  # runs ended by their budget since the last valid signal
 MAX_IDLE = 3  # `continue` in a row without any change
 MAX_ENTERED = 6  # entries into one phase
 MAX_VERIFY = 3
@@ -40,7 +40,7 @@ def decide(facts: IterationFacts, state: SessionState, limits: Limits, times: Ti
         spares = _spared(facts, limits, times) if plain and not facts.stopping else None
         return decision.then(spares) if spares else decision
     if facts.stopping or run.ended == "stopped":
-        return Decision("stopped", phase, note=f"A person stopped it before it ended.{facts.left}")
+        return Decision("stopped", phase, note=f"It was stopped before it ended.{facts.left}")
     if run.ended == "killed_loop":
         return Decision("interrupted", phase, note=f"The loop was killed while it ran.{facts.left}")
     if error in BLOCKING:
@@ -56,7 +56,7 @@ def decide(facts: IterationFacts, state: SessionState, limits: Limits, times: Ti
 
 
 def cap(state: SessionState, limits: Limits) -> Stop | None:
-    """Return a Stop at a cap. Checked before each spawn, so a signal is handled first."""
+    """Return a Stop at a cap. Checked before each spawn, so after the last child's signal."""
     most = limits.max_cost
     if state.spawned >= limits.max_iterations:
         why = f"{state.spawned} iterations in this run (--max-iterations)."
@@ -69,7 +69,7 @@ def cap(state: SessionState, limits: Limits) -> Stop | None:
 
 
 def heed(hint: Hint, now: float, limits: Limits, times: Timeouts) -> Stop | Pause | None:
-    """Return what follows before a spawn if another session reached the account's usage limit."""
+    """Return the pause, or the Stop, if a hint says that the account reached a usage limit."""
     why = f"usage limit reached (reported by session {hint.session})"
     return _wait(why, hint.resets_at, now, limits, times)
 
@@ -146,7 +146,9 @@ def _wait(
         needed = f"SAMOCODE_MAX_WAIT={left + times.limit_slack:.0f} would wait for it."
         said = f"{sentence(why)} It resets at {at}: {needed}{words}"
         return Stop(ExitCode.LIMIT, said)
-    jitter = now % 1 * times.limit_slack  # sessions of one account must not start together
+    jitter = (
+        now % 1 * times.limit_slack
+    )  # the fraction of this second, as a random number: not all start at once
     return Pause(why, until=resets + jitter)
 
 
@@ -154,7 +156,7 @@ def _outage(
     facts: IterationFacts, state: SessionState, limits: Limits, times: Timeouts
 ) -> Decision:
     run, waited = facts.run, state.api_waited
-    delay = min(waited + times.backoff_first, times.backoff_most)  # doubles with each failure
+    delay = min(waited + times.backoff_first, times.backoff_most)  # 30, 60, 120, ...
     what = f"the API failed: {run.error}{f' ({run.status})' if run.status else ''}"
     on = Decision("transient", facts.phase, note=f"{what}.{run.last_output}{facts.left}")
     why = f"The API did not answer for longer than SAMOCODE_MAX_WAIT; {what}.{run.last_output}"

@@ -36,14 +36,14 @@ class Answers:
             answer, question = state.answers.get(number), state.asked[number]
             said = self._meant(question, added.text)
             if said and said == state.found.get(number) and number not in self.page.untaken:
-                continue  # found after a child ran, and not yet shown to a person
+                continue  # found after a child ran, and nobody has confirmed it
             if answer and answer.text == said and number not in state.found:
                 continue  # the page was saved without a change
             if nothing_yet(added.text) and answer and number not in state.found:
-                self._strike({number: answer.text})
+                self._reopen({number: answer.text})
             elif not self.take(question, added, "file") and question in state.open:
                 self._unfinished = self.page.file.data
-        self._strike(reading.struck)
+        self._reopen(reading.removed)
         self._say_rest(reading)
 
     def print(self) -> bool:
@@ -55,8 +55,8 @@ class Answers:
     def after_child(self) -> None:
         """Record what was found on the page after a child ran, as `found`, not as an answer. The
         child or a person may have written it, so the question is open until a person confirms. The
-        page is printed before the child's questions are recorded, so that a page written by the
-        child cannot claim to be based on a later print."""
+        page is printed before the child's questions are recorded: it names the number of the
+        history line it was made from, and a child could have forged that of the next one."""
         reading, state = self.page.read(), self._session.state
         for number, added in reading.added.items():
             if len(added.text) > MAX_ANSWER:
@@ -66,12 +66,14 @@ class Answers:
             if added.text in (earlier, answer.text if answer else None):
                 continue
             if earlier:
-                self._keep(f"an earlier text for Q{number} was not accepted")
+                self._keep(f"an earlier text for Q{number}, never confirmed, is replaced")
             self._session.history.append("found", id=number, text=added.text)
-            self.say(f"   {QA}: found text for Q{number}; answer `same` to accept it.")
-        for number in reading.struck:  # the child may have removed it; asking again is safer
+            self.say(f"   {QA}: found text for Q{number}. If it is yours, answer `same`.")
+        for number in reading.removed:  # the child may have removed it; asking again is safer
             self._session.history.append("found", id=number, text="")
-            self.say(f"   {QA}: the answer to Q{number} was removed; `before` restores it.")
+            self.say(
+                f"   {QA}: the answer to Q{number} was removed. Answer `before` to restore it."
+            )
         self._say_rest(reading)
         self.page.print()
 
@@ -79,9 +81,8 @@ class Answers:
         """Record an answer. Return False if it is empty, incomplete or too long."""
         number, text = question.id, self._meant(question, added.text)
         if len(added.text) > MAX_ANSWER:
-            self._keep(
-                f"the answer to Q{number} is too long; put it in a file, and answer with its name"
-            )
+            why = f"the answer to Q{number} is too long; put it in a file, and answer with its name"
+            self._keep(why) if by == "file" else self.say(f"   Not recorded: {why}.")
         elif text is None:
             self.say(f"Q{number}: there is no text that `{added.text.strip()}` refers to.")
         elif unfinished(question, text):
@@ -147,10 +148,10 @@ class Answers:
         meant = f": {chosen}" if chosen and chosen != first.strip() else ""
         self.say(f"Q{number}: {question.title}\n   {how} ({by}): {first[:200]}{rest}{meant}")
 
-    def _strike(self, struck: Mapping[int, str]) -> None:
+    def _reopen(self, removed: Mapping[int, str]) -> None:
         """Reopen the questions whose answer was removed from the page."""
         state = self._session.state
-        for number, shown in struck.items():
+        for number, shown in removed.items():
             answer = state.answers.get(number)
             if answer and answer.text == shown and number not in state.found:
                 self._session.history.append("found", id=number, text="")
@@ -161,7 +162,7 @@ class Answers:
             names = ", ".join(f"Q{number}" for number in reading.gone)
             self.say(f"   {QA}: the heading of {names} was changed; it is printed again.")
         if reading.stray:
-            self._keep("the text above the first question belongs to no question")
+            self._keep("some text belongs to no question: write it below the heading of one")
 
     def _keep(self, why: str) -> None:
         """Save a copy of the page and say why some text was not accepted."""

@@ -54,7 +54,7 @@ def ask(session: Session) -> None:
 
 
 def essence(plan: str) -> str:
-    """Return the plan without what may change after approval: ticked boxes and Notes."""
+    """Return the plan with all boxes unticked and without Notes: these may change."""
     text = NOTES.sub("", TICK.sub(r"\1 \2", plan.replace("\r\n", "\n")))
     return "\n".join(line.rstrip() for line in text.strip().splitlines())
 

@@ -16,7 +16,7 @@ from samocode.record.state import Question
 from samocode.session import Session
 from samocode.settings.timeouts import Timeouts
 
-UNSETTLED = 20  # checks per settle time of a page
+LOOKS = 20  # at a page that is being written, per settle time
 
 
 class Terminal(Protocol):
@@ -111,7 +111,7 @@ class Gate:
             if settled:
                 self._listen(bool(announced))
             else:
-                self._shutdown.wait(self._timeouts.settle / UNSETTLED)
+                self._shutdown.wait(self._timeouts.settle / LOOKS)
 
     def _update(self) -> bool:
         """Record what the pages say and update approvals, until nothing changes. Return False if a
@@ -131,7 +131,7 @@ class Gate:
         return self._answers.print()
 
     def _listen(self, announced: bool) -> None:
-        """Wait for a line at the terminal, or sleep if there is none."""
+        """Wait for a typed answer, or sleep if there is no terminal or nothing to answer."""
         if self._terminal is None or not announced or not self._session.state.open:
             self._shutdown.wait(self._timeouts.poll)
             return
@@ -155,7 +155,7 @@ class Gate:
             if self._file.settled(self._timeouts.settle):
                 self._answers.collect()
             else:
-                self._shutdown.wait(self._timeouts.settle / UNSETTLED)
+                self._shutdown.wait(self._timeouts.settle / LOOKS)
 
 
 def _hint(question: Question) -> str:

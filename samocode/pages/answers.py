@@ -28,7 +28,7 @@ class Reading(NamedTuple):
     """Everything on a page that was not printed."""
 
     added: Mapping[int, Added]
-    struck: Mapping[int, str]
+    removed: Mapping[int, str]
     """Questions whose printed answer was removed, with that answer."""
     gone: tuple[int, ...]
     """Questions whose heading is missing or occurs more than once."""
@@ -41,18 +41,18 @@ def read(text: str, page: Page) -> Reading:
     stray, parts = _split(text, page)
     gone = [block for block in page.blocks if block.question.id not in parts]
     lost = {tuple(tokens(line)) for block in gone for line in block.above.split("\n")}
-    added, struck = dict[int, Added](), dict[int, str]()
+    added, removed = dict[int, Added](), dict[int, str]()
     for block in page.blocks:
         number = block.question.id
         found = _said(parts[number], block) if number in parts else Added("")
         if found is None:
-            struck[number] = block.answer
+            removed[number] = block.answer
         elif gone and _is_of(lost, found.text):
             stray.append(found.text)
         elif found.text:
             added[number] = found
     said = "\n".join(text for text in stray if words(meant(text)))
-    return Reading(added, struck, tuple(block.question.id for block in gone), said)
+    return Reading(added, removed, tuple(block.question.id for block in gone), said)
 
 
 def _split(text: str, page: Page) -> tuple[list[str], dict[int, str]]:

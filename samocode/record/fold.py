@@ -66,11 +66,12 @@ def _task(state: SessionState, line: Line) -> None:
 
 
 def _start(state: SessionState, line: Line) -> None:
+    restarted = datetime.fromisoformat(line["t"]).timestamp() if line.get("decision") else 0.0
     if line.get("made") or state.as_made is None:
         state.as_made = _status(line)
     state.spawned, state.stopped, state.program = 0, None, line.get("version", "")
     state.paused = None
-    state.restarted = datetime.fromisoformat(line["t"]).timestamp() if line.get("decision") else 0.0
+    state.restarted = restarted
 
 
 def _setup(state: SessionState, line: Line) -> None:
@@ -111,7 +112,8 @@ def _iteration(state: SessionState, line: Line) -> None:
 
 
 def _count(state: SessionState, line: Line, delay: float) -> None:
-    """Update the counters. Only a valid signal resets the count of failures."""
+    """Update the counters. A valid signal resets strikes, cut_off and api_waited, progress resets
+    idle, and a `decision` line all."""
     outcome = line["outcome"]
     if line.get("heard"):
         state.strikes, state.cut_off, state.api_waited = [], 0, 0.0
@@ -181,8 +183,11 @@ def _number(state: SessionState, line: Line) -> int:
 
 
 def _approved(state: SessionState, line: Line) -> None:
-    state.approved = Approval(line["plan"], line["digest"], line["copy"])
-    state.approval_id, forecast = line.get("id", state.approval_id), _usd(line, "forecast_usd")
+    forecast, approved = (
+        _usd(line, "forecast_usd"),
+        Approval(line["plan"], line["digest"], line["copy"]),
+    )
+    state.approved, state.approval_id = approved, line.get("id", state.approval_id)
     state.forecast = None if forecast is None else (forecast, state.cost_usd + state.held_usd)
 
 

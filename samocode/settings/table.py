@@ -189,7 +189,8 @@ class RunTable(Table):
     telegram_chat = Row("TELEGRAM_CHAT_ID", "", "",
         "Telegram: the chat's number", optional(chat))
     telegram_approvers = Row("TELEGRAM_APPROVERS", "", "",
-        "Telegram: ids of the users who may answer; empty: everybody in the chat", user_ids)
+        "Telegram: ids of the users who may answer; empty: all in the chat, if it is not public",
+        user_ids)
     telegram_url = Row("TELEGRAM_API_URL", "", "https://api.telegram.org",
         "Telegram: URL of the Bot API", url)
     notify_command = Row("SAMOCODE_NOTIFY_COMMAND", "", "",
@@ -214,7 +215,7 @@ class ProjectTable(Table):
     worktrees = Row("WORKTREES", "", "", "where worktrees are made; required", path)
     sessions = Row("SESSIONS", "", "", "where session folders are made; required", path)
     base_branch = Row("BASE_BRANCH", "", "",
-        "the branch that sessions start from; default: origin's, main, master or the current one",
+        "the branch that sessions start from; default: origin's default, main, master or current",
         optional(name))
     setup = Row("SETUP", "", "",
         "a command that runs once in every new worktree (install packages, copy .env)",

@@ -113,7 +113,7 @@ class View:
             self._left_out = 0
 
     def _still(self, now: float) -> None:
-        """Update the moving line. Where no line can move, print at times that the child runs."""
+        """Update the moving line. On a pipe, say now and then that the child still runs."""
         if self.screen.here:
             self.screen.block(self.moving(now))
         elif now - self._spoke > self._patience:
@@ -131,7 +131,7 @@ class View:
             self.screen.block(self._ticked)
 
     def moving(self, now: float) -> str:
-        """Iteration, time so far, time left, cost so far, silence: as many as fit."""
+        """Iteration, time so far, time left, silence, cost so far: as many as fit."""
         parts = [watch(now - self._began), f"{watch(self._limit - now + self._began)} left"]
         parts += [self._spent] if self._spent else []
         if (silent := now - self._heard) > SILENT:

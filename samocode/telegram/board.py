@@ -1,5 +1,6 @@
 """Shows the open questions on the phone, takes the answers, and removes the buttons of answered
-ones. Runs in the loop's thread; the listening thread uses only `late` and `back`."""
+ones. Runs in the loop's thread, except `late` and `back` (the listening thread) and `remember`
+and the functions of a letter (the sending thread)."""
 
 from __future__ import annotations
 
@@ -92,7 +93,10 @@ class Board:
         question, added = said
         take(question, added)
         if self._open(question.id):
-            self.back(heard, "That is not an answer yet. Write it out.")
+            self.back(
+                heard,
+                "I could not take that as an answer. Write it in full: a yes, or what to change.",
+            )
         else:
             self.back(heard, understood(self._session.state, question) if heard.press else "")
             self._close(question)

@@ -63,7 +63,7 @@ class Phone:
         self._reader = Reader(self._outbox)
         self._board = Board(session, key, self._outbox, around.may_wait)
         self._answers = threading.Lock()  # held by the thread that handles them
-        self._waits: bool | None = None  # as the reader knows it; None: as `start` set it
+        self._waits: bool | None = None  # what this wait told the reader; None: nothing yet
 
     @property
     def reached(self) -> bool:
@@ -148,7 +148,7 @@ class Phone:
                 pause = self._reader.turn()
                 self._obey()
             except OSError as error:  # a full disk, or the folder was deleted
-                self._around.say(f"   Telegram cannot be read now: {error}")
+                self._around.say(f"   The folder that Telegram needs cannot be used now: {error}")
                 pause = TROUBLED
                 with contextlib.suppress(OSError):
                     self._spool.make()
@@ -170,7 +170,7 @@ class Phone:
         """Obey a command and return the reply."""
         if word == "status":
             ignored = self._spool.ignored
-            others = f"\nIgnored: {ignored} from others" if ignored else ""
+            others = f"\nIgnored messages of others: {ignored}" if ignored else ""
             try:
                 return self._around.status() + others
             except (UserError, OSError) as error:

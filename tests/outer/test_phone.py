@@ -163,7 +163,7 @@ def test_commands_while_a_child_works(stage: Stage, api: TelegramApi) -> None:
     api.say("/status@my_bot")
     shown(api, "running: iteration 1 for")
     status = api.texts[-1]
-    assert "Phase investigation (1 of 7)" in status and "Ignored: 1 from others" in status
+    assert "Phase investigation (1 of 7)" in status and "Ignored messages of others: 1" in status
     api.say("note use tabs\nnot blanks")
     shown(api, "Noted for the next iteration: use tabs not blanks")
     api.say("Stop")
@@ -186,7 +186,7 @@ def test_in_a_group_only_approvers_answer(stage: Stage) -> None:
         api.say("B", to=Q1, user=9)
         api.say("A", user=8)
         api.say("/status", user=8)
-        shown(api, "Ignored: 2 from others")
+        shown(api, "Ignored messages of others: 2")
         assert answered(stage) == []
         api.press("Two", Q1, user=8)
         assert loop.wait().code == 0, loop.out
@@ -370,7 +370,7 @@ def test_a_question_answered_in_the_file_is_not_sent_late(stage: Stage, api: Tel
     the last message at once."""
     stage.script("ask('Which?')", DONE)
     api.answers = [refusal(429, "Too Many Requests", retry_after=300)] * 2
-    stage.extra["FAKE_LAST_WORDS"] = "600"
+    stage.extra["FAKE_LAST_MESSAGE"] = "600"
     loop = stage.start()
     wait_for(lambda: len(api.answers) == 1)
     speech.answer(stage.session, 1, "A")
