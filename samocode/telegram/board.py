@@ -99,6 +99,8 @@ class Board:
             )
         else:
             self.back(heard, understood(self._session.state, question) if heard.press else "")
+            if heard.press:  # its message may be unknown: the loop was killed after sending it
+                self._unbutton(lambda: heard.message)
             self._close(question)
         return True
 

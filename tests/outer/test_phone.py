@@ -233,12 +233,19 @@ def test_exit_at_a_question_reads_the_reply_at_the_next_start(
     assert api.find("Q1: B, Two") and api.find("Send it again if you still want it.")
 
 
-def test_buttons_survive_a_killed_loop(stage: Stage, api: TelegramApi) -> None:
-    """A press while no loop runs counts at the next start. The question is not sent again."""
+@pytest.mark.parametrize("recorded", [True, False])
+def test_buttons_survive_a_killed_loop(stage: Stage, api: TelegramApi, recorded: bool) -> None:
+    """A press while no loop runs counts at the next start, and the buttons are removed, also if the
+    loop was killed before it recorded the message. The question is not sent again."""
     stage.script("ask('Which?')", DONE)
     loop = stage.start()
     shown(api, Q1)
+    cache = stage.folder / "home/.cache/samocode/telegram"
+    wait_for(lambda: list(cache.glob("*/sent/*[0-9]")))
     loop.send(signal.SIGKILL).wait()
+    if not recorded:
+        for path in cache.glob("*/sent/*"):
+            path.unlink()
     api.press("Two", Q1)
     assert stage.run().code == 0
     assert answered(stage) == [(1, "B) Two", "telegram")]
