@@ -111,8 +111,8 @@ def create(project: Project, name: str, texts: Texts, repository: Repository | N
 def check_project(folder: Path, project: Project, repository: Repository | None) -> None:
     """UserError when the session belongs to another repository, or another folder of this one."""
     try:
-        state = History(folder / HISTORY).load(repair=False).state
-    except UserError:
+        state = History(folder / HISTORY).at(1)
+    except (files.Unreadable, KeyError, TypeError, ValueError, OverflowError):
         return  # open_session reports a damaged history
     tree, whose = state.worktree, ""
     if repository and tree and (at := repository.other_holder(tree.path)):

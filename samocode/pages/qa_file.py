@@ -25,6 +25,7 @@ class QaFile:
         """Questions for which the last page read showed "Not taken yet"."""
         self._history = history
         self._last: Page | None = None
+        self._shown: tuple[int, bytes | None] = (0, None)  # lines of the history, content
 
     def read(self) -> Reading:
         """Return what was added to the page. Empty if the file did not change."""
@@ -42,13 +43,17 @@ class QaFile:
         return read(text, current)
 
     def print(self) -> bool:
-        """Print the page of the current state. Return False if a person saved meanwhile."""
-        wanted = page(self._history.state)
+        """Print the page of the current state. Return False if a person saved meanwhile. A gate
+        calls this twice a second, for hours, so the page is made only if something changed."""
+        state = self._history.state
+        if (state.lines, self.file.data) == self._shown:
+            return True
+        wanted = page(state)
         if wanted and self._last and wanted.blocks == self._last.blocks:
             wanted = self._last
         if wanted and not self.file.print(wanted.text):
             return False
-        self._last = wanted
+        self._last, self._shown = wanted, (state.lines, self.file.data)
         return True
 
     def _print_of(self, text: str) -> tuple[Page | None, str]:
