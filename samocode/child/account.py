@@ -21,8 +21,6 @@ from samocode.settings.load import Settings, paying
 
 OF_ALL = ("five_hour", "seven_day")
 """The limits of a whole account. Others, such as seven_day_opus, concern one model."""
-
-
 LONGEST = 8 * 86400.0
 """Seconds. No limit lasts longer than a week: a child wrote a reset that is further away."""
 
@@ -42,7 +40,8 @@ def note(settings: Settings, session: str, run: RunResult) -> None:
     if not run.limit_rejected or run.limit_name not in OF_ALL or resets is None:
         return
     with contextlib.suppress(OSError):
-        known, path = hint(settings), _path(settings)
+        path = _path(settings)
+        known = _read(path) if path else None
         if path and (known is None or known.resets_at < resets):
             path.parent.mkdir(parents=True, exist_ok=True)
             text = json.dumps({"resets_at": resets, "session": session})
@@ -53,17 +52,24 @@ def hint(settings: Settings, since: float = 0.0) -> Hint | None:
     """Return the hint for the account that pays, unless it is past or was written before `since`
     (epoch seconds)."""
     with contextlib.suppress(OSError):
-        folder = _folder(settings.environ)
-        path = _path(settings) if any(folder.iterdir()) else None  # avoids reading .claude.json
-        # ctime: no program can set it. `since` has whole seconds.
-        if path is None or path.stat().st_ctime < since + 1:
-            return None
-        said = mapping(parse(files.read_any(path)))
-        resets, session = number(said.get("resets_at")), said.get("session")
-        left = (resets or 0.0) - time.time()
-        if resets is not None and isinstance(session, str) and 0 < left < LONGEST:
-            return Hint(resets, session)
+        # First the hints of all accounts: .claude.json may be large, and old hints stay.
+        paths = _folder(settings.environ).iterdir()
+        known = {path: found for path in paths if (found := _read(path, since))}
+        own = _path(settings) if known else None
+        return known.get(own) if own else None
     return None
+
+
+def _read(path: Path, since: float = 0.0) -> Hint | None:
+    stamp = files.stamp(path)
+    if stamp is None or stamp[-1] / 1e9 < since + 1:  # `since` has whole seconds
+        return None
+    said = mapping(parse(files.read_any(path)))
+    resets, session = number(said.get("resets_at")), said.get("session")
+    left = (resets or 0.0) - time.time()
+    if resets is None or not isinstance(session, str) or not 0 < left < LONGEST:
+        return None
+    return Hint(resets, session)
 
 
 def _folder(environ: Mapping[str, str]) -> Path:

@@ -183,10 +183,8 @@ def _number(state: SessionState, line: Line) -> int:
 
 
 def _approved(state: SessionState, line: Line) -> None:
-    forecast, approved = (
-        _usd(line, "forecast_usd"),
-        Approval(line["plan"], line["digest"], line["copy"]),
-    )
+    approved = Approval(line["plan"], line["digest"], line["copy"])
+    forecast = _usd(line, "forecast_usd")
     state.approved, state.approval_id = approved, line.get("id", state.approval_id)
     state.forecast = None if forecast is None else (forecast, state.cost_usd + state.held_usd)
 
