@@ -79,8 +79,6 @@ APPROVAL = Approval("p.md", "d", "c")
             {"approved": None, "plan_to_ask": "p.md", "ask_why": "w", "notes": ["It lapsed."]}),
         ([APPROVED, LAPSED | {"plan": None}], {"approved": None, "plan_to_ask": None}),
         ([line("stop", exit=3, why="w"), line("start")], {"stopped": None}),
-        ([ASKED, answer(1, "A"), line("struck", id=1)], {"found": {1: ""}}),  # of earlier versions
-        ([BEGIN, line("dropped", n=1)], {"pending": None}),
         ([line("tomorrow", n="?", next="x", notes=["x"])], {"iteration": 0, "notes": []}),
     ],
 )  # fmt: skip

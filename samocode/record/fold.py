@@ -166,16 +166,6 @@ def _found(state: SessionState, line: Line) -> None:
     state.found[_number(state, line)] = str(line["text"])
 
 
-def _struck(state: SessionState, line: Line) -> None:
-    """Reopen a question. Older versions wrote this; now it is `found` with an empty text."""
-    state.found[_number(state, line)] = ""
-
-
-def _dropped(state: SessionState, _: Line) -> None:
-    """Forget an iteration that started no child. Older versions wrote this; now it is recovered."""
-    state.pending = None
-
-
 def _number(state: SessionState, line: Line) -> int:
     if (number := int(line["id"])) not in state.asked:
         raise ValueError(f"Q{number} was never asked")
@@ -219,8 +209,6 @@ _STEPS: Mapping[str, Callable[[SessionState, Line], None]] = {
     "asked": _asked,
     "answer": _answer,
     "found": _found,
-    "struck": _struck,
-    "dropped": _dropped,
     "approved": _approved,
     "lapsed": _lapsed,
     "stop": _stop,
