@@ -144,7 +144,10 @@ def named(plan: str | None) -> dict[str, Any]:
         (DONE, {"phase": "done"}, None),
         (DONE, {"phase": "investigation"}, None),
         (DONE, {"phase": "requirements", "git": False}, None),
-        (DONE, {"phase": "planning"}, 'this is planning: signal continue with "phase": "done"'),
+        (DONE, {"phase": "planning"}, "this is planning: signal waiting for plan_approval"),
+        (DONE, {"phase": "planning", "approved": True}, 'signal continue with "phase": "done"'),
+        (DONE, {"phase": "planning", "git": False}, None),
+        (PLAN, {"git": False}, "research only: end it with done"),
         *((DONE, {"phase": phase, "approved": True}, f"this is {phase}")
             for phase in ("implementation", "testing", "quality")),
         (DONE, {"phase": "done", "dirty": "a"}, "not committed: a"),

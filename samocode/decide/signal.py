@@ -21,6 +21,7 @@ NEEDS_APPROVAL = frozenset(PHASES[3:])
 MAY_END = frozenset({"done", "investigation", "requirements"})
 WAITS = ("qa_answers", "plan_approval", "human_action")
 NEEDED = {"continue": (), "waiting": ("for",), "blocked": ("reason",), "done": ("summary",)}
+RESEARCH = "{} needs a git repository. Without one a session is research only: end it with done."
 TEXTS = ("status", "phase", "for", "plan", "reason", "needs", "summary")
 
 
@@ -92,7 +93,7 @@ def judge(
     """Return one sentence per reason why the signal is not allowed now."""
     found = _phase_problems(signal, state)
     if signal.waits_for == "plan_approval" and signal.status == "waiting":
-        found += _plan_problems(signal, folder, state.phase)
+        found += _plan_problems(signal, folder, state)
     if signal.status == "done":
         found += _done_problems(state, status)
     return tuple(found)
@@ -130,10 +131,7 @@ def _phase_problems(signal: Signal, state: SessionState) -> list[str]:
     if signal.phase not in NEEDS_APPROVAL or signal.status not in ("continue", "waiting"):
         return []
     if state.worktree is None:
-        return [
-            f"Phase {signal.phase} needs a git repository. Without one a session is research "
-            "only: end it with done."
-        ]
+        return [RESEARCH.format(f"Phase {signal.phase}")]
     if state.approved is None:
         return [
             f"Phase {signal.phase} needs an approved plan: in phase planning signal waiting, for "
@@ -142,9 +140,11 @@ def _phase_problems(signal: Signal, state: SessionState) -> list[str]:
     return []
 
 
-def _plan_problems(signal: Signal, folder: Path, phase: str) -> list[str]:
-    if phase != "planning":
-        return [f"plan_approval is allowed only in phase planning; this is {phase}."]
+def _plan_problems(signal: Signal, folder: Path, state: SessionState) -> list[str]:
+    if state.worktree is None:
+        return [RESEARCH.format("A plan to approve")]
+    if state.phase != "planning":
+        return [f"plan_approval is allowed only in phase planning; this is {state.phase}."]
     name = signal.plan or ""
     if not name.strip():
         return ["plan_approval needs `plan`: the name of the plan file in the session folder."]
@@ -167,11 +167,13 @@ def _plan_problems(signal: Signal, folder: Path, phase: str) -> list[str]:
 
 def _done_problems(state: SessionState, status: WorktreeStatus | None) -> list[str]:
     problems: list[str] = []
-    if state.phase not in MAY_END:
+    if state.phase not in MAY_END and state.worktree:
+        then = 'signal continue with "phase": "done" for the summary'
+        if state.approved is None:
+            then = 'signal waiting for plan_approval, or continue with "phase": "requirements"'
         problems.append(
             "done is allowed only in the phases done, investigation and requirements; this is "
-            f"{state.phase}: "
-            'signal continue with "phase": "done" for the summary.'
+            f"{state.phase}: {then}."
         )
     if left := uncommitted(state, status):
         problems.append(f"done needs every tracked change committed; not committed: {few(left)}.")
