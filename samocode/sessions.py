@@ -67,7 +67,7 @@ def find_or_create(
     if not texts:
         near = nearest(project.sessions, name)
         raise UserError(f"There is no session {name!r}.{near} To begin it, add --task or --dive.")
-    return create(project, name, texts, repository), True
+    return create(project, name, texts, repository)
 
 
 def _only(sessions: Path, start: str) -> Path | None:
@@ -91,8 +91,11 @@ def nearest(sessions: Path, name: str) -> str:
     return f" Similar names: {names}." if near else ""
 
 
-def create(project: Project, name: str, texts: Texts, repository: Repository | None) -> Path:
-    """Create a session's folder. It is filled under another name and then renamed."""
+def create(
+    project: Project, name: str, texts: Texts, repository: Repository | None
+) -> tuple[Path, bool]:
+    """Create a session's folder. It is filled under another name and then renamed. Return it, and
+    False if another start created it meanwhile: the lock decides which of the two runs it."""
     now = local_now()
     folder = project.sessions / f"{now:%y-%m-%d}-{name}"
     tree = _new_worktree(project, folder.name, repository) if repository else None
@@ -103,9 +106,10 @@ def create(project: Project, name: str, texts: Texts, repository: Repository | N
         making.rename(folder)
     except OSError:
         shutil.rmtree(making, ignore_errors=True)
-        if not (folder / HISTORY).is_file():  # else another start created it: the lock decides
+        if not (folder / HISTORY).is_file():
             raise
-    return folder
+        return folder, False
+    return folder, True
 
 
 def check_project(folder: Path, project: Project, repository: Repository | None) -> None:
@@ -120,7 +124,7 @@ def check_project(folder: Path, project: Project, repository: Repository | None)
     elif repository and tree and tree.commit and repository.commit(tree.commit) is None:
         whose = f"repository (its commit {tree.commit[:9]} is not in {repository.top})"
     elif _is_elsewhere(state, project, repository):
-        whose = f"folder ({state.place})"
+        whose = f"folder ({'the top of the repository' if state.place == '.' else state.place})"
     if whose:
         raise UserError(
             f"{folder} is a session of another {whose}: choose another --session name, or give "
@@ -187,7 +191,7 @@ def _new_worktree(project: Project, name: str, repository: Repository) -> Worktr
 
 def hand_over(folder: Path, texts: Texts) -> bool:
     """Send the texts as a note to a running loop. Return False if no loop runs, or if it ended
-    meanwhile. In that case this start reads the note."""
+    meanwhile: this start then reads a note that was sent."""
     if not is_running(folder):
         return False
     if "dive" in texts:

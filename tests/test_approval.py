@@ -15,6 +15,7 @@ from samocode.gate import approval
 from samocode.gate.answers import Answers
 from samocode.pages.answers import Added
 from samocode.pages.questions import page
+from samocode.record.state import Spent
 from samocode.session import Session, open_session
 from tests.conftest import around
 from tests.place import project_of
@@ -43,7 +44,7 @@ LAPSED = "The approval lapsed: the plan plan.md is no longer what you approved:\
 @pytest.fixture
 def session(repo: Path) -> Session:
     """A session in planning whose child signalled plan_approval for plan.md."""
-    folder = sessions.create(project_of(repo), "work", {"task": "t"}, around(repo))
+    folder, _ = sessions.create(project_of(repo), "work", {"task": "t"}, around(repo))
     found = open_session(repo, folder, around(repo))
     found.ensure_worktree()
     (folder / "plan.md").write_text(PLAN)
@@ -184,6 +185,17 @@ def test_a_changed_plan_is_asked_about_again(approved: Session) -> None:
     assert shown and [block.answer for block in shown.blocks] == ["yes", ""]
     assert "+- [ ] write something else" in shown.blocks[1].above
     assert answer(approved, "ok") == [APPROVED]
+
+
+@pytest.mark.parametrize("line", ["++ x", "@@ x"])
+def test_a_line_like_a_diff_header_is_shown(approved: Session, line: str) -> None:
+    """The forecast in the question is not a part of the shown lines."""
+    approved.state.spent["planning"] = Spent(1, 1.0)
+    (approved.folder / "plan.md").write_text(f"{line}\n{PLAN}")
+    assert approval.settle(approved) == [f"{LAPSED}+{line}"]
+    approval.ask(approved)
+    (asked,) = approved.state.open
+    assert f"\n+{line}\nForecast: " in asked.why
 
 
 def test_a_plan_that_cannot_be_read_lapses(approved: Session) -> None:

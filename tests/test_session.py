@@ -36,7 +36,7 @@ def place(repo: Path) -> Settings:
 @pytest.fixture
 def session(place: Settings) -> Session:
     """A new session, open."""
-    folder = sessions.create(place, "work", {"task": "the täsk"}, around(place.main_repo))
+    folder, _ = sessions.create(place, "work", {"task": "the täsk"}, around(place.main_repo))
     return reopened(place.main_repo, folder)
 
 
@@ -99,6 +99,12 @@ def test_a_folder_that_is_no_session_is_never_taken(tmp_path: Path, name: str) -
 
 
 # Create
+
+
+def test_a_start_that_comes_second_made_nothing(place: Settings, session: Session) -> None:
+    """So a usage error in it does not remove the folder of the first."""
+    second = sessions.create(place, "work", {"task": "t"}, around(place.main_repo))
+    assert second == (session.folder, False)
 
 
 @pytest.mark.parametrize("trouble", ["identity", "path", "branch", "base", "folder"])

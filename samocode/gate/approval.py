@@ -4,6 +4,7 @@ an earlier phase."""
 from __future__ import annotations
 
 import re
+from itertools import islice
 
 from samocode.decide.forecast import forecast
 from samocode.decide.signal import NEEDS_APPROVAL
@@ -44,7 +45,7 @@ def ask(session: Session) -> None:
     text = plan_text(session, plan) or ""
     why = state.ask_why or f"nothing is built before you say yes; read {session.folder / plan}"
     if costs := forecast(state, text):
-        why += f". Forecast: {costs}"
+        why += f"{chr(10) if chr(10) in why else '. '}Forecast: {costs}"
     copy = f"{state.iteration:03d}-asked-plan.md"
     files.write(session.logs / copy, text)
     session.history.append(
@@ -118,7 +119,7 @@ def _difference(old: str, new: str) -> str:
     from difflib import unified_diff
 
     before, after = essence(old).splitlines(), essence(new).splitlines()
-    diff = unified_diff(before, after, lineterm="", n=0)
-    lines = [line for line in diff if not line.startswith(("---", "+++", "@@"))]
+    diff = islice(unified_diff(before, after, lineterm="", n=0), 2, None)  # its first lines: names
+    lines = [line for line in diff if not line.startswith("@@")]
     more = f"\n({len(lines) - MAX_DIFF_LINES} more lines)" if len(lines) > MAX_DIFF_LINES else ""
     return "\n".join(lines[:MAX_DIFF_LINES]) + more
