@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from samocode.pages.answers import Added
-from samocode.pages.meaning import is_yes, nothing_yet, taken, unfinished
+from samocode.pages.meaning import is_yes, missing, nothing_yet, taken
 from samocode.record.state import APPROVE, CHANGE, Question
 
 QA = Question(1, "qa", "Which?", "so", ("JWT", "Server sessions", "Both"), "A")
@@ -30,7 +30,7 @@ NO_YES = [
 def test_a_yes(text: str) -> None:
     """These texts approve. A comment beside the yes is ignored."""
     assert is_yes(text) and taken(PLAN, Added(f"{text}<!-- no -->")) == APPROVE
-    assert not unfinished(PLAN, text) and not nothing_yet(text)
+    assert not missing(PLAN, text) and not nothing_yet(text)
 
 
 @pytest.mark.parametrize("text", NO_YES)
@@ -48,12 +48,12 @@ def test_a_marked_option_of_a_plan() -> None:
 
 @pytest.mark.parametrize("text", ["ok:", "yes -", "**yes,**", "yes \u2014", "yes, <!-- x -->"])
 def test_a_yes_that_breaks_off(text: str) -> None:
-    assert unfinished(PLAN, text) and not unfinished(QA, text)
+    assert missing(PLAN, text) and not missing(QA, text)
 
 
 @pytest.mark.parametrize("text", ["yes", "no,", "yes, but", "-", "", "yes, rename it,"])
 def test_whole(text: str) -> None:
-    assert not unfinished(PLAN, text)
+    assert not missing(PLAN, text)
 
 
 @pytest.mark.parametrize(
@@ -86,6 +86,12 @@ def test_letters_alone_name_options(text: str, letters: str) -> None:
     assert taken(FREE, Added(text)) == ()
 
 
+@pytest.mark.parametrize(("text", "lacks"), [("d", True), ("*E*", True), ("Y", False), ("n", False),
+    ("C", False), ("5", False), ("是", False), ("D?", False), ("D, please", False)])  # fmt: skip
+def test_a_letter_without_an_option_is_asked_again(text: str, lacks: bool) -> None:
+    assert bool(missing(QA, text)) == lacks and not missing(FREE, text)
+
+
 def test_marked_options_need_no_words() -> None:
     assert taken(QA, Added("A) JWT\nC) Both", ("A", "C"))) == ("A", "C")
     assert taken(QA, Added("A) JWT\nwith short lives")) == ()
@@ -96,7 +102,7 @@ def test_any_text_counts_as_one_thing(text: str, question: Question) -> None:
     took = taken(question, Added(text))
     if question.kind == "approval":
         assert took in (APPROVE, CHANGE) and (took == APPROVE) <= is_yes(text)
-        assert not (is_yes(text) and unfinished(question, text))
+        assert not (is_yes(text) and missing(question, text))
     else:
         assert set(took) <= set("ABC"[: len(question.options)])
     assert not (is_yes(text) and nothing_yet(text))

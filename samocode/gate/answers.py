@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import final
 
 from samocode.pages.answers import Added, Reading
-from samocode.pages.meaning import nothing_yet, taken, unfinished
+from samocode.pages.meaning import missing, nothing_yet, taken
 from samocode.pages.names import QA
 from samocode.pages.qa_file import QaFile
 from samocode.pages.questions import LETTERS, options
@@ -54,9 +54,10 @@ class Answers:
 
     def after_child(self) -> None:
         """Record what was found on the page after a child ran, as `found`, not as an answer. The
-        child or a person may have written it, so the question is open until a person confirms. The
-        page is printed before the child's questions are recorded: it names the number of the
-        history line it was made from, and a child could have forged that of the next one."""
+        child or a person may have written it, so the question is open until a person confirms.
+
+        The page is printed before the child's questions are recorded. Its first line says how many
+        history lines it was made from, and a child could have written a page of the next number."""
         reading, state = self.page.read(), self._session.state
         for number, added in reading.added.items():
             if len(added.text) > MAX_ANSWER:
@@ -85,8 +86,8 @@ class Answers:
             self._keep(why) if by == "file" else self.say(f"   Not recorded: {why}.")
         elif text is None:
             self.say(f"Q{number}: there is no text that `{added.text.strip()}` refers to.")
-        elif unfinished(question, text):
-            self.say(f"Q{number}: incomplete ({text[-60:]}): say what to change, or a plain yes.")
+        elif lacks := missing(question, text):
+            self.say(f"Q{number}: `{text.strip()[-60:]}` is not taken: {lacks}.")
         elif not nothing_yet(text):
             self._record(question, text, taken(question, Added(text, added.marked)), by)
             return True
@@ -160,7 +161,7 @@ class Answers:
     def _say_rest(self, reading: Reading) -> None:
         if reading.gone:
             names = ", ".join(f"Q{number}" for number in reading.gone)
-            self.say(f"   {QA}: the heading of {names} was changed; it is printed again.")
+            self.say(f"   {QA}: no single heading of {names} was found; it is printed again.")
         if reading.stray:
             self._keep("some text belongs to no question: write it below the heading of one")
 

@@ -27,14 +27,19 @@ def is_yes(text: str) -> bool:
     return text.strip(AROUND).rstrip(".!").strip(AROUND).casefold() in YES
 
 
-def unfinished(question: Question, text: str) -> bool:
-    """Whether the answer to a plan is incomplete: a yes with a comma (some editors save while one
-    types), or a request for a change that does not say which."""
+def missing(question: Question, text: str) -> str | None:
+    """Return what an answer lacks, None if nothing. To a plan, a yes with a comma lacks the rest
+    (some editors save while one types), and a request for a change what to change. To a question
+    with options, a letter lacks its option; Y and N are words."""
     text = COMMENT.sub("", text).strip(AROUND)
-    if question.kind != "approval":
-        return False
-    wish = " ".join(words(text)) in WISHES
-    return wish or (text[-1:] in OPEN_ENDS and is_yes(text.rstrip(OPEN_ENDS)))
+    if question.kind == "approval":
+        wish = " ".join(words(text)) in WISHES
+        more = wish or (text[-1:] in OPEN_ENDS and is_yes(text.rstrip(OPEN_ENDS)))
+        return "say what to change, or a plain yes" if more else None
+    known = LETTERS[: len(question.options)]
+    if known and re.fullmatch("[A-Za-z]", text) and text.upper() not in f"{known}YN":
+        return f"choose {' or '.join(known)}, or answer in words"
+    return None
 
 
 def taken(question: Question, added: Added) -> tuple[str, ...]:

@@ -93,10 +93,7 @@ class Board:
         question, added = said
         take(question, added)
         if self._open(question.id):
-            self.back(
-                heard,
-                "I could not take that as an answer. Write it in full: a yes, or what to change.",
-            )
+            self.back(heard, "I could not take that as an answer. Write it in full.")
         else:
             self.back(heard, understood(self._session.state, question) if heard.press else "")
             if heard.press:  # its message may be unknown: the loop was killed after sending it

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple, Protocol, final
 
-from samocode.pages.questions import LETTERS
 from samocode.record.state import Question
 from samocode.terminal.editor import Editor
 from samocode.terminal.mode import Mode, in_foreground
@@ -188,7 +187,7 @@ class TypedAnswers:
 
     def _finished(self, question: Question, hint: str) -> str | None:
         """Return what was entered as an answer. None if it asked for help or the plan, or if it is
-        not a possible answer."""
+        empty and nothing is suggested."""
         self._editor.finish()
         self._prompt(hint)
         self._room.screen.leave()
@@ -203,10 +202,6 @@ class TypedAnswers:
             whole = self._room.plan(question.plan)
             self._pages = (whole or "The plan is gone.").splitlines() or ["The plan is empty."]
             self._page()
-            return None
-        letter, known = text.strip().upper(), LETTERS[: len(question.options)]
-        if known and question.kind == "qa" and len(letter) == 1 and letter not in f"{known}YN":
-            self._room.say(f"   There is no option {letter}: type {', '.join(known)}, or words.")
             return None
         if not text.strip() and not question.suggested:
             self._room.say(f"   Enter alone is not an answer here: {hint}.")

@@ -87,7 +87,7 @@ def test_a_plan_changed_after_approval_is_asked_again(quick: Stage) -> None:
     incomplete and does not approve."""
     at_gate(quick, TO_PLANNING, "plan()", TICK, CHANGE.format("do it", "do more"), BUILD)
     speech.refuse(quick.session, "yes,")
-    assert "Q1: incomplete (yes,)" in quick.run(*EXIT).out and quick.answers == []
+    assert "Q1: `yes,` is not taken" in quick.run(*EXIT).out and quick.answers == []
     speech.approve(quick.session)
     assert quick.run(*EXIT).code == 4 and quick.children == 4
     assert list(speech.open_questions(quick.session).values()) == ["approval"]
