@@ -79,6 +79,8 @@ APPROVAL = Approval("p.md", "d", "c")
             {"approved": None, "plan_to_ask": "p.md", "ask_why": "w", "notes": ["It lapsed."]}),
         ([APPROVED, LAPSED | {"plan": None}], {"approved": None, "plan_to_ask": None}),
         ([line("stop", exit=3, why="w"), line("start")], {"stopped": None}),
+        ([line("start", decision=True), line("start") | {"t": "2027-01-01T00:00:00+00:00"}],
+            {"restarted": datetime.fromisoformat(WHEN).timestamp()}),
         ([line("tomorrow", n="?", next="x", notes=["x"])], {"iteration": 0, "notes": []}),
     ],
 )  # fmt: skip

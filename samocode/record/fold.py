@@ -66,12 +66,12 @@ def _task(state: SessionState, line: Line) -> None:
 
 
 def _start(state: SessionState, line: Line) -> None:
-    restarted = datetime.fromisoformat(line["t"]).timestamp() if line.get("decision") else 0.0
+    if line.get("decision"):
+        state.restarted = datetime.fromisoformat(line["t"]).timestamp()
     if line.get("made") or state.as_made is None:
         state.as_made = _status(line)
     state.spawned, state.stopped, state.program = 0, None, line.get("version", "")
     state.paused = None
-    state.restarted = restarted
 
 
 def _setup(state: SessionState, line: Line) -> None:

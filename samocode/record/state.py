@@ -163,7 +163,8 @@ class SessionState:
     done: str | None = None
     """The summary, if the session is done."""
     restarted: float = 0.0
-    """When a person started this run after a stop, in epoch seconds; 0 if nobody did."""
+    """The last start, in epoch seconds, that only a person can have made (after a stop as blocked,
+    at a limit or by Ctrl-C); 0 if there was none."""
     stopped: tuple[int, str] | None = None
     """Exit code and reason of the last stop; None while a loop runs."""
     began: str = ""
@@ -181,7 +182,7 @@ class SessionState:
         self.answers: dict[int, Answer] = {}
         self.found: dict[int, str] = {}
         """Text found after a child ran, by question, or empty if the answer was removed. The
-        question is open until a person answers it. --yes does not."""
+        question is open until a person answers it; --yes does not answer it."""
         self.spent: dict[str, Spent] = {}
         """By phase."""
         self.notes: list[str] = []
@@ -197,7 +198,7 @@ class SessionState:
         self.api_waited = 0.0
         """Seconds waited for the API since the last valid signal."""
         self.idle = 0
-        """Iterations in a row that signalled `continue` and changed nothing."""
+        """Iterations that signalled `continue` since the last one that changed something."""
         self.verify_failures = 0
         self.entered: dict[str, int] = {}
         """Number of entries, by phase."""
