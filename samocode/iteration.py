@@ -87,8 +87,8 @@ class Iterations(NamedTuple):
         run = claude.recover(session.logs / Path(pending.log).name)
         decision, _ = self._conclude(run._replace(left_over=tuple(map(str, left))), None)
         if decision:
-            outcome = decision.outcome
-            self.say(f"Iteration {pending.n}, left by a killed loop, ended as: {outcome}.")
+            left_at = f"Iteration {pending.n}, which the last run did not finish"
+            self.say(f"{left_at}, ended as: {decision.outcome}.")
         return decision
 
     def _conclude(self, run: RunResult, before: Mark | None) -> tuple[Decision | None, Line]:

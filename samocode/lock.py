@@ -1,5 +1,5 @@
-"""The lock of a session: one loop at a time. The lock file is in SESSIONS/.locks, out of a child's
-reach, and is never removed. The kernel releases the lock when the process ends."""
+"""The lock of a session: one loop at a time. The lock file is in SESSIONS/.locks, outside
+of all session folders, and is never removed. The kernel releases the lock when the process ends."""
 
 from __future__ import annotations
 

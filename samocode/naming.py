@@ -51,15 +51,19 @@ def choose(project: Project, repository: Repository | None, running: bool = Fals
     if not found and running:
         raise UserError("No loop runs here. --status shows all sessions.")
     if not found:
-        raise UserError("No session of this project is unfinished. To begin one, add --task TEXT.")
+        raise UserError(
+            "No session of this project is unfinished. Add --session NAME (--status shows all), or "
+            "begin one with --task TEXT."
+        )
     named = [f"{path.name} ({_state(path).phase})" for path in found]
     names = few(sorted(named, reverse=True))
     raise UserError(f"Which session? Add --session NAME: {names}. --status shows all.")
 
 
 def name_for(project: Project, texts: Texts) -> str:
-    """Make a session name from the words of the task. An unfinished session that began with the
-    same text keeps its name. If another session has the name, a number is appended."""
+    """Make a session name from the words of the task. If an unfinished session
+    began with the same text, its name is returned, so that the command can be repeated. If another
+    session has the name, a number is appended."""
     made, number = from_words(texts.get("task") or texts["dive"]), 1
     name = made
     while (folder := sessions.find(project.sessions, name)) and not _began_with(folder, texts):

@@ -10,6 +10,7 @@ from samocode import __version__, task
 from samocode.git.repository import Repository
 from samocode.iteration import Iterations
 from samocode.record.exits import ExitCode, Stop
+from samocode.record.words import counted
 from samocode.session import Session, code_of
 from samocode.settings.load import Settings
 from samocode.task import Texts
@@ -35,11 +36,11 @@ def prepare(iterations: Iterations, texts: Texts) -> Stop | None:
     if made:
         say(made)
     if made and (left := _uncommitted(session, settings)):
-        say(f"note: {left} uncommitted or new files of MAIN_REPO are not in the worktree")
+        say(f"note: the worktree lacks {counted(left, 'uncommitted or new file')} of your checkout")
     if session.checkout is None:
         say(
-            f"{session.cwd} is not in a git repository: this session is research only. To change "
-            "code, run git init there, commit, and begin a new session."
+            "This session began without a git repository, so it is research only. To change code, "
+            f"begin a new one in a repository ({session.cwd}: git init, and a first commit)."
         )
     if made or not session.state.set_up:
         set_up(session, settings, iterations.shutdown, say)
@@ -55,7 +56,7 @@ def prepare(iterations: Iterations, texts: Texts) -> Stop | None:
 
 
 def _uncommitted(session: Session, settings: Settings) -> int:
-    """Count the changed and untracked files of MAIN_REPO, without Samocode's own."""
+    """Count the changed and untracked files of the user's checkout, without Samocode's own."""
     if session.checkout is None:
         return 0
     repository, project = session.checkout.repository, settings.project

@@ -186,8 +186,8 @@ def code_of(status: WorktreeStatus | None) -> dict[str, object]:
 def open_session(
     main_repo: Path, folder: Path, repository: Repository | None, repair: bool = True
 ) -> Session:
-    """Open an existing session. `repository` is MAIN_REPO's. `repair`, which needs
-    the lock: mend a torn last line, copy the history, watch the shared repository."""
+    """Open an existing session. `repository` is MAIN_REPO's. With `repair`, for which the caller
+    holds the lock, also mend a torn last line, copy the history and watch the shared repository."""
     history = History(folder / HISTORY).load(repair)
     if history.state.started is None:
         raise UserError(

@@ -27,7 +27,7 @@ MAX_NOTE = 1 << 16  # bytes
 
 def add(history: History, kind: str, text: str, inbox: str | None = None) -> None:
     """Record a text: the first one, a note to an unfinished session, or a new round. A note from
-    `_inbox` does not reset the counters, because a child may have written it."""
+    `_inbox` does not reset the counters, because a child may have written it; a new round does."""
     state, opens, note = history.state, None, None
     if state.done is not None:
         opens, note = state.round + 1, "The human opened a new round: read the end of _task.md."

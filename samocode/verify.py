@@ -33,8 +33,8 @@ def set_up(session: Session, settings: Settings, shutdown: Shutdown, say: Say) -
     session.history.append("setup", exit=code)
     if changed := session.changed_meanwhile():
         say(
-            f"warning: SETUP changed {few(changed)}, which your own checkout uses too. It must "
-            "work there after this worktree is removed."
+            f"warning: SETUP changed {few(changed)}, which your own checkout uses too. See that "
+            "your checkout still works after this worktree is removed."
         )
     if code != 0 and not shutdown.requested:
         end = "\n".join(files.last_lines(log, SETUP_LINES))
@@ -64,7 +64,7 @@ def confirm(
         return decision
     how = f"exit code {code}" if code is not None else "ended at the time limit"
     if changed:  # the tree that it checked is not what is committed
-        how += f", and it changed {few(changed)}. It must not change files: commit its output"
+        how += f", and it changed {few(changed)}. Commit or ignore what VERIFY generates"
     lines = files.last_lines(log, VERIFY_LINES)
     failure = "\n".join([*lines, f"({command}: {how})"])
     return policy.verify_failed(session.state, failure)

@@ -226,7 +226,7 @@ def test_without_a_project_the_error_shows_one_that_works(place: Place) -> None:
         ({"SAMOCODE_MAX_ITERATIONS": "0"}, "SAMOCODE_MAX_ITERATIONS: with 0 nothing runs: write 1"),
         ({"SAMOCODE_MAX_COST": "-1"}, "SAMOCODE_MAX_COST: '-1' is not a number of dollars"),
         ({"CLAUDE_MODEL": "a\nb"}, "CLAUDE_MODEL: .* is not a name"),
-        ({"CLAUDE_PERMISSION_MODE": "plan"}, "'plan' is not one of accept"),
+        ({"CLAUDE_PERMISSION_MODE": "plan"}, "'plan' is not valid: write accept"),
         ({"CLAUDE_ARGS": "--x 'a"}, "CLAUDE_ARGS: No closing quotation: write"),
         ({"CLAUDE_ARGS": "--model=x"}, "CLAUDE_ARGS: leave --model out: Samocode passes it"),
         ({"CLAUDE_ARGS": "-c --settings {}"}, "leave --settings, -c out: Samocode passes it"),

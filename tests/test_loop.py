@@ -194,14 +194,14 @@ def test_files_that_are_not_in_the_worktree_are_counted(stage: Stage) -> None:
     settings = {"MAIN_REPO": ".", "WORKTREES": "worktrees", "SESSIONS": "sessions"}
     (repo / ".samocode").write_text("".join(f"{k}={v}\n" for k, v in settings.items()))
     config = ("--config", str(repo))
-    assert "are not in the worktree" not in stage.begin(*config).out
+    assert "the worktree lacks" not in stage.begin(*config).out
     (repo / "login.py").touch()
     (repo / "__pycache__").mkdir()
     (repo / "__pycache__" / "x.pyc").touch()
     (repo / "a.py").write_text("changed")
     stage.name = "two"
     ended = stage.begin(*config)
-    assert "2 uncommitted or new files of MAIN_REPO are not in the worktree" in ended.out
+    assert "the worktree lacks 2 uncommitted or new files of your checkout" in ended.out
 
 
 def test_a_terminal_that_cannot_show_a_character_does_not_stop_the_loop(stage: Stage) -> None:

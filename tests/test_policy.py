@@ -113,7 +113,7 @@ SIGNALLED = [
     Row("idle for the second time", facts(CONTINUE, progress=False), "continue",
         state=after(idle=1)),
     Row("stalled", facts(CONTINUE, progress=False), "stalled", 3, after(idle=2),
-        says="3 iterations in a row signalled continue in phase testing without a commit"),
+        says="3 iterations, the last in phase testing, signalled continue without a commit"),
     Row("progress is no stall", facts(CONTINUE), "continue", state=after(idle=2)),
     Row("entered for the sixth time", facts(TO_QUALITY), "continue", next="quality",
         state=after(entered={"quality": 5})),
@@ -157,7 +157,7 @@ MONEY = [
     Row("budget", facts(run=told(subtype="error_max_budget_usd"), untracked=("b",)), "budget",
         says="do less in one iteration. Untracked: b"),
     Row("budget again", facts(run=told(subtype="error_max_budget_usd")), "budget", 5,
-        after(cut_off=1), says="before they signalled. Raise --max-cost"),
+        after(cut_off=1), says="used up their budget. Raise --max-cost"),
 ]  # fmt: skip
 LIMITED = [
     Row("usage limit", facts(run=failed("rate_limit", 429, **RESETS_SOON)), "limited",
@@ -221,7 +221,7 @@ STRIKES = [
         says="without a result. Last output"),
     Row("crash after a timeout", facts(run=UNFINISHED), "crash", state=after("timeout"), delay=30),
     Row("third crash", facts(run=UNFINISHED), "crash", 1, after("crash", "crash"),
-        says="3 iterations in a row"),
+        says="3 iterations failed"),
     Row("a crash is the last of a mix", facts(run=UNFINISHED), "crash", 3,
         after("no_signal", "crash"), says="(no signal, crash, crash)"),
     Row("third invalid signal", facts(RUBBISH), "bad_signal", 3, after("no_signal", "no_signal"),

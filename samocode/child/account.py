@@ -22,7 +22,7 @@ from samocode.settings.load import Settings, paying
 OF_ALL = ("five_hour", "seven_day")
 """The limits of a whole account. Others, such as seven_day_opus, concern one model."""
 LONGEST = 8 * 86400.0
-"""Seconds. No limit lasts longer than a week: a child wrote a reset that is further away."""
+"""Seconds. No limit lasts longer than a week: a later reset is not from claude."""
 
 
 class Hint(NamedTuple):
@@ -52,7 +52,7 @@ def hint(settings: Settings, since: float = 0.0) -> Hint | None:
     """Return the hint for the account that pays, unless it is past or was written before `since`
     (epoch seconds)."""
     with contextlib.suppress(OSError):
-        # First the hints of all accounts: .claude.json may be large, and old hints stay.
+        # .claude.json may be large, so read it only if some hint still holds. Old ones stay.
         paths = _folder(settings.environ).iterdir()
         known = {path: found for path in paths if (found := _read(path, since))}
         own = _path(settings) if known else None

@@ -20,8 +20,8 @@ TESTED = "2.1.332"
 """The CLI version that tests/real runs."""
 TOOLS = "Bash,Edit,Read,Write,Agent,WebFetch,WebSearch"
 """The child's built-in tools. The others need a person or a later turn, which a -p run does not
-have, and nearly double the first request (26,368 to 49,804 characters). CLAUDE_ARGS can add
-some."""
+have, and nearly double the first request (26,368 to 49,804 characters). A --tools in CLAUDE_ARGS
+replaces them."""
 KEYS = ("ANTHROPIC_API_KEY", "apiKeyHelper")
 """Values of `apiKeySource` in the init event that mean: an API key pays, not a login."""
 NESTED_RUN = (
@@ -41,7 +41,7 @@ NESTED_RUN = (
 """Not passed on: a claude started by another claude refuses to run or hangs for half an hour."""
 FIXED = {
     "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS": "1",  # their results are lost when -p ends
-    "CLAUDE_CODE_DISABLE_AUTO_MEMORY": "1",  # with the next: keeps requests identical
+    "CLAUDE_CODE_DISABLE_AUTO_MEMORY": "1",  # this and the next line keep requests identical
     "CLAUDE_CODE_DISABLE_GIT_INSTRUCTIONS": "1",
     "CLAUDE_CODE_FORK_SUBAGENT": "0",  # a fork pays for the whole conversation again
     "DISABLE_AUTOUPDATER": "1",

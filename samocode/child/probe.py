@@ -41,7 +41,7 @@ def ask(settings: Settings, cwd: Path, limit: float, *args: str) -> Said:
 
 
 def program(words: Sequence[str], settings: Settings, cwd: Path, limit: float) -> Said:
-    """Run another program as a child would."""
+    """Run another program in the environment that a child gets."""
     return _run(words, settings, cwd, limit, b"", lambda _: False)
 
 

@@ -62,7 +62,7 @@ class RunResult(NamedTuple):
     answered: bool = False
     """The API answered at least once, so the run has a cost."""
     finished: bool = False
-    """The result event arrived and no other event followed."""
+    """The result event arrived, and no message of the main agent followed."""
     is_error: bool = False
     subtype: str | None = None
     error: str | None = None

@@ -19,7 +19,8 @@ def uncommitted(state: SessionState, status: WorktreeStatus | None) -> tuple[str
 def changed_code(
     state: SessionState, status: WorktreeStatus | None, environ: Mapping[str, str]
 ) -> tuple[str, ...]:
-    """Return the tracked files that the running child changed before any plan was approved."""
+    """Return what the running child changed before any plan was approved: tracked files, HEAD, or
+    a merge in progress."""
     before = state.pending.code if state.pending else None
     if status is None or before is None or state.approved or state.worktree is None:
         return ()

@@ -14,17 +14,19 @@ AFTER = 3  # iterations after the last phase of the plan: testing, quality, done
 
 
 class Forecast(NamedTuple):
-    """What the rest will cost, by the average of the iterations so far."""
+    """What the rest will cost, at the average cost of an iteration so far."""
 
     phases: int
-    """Open phases of the plan."""
+    """Open phases of the plan, each one iteration."""
     each_usd: float
+    """By iteration: of the implementation, else of the whole session."""
     usd: float
     seconds: float
 
     def __str__(self) -> str:
-        phases = f"{counted(self.phases, 'phase')} open"
-        return f"{phases}, {self.each_usd:.2f} USD each so far: about {self.usd:.2f} USD to the end"
+        left = f"{counted(self.phases, 'phase')} open, then {AFTER} more iterations"
+        each = f"an iteration cost {self.each_usd:.2f} USD on average"
+        return f"{left}; {each}: about {self.usd:.2f} USD to the end"
 
 
 def forecast(state: SessionState, plan: str) -> Forecast | None:

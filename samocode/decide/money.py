@@ -24,7 +24,8 @@ def used_up(state: SessionState, cap: float) -> bool:
 
 
 def cost(run: RunResult) -> float | None:
-    """Return the cost of a run. None if it reported none: its budget is then held back."""
+    """Return the cost of a run: 0 if it sent no request, None if it is unknown. The budget is then
+    held back."""
     refused = run.ended in ("auth", "payer", "mode") and not run.answered
     return 0.0 if run.cost_usd is None and (refused or not run.started) else run.cost_usd
 

@@ -18,7 +18,7 @@ from samocode.settings.timeouts import Timeouts
 # Limits of the counters in SessionState. A decision of a person resets them.
 MAX_STRIKES = 3  # timeouts, crashes, missing and invalid signals since the last valid one
 MAX_CUT_OFF = 2  # runs ended by their budget since the last valid signal
-MAX_IDLE = 3  # `continue` in a row without any change
+MAX_IDLE = 3  # `continue` since the last change
 MAX_ENTERED = 6  # entries into one phase
 MAX_VERIFY = 3
 
@@ -40,7 +40,8 @@ def decide(facts: IterationFacts, state: SessionState, limits: Limits, times: Ti
         spares = _spared(facts, limits, times) if plain and not facts.stopping else None
         return decision.then(spares) if spares else decision
     if facts.stopping or run.ended == "stopped":
-        return Decision("stopped", phase, note=f"It was stopped before it ended.{facts.left}")
+        what = "It was stopped before it ended" if run.ended == "stopped" else "It did not signal"
+        return Decision("stopped", phase, note=f"{what}: a stop was requested.{facts.left}")
     if run.ended == "killed_loop":
         return Decision("interrupted", phase, note=f"The loop was killed while it ran.{facts.left}")
     if error in BLOCKING:
@@ -56,7 +57,7 @@ def decide(facts: IterationFacts, state: SessionState, limits: Limits, times: Ti
 
 
 def cap(state: SessionState, limits: Limits) -> Stop | None:
-    """Return a Stop at a cap. Checked before each spawn, so after the last child's signal."""
+    """Return a Stop at a cap. Checked before each spawn: a `done` at the cap is still done."""
     most = limits.max_cost
     if state.spawned >= limits.max_iterations:
         why = f"{state.spawned} iterations in this run (--max-iterations)."
@@ -98,8 +99,8 @@ def _signalled(
     if facts.stopping or waits:
         return on if facts.stopping else on.then(waits)
     if not facts.progress and state.idle + 1 >= MAX_IDLE:
-        why = f"{MAX_IDLE} iterations in a row signalled continue in phase {facts.phase} "
-        why += "without a commit, a changed file or a new file."
+        why = f"{MAX_IDLE} iterations, the last in phase {facts.phase}, signalled continue without "
+        why += "a commit, a changed file or a new file."
         return on._replace(outcome="stalled", stop=Stop(ExitCode.BLOCKED, why))
     if onward != facts.phase and state.entered.get(onward, 0) >= MAX_ENTERED:
         why = f"Phase {onward} is entered for the {MAX_ENTERED + 1}th time: work goes in circles."
@@ -109,7 +110,7 @@ def _signalled(
 
 def _cut_off(facts: IterationFacts, state: SessionState) -> Decision:
     note = f"Its budget was used up before it signalled: do less in one iteration.{facts.left}"
-    why = f"{MAX_CUT_OFF} iterations in a row used up their budget before they signalled. "
+    why = f"{MAX_CUT_OFF} iterations since the last valid signal used up their budget. "
     why += "Raise --max-cost, or ask for smaller steps."
     stop = Stop(ExitCode.LIMIT, why) if state.cut_off + 1 >= MAX_CUT_OFF else None
     return Decision("budget", facts.phase, stop, note)
@@ -159,7 +160,7 @@ def _outage(
     delay = min(waited + times.backoff_first, times.backoff_most)  # 30, 60, 120, ...
     what = f"the API failed: {run.error}{f' ({run.status})' if run.status else ''}"
     on = Decision("transient", facts.phase, note=f"{what}.{run.last_output}{facts.left}")
-    why = f"The API did not answer for longer than SAMOCODE_MAX_WAIT; {what}.{run.last_output}"
+    why = f"The next try would be later than SAMOCODE_MAX_WAIT allows; {what}.{run.last_output}"
     return on.then(
         Pause(what, delay) if waited + delay <= limits.max_wait else Stop(ExitCode.FAILED, why)
     )
@@ -174,7 +175,7 @@ def _strike(facts: IterationFacts, state: SessionState, times: Timeouts) -> Deci
     if len(strikes) >= MAX_STRIKES:
         code = ExitCode.FAILED if set(strikes) == {"crash"} else ExitCode.BLOCKED
         names = few([name.replace("_", " ") for name in strikes])
-        why = f"{len(strikes)} iterations in a row ended without a valid signal ({names}). {what}"
+        why = f"{len(strikes)} iterations failed since the last valid signal ({names}). {what}"
         return on.then(Stop(code, why))
     seconds = times.backoff_first * strikes.count("crash")
     return on.then(Pause("claude crashed", seconds) if outcome == "crash" else None)

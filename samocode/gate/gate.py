@@ -16,7 +16,7 @@ from samocode.record.state import Question
 from samocode.session import Session
 from samocode.settings.timeouts import Timeouts
 
-LOOKS = 20  # at a page that is being written, per settle time
+LOOKS = 20  # how often a page that is being written is checked within the settle time
 
 
 class Terminal(Protocol):

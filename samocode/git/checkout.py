@@ -29,7 +29,7 @@ class Checkout(NamedTuple):
         return status.look(path, repository.environ, repository.top, refresh)
 
     def changes(self, before: WorktreeStatus, now: WorktreeStatus) -> tuple[str, ...]:
-        """The tracked files that differ between two statuses, including files in new commits."""
+        """What differs between two statuses: see `status.changes`."""
         return status.changes(self.worktree.path, self.repository.environ, before, now)
 
     def ignored(self) -> tuple[str, ...]:

@@ -77,7 +77,7 @@ class Shared:
         if (self.tree / ".gitmodules").is_file():
             found.append(
                 "the repository has submodules: SETUP must check them out (git submodule "
-                "update --init). Commits in them are in this worktree only until they are pushed."
+                "update --init). Commits in them exist only in this worktree until you push them."
             )
         return found
 

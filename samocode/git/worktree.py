@@ -74,8 +74,8 @@ def check_free(branches: Branches, worktree: Worktree) -> None:
 
 
 def merge(repository: Repository, worktree: Worktree) -> str:
-    """Return the command that merges the session's branch into its base, where that is checked out.
-    If the base is not a branch, merge into MAIN_REPO's current branch."""
+    """Return the command that merges the session's branch: where the base is checked out, else in
+    MAIN_REPO after a switch to the base (if that is a branch)."""
     branches = Branches.read(repository)
     base, full, top = worktree.base, branches.full(worktree.base), typed(repository.top)
     if full.startswith(REMOTE):
@@ -137,4 +137,4 @@ def _is_made(repository: Repository, at: Path) -> bool:
             return own is not None
         time.sleep(1)
     remove = f"{typed(repository.top)} worktree remove -f -f {shlex.quote(str(at))}"
-    raise UserError(f"{at} was never finished. Run: {remove} and start again.")
+    raise UserError(f"{at} was never finished. Before the next start, run: {remove}")

@@ -24,7 +24,7 @@ class Block(NamedTuple):
     above: str
     answer: str
     found: bool = False
-    """Whether `above` shows text that is not taken yet."""
+    """Whether it is open again: text was found after a child ran, or the answer was removed."""
 
     @property
     def text(self) -> str:

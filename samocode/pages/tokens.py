@@ -58,8 +58,8 @@ def meant(text: str) -> str:
 
 def more(text: str, printed: str, *, by_word: bool) -> str:
     """Return the lines of a text that were not printed, or not as often. With `by_word`, formatting
-    is ignored, and so is a line made only of words that are missing from other printed lines: it
-    was wrapped or shortened."""
+    is ignored. So is a new line whose words all come from printed lines that are gone: a formatter
+    wrapped them."""
     split = tokens if by_word else str.split
     left = Counter(tuple(split(line)) for line in printed.split("\n"))
     lines: list[tuple[str, tuple[str, ...], bool]] = []

@@ -33,9 +33,9 @@ class Stop(NamedTuple):
 
 
 class UserError(Exception):
-    """An error that the user can fix. Each problem is one sentence that names the remedy. main.py
-    prints the problems on stderr without a traceback and exits with `exit_code`. Any other
-    exception is a bug and keeps its traceback."""
+    """An error that the user can fix. Each problem is one sentence that names the remedy, shown
+    without a traceback. It ends the program with `exit_code`, or becomes a Stop of the session. Any
+    other exception is a bug and keeps its traceback."""
 
     def __init__(self, *problems: str, exit_code: ExitCode = ExitCode.USAGE) -> None:
         super().__init__("\n".join(problems))

@@ -62,8 +62,8 @@ def read_any(path: Path, limit: int = 1 << 30) -> bytes:
 
 
 def stamp(path: Path | str) -> Stamp | None:
-    """Return a file's identity for change detection, or None. The ctime is last: no program can set
-    it."""
+    """Return a file's identity for change detection, or None. Its last number is the ctime, which
+    no program can set."""
     try:
         found = os.lstat(path)
     except OSError:

@@ -118,7 +118,7 @@ class Settings(RunTable):
         if mode in ("acceptEdits", "default", "dontAsk") and not allows:
             tools = "Bash" if mode == "acceptEdits" else "Bash,Edit,Write"
             yield (
-                f"CLAUDE_PERMISSION_MODE={mode} denies what is not allowed, also git commit. "
+                f"CLAUDE_PERMISSION_MODE={mode} denies all that no rule allows, git commit too. "
                 f'Allow it in your Claude settings, or set CLAUDE_ARGS="--allowedTools {tools}"'
             )
 

@@ -31,7 +31,7 @@ class Row(Generic[T_co]):
     """One setting. On a loaded table the attribute gives the value, on the class the row itself.
     `flag` is written as in the help, "--timeout S"; without a second word it is a switch, and a
     second word in brackets is optional. `group` is its heading in the help. `read` parses a
-    stripped text. Its ValueError says what is valid and never shows a secret."""
+    text. Its ValueError says what is valid and never shows a secret."""
 
     def __init__(
         self, key: str, flag: str, default: str, meaning: str, read: Callable[[str], T_co],

@@ -51,7 +51,7 @@ def number(most: int, meaning: str) -> Callable[[str], float]:
 
 
 def one_of(*choices: str) -> Callable[[str], str]:
-    return matching("|".join(choices), f"one of {', '.join(choices)}")
+    return matching("|".join(choices), f"valid: write {' or '.join(choices)}")
 
 
 def optional(read: Callable[[str], T]) -> Callable[[str], T | None]:
@@ -70,7 +70,7 @@ percent = number(99, "percent above 0, at most 99, such as 20")
 bot_token = matching(r"\d+:[\w-]+", "a bot token: copy all of it from @BotFather", secret=True)
 chat = matching(r"-?\d+|@\w+", "a chat: write its number, or @channel")
 since = matching("yes|[0-9]{1,9}", "the number that --until-change printed")
-people = matching(r"\d+(?:[\s,]+\d+)*", "user ids: write their numbers, such as 12345, 67890")
+people = matching(r"\d+(?:[\s,]+\d+)*", "a list of user ids: write numbers, such as 12345, 67890")
 stops = matching("yes|now", "a way to stop: write --stop, or --stop now")
 url = matching(
     r"https?://([\w.:%~-]+@)?(\[[0-9a-f:]+\]|[\w.-]+)(:[0-6]?\d{1,4})?(/[\w./%~-]*)?",
@@ -106,7 +106,7 @@ def phase_models(text: str) -> Mapping[str, str]:
 
 
 def claude_flags(text: str) -> tuple[str, ...]:
-    """Parse flags for claude. The loop's own flags are refused, because the last one wins."""
+    """Parse flags for claude. Those that the loop relies on are refused: the last one would win."""
     import shlex
 
     if not text:

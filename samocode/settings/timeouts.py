@@ -26,7 +26,7 @@ class Timeouts(NamedTuple):
     crash it is `backoff_first`, then twice that."""
     limit_slack: float = 180.0
     """Up to this is added to the reset of a usage limit, so that sessions do not start together.
-    With 60, 2.8 % of a thousand sessions called in one second (bench/fleet.py)."""
+    With 60 seconds, 2.8 % of a thousand sessions called within the busiest one (bench/fleet.py)."""
     start_grace: float = 10.0
     """--until-change waits this long for a loop to start."""
     outside: float = 2.0
@@ -34,6 +34,7 @@ class Timeouts(NamedTuple):
     quiet: float = 300.0
     """A child silent for this long is reported as still running."""
     reach: float = 1.0
-    """The pause after a failed call to Telegram. It doubles up to 60 times this value."""
+    """The first pause after a failed call to Telegram. Each failure in a row doubles it, up to 64
+    times this value."""
     last_message: float = 1200.0
     """A run that ends waits at most this long to deliver its last message. Ctrl-C ends the wait."""

@@ -20,16 +20,16 @@ PHASES = "\n\n".join(f"## Phase {n}: x\n- [ ] y" for n in range(1, 4))
         ({}, PHASES, None),
         ({"planning": Spent(1, 0.0, 60.0)}, PHASES, None),
         ({"planning": Spent(1, 0.5, 60.0)}, "# No phases\n- [ ] a", None),
-        ({"planning": Spent(1, 0.5, 60.0)}, PLAN, "1 phase open, 0.50 USD each so far: about 2.00"),
+        ({"planning": Spent(1, 0.5, 60.0)}, PLAN, "1 phase open, then 3 more"),
         (
             {"planning": Spent(1, 0.5, 60.0), "requirements": Spent(3, 1.1, 60.0)},
             PHASES,
-            "3 phases open, 0.40 USD each so far: about 2.40 USD to the end",
+            "an iteration cost 0.40 USD on average: about 2.40 USD to the end",
         ),
         (
             {"planning": Spent(1, 9.0, 60.0), "implementation": Spent(2, 1.8, 60.0)},
             PHASES,
-            "3 phases open, 0.90 USD each so far: about 5.40 USD to the end",
+            "an iteration cost 0.90 USD on average: about 5.40 USD to the end",
         ),
     ],
 )
@@ -38,7 +38,7 @@ def test_a_forecast(spent: dict[str, Spent], plan: str, says: str | None) -> Non
     phase and three more iterations. Only boxes inside phases count."""
     found = forecast(SessionState(spent=spent), plan)
     assert (found is None) is (says is None)
-    assert says is None or str(found).startswith(says)
+    assert says is None or says in str(found)
 
 
 def test_a_session_is_forecast_and_compared(stage: Stage) -> None:
@@ -47,7 +47,7 @@ def test_a_session_is_forecast_and_compared(stage: Stage) -> None:
     work = "commit('a.py', str(NUMBER)); signal('continue')"
     stage.script(TO_PLANNING, plan, work, work, "work(); " + TO_DONE, DONE)
     assert stage.begin("--on-wait", "exit").code == 4
-    asked = "Forecast: 3 phases open, 0.25 USD each so far: about 1.50 USD to the end"
+    asked = "Forecast: 3 phases open, then 3 more iterations; an iteration cost 0.25 USD on average"
     assert asked in (stage.session / "_qa.md").read_text()
     assert stage.run("--yes", "--max-iterations", "2").code == 5
     status = stage.run("--status").out
