@@ -58,8 +58,10 @@ class Iterations(NamedTuple):
             return limited
         for line in self.session.restore():
             self.say(line)
+        verify.set_up(self.session, self.settings, self.shutdown, self.say)
         state, settings = self.session.state, self.settings
-        model = settings.model_for(state.phase, again=bool(state.strikes))
+        again = bool(state.strikes or state.cut_off or state.api_waited)
+        model = settings.model_for(state.phase, again)
         job, before = self.session.begin(settings.timeout, self.limits, model)
         view.iteration(state)
         run = claude.run(self.settings, self.prompt, job, self.shutdown, self.timeouts, view.event)
@@ -95,9 +97,10 @@ class Iterations(NamedTuple):
         """Decide and record. `before` is None after a kill. There is no decision if VERIFY was
         interrupted: the next start reads the signal again."""
         session = self.session
+        tampered = session.put_back(before, self.say)
         if session.top and not session.top.is_dir() and (made := session.ensure_worktree()):
             self.say(f"   the worktree was gone: {made}")
-        tampered = session.put_back(before, self.say)
+            verify.set_up(session, self.settings, self.shutdown, self.say)
         found = facts.read(
             session.folder, session.state, session.checkout, run,
             before, tampered, self.shutdown.requested,

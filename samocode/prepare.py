@@ -42,8 +42,9 @@ def prepare(iterations: Iterations, texts: Texts) -> Stop | None:
             "This session began without a git repository, so it is research only. To change code, "
             f"begin a new one in a repository ({session.cwd}: git init, and a first commit)."
         )
-    if made or not session.state.set_up:
-        set_up(session, settings, iterations.shutdown, say)
+    set_up(session, settings, iterations.shutdown, say)
+    if iterations.shutdown.requested:
+        return iterations.shutdown.stop
     for warning in session.shared.warnings() if session.shared else ():
         say(f"warning: {warning}")
     decided = session.state.stopped is not None and session.state.stopped[0] in DECISIONS

@@ -62,7 +62,10 @@ class Session:
                 f"{self.name} began in a git repository, but {self.main_repo} is no longer in one: "
                 "restore the repository, or begin a new session."
             )
-        return self.checkout.ensure() if self.checkout else None
+        made = self.checkout.ensure() if self.checkout else None
+        if made:
+            self.history.append("setup")  # it needs SETUP
+        return made
 
     def restore(self) -> list[str]:
         """Restore a missing working directory or notebook. Return what was done."""
@@ -172,9 +175,9 @@ class Session:
         for name, text in pages.items():
             path, wanted = self.folder / name, text.encode()
             if files.read_any(path) != wanted:
-                files.keep(path)
+                kept = files.keep(path)
                 files.write(path, wanted)
-                say(f"   {name} was changed. It is printed again; the changed file is kept.")
+                say(f"   {name} was changed: printed again ({kept}). Send a note with --task.")
         return tampered
 
 

@@ -9,6 +9,7 @@ from samocode.child import processes
 from samocode.child.command import environment
 from samocode.child.shutdown import Shutdown
 from samocode.decide import policy
+from samocode.decide.changes import built
 from samocode.decide.facts import Decision
 from samocode.record import files
 from samocode.record.exits import ExitCode, UserError
@@ -18,19 +19,22 @@ from samocode.settings.load import Settings
 
 SETUP_LINES = 20  # of a failed SETUP's output, shown to the user
 VERIFY_LINES = 50  # of a failed VERIFY's output, for the next child
+LIMIT = "a limit (the time of CLAUDE_TIMEOUT or --timeout, or 1 GB of output)"
 Say = Callable[[str], None]
 
 
 def set_up(session: Session, settings: Settings, shutdown: Shutdown, say: Say) -> None:
-    """Run SETUP and record its exit code. UserError (blocked) if it fails."""
+    """Run SETUP in a worktree that had none. Record its exit code and what it changed. UserError
+    (blocked) if it fails."""
     command = settings.project.setup
-    if not command or session.checkout is None:
+    if session.state.set_up or not command or (before := session.status()) is None:
         return
     say(f"SETUP: {command}")
     log = session.new_log("setup")
     session.history.append("setup", log=log.name)
     code = _run(command, session, settings, log, lambda: shutdown.requested, shutdown.wait)
-    session.history.append("setup", exit=code)
+    after = session.status()
+    session.history.append("setup", exit=code, dirty=after.newly_dirty(before) if after else None)
     if changed := session.changed_meanwhile():
         say(
             f"warning: SETUP changed {few(changed)}, which your own checkout uses too. See that "
@@ -38,9 +42,9 @@ def set_up(session: Session, settings: Settings, shutdown: Shutdown, say: Say) -
         )
     if code != 0 and not shutdown.requested:
         end = "\n".join(files.last_lines(log, SETUP_LINES))
-        how = f"with exit code {code}" if code is not None else "at the time limit"
+        how = f"with exit code {code}" if code is not None else f"at {LIMIT}"
         raise UserError(
-            f"SETUP ended {how} (log: {log}). Correct it in .samocode, then run again.\n{end}",
+            f"SETUP ended {how} (log: {log}). Correct that, then run again.\n{end}",
             exit_code=ExitCode.BLOCKED,
         )
 
@@ -48,12 +52,14 @@ def set_up(session: Session, settings: Settings, shutdown: Shutdown, say: Say) -
 def confirm(
     decision: Decision, session: Session, settings: Settings, shutdown: Shutdown, say: Say
 ) -> Decision | None:
-    """Run VERIFY for a `done` with an approved plan. Return the decision, None if interrupted."""
+    """Run VERIFY for a `done` with code. Return the decision, None if interrupted."""
     command = settings.project.verify
-    if decision.outcome != "done" or not command or not session.state.approved:
+    if decision.outcome != "done" or not command:
+        return decision
+    number, before = session.state.iteration + 1, session.status()
+    if not built(session.state, before):
         return decision
     say(f"VERIFY: {command}")
-    number, before = session.state.iteration + 1, session.status()
     log = session.new_log(f"{number:03d}-verify")
     code = _run(command, session, settings, log, lambda: shutdown.now, shutdown.wait)
     if shutdown.now:
@@ -62,7 +68,7 @@ def confirm(
     changed = after.changes_since(before) if before and after else ()
     if code == 0 and not changed:
         return decision
-    how = f"exit code {code}" if code is not None else "ended at the time limit"
+    how = f"exit code {code}" if code is not None else f"ended at {LIMIT}"
     if changed:  # the tree that it checked is not what is committed
         how += f", and it changed {few(changed)}. Commit or ignore what VERIFY generates"
     lines = files.last_lines(log, VERIFY_LINES)

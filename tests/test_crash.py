@@ -115,6 +115,16 @@ def test_what_a_killed_setup_left_is_ended(stage: Stage) -> None:
     wait_for(lambda: not Path("/proc", left.read_text().strip()).exists())
 
 
+@linux
+def test_a_killed_loop_takes_a_compound_setup_with_it(stage: Stage) -> None:
+    """Not only the shell, also what the shell waits for. A wrapper of claude is such a shell."""
+    stage.configure(SETUP="touch ../../up; sleep 300; true")
+    loop = stage.start()
+    wait_for((stage.folder / "up").exists)
+    loop.kill()
+    wait_for(lambda: not stage.alive)
+
+
 @pytest.mark.parametrize("logs", ["", "import shutil; shutil.rmtree(SESSION / '_logs');"])
 def test_an_answer_of_a_killed_loops_child(stage: Stage, logs: str) -> None:
     """An answer that appeared while the child of a killed loop could write is not taken, even if

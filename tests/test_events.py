@@ -69,6 +69,11 @@ def line(kind: str, subtype: str = "", **event: Any) -> bytes:
     return json.dumps({"type": kind, "subtype": subtype} | event).encode() + b"\n"
 
 
+def limit(name: str, status: str) -> bytes:
+    """The report of one usage limit."""
+    return line("rate_limit_event", rate_limit_info={"rateLimitType": name, "status": status})
+
+
 INIT, RESULT = line("system", "init", session_id="s"), line("result", total_cost_usd=1)
 SAID = line("assistant", message={"content": []}, parent_tool_use_id=None)
 HELPER = line("user", parent_tool_use_id="a helper")
@@ -100,6 +105,9 @@ def test_recordings(name: str) -> None:
             error="billing_error", message={}), {"error": None}),  # a helper's failure
         *((line("rate_limit_event", rate_limit_info={"status": "rejected", "isUsingOverage": paid}),
             {"limit_rejected": paid is not True}) for paid in (True, False, None, "true")),
+        (limit("five_hour", "rejected") + limit("seven_day", "allowed"),
+            {"limit_rejected": True, "limit_name": "five_hour"}),
+        (limit("five_hour", "rejected") + limit("five_hour", "allowed"), {"limit_rejected": False}),
         (line("result", is_error=True, api_error_status=402, terminal_reason="api_error"),
             {"error": "unknown", "status": 402}),
     ],

@@ -3,6 +3,7 @@ names the remedy, and nothing is lost."""
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from samocode.record.exits import known_trouble
 from tests.outer.speech import wait_for
 from tests.outer.stage import DONE, TASK, WORK, Ended, Stage
 
@@ -129,6 +131,12 @@ def test_a_read_only_session_folder(stage: Stage) -> None:
     stage.session.chmod(0o700)
     goes_on(stage, before)
     assert stage.outcomes == ["continue", "continue", "done"]
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.ENOSPC])
+def test_a_broken_disk_is_no_bug(number: int) -> None:
+    stop = known_trouble(OSError(number, os.strerror(number)))
+    assert stop and stop.code == 1 and "run again" in stop.why
 
 
 def test_a_read_only_folder_of_sessions(stage: Stage) -> None:

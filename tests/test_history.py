@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -316,3 +317,17 @@ def test_the_record_comes_back_from_our_own_copy(history: History, how: str) -> 
     assert len(list(path.parent.glob("_history.jsonl.kept-*"))) == (how != "gone")
     mine.append("stop", exit=1)
     assert vars(History(path).load().state) == vars(mine.state)
+
+
+def test_an_older_text_that_somebody_saves_is_undone(history: History) -> None:
+    """An editor or a sync tool may write the file between two lines of the loop. A full /tmp, where
+    the loop's own copy is, does no harm."""
+    mine = History(history.path).load()
+    with Path("/dev/full").open("wb") as full:
+        os.dup2(full.fileno(), cast("int", vars(mine)["_copy"]))
+    mine.append("start")
+    data = mine.path.read_bytes()
+    mine.path.write_bytes(data.partition(b"\n")[0] + b"\n")
+    mine.append("stop", exit=1)
+    assert mine.path.read_bytes().startswith(data)
+    assert vars(History(mine.path).load().state) == vars(mine.state)

@@ -135,6 +135,13 @@ def test_one_long_line_of_a_command_does_no_harm(stage: Stage, key: str) -> None
     assert (key == "VERIFY") is ("verify_failed" in stage.outcomes)
 
 
+def test_a_flood_of_setup_is_ended(stage: Stage) -> None:
+    """SETUP is ended when its output exceeds 1 GB, here in a sparse file."""
+    stage.configure(SETUP="truncate -s 1100M /proc/self/fd/1; sleep 600")
+    ended = stage.begin()
+    assert ended.code == 3 and "1 GB of output" in ended.out and stage.alive == []
+
+
 # A start that hangs, and a stop.
 
 

@@ -14,7 +14,7 @@ from samocode.decide import money, policy
 from samocode.decide.facts import IterationFacts, Limits
 from samocode.decide.signal import Signal, SignalCheck
 from samocode.record.exits import ExitCode
-from samocode.record.state import SessionState
+from samocode.record.state import Approval, SessionState
 from samocode.settings.timeouts import Timeouts
 
 NOW = 1_000_001.25
@@ -166,6 +166,10 @@ LIMITED = [
         says="SAMOCODE_MAX_WAIT"),
     Row("it reset already", facts(run=failed("rate_limit", 429, **RESETS_PAST)), "transient",
         delay=30),
+    Row("it is in milliseconds", facts(run=failed("rate_limit", 429,
+        **RESETS_SOON | {"limit_resets_at": 1000.0 * NOW})), "transient", delay=30),
+    Row("ended at the time limit while claude waited for the reset", facts(ended="timeout",
+        run=told(finished=False, **RESETS_SOON)), "limited", until=NOW + 3600 + JITTER),
     Row("it does not say when", facts(run=failed("rate_limit", 429, limit_rejected=True)),
         "transient", delay=30),
     Row("429 without a rejected limit", facts(run=failed("rate_limit", 429,
@@ -310,6 +314,8 @@ def test_what_a_child_may_spend(
         (UNFINISHED._replace(ended="auth"), 0.0),
         (UNFINISHED._replace(ended="auth", answered=True), None),
         (UNFINISHED._replace(ended="timeout"), None),
+        (NO_INIT._replace(ended="killed_loop"), None),  # its log may be lost
+        (NO_INIT._replace(answered=True), None),
         (told(), None),
     ],
 )
@@ -320,9 +326,13 @@ def test_what_a_run_cost(run: RunResult, cost: float | None) -> None:
 
 @pytest.mark.parametrize(("failures", "code"), [(0, None), (1, None), (2, ExitCode.BLOCKED)])
 def test_verify_failed(failures: int, code: ExitCode | None) -> None:
-    """A failed VERIFY returns to implementation, with its output. The third failure blocks."""
-    found = policy.verify_failed(after(verify_failures=failures), "boom")
+    """A failed VERIFY returns to implementation, with its output; to planning if the approval has
+    lapsed. The third failure blocks."""
+    lapsed = policy.verify_failed(after(verify_failures=failures), "boom")
+    approved = Approval("p.md", "d", "c")
+    found = policy.verify_failed(after(verify_failures=failures, approved=approved), "boom")
     assert (found.outcome, found.next) == ("verify_failed", "implementation")
+    assert lapsed.next == "planning"
     assert (found.stop.code if found.stop else None) == code
     assert "boom" in found.note and found.notes == (found.note,)
     assert not found.stop or ("VERIFY failed 3 times" in found.why and "boom" in found.why)

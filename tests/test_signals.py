@@ -18,7 +18,7 @@ from samocode.record import untrusted
 from samocode.record.state import Approval, Question, SessionState, Worktree, WorktreeStatus
 
 NOWHERE = Path("/nowhere")
-TREE = Worktree(Path("/tree"), "mine", "main")
+TREE = Worktree(Path("/tree"), "mine", "main", "h")
 DONE = {"status": "done", "summary": "s"}
 PLAN = {"status": "waiting", "for": "plan_approval", "plan": "plan.md"}
 ASK = {"title": "Which?", "why": "It matters.", "suggested": "foo"}

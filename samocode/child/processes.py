@@ -24,10 +24,12 @@ from typing import IO
 from samocode.child import process_table
 from samocode.child.process_table import Process
 from samocode.record import files
+from samocode.record.exits import ExitCode, UserError
 from samocode.settings.clone import RUN_TAG
 
 TERM_GRACE = 5.0  # seconds between SIGTERM and SIGKILL
 KILL_SECONDS = 10.0  # seconds to kill a tree that keeps forking
+MAX_OUTPUT = 1 << 30  # bytes; the longest runs write some ten MB
 LOOKS, LOOKS_FOR_ORPHANS = 2, 15  # scans; one can miss a process that forks or whose parent ends
 _PR_SET_CHILD_SUBREAPER = 36
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -57,14 +59,14 @@ def spawn(
         stderr=stderr, start_new_session=True, pass_fds=leash,
     )  # fmt: skip
     for end in leash:
-        fcntl.fcntl(end, fcntl.F_SETOWN, main.pid)
+        fcntl.fcntl(end, fcntl.F_SETOWN, -main.pid)  # its process group: it may be a wrapper
     return main
 
 
 @functools.cache
 def _leash() -> Sequence[int]:
     """Return the read end of a pipe, which each child inherits. Only the loop holds the write end.
-    When the loop dies, the kernel sends SIGTERM to the owner of the pipe (Linux). PR_SET_PDEATHSIG
+    When the loop dies, the kernel sends SIGTERM to the owners of the pipe (Linux). PR_SET_PDEATHSIG
     would need code between fork and exec, which is unsafe with threads and slow."""
     if sys.platform != "linux":
         return ()
@@ -103,9 +105,14 @@ def end_tree(
 ) -> tuple[Process, ...]:
     """End `main` and all its descendants. Return the others that were still alive."""
     entry = "" if _reaper else f"{RUN_TAG}={tag}"
-    looks = math.inf if _reaper and not _others else LOOKS
-    found = _end(entry, looks, lambda: reap(main), grace)
-    main.wait()
+    found = _end(entry, math.inf if _reaper else LOOKS, lambda: reap(main), grace)
+    try:
+        main.wait(KILL_SECONDS)
+    except subprocess.TimeoutExpired as error:
+        raise UserError(
+            f"Process {main.pid} runs as another user and cannot be ended from here: end it.",
+            exit_code=ExitCode.FAILED,
+        ) from error
     return tuple(process for process in found if process.pid != main.pid)
 
 
@@ -116,16 +123,26 @@ def end_orphans(tag: Path, grace: float = TERM_GRACE) -> tuple[Process, ...]:
 
 def _end(entry: str, looks: float, left: Callable[[], bool], grace: float) -> tuple[Process, ...]:
     """Send SIGTERM, and SIGKILL after `grace` seconds, until no process is left. That is when
-    `left` returns False, or `looks` scans in a row find nothing. Returns all processes seen."""
+    `left` returns False, or `looks` scans in a row find nothing (LOOKS if there are `_others`).
+    Returns all processes that it could signal."""
     found: dict[int, Process] = {}
     began, empty = time.monotonic(), 0
-    while left() and empty < looks and (passed := time.monotonic() - began) < grace + KILL_SECONDS:
+    while (
+        left()
+        and empty < (LOOKS if _others else looks)
+        and (passed := time.monotonic() - began) < grace + KILL_SECONDS
+    ):
         empty += 1
         for process in _tree(entry):
             empty = 0
             if passed > grace or process.pid not in found:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
+                try:
                     os.kill(process.pid, signal.SIGKILL if passed > grace else signal.SIGTERM)
+                except ProcessLookupError:
+                    pass
+                except PermissionError:  # another user's, such as a service started by sudo
+                    _others[process.pid] = None
+                    continue
             found.setdefault(process.pid, process)
         time.sleep(0.001 if passed > grace else 0.02)
     return tuple(found.values())
@@ -151,7 +168,7 @@ def run_shell(
     command: str, cwd: Path, environ: Mapping[str, str], tag: Path, log: Path, limit: float,
     stopped: Callable[[], bool], wait: Callable[[float], None],
 ) -> int | None:  # fmt: skip
-    """Run SETUP or VERIFY with /bin/sh. Return its exit code, None at the limit or a stop. `wait`
+    """Run SETUP or VERIFY with /bin/sh. Return its exit code, None at a limit or a stop. `wait`
     sleeps at most the given seconds, less if a child ends."""
     with files.created(log) as out:
         shell, null = ["/bin/sh", "-c", command], subprocess.DEVNULL
@@ -159,6 +176,8 @@ def run_shell(
         until = time.monotonic() + limit
         try:
             while main.poll() is None and time.monotonic() < until and not stopped():
+                if os.fstat(out.fileno()).st_size > MAX_OUTPUT:
+                    break
                 wait(min(limit, 1.0))
             return main.returncode
         finally:

@@ -21,7 +21,6 @@ from samocode.settings.timeouts import Timeouts
 
 # After so many 401 or 403 responses, end the run. The CLI would retry for three minutes.
 AUTH_RETRIES = 3
-MAX_OUTPUT = 1 << 30  # bytes; the longest runs write some ten MB
 FIRST_TICK = 0.02  # seconds between reads until init; the first request follows 0.1 s after it
 TAIL_BYTES = 4000
 MAX_LEFT_OVER = 50  # names for the history; a tree that keeps forking has thousands
@@ -164,6 +163,6 @@ class Watch:
             return "no_init"
         if result.finished and self._hangs(now - self._last_event):
             return "after_result"
-        if sum(os.fstat(file.fileno()).st_size for file in self._outputs) > MAX_OUTPUT:
+        if sum(os.fstat(file.fileno()).st_size for file in self._outputs) > processes.MAX_OUTPUT:
             return "flood"
         return "auth" if result.auth_retries >= AUTH_RETRIES else None

@@ -121,16 +121,17 @@ class RunResult(NamedTuple):
         if kind == "user" and event.get("parent_tool_use_id") is None:
             return self._replace(finished=False)
         if kind == "rate_limit_event":
-            info = mapping(event.get("rate_limit_info"))
-            return self._replace(
-                windows=self._windows(info),
-                # Paid usage beyond the plan, if the owner allows it, does not count as a limit.
-                limit_rejected=info.get("status") == "rejected"
-                and info.get("isUsingOverage") is not True,
-                limit_resets_at=number(info.get("resetsAt")),
-                limit_name=str(info.get("rateLimitType") or ""),
-            )
+            return self._limit(mapping(event.get("rate_limit_info")))
         return self._result(event) if kind == "result" else self
+
+    def _limit(self, info: Mapping[str, Any]) -> RunResult:
+        # Paid usage beyond the plan, if the owner allows it, does not count as a limit.
+        rejected = info.get("status") == "rejected" and info.get("isUsingOverage") is not True
+        name, now = str(info.get("rateLimitType") or ""), self._replace(windows=self._windows(info))
+        if self.limit_rejected and not rejected and name != self.limit_name:
+            return now  # the report of another limit
+        resets = number(info.get("resetsAt"))
+        return now._replace(limit_rejected=rejected, limit_resets_at=resets, limit_name=name)
 
     def _windows(self, info: Mapping[str, Any]) -> tuple[Window, ...]:
         name, used = info.get("rateLimitType"), number(info.get("utilization"))

@@ -16,6 +16,12 @@ def uncommitted(state: SessionState, status: WorktreeStatus | None) -> tuple[str
     return tuple(n for n in status.dirty if as_made.dirty.get(n) != status.dirty[n])
 
 
+def built(state: SessionState, status: WorktreeStatus | None) -> bool:
+    """Whether the session may have code to verify: a plan is approved, or there are commits."""
+    tree = state.worktree
+    return state.approved is not None or bool(status and tree and status.head != tree.commit)
+
+
 def changed_code(
     state: SessionState, status: WorktreeStatus | None, environ: Mapping[str, str]
 ) -> tuple[str, ...]:

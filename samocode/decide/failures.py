@@ -18,8 +18,8 @@ BLOCKING = {
     "mode": ("mode", "Claude runs in another permission mode than CLAUDE_PERMISSION_MODE asks for, "
         "because a settings.json forbids it (disableBypassPermissionsMode, disableAutoMode). "
         "Change one of the two settings."),
-    "model_not_found": ("model", "Claude does not know the model. Correct CLAUDE_MODEL or "
-        "--model."),
+    "model_not_found": ("model", "Claude does not know the model. Correct CLAUDE_MODEL, "
+        "SAMOCODE_PHASE_MODELS or --model."),
     "invalid_request": ("invalid_request", "The request is refused, and waiting does not help. The "
         "reason may be a spending cap, a request that is too large, or a flag in CLAUDE_ARGS."),
 }  # fmt: skip

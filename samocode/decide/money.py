@@ -26,8 +26,9 @@ def used_up(state: SessionState, cap: float) -> bool:
 def cost(run: RunResult) -> float | None:
     """Return the cost of a run: 0 if it sent no request, None if it is unknown. The budget is then
     held back."""
-    refused = run.ended in ("auth", "payer", "mode") and not run.answered
-    return 0.0 if run.cost_usd is None and (refused or not run.started) else run.cost_usd
+    refused = run.ended in ("auth", "payer", "mode") or not run.started
+    free = refused and not run.answered and run.ended != "killed_loop"  # its log may be lost
+    return 0.0 if run.cost_usd is None and free else run.cost_usd
 
 
 def _left(state: SessionState, cap: float) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from samocode.child.account import Hint
+from samocode.child.account import LONGEST, Hint
 from samocode.decide import money
 from samocode.decide.facts import Decision, IterationFacts, Limits, Pause
 from samocode.decide.failures import BLOCKING, BROKEN, TOO_MUCH, error_class
@@ -49,7 +49,7 @@ def decide(facts: IterationFacts, state: SessionState, limits: Limits, times: Ti
         return _blocked(facts, outcome, remedy + run.last_output)
     if run.subtype == "error_max_budget_usd":
         return _cut_off(facts, state)
-    if error == "rate_limit" and waits:
+    if waits and (error == "rate_limit" or run.ended == "timeout"):
         return Decision("limited", phase).then(waits)
     if error and error not in TOO_MUCH:
         return _outage(facts, state, limits, times)
@@ -71,7 +71,7 @@ def cap(state: SessionState, limits: Limits) -> Stop | None:
 
 def heed(hint: Hint, now: float, limits: Limits, times: Timeouts) -> Stop | Pause | None:
     """Return the pause, or the Stop, if a hint says that the account reached a usage limit."""
-    why = f"usage limit reached (reported by session {hint.session})"
+    why = f"usage limit reached (reported by session {hint.session}; a new start ignores it)"
     return _wait(why, hint.resets_at, now, limits, times)
 
 
@@ -80,7 +80,8 @@ def verify_failed(state: SessionState, failure: str) -> Decision:
     note = f"VERIFY failed after done was signalled. Its last lines:\n{failure}"
     often = f"VERIFY failed {MAX_VERIFY} times. Its last lines:\n{failure}"
     stop = Stop(ExitCode.BLOCKED, often) if state.verify_failures + 1 >= MAX_VERIFY else None
-    return Decision("verify_failed", "implementation", stop, note, notes=(note,))
+    then = "implementation" if state.approved else "planning"
+    return Decision("verify_failed", then, stop, note, notes=(note,))
 
 
 def _signalled(
@@ -131,26 +132,26 @@ def _spared(facts: IterationFacts, limits: Limits, times: Timeouts) -> Stop | Pa
     last = max(full, key=lambda window: window.resets_at, default=None)
     if last is None:
         return None
-    left = f"{100 * (1 - last.used):.0f} % of the {last.name.replace('_', '-')} limit is left"
-    return _wait(f"{left} (SAMOCODE_KEEP_QUOTA)", last.resets_at, facts.now, limits, times)
+    left, name = 100 * max(0.0, 1 - last.used), last.name.replace("_", "-")
+    why = f"{left:.0f} % of the {name} limit is left (SAMOCODE_KEEP_QUOTA)"
+    return _wait(why, last.resets_at, facts.now, limits, times)
 
 
 def _wait(
     why: str, resets: float, now: float, limits: Limits, times: Timeouts, words: str = ""
 ) -> Stop | Pause | None:
-    """Return the pause until a limit resets, or a Stop if that is too late."""
+    """Return the pause until a limit resets, or a Stop if that is too late. None if it is past, or
+    too far away to be a reset."""
     left = resets - now
-    if left <= 0:
+    if not 0 < left < LONGEST:
         return None
     if left > limits.max_wait:
         at = datetime.fromtimestamp(resets).astimezone().isoformat(" ", "minutes")
         needed = f"SAMOCODE_MAX_WAIT={left + times.limit_slack:.0f} would wait for it."
         said = f"{sentence(why)} It resets at {at}: {needed}{words}"
         return Stop(ExitCode.LIMIT, said)
-    jitter = (
-        now % 1 * times.limit_slack
-    )  # the fraction of this second, as a random number: not all start at once
-    return Pause(why, until=resets + jitter)
+    random = now % 1  # the fraction of this second: not all sessions start at once
+    return Pause(why, until=resets + random * times.limit_slack)
 
 
 def _outage(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from samocode.decide import questions
-from samocode.decide.changes import uncommitted
+from samocode.decide.changes import built, uncommitted
 from samocode.decide.questions import short
 from samocode.pages.names import SIGNAL
 from samocode.record import files, untrusted
@@ -177,7 +177,7 @@ def _done_problems(state: SessionState, status: WorktreeStatus | None) -> list[s
         )
     if left := uncommitted(state, status):
         problems.append(f"done needs every tracked change committed; not committed: {few(left)}.")
-    branch = status.branch if status and state.approved else ""
+    branch = status.branch if status and built(state, status) else ""
     if branch and state.worktree and branch != state.worktree.branch:
         problems.append(
             f"done needs the work on the session's branch; {branch} is checked out: "

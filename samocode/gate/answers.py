@@ -104,12 +104,15 @@ class Answers:
         return added is not None and self.take(question, added, "terminal")
 
     def say_yes(self) -> None:
-        """Answer with the suggestions and approve plans (--yes). Skips actions, and questions that
-        are open again because an answer was removed or text was found after a child ran."""
+        """Answer with the suggestions and approve plans (--yes). Skips actions, questions that are
+        open again because an answer was removed or text was found after a child ran, and a question
+        that was asked before."""
         state = self._session.state
         for question in state.open:
             added = Added("approve") if question.kind == "approval" else suggestion(question)
-            theirs = question.kind == "action" or question.id in state.found
+            earlier = [q.title for q in state.asked.values() if q.id < question.id]
+            repeated = question.kind == "qa" and question.title in earlier  # a child in a circle
+            theirs = question.kind == "action" or question.id in state.found or repeated
             if added and not theirs:
                 self.take(question, added, "yes")
 

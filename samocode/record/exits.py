@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import errno
+import os
 from enum import IntEnum
 from pathlib import Path
 from typing import NamedTuple
 
-NOT_WRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+DISK = (
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE,
+    errno.ENOTCONN, errno.ELOOP,
+)  # fmt: skip
+"""Errors of the file system that a person can mend: full, read-only, damaged, a lost server."""
 
 
 class ExitCode(IntEnum):
@@ -47,10 +52,10 @@ def known_trouble(error: Exception, folder: Path | None = None) -> Stop | None:
     """Return the Stop for an expected exception, None for a bug. `folder` is the session's."""
     if isinstance(error, UserError):
         return Stop(error.exit_code, str(error))
-    if folder and not folder.is_dir():
+    if folder and not os.path.isdir(folder):  # noqa: PTH112 - Path.is_dir may raise
         why = "The session folder is gone: somebody removed it while the loop ran."
         return Stop(ExitCode.FAILED, why)
-    if isinstance(error, OSError) and error.errno in NOT_WRITABLE:
-        remedy = "free disk space or give access, then run again. Nothing is lost."
+    if isinstance(error, OSError) and error.errno in DISK:
+        remedy = "free disk space or give access, then run again."
         return Stop(ExitCode.FAILED, f"{error}: {remedy}")
     return None

@@ -133,15 +133,24 @@ def create(path: Path, data: bytes, like: Path | None = None, durable: bool = Tr
 def unlinked_copy(path: Path, limit: int) -> int:
     """Copy `path` to an unlinked file. Return its descriptor, positioned at the end. The file is in
     /tmp if possible: a network file system would keep a name for it (.nfsXXXX)."""
-    local = "/tmp"  # noqa: S108 - the name is random, and removed at once
-    folder = Path(local) if os.access(local, os.W_OK) else path.parent
+    try:
+        return _unlinked_copy(path, Path("/tmp"), limit)  # noqa: S108 - a random name, removed at once
+    except OSError:  # full, or not writable
+        return _unlinked_copy(path, path.parent, limit)
+
+
+def _unlinked_copy(path: Path, folder: Path, limit: int) -> int:
     copy = folder / f".samocode-{os.urandom(8).hex()}"
     fd = os.open(copy, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     copy.unlink()
-    if file := opened(path, limit):
-        with file:
-            while data := file.read(1 << 20):
-                write_whole(fd, data, path)
+    try:
+        if file := opened(path, limit):
+            with file:
+                while data := file.read(1 << 20):
+                    write_whole(fd, data, path)
+    except OSError:
+        os.close(fd)
+        raise
     return fd
 
 
@@ -171,14 +180,17 @@ def set_aside(path: Path) -> Path:
     return path.rename(free_name(path))
 
 
-def keep(path: Path) -> None:
-    """Give the file at `path` a second, free name. `path` itself stays in place if links work."""
+def keep(path: Path) -> str:
+    """Give the file at `path` a second, free name, and say which. `path` itself stays in place if
+    links work."""
     if not os.path.lexists(path):
-        return
+        return "it was gone"
+    kept = free_name(path)
     try:
-        os.link(path, free_name(path), follow_symlinks=False)
+        os.link(path, kept, follow_symlinks=False)
     except (OSError, NotImplementedError):  # a folder, or no hard links to symbolic links
         set_aside(path)
+    return f"kept as {kept.name}"
 
 
 def free_name(path: Path) -> Path:

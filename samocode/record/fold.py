@@ -76,6 +76,9 @@ def _start(state: SessionState, line: Line) -> None:
 
 def _setup(state: SessionState, line: Line) -> None:
     state.setting_up, state.set_up = "log" in line, line.get("exit") == 0
+    if state.as_made:  # else the `start` line has them
+        dirty = {**state.as_made.dirty, **line.get("dirty", {})}
+        state.as_made = state.as_made._replace(dirty=dirty)
 
 
 def _begin(state: SessionState, line: Line) -> None:

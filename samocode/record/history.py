@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import weakref
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -58,8 +59,7 @@ class History:
                 f"{self.path.parent} was made by another version of Samocode: begin a new session."
             )
         if repair:
-            self._copy = files.unlinked_copy(self.path, MAX_HISTORY_BYTES)
-            weakref.finalize(self, os.close, self._copy)
+            self._copy_again()
         self._mark = files.stamp(self.path)
         return self
 
@@ -80,6 +80,10 @@ class History:
             self._size += 1
             if repair:
                 files.append(self.path, b"\n")
+
+    def _copy_again(self) -> None:
+        self._copy = files.unlinked_copy(self.path, MAX_HISTORY_BYTES)
+        weakref.finalize(self, os.close, self._copy)
 
     def restore(self) -> bool:
         """Restore the file if another process changed it, and keep the changed version. Return
@@ -118,7 +122,9 @@ class History:
 
     def append(self, event: str, **values: object) -> Line:
         """Append one line, fsync, apply it to the state, and return it. Values that are None are
-        left out."""
+        left out. If another program changed the file since the last line, it is restored first."""
+        if self.restore():
+            print(f"samocode: another program changed {self.path}: restored", file=sys.stderr)
         line: dict[str, object] = {"t": self._now().isoformat(timespec="seconds"), "event": event}
         line |= {key: value for key, value in values.items() if value is not None}
         data = json.dumps(line, ensure_ascii=True).encode() + b"\n"
@@ -126,7 +132,10 @@ class History:
         fold(self.state, line)
         self._size += len(data)
         if self._copy is not None:
-            files.write_whole(self._copy, data, self.path)
+            try:
+                files.write_whole(self._copy, data, self.path)
+            except OSError:  # /tmp is full
+                self._copy_again()
         self._mark = files.stamp(self.path)
         return line
 

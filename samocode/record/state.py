@@ -38,6 +38,10 @@ class WorktreeStatus(NamedTuple):
     branch: str = ""
     untracked: tuple[str, ...] = ()
 
+    def newly_dirty(self, before: WorktreeStatus) -> Mapping[str, str]:
+        """Return the part of `dirty` that was not so before."""
+        return {n: how for n, how in self.dirty.items() if before.dirty.get(n) != how}
+
     def changes_since(self, before: WorktreeStatus) -> tuple[str, ...]:
         """Return what differs from `before` in HEAD or tracked files. Empty if nothing does."""
         moved = (

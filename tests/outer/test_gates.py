@@ -95,6 +95,12 @@ def test_a_plan_changed_after_approval_is_asked_again(quick: Stage) -> None:
     assert quick.run(*EXIT).code == 3 and built(quick)
 
 
+def test_yes_answers_a_question_once(quick: Stage) -> None:
+    """If a child asks the same question again, --yes leaves it to the human."""
+    quick.script(default="ask('Which?')")
+    assert quick.begin("--yes", *EXIT).code == 4 and quick.children == 2
+
+
 def test_yes_never_acts_for_the_human(quick: Stage) -> None:
     """--yes does not answer a human_action. Only the human's answer counts."""
     action = "work(); ask('Plug it in', kind='human_action', suggested='')"

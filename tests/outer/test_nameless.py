@@ -56,7 +56,7 @@ def test_none_or_several(stage: Stage) -> None:
     """Without a task, no session or several sessions are an error that lists them."""
     stage.script(default=BLOCKED)
     none = nameless(stage)
-    assert none.code == 2 and "To begin one, add --task" in none.out
+    assert none.code == 2 and "begin one with --task" in none.out
     stage.begin()
     stage.name = "other"
     stage.begin()

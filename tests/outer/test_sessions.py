@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.outer import speech
+from tests.outer.speech import wait_for
 from tests.outer.stage import DONE, MAIN, TO_DONE, TO_PLANNING, WORK, Stage, git
 
 
@@ -102,6 +104,43 @@ def test_setup_runs_once_in_a_new_worktree(stage: Stage) -> None:
     assert stage.begin("--max-iterations", "1").code == 5
     assert stage.run().code == 0
     assert (stage.folder / "ran").read_text() == f"{stage.worktree}\n"
+
+
+def test_setup_runs_again_in_a_worktree_that_is_made_again(stage: Stage) -> None:
+    """Whoever removed it: a child, here before `done`, or somebody between two runs."""
+    stage.configure(SETUP="echo x >> ../../ran; echo x >> a.py", VERIFY="grep -q x a.py")
+    gone = "import shutil; shutil.rmtree(os.getcwd()); "
+    stage.script(gone + WORK, TO_PLANNING, "plan()", TO_DONE, gone + DONE)
+    assert stage.begin("--yes").code == 0
+    assert (stage.folder / "ran").read_text() == "x\n" * 3
+
+
+@pytest.mark.parametrize("first", ["none", "interrupted"])
+def test_what_a_later_setup_changes_does_not_prevent_done(stage: Stage, first: str) -> None:
+    """SETUP was interrupted, or set after the first run. Its changes are not the session's."""
+    setup = "echo x >> a.py; [ -e ../../go ] || { touch ../../up; sleep 600; }"
+    stage.script(WORK, DONE)
+    if first == "none":
+        assert stage.begin("--max-iterations", "1").code == 5
+        stage.configure(SETUP=setup)
+    else:
+        stage.configure(SETUP=setup)
+        loop = stage.start()
+        wait_for((stage.folder / "up").exists)
+        loop.send(signal.SIGINT)
+        assert loop.wait().code == 130
+    (stage.folder / "go").touch()
+    assert stage.run().code == 0 and set(stage.outcomes) <= {"continue", "done"}
+
+
+@pytest.mark.parametrize("move", ["", "git('switch', '-qc', 'mine'); "])
+def test_code_is_verified_after_the_approval_has_lapsed(stage: Stage, move: str) -> None:
+    """VERIFY, and the session's branch, hold for every `done` with commits."""
+    stage.configure(VERIFY="false")
+    back = f"{move}commit('a.py', 'x\\n'); signal(phase='requirements')"
+    stage.script(TO_PLANNING, "plan()", back, DONE, "signal('blocked', reason='x')")
+    assert stage.begin("--yes").code == 3
+    assert stage.outcomes[3:] == ["bad_signal" if move else "verify_failed", "blocked"]
 
 
 def test_a_failing_setup_blocks_and_is_tried_again(stage: Stage) -> None:
