@@ -14,7 +14,8 @@ AFTER = 3  # iterations after the last phase of the plan: testing, quality, done
 
 
 class Forecast(NamedTuple):
-    """What the rest will cost, by the average of the iterations so far."""
+    """What the rest will cost, by the average of the implementation iterations so far; before there
+    are any, of all iterations."""
 
     phases: int
     """Open phases of the plan."""
