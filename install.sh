@@ -83,7 +83,8 @@ install_requirements() {
         return
     fi
     say "Installing requirements.txt into .venv"
-    # --no-cache-dir: write nothing outside this folder. PIP_USER=0: "user = true" fails in a venv.
+    # --no-cache-dir: write nothing outside this folder. PIP_USER=0: "user = true" in the user's
+    # pip.conf makes pip fail in a venv.
     if PIP_USER=0 "$venv/bin/python" -m pip install --quiet --no-cache-dir --disable-pip-version-check \
         -r "$clone/requirements.txt" >"$log" 2>&1; then
         rm -f "$log"
@@ -111,9 +112,9 @@ make_folder() {
     remember "folder $1"
 }
 
-# Link one file. If something else has its name, report it and return 1.
+# Link one file. If something else has its name, report it with another way ($3) and return 1.
 link() {
-    local source=$1 name=$2
+    local source=$1 name=$2 other=$3
     if [ "$name" -ef "$source" ]; then return; fi
     if [ -L "$name" ] && [ ! -e "$name" ]; then
         warn "Left alone: $name points to $(readlink "$name"), which is gone."
@@ -121,7 +122,7 @@ link() {
         return 1
     fi
     if [ -e "$name" ]; then
-        warn "Left alone: $name is not a link of this clone. Move it away and run this again to get Samocode's, or use the plugin: $clone/install.sh --plugin"
+        warn "Left alone: $name is not a link of this clone. Move it away and run this again to get Samocode's, or $other"
         return 1
     fi
     ln -s "$source" "$name"
@@ -160,7 +161,7 @@ link_program() {
     make_folder "$bin"
     remember "program $bin/samocode"
     remove_link "$bin/samocode" stale
-    link "$clone/main.py" "$bin/samocode" || return 1
+    link "$clone/main.py" "$bin/samocode" "set SAMOCODE_BIN to another folder" || return 1
     say "samocode is linked in $bin"
     case ":$PATH:" in
         *":$bin:"*) ;;
@@ -170,21 +171,26 @@ link_program() {
 
 # Link the commands. Updates `left` and `gone`, which are local variables of link_all.
 link_commands() {
-    local source linked=0
+    local source linked=0 other="use the plugin: $clone/install.sh --plugin"
     make_folder "$folder"
     remember "links $folder"
     remove_links "$folder" stale
     for source in "$clone"/commands/*.md; do
         [ -f "$source" ] || die "$clone/commands is empty: this clone is not complete."
-        if link "$source" "$folder/$(basename "$source")"; then linked=$((linked + 1)); else left=$((left + 1)); fi
-        name_clashes "$(basename "$source" .md)"
+        if link "$source" "$folder/$(basename "$source")" "$other"; then
+            linked=$((linked + 1))
+            name_clashes "$(basename "$source" .md)"
+        else
+            left=$((left + 1))
+        fi
     done
     say "$linked commands are linked in $folder"
 }
 
-# Warn if a skill or another command has the name $1. Precedence as in CLI 2.1.332.
+# Warn if a skill or another command has the name $1. `other` is a local variable of link_commands.
+# Precedence as in CLI 2.1.332.
 name_clashes() {
-    local place own remedy="Rename it, or use the plugin: $clone/install.sh --plugin"
+    local place own remedy="Rename it, or $other"
     own=$(dirname "$folder")
     for place in "$own" "$PWD/.claude"; do
         if [ -e "$place/skills/$1/SKILL.md" ]; then
@@ -203,8 +209,8 @@ link_all() {
     if [ "$1" = --plugin ]; then remove_links "$folder"; else link_commands; fi
     link_program || left=$((left + 1))
     [ "$left" = 0 ] && return
-    warn "$left of the links were not made, see above."
-    [ -z "$gone" ] || warn "Was that this clone before you moved it? Then run: rm$gone; and this script again."
+    warn "Links not made: $left (see above)."
+    [ -z "$gone" ] || warn "If the links that are gone point to where this clone was before, run: rm$gone; and then this script again."
     return 1
 }
 
@@ -213,7 +219,7 @@ check_tools() {
     if command -v "$claude" >/dev/null; then
         say "claude: $(command -v "$claude")"
     else
-        warn "claude was not found ($claude). Get it: https://code.claude.com/docs/en/setup (npm install -g @anthropic-ai/claude-code). If it is installed elsewhere, set CLAUDE_PATH=/path/to/claude in $clone/.env"
+        warn "claude was not found ($claude). Get it: https://code.claude.com/docs/en/setup (npm install -g @anthropic-ai/claude-code). If it is installed elsewhere, set CLAUDE_PATH=/path/to/claude in $clone/.env (samocode reads it, this script does not)"
     fi
     command -v git >/dev/null || warn "git was not found. Without it, Samocode can only research. Install it with your package manager."
 }

@@ -2,9 +2,9 @@
 # Run many tasks on this machine: one session for each file of a folder, at most K at once.
 #   deploy/queue.sh ISSUES K [FLAG...]      ISSUES: a folder with NAME.md, ...; FLAG: for samocode
 # Run it in the project. After a stop, an answer or new files, run the same command again: sessions
-# that are done are skipped, the others continue. After Ctrl-C (SIGINT) no further session starts. A
-# second one (or SIGTERM) ends the running sessions. ISSUES/.queue has the outputs and results.json.
-# Exit code: 0 if every session is done, else 1.
+# that are done are skipped, the others continue. After one Ctrl-C (SIGINT) no further session starts; a
+# second Ctrl-C, or SIGTERM, ends the sessions that run. ISSUES/.queue has the outputs and results.json.
+# Exit code: 0 if every session is done, 1 if not, 2 if the queue cannot run here.
 set -euo pipefail
 if [ $# -lt 2 ] || ! command -v parallel >/dev/null; then
     echo "usage: queue.sh ISSUES K [FLAG...] (it needs GNU parallel: apt install parallel)" >&2

@@ -133,7 +133,7 @@ def test_an_index_that_cannot_be_reached(bare: Machine) -> None:
     )
     done = dead.install(script=bare.clone.relative_to(folder) / "install.sh", cwd=folder)
     assert done.returncode == 1 and names(bare.home) == set()
-    assert f"in {bare.clone}/.env\n" in done.stderr
+    assert f"in {bare.clone}/.env (samocode reads it" in done.stderr
     assert "pip could not reach its package index" in done.stderr.splitlines()[-1]
 
 
@@ -194,9 +194,11 @@ def test_what_is_not_its_own_is_left_alone_and_named(machine: Machine) -> None:
     (machine.home / "elsewhere.md").write_text("mine too")
     (machine.commands / "task.md").mkdir()
     (machine.commands / "other.md").write_text("not ours at all")
-    before = tree(machine.home)
-    done = machine.install()
-    assert done.returncode == 1 and "Next:" in done.stdout
+    before, project = tree(machine.home), machine.clone.with_name("project")
+    (project / ".claude/commands").mkdir(parents=True)
+    (project / ".claude/commands/dive.md").write_text("mine, and not hidden")
+    done = machine.install(cwd=project)
+    assert done.returncode == 1 and "Next:" in done.stdout and "Hidden: " not in done.stderr
     for name in ("dive.md", "do.md", "task.md"):
         assert f"Left alone: {machine.commands / name}" in done.stderr
     assert "other.md" not in done.stdout + done.stderr
@@ -318,6 +320,7 @@ def test_the_short_command_is_linked_and_taken_away(machine: Machine) -> None:
     (machine.bin / "samocode").write_text("mine")
     done = replace(there, clone=moved.clone).install()
     assert done.returncode == 1 and f"Left alone: {machine.bin / 'samocode'}" in done.stderr
+    assert "set SAMOCODE_BIN" in done.stderr and "--plugin" not in done.stderr
     assert (machine.bin / "samocode").read_text() == "mine"
 
 

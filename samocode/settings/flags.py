@@ -57,7 +57,8 @@ def _parser() -> argparse.ArgumentParser:
         prog=prog,
         usage=USAGE,
         description="Run the Claude CLI, once per iteration, until a session is done or needs\n"
-        "you. README lists the variables, for .env beside main.py.",
+        "you. Settings are also variables, in the environment or in .env beside\n"
+        "main.py: README lists them.",
         epilog=EPILOG.format(prog=prog),
         formatter_class=partial(argparse.RawDescriptionHelpFormatter, width=_width()),
         allow_abbrev=False,

@@ -177,7 +177,8 @@ class RunTable(Table):
         "percent of a subscription's five-hour and weekly limits to leave for you",
         optional(percent))
     payer = Row("SAMOCODE_PAYER", "", "",
-        "key: accept an API key that claude finds in a settings.json", optional(one_of("key")))
+        "set it to key to accept an API key that claude finds in a settings.json",
+        optional(one_of("key")))
     on_wait = Row("", "--on-wait pause/exit", "pause",
         "at a question: wait, or exit with code 4", one_of("pause", "exit"), LIMITS)
     yes = Row("", "--yes", "",
@@ -187,7 +188,7 @@ class RunTable(Table):
     telegram_token = Row("TELEGRAM_BOT_TOKEN", "", "",
         "Telegram: the bot's token", optional(bot_token))
     telegram_chat = Row("TELEGRAM_CHAT_ID", "", "",
-        "Telegram: the chat's number", optional(chat))
+        "Telegram: the chat's number, or @name of a public chat", optional(chat))
     telegram_approvers = Row("TELEGRAM_APPROVERS", "", "",
         "Telegram: ids of the users who may answer; empty: all in the chat, if it is not public",
         user_ids)
@@ -200,7 +201,7 @@ class RunTable(Table):
     live = Row("", "--live", "",
         "with --check: also one small call and a notice", bool, MORE)
     report_at_done = Row("SAMOCODE_REPORT", "", "on",
-        "off: write no _report.html when a session is done", one_of("on", "off"))
+        "set it to off to write no _report.html when a session is done", one_of("on", "off"))
     demo = Row("", "--demo", "",
         "play a session with a stand-in: no key, no network", bool, MORE)
     check_signal = Row("", "--check-signal DIR", "",

@@ -1,4 +1,4 @@
-"""A session in detail, for programs: --session NAME --status --json (shape: README)."""
+"""A session in detail, for programs: --session NAME --status --json (shape: docs/scripts.md)."""
 
 from __future__ import annotations
 
