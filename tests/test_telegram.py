@@ -314,7 +314,7 @@ def test_where_a_message_goes(
 )
 def test_who_is_heard(message: Heard, peers: list[Peer], to: str | None) -> None:
     """Only messages from the configured chat count, and only those of approvers if there are any.
-    In a public chat without approvers none counts."""
+    In a chat with a @name that is not a person's own, none counts without approvers."""
     found = route(message, peers)
     assert (None if found is None else "".join(peer.key for peer in found.to)) == to
     assert not message.press or (found and found.say == GONE)
@@ -344,6 +344,9 @@ def test_what_was_understood() -> None:
     state = SessionState(asked={2: question})
     for taken, words in (
         (Taken("B", ("B",), "telegram"), "Q2: B, Server sessions"),
+        (Heard(1, "-7", "@name", "6", 9, "/stop"), [GROUP._replace(approvers=())], None),
+        (Heard(1, "-7", "", "6", 9, "/stop"), [GROUP._replace(approvers=())], "g"),
+        (Heard(1, CHAT, "@me", "42", 9, "B"), [WORK], "w"),
         (Taken("b, c", ("A", "B"), "file"), "Q2: b, c (by file)"),
         (Taken("yes", ("approve",), "yes"), "Q2: approved (by --yes)"),
         (Taken("no\nsmaller", ("change",), "telegram"), "Q2: change: no smaller"),

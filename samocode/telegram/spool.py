@@ -61,10 +61,11 @@ class Peer(NamedTuple):
         return False
 
     def hears(self, heard: Heard) -> bool:
-        """Whether this person may speak to it. In a public chat only approvers may."""
+        """Whether this person may speak to this session: only approvers if there are any, else
+        everybody in the chat, but nobody in a public one."""
         if heard.chat != self.chat and heard.chat_name.lower() != self.chat.lower():
             return False
-        return heard.user in self.approvers if self.approvers else not self.chat.startswith("@")
+        return heard.user in self.approvers if self.approvers else not heard.in_public
 
 
 class Sent(NamedTuple):

@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 
 from tests.outer.stage import MAIN, Ended, Stage, git, lives
-from tests.telegram_api import TOKEN, Answer, TelegramApi
+from tests.telegram_api import TOKEN, Answer, TelegramApi, result
 
 CLONE = MAIN.parent
 CLAUDE = CLONE / "tests/fakes/checked"
 HUNG = "#!/bin/sh\necho $$ >>{pids}\nexec sleep 600\n"
 WRONG_TOKEN = "987654321:AAwrong-token_of-nobody"
+PUBLIC = result({"id": -42, "type": "supergroup", "username": "name"})
 
 Line = tuple[str, str, str]
 """Level, text, remedy."""
@@ -210,12 +211,14 @@ def test_a_claude_that_hangs_is_a_warning_and_ended(good: Stage) -> None:
     [
         ([Answer(drop=True)], "42", "warning", "Telegram gives no answer"),
         ([], "43", "problem", "Telegram refuses (HTTP 400, Bad Request: chat not found)"),
+        ([result({}), PUBLIC], "-42", "warning", "nobody may answer in a public chat"),
     ],
 )
 def test_a_phone_that_does_not_work(
     good: Stage, answers: list[Answer], chat: str, level: str, text: str
 ) -> None:
-    """An outage is a warning, since it may pass. A missing chat is a problem."""
+    """An outage is a warning, since it may pass. A missing chat is a problem. In a public group,
+    approvers are needed."""
     with TelegramApi(answers) as api:
         good.extra |= {**api.environ, "TELEGRAM_CHAT_ID": chat}
         ended = good.run("--check")
