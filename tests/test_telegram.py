@@ -344,6 +344,9 @@ def test_where_a_message_goes(
         (Heard(1, "-7", "", "6", 9, "/stop"), [GROUP], None),
         (Heard(1, "-9", "@name", "6", 9, "/stop"), [PUBLIC], None),
         (Heard(1, "-9", "@name", "6", 9, "/stop"), [PUBLIC._replace(approvers=("6",))], "p"),
+        (Heard(1, "-7", "@name", "6", 9, "/stop"), [GROUP._replace(approvers=())], None),
+        (Heard(1, "-7", "", "6", 9, "/stop"), [GROUP._replace(approvers=())], "g"),
+        (Heard(1, CHAT, "@me", "42", 9, "B"), [WORK], "w"),
         (Heard(1, CHAT, "", "42", 9, session="x", press="1"), [WORK], ""),
     ],
 )
@@ -379,9 +382,6 @@ def test_what_was_understood() -> None:
     state = SessionState(asked={2: question})
     for taken, words in (
         (Taken("B", ("B",), "telegram"), "Q2: B, Server sessions"),
-        (Heard(1, "-7", "@name", "6", 9, "/stop"), [GROUP._replace(approvers=())], None),
-        (Heard(1, "-7", "", "6", 9, "/stop"), [GROUP._replace(approvers=())], "g"),
-        (Heard(1, CHAT, "@me", "42", 9, "B"), [WORK], "w"),
         (Taken("b, c", ("A", "B"), "file"), "Q2: b, c (by file)"),
         (Taken("yes", ("approve",), "yes"), "Q2: approved (by --yes)"),
         (Taken("no\nsmaller", ("change",), "telegram"), "Q2: change: no smaller"),

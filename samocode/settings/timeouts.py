@@ -34,6 +34,6 @@ class Timeouts(NamedTuple):
     quiet: float = 300.0
     """A child silent for this long is reported as still running."""
     reach: float = 1.0
-    """The pause after a failed call to Telegram. It doubles up to 60 times this value."""
+    """The pause after a failed call to Telegram. It doubles up to 64 times this value."""
     last_message: float = 1200.0
     """A run that ends waits at most this long to deliver its last message. Ctrl-C ends the wait."""
