@@ -192,6 +192,23 @@ def test_without_settings_the_rest_is_checked(good: Stage, config: str) -> None:
     assert "sessions can only do research" in ended.out and "claude 2.1.332 (" in ended.out
 
 
+@pytest.mark.parametrize(
+    ("enabled", "level", "remedy"),
+    [(True, "ok", "install.sh --plugin."), (False, "warning", "install.sh.")],
+)
+def test_the_commands_as_a_plugin(good: Stage, enabled: bool, level: str, remedy: str) -> None:
+    """With the plugin, nothing has to be linked, and no remedy would link the commands again."""
+    (good.folder / "bin/samocode").unlink()
+    claudes = good.folder / "home/.claude"
+    shutil.rmtree(claudes / "commands")
+    plugins = {"enabledPlugins": {"samocode@samocode": enabled}}
+    (claudes / "settings.json").write_text(json.dumps(plugins))
+    ended = good.run("--check", fast=True)
+    found = [line for line in lines(ended) if line[1].startswith("commands:")]
+    assert [line[0] for line in found] == [level, "warning"], ended.out
+    assert remedy in found[1][2] and ("the plugin samocode@samocode" in found[0][1]) == enabled
+
+
 def test_a_claude_that_hangs_is_a_warning_and_ended(good: Stage) -> None:
     """The three calls of claude run at the same time. Each late one is a warning, and is ended."""
     pids, hung = good.folder / "pids", good.folder / "hung"
@@ -199,7 +216,7 @@ def test_a_claude_that_hangs_is_a_warning_and_ended(good: Stage) -> None:
     hung.chmod(0o755)
     good.extra["CLAUDE_PATH"] = str(hung)
     ended = good.run("--check")
-    late = [text for _, text, _ in lines(ended) if "gave no answer in time" in text]
+    late = [text for _, text, _ in lines(ended) if "did not answer in time" in text]
     assert (ended.code, len(late)) == (0, 3), ended.out
     known = [int(pid) for pid in pids.read_text().split()]
     processes = [Path("/proc", str(pid)) for pid in known]
@@ -255,6 +272,7 @@ def test_a_killed_loop_is_named(good: Stage) -> None:
     ended = good.run("--check", fast=True)
     (line,) = [line for line in lines(ended) if "was killed" in line[1]]
     assert line[0] == "ok" and line[2] == "To go on: samocode --session work"
+    assert ("ok", "sessions: 1 session", "") in lines(ended)
 
 
 def test_live_proves_login_signal_hook_and_notice(good: Stage) -> None:
