@@ -25,7 +25,7 @@ from types import FrameType
 from typing import NamedTuple
 
 LEAVES = "terminal telegram show check demo"
-SETTINGS = "settings"  # not counted as core, too
+SETTINGS = "settings"  # not a leaf, but not counted as core
 FORMER = "view messenger keys values project config cli clone timing"  # the same before packages
 FOREIGN = ("CLAUDE", "ANTHROPIC", "AI_AGENT", "TELEGRAM", "SAMOCODE", "GIT_", "XDG_")
 CHILD = {"-p", "--output-format"}  # only the child's command line has these
