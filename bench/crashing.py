@@ -121,12 +121,12 @@ class Telling:
     def __post_init__(self) -> None:
         self.project.configure(VERIFY="sleep 0.05; test -f good.txt", SETUP="echo x >> ../../ran")
         self.project.script(default=story.script())
-        # On a busy machine the 20 ms between two halves of a save have been 300.
+        # On a busy machine the 20 ms between two halves of a save once took 300 ms.
         self.project.extra = {"FAKE_SETTLE": "1.0"}
         self.human = Human(self.project.folder / "sessions", self.seed)
 
     def text(self) -> str:
-        """What the human says at a start: the task, and the note once a child asked for it."""
+        """What the human says at a start: the task, or the note once a child has asked for it."""
         blocked = any(ln["outcome"] == "blocked" for ln in self.lines("iteration"))
         return story.NOTE if blocked else story.TASK
 

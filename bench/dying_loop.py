@@ -22,8 +22,9 @@ PRODUCT = (f"{ROOT}/samocode/", f"{ROOT}/main.py")
 
 @final
 class Lines:
-    """A trace function. DIE_BEFORE is FILE:LINE:HIT: the loop ends by SIGKILL when it is about to
-    run that line for the HIT-th time; FILE:FUNCTION:HIT: when that function is about to return."""
+    """A trace function that kills the loop with SIGKILL. With DIE_BEFORE=FILE:LINE:HIT, that comes
+    before that line runs for the HIT-th time. With FILE:FUNCTION:HIT, it comes before that function
+    returns for the HIT-th time."""
 
     def __init__(self, target: str) -> None:
         name, place, hit = target.rsplit(":", 2)

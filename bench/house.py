@@ -24,8 +24,9 @@ from pathlib import Path
 from types import FrameType
 from typing import NamedTuple
 
-LEAVES = "terminal telegram show check demo settings"
-FLAT_LEAVES = "view messenger keys values project config cli clone timing"  # of the former layout
+LEAVES = "terminal telegram show check demo"
+SETTINGS = "settings"  # not a leaf, but not counted as core
+FORMER = "view messenger keys values project config cli clone timing"  # the same before packages
 FOREIGN = ("CLAUDE", "ANTHROPIC", "AI_AGENT", "TELEGRAM", "SAMOCODE", "GIT_", "XDG_")
 CHILD = {"-p", "--output-format"}  # only the child's command line has these
 Graph = dict[str, set[str]]
@@ -52,7 +53,7 @@ def modules(tree: Path) -> dict[str, Module]:
         if parts[:3] != ("samocode", "demo", "project"):
             name = ".".join(parts).removesuffix(".py").removesuffix(".__init__")
             room, nodes = (parts[1:] or parts)[0], list(ast.walk(ast.parse(text)))
-            core = room.removesuffix(".py") not in f"{LEAVES} {FLAT_LEAVES}".split()
+            core = room.removesuffix(".py") not in f"{LEAVES} {SETTINGS} {FORMER}".split()
             found[name] = Module(name, room, path, text.count(b"\n"), core, nodes)
     return found
 
@@ -130,7 +131,8 @@ def show(house: Mapping[str, Module]) -> None:
     rows: list[Sequence[object]] = [("room", "", "files", "lines", "floor", "imports")]
     for room in sorted(rooms, key=lambda room: (-floor[room], room)):
         inside = [module for module in house.values() if module.room == room]
-        kind, lines = "core" if inside[0].core else "leaf", sum(m.lines for m in inside)
+        kind = "core" if inside[0].core else "leaf" if room in LEAVES.split() else ""
+        lines = sum(m.lines for m in inside)
         rows.append((room, kind, len(inside), lines, floor[room], " ".join(sorted(rooms[room]))))
     table("rooms, from the top floor down", *rows)
     towers = ("modules", *tower(graph)), ("rooms", *tower(rooms))

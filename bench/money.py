@@ -1,6 +1,7 @@
 """Compare budget rules: how much of a cost cap is lost in iterations that their budget cuts off?
 
-Samocode gives an iteration half of what is left, at least 1.5 times the highest cost so far.
+Samocode gives an iteration half of what is left, or 1.5 times the highest cost so far if that is
+more, but never more than what is left.
 
     python bench/money.py
     python bench/money.py --endless 0.05      one iteration in twenty is endless
@@ -67,8 +68,9 @@ def main() -> None:
     parser.add_argument("--endless", type=float, default=0.0, metavar="SHARE", help="(0)")
     options = parser.parse_args()
     cap, tenth = options.cap, max(1, options.seeds // 10)
-    print(f"{options.seeds} sessions with a cap of {cap:.2f} USD: share of the cap in iterations")
-    print("that were cut off, its mean in the worst tenth, and iterations that finished.")
+    print(f"{options.seeds} sessions with a cap of {cap:.2f} USD.")
+    print("mean: the share of the cap that was lost in iterations that were cut off")
+    print("worst: the same, the mean of the worst tenth; finished: iterations per session")
     print(f"{'rule':<30}{'mean':>8}{'worst':>8}{'finished':>10}")
     for name, rule in RULES.items():
         found = [play(rule, seed, cap, options.endless) for seed in range(1, options.seeds + 1)]

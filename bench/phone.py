@@ -48,7 +48,7 @@ main { width: 390px; margin: 0 auto; padding: 12px; background: #d5e2d0; min-hei
 
 
 def exchange(folder: Path) -> list[dict[str, Any]]:
-    """Play a session, with a person at the phone; the record of both sides."""
+    """Play a session, with a person at the phone. Return the record of both sides."""
     stage = Stage(folder / "project", name="jwt-login", fast=True).with_git()
     plan = f"plan({PLAN!r}, 'plan-login.md')"
     smaller = f"plan({SMALLER!r}, 'plan-login.md')"

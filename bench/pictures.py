@@ -59,7 +59,8 @@ def main() -> None:
 
 
 def demo(place: Path) -> tuple[str, Path]:
-    """Play the demo in a terminal. Its screen while a child works, and its report."""
+    """Play the demo in a terminal. Return its screen while a child works, and the path of its
+    report."""
     told, socket = place / "told", str(place / "tmux")
     environ = {"PATH": os.environ["PATH"], "HOME": str(place), "LANG": "C.UTF-8"}
 

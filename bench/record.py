@@ -1,6 +1,6 @@
 """Records tests/fakes/events/*.jsonl: what the real CLI prints, one file for each kind of ending.
 
-Run it after a change of VERSION in cli.py: python -m bench.record FOLDER
+Run it after a change of VERSION in tests/real/cli.py: python -m bench.record FOLDER
 Nothing is left out; only the paths of this machine are replaced.
 """
 
@@ -87,7 +87,8 @@ def cases(work: Path) -> dict[str, Case]:
 
 
 def record(binary: Path, name: str, home: Path) -> str:
-    """One recording, its paths replaced; the CLI names a project's folder by its flat path."""
+    """One recording, its paths replaced. The CLI names a project's folder by its path, with `-` for
+    every character but letters and digits."""
     cli = Cli(binary, home, home / "work")
     cli.work.mkdir(parents=True)
     case = cases(cli.work)[name]

@@ -143,13 +143,12 @@ def best(found: list[Spent]) -> Spent:
     return Spent(*(min(column) for column in zip(*found, strict=True)))
 
 
-def ratio(name: str, ours: Spent, reference: Spent, unit: str = "ms") -> str:
+def ratio(name: str, ours: Spent, reference: Spent) -> str:
     """Format one row of the table."""
-    scale = 1000 if unit == "ms" else 1
     cpu, wall = ours.cpu / max(reference.cpu, 1e-9), ours.wall / max(reference.wall, 1e-9)
     return (
-        f"{name:44} CPU {ours.cpu * scale:8.1f} {unit} = {cpu:5.1f} x,"
-        f" wall {ours.wall * scale:8.1f} {unit} = {wall:5.1f} x"
+        f"{name:44} CPU {ours.cpu * 1000:8.1f} ms = {cpu:5.1f} x,"
+        f" wall {ours.wall * 1000:8.1f} ms = {wall:5.1f} x"
     )
 
 
@@ -216,16 +215,16 @@ def row_plain(make: Callable[..., Place], rounds: int) -> Rows:
 
 
 def row_start(make: Callable[..., Place], rounds: int) -> Rows:
-    """From the start of a new session to its first child."""
-    place, found, plain = make(), list[Spent](), list[Spent]()
+    """The time from the start of a new session to its first child."""
+    place, found, plain = make(), list[float](), list[Spent]()
     stamp = place.folder / "stamp"
     for number in range(3 * rounds):
         began = time.monotonic()
-        spent = place.run(f"s{number}", 1, BENCH_STAMP=str(stamp))
-        first = int(stamp.read_text().split()[-1]) / 1e9 - began
-        found.append(spent._replace(wall=first))
+        place.run(f"s{number}", 1, BENCH_STAMP=str(stamp))
+        found.append(int(stamp.read_text().split()[-1]) / 1e9 - began)
         plain.append(measure([*PYTHON, "-c", "pass"], place.repo, place.environ))
-    yield ratio("start to first child / python -c pass", best(found), best(plain))
+    first, name = min(found), "start to first child / python -c pass"
+    yield f"{name:44} wall {first * 1000:.1f} ms = {first / best(plain).wall:.1f} x"
 
 
 def row_hook(make: Callable[..., Place], rounds: int) -> Rows:
@@ -283,14 +282,13 @@ def row_history(make: Callable[..., Place], rounds: int) -> Rows:
 
 def row_flood(make: Callable[..., Place], rounds: int) -> Rows:
     """900 MB of output, and one line of 64 MB."""
-    place, out = make(git=False), Path()
+    place, much = make(git=False), str(900 * MB)
     out = place.folder / "out"
-    bytes_ = {"BENCH_BYTES": str(900 * MB)}
     ours, plain = list[Spent](), list[Spent]()
     for number in range(max(1, rounds // 2)):
-        ours.append(place.run(f"f{number}", 1, BENCH_BYTES=bytes_["BENCH_BYTES"]))
+        ours.append(place.run(f"f{number}", 1, BENCH_BYTES=much))
         words = [str(place.stub), "--add-dir", str(place.folder)]
-        plain.append(measure(words, place.repo, {**place.environ, **bytes_}, out))
+        plain.append(measure(words, place.repo, {**place.environ, "BENCH_BYTES": much}, out))
         out.unlink()
         history = (place.session(f"f{number}") / "_history.jsonl").read_text()
         seen = '"cost_usd": 0.01' in history
@@ -298,7 +296,7 @@ def row_flood(make: Callable[..., Place], rounds: int) -> Rows:
         if not seen:
             yield "THE RESULT EVENT WAS NOT SEEN"
     more = best(ours).wall - best(plain).wall
-    name = "900 MB of output, more than into a file"
+    name = "900 MB of output, beyond writing to a file"
     yield f"{name:44} {more:.1f} s ({best(plain).wall:.1f} s)"
     line = place.run("line", 1, BENCH_BYTES=str(64 * MB), BENCH_ONE_LINE="1")
     yield f"{'memory with one line of 64 MB':44} {line.memory:.0f} MB"
@@ -349,7 +347,7 @@ def row_waiting(make: Callable[..., Place], _rounds: int) -> Rows:
     spawned = int(stamp.read_text().split()[-1]) / 1e9
     name = "waiting at a gate / a python that only sleeps"
     yield f"{name:44} {share * 100:.3f} % of a core = {share / least:5.1f} x"
-    yield f"{'answer saved to next child (1 s to settle)':44} {spawned - saved:.2f} s"
+    yield f"{'from a saved answer to the next child':44} {spawned - saved:.2f} s (1 s to settle)"
 
 
 def _on_cpu(pid: int) -> float:

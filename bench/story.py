@@ -83,7 +83,7 @@ def asked(lines: Iterable[Mapping[str, Any]]) -> dict[int, str]:
 
 
 def still_open(lines: Iterable[Mapping[str, Any]]) -> set[int]:
-    """The questions without an answer that was given after all that puts it in doubt."""
+    """The questions that have no answer, or none that is later than their last `found` line."""
     found: set[int] = set()
     for line in lines:
         found |= set(asked([line]))

@@ -15,6 +15,7 @@ from samocode.show.columns import printable
 from samocode.show.page import LONG, POLICY, tag
 from samocode.show.past import BARS
 from samocode.show.report import page, write
+from samocode.show.sizes import size
 from tests.seen import HOSTILE, Seen
 
 
@@ -108,6 +109,17 @@ def test_links_lead_to_text_files_of_the_folder_only(tmp_path: Path) -> None:
     in_logs = sum(name.endswith(".md") for name in NAMES)  # beside the folder and two lists
     assert seen.leads_into(folder) and len(seen.links) == 3 * len(NAMES) + in_logs
     assert "page.html" in seen.text
+
+
+def test_a_size_that_is_not_whole_says_so(tmp_path: Path) -> None:
+    """A folder with too many files is not counted to its end, even if it has no folders."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for name in "abc":
+        (folder / name).write_bytes(b"x" * 2000)
+    assert str(size(folder)) == "6 kB" and str(size(folder, 2)) == "over 4 kB"
+    assert str(size(folder / "gone")) == "0 kB"
+    assert str(size(folder / "a")) == "over 0 kB"  # not a folder: it cannot be read
 
 
 def test_the_file_replaces_whatever_has_its_name(tmp_path: Path) -> None:

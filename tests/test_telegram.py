@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import re
@@ -25,8 +27,8 @@ from samocode.telegram.board import Board
 from samocode.telegram.bot import Bot, Request
 from samocode.telegram.cards import card, keyboard, understood
 from samocode.telegram.outbox import Outbox
-from samocode.telegram.reader import Reader
-from samocode.telegram.routing import GONE, HELP, UNKNOWN, route
+from samocode.telegram.reader import TOO_EARLY, Reader
+from samocode.telegram.routing import GONE, HELP, NONE_RUNS, UNKNOWN, route
 from samocode.telegram.spool import Peer, Sent, Spool
 from samocode.telegram.text import LIMIT, fit, short, units
 from samocode.telegram.updates import Heard, button, heard
@@ -164,7 +166,7 @@ def test_an_update_is_handed_over_once(tmp_path: Path) -> None:
     with TelegramApi() as api, locked(tmp_path / "work"):
         sender = Sender(api, tmp_path)
         sender.spool.join(WORK._replace(key="k", folder=str(tmp_path / "work")))
-        reader = Reader(sender.box)
+        reader = Reader(sender.box, "k")
         api.say("one")
         api.say("two")
         offset = sender.spool.folder / "offset"
@@ -181,10 +183,41 @@ def test_an_update_is_handed_over_once(tmp_path: Path) -> None:
         assert sorted(texts) == ["one", "three", "two"]
 
 
+@pytest.mark.parametrize(
+    ("before", "said", "to"),
+    [
+        ("", "stop", ""),
+        ("", "stop other", "other"),  # that session runs already
+        ("another process reads", "stop", "work"),
+        ("the first read fails", "stop", "work"),
+    ],
+)
+def test_a_command_from_before_the_run(tmp_path: Path, before: str, said: str, to: str) -> None:
+    """A process refuses a command to its own session if its first turn reads it: it was sent before
+    this run. All others reach the session that runs."""
+    folders = {name: tmp_path / name for name in ("work", "other")}
+    with TelegramApi(polls=[DOWN] if "fails" in before else []) as api, locked(folders["work"]):
+        sender = Sender(api, tmp_path)
+        spool, reader = sender.spool, Reader(sender.box, "work")
+        spool.join(WORK._replace(key="work", folder=str(folders["work"])))
+        if before:
+            with (spool.folder / "reader").open("w") as held:
+                if "another" in before:
+                    fcntl.flock(held, fcntl.LOCK_EX)
+                reader.turn()
+        with locked(folders["other"]) if to == "other" else contextlib.nullcontext():
+            spool.join(OTHER._replace(key="other", folder=str(folders["other"])))
+            api.say(said)
+            reader.turn()
+        wait_for(lambda: not sender.box.busy)
+        assert [key for key in folders if list(spool.inbox(key, "command"))] == [to] * bool(to)
+        assert api.texts == ([] if to else [TOO_EARLY])
+
+
 def test_no_busy_loop_whoever_answers(tmp_path: Path) -> None:
     """A server that asks for a retry after 0 seconds still causes a pause."""
     with TelegramApi(polls=[BUSY] * 3) as api:
-        reader = Reader(Sender(api, tmp_path).box)
+        reader = Reader(Sender(api, tmp_path).box, "k")
         assert [reader.turn() for _ in range(4)] == [0.001, 0.001, 0.001, 0.0]
 
 
@@ -279,6 +312,8 @@ QUESTION, NOTICE = Sent("w", CHAT, 3, 2, "abc"), Sent("o", CHAT, 4)
         ("/start", [WORK], None, "", "answer", HELP),
         ("thanks", [OTHER], NOTICE, "", "answer", HELP),
         ("B", [DEAD], None, "", "answer", HELP),
+        ("stop", [DEAD], None, "", "answer", NONE_RUNS),
+        ("status", [DEAD], None, "", "answer", NONE_RUNS),
         ("stop", [DEAD], QUESTION._replace(key="d", question=0), "", "answer", "dead does not"),
         ("yes", [WORK], Sent("elsewhere", CHAT, 9), "", "answer", UNKNOWN),
         ("yes", [WORK], UNSENT, "", "answer", UNKNOWN),
@@ -309,12 +344,15 @@ def test_where_a_message_goes(
         (Heard(1, "-7", "", "6", 9, "/stop"), [GROUP], None),
         (Heard(1, "-9", "@name", "6", 9, "/stop"), [PUBLIC], None),
         (Heard(1, "-9", "@name", "6", 9, "/stop"), [PUBLIC._replace(approvers=("6",))], "p"),
+        (Heard(1, "-7", "@name", "6", 9, "/stop"), [GROUP._replace(approvers=())], None),
+        (Heard(1, "-7", "", "6", 9, "/stop"), [GROUP._replace(approvers=())], "g"),
+        (Heard(1, CHAT, "@me", "42", 9, "B"), [WORK], "w"),
         (Heard(1, CHAT, "", "42", 9, session="x", press="1"), [WORK], ""),
     ],
 )
 def test_who_is_heard(message: Heard, peers: list[Peer], to: str | None) -> None:
     """Only messages from the configured chat count, and only those of approvers if there are any.
-    In a public chat without approvers none counts."""
+    In a chat with a @name that is not a person's own, none counts without approvers."""
     found = route(message, peers)
     assert (None if found is None else "".join(peer.key for peer in found.to)) == to
     assert not message.press or (found and found.say == GONE)

@@ -16,8 +16,6 @@ from samocode.record.untrusted import mapping, parse
 from samocode.settings.load import Settings
 from samocode.show.live import introduced
 
-PAYER = "The account that pays is shown at the start of every run, too."
-
 
 def claude(place: Place, limit: float) -> list[Finding]:
     """Ask claude three things side by side, each for at most `limit` seconds."""
@@ -83,7 +81,7 @@ def _init(init: Init | None, said: Said, settings: Settings) -> Iterator[Finding
     if init is None:
         yield problem(
             f"claude does not start (exit code {said.code}): {said.err}".rstrip(": "),
-            "Correct what it says, such as a flag in CLAUDE_ARGS.",
+            "Fix what the message names, such as a flag in CLAUDE_ARGS.",
         )
         return
     refused = not_as_announced(settings, init)
@@ -96,4 +94,4 @@ def _init(init: Init | None, said: Said, settings: Settings) -> Iterator[Finding
 def late(what: str, why: str = "") -> Finding:
     """Return the warning for an answer that did not come in time."""
     again = "Run --check again on a less busy machine, or try it by hand."
-    return warning(f"claude gave no answer in time: {what}", f"{again}{why}")
+    return warning(f"claude did not answer in time (asked for {what})", f"{again}{why}")

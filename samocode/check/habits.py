@@ -27,7 +27,7 @@ that the sandbox is on, and every command fails."""
 
 def habits(place: Place, limit: float) -> list[Finding]:
     """Return the findings of all files. Trying the sandbox takes at most `limit` seconds."""
-    read = {path: _read(path) for path in _paths(place)}
+    read = {path: settings_json(path) for path in _paths(place)}
     found = [finding for path, value in read.items() for finding in _hooks(path, value)]
     boxes = [mapping(mapping(value).get("sandbox")) for value in read.values()]
     found += _sandbox(place, [box for box in boxes if box], limit)
@@ -41,7 +41,7 @@ def _paths(place: Place) -> Iterator[Path]:
     yield MANAGED
 
 
-def _read(path: Path) -> object:
+def settings_json(path: Path) -> object:
     """Return the JSON value, an empty object without a file, and None for anything else. People
     link the file to where they keep their dotfiles."""
     data = files.read_any(Path(os.path.realpath(path)), files.MAX_BYTES)
@@ -66,7 +66,7 @@ def _hooks(path: Path, value: object) -> Iterator[Finding]:
 def _all_hooks_off(path: Path) -> Finding:
     text = f"{path} has disableAllHooks"
     if path == MANAGED:
-        without = "Without the Stop hook, a wrong signal costs an iteration. Ask its owner."
+        without = "Then a wrong signal costs an iteration. Ask whoever manages the file."
         return warning(f"{text}: no Stop hook checks the signals", without)
     return ok(f"{text}; the Stop hook that checks signals runs anyway")
 

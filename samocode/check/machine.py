@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import shutil
@@ -10,8 +11,10 @@ from pathlib import Path
 
 from samocode.check.finding import Finding, Place, ok, or_ok, warning
 from samocode.check.finding import problem as trouble
+from samocode.check.habits import settings_json
 from samocode.record import files
-from samocode.record.words import few, short_name
+from samocode.record.untrusted import mapping
+from samocode.record.words import counted, few, short_name
 from samocode.settings.clone import CLONE, COMMANDS
 from samocode.settings.flags import SHORT, program
 from samocode.show.row import rows
@@ -20,6 +23,8 @@ from samocode.show.sizes import Size
 LITTLE, TOO_LITTLE = 2_000_000_000, 200_000_000
 """Bytes of free disk. Less than the first is a warning: it may not be enough for a worktree with
 its packages and a night of logs. With less than the second, nothing works."""
+PLUGIN = "samocode@samocode"
+"""Plugin and marketplace of .claude-plugin/."""
 MEMORY = 1_000_000_000
 """Bytes: claude takes some 400 MB, and its builds and tests come on top."""
 
@@ -55,55 +60,52 @@ def _places(place: Place) -> Iterator[tuple[str, Path]]:
 
 def _memory() -> int | None:
     """Return the available bytes of memory; None where the system does not say."""
-    for line in Path("/proc/meminfo").read_text().splitlines() if _has_meminfo() else ():
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) * 1024
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
     return None
-
-
-def _has_meminfo() -> bool:
-    return os.access("/proc/meminfo", os.R_OK)
 
 
 def links(place: Place) -> list[Finding]:
     """Whether Claude Code has the commands and the shell has `samocode`."""
-    return [*_commands(place), _program(place)]
+    install = shlex.quote(str(CLONE / "install.sh"))
+    if place.config and has_plugin(place.config):
+        plugin = ok(f"the commands are the plugin {PLUGIN}")
+        return [plugin, _program(place, f"Run {install} --plugin.")]
+    return [*_commands(place, f"Run {install}."), _program(place, f"Run {install}.")]
 
 
-def _commands(place: Place) -> list[Finding]:
+def has_plugin(config: Path) -> bool:
+    """Whether the commands are a plugin of Claude Code, and enabled. Claude 2.1.332 has this in its
+    settings.json (tests/real/test_plugin.py)."""
+    settings = mapping(settings_json(config / "settings.json"))
+    return mapping(settings.get("enabledPlugins")).get(PLUGIN) is True
+
+
+def _commands(place: Place, install: str) -> list[Finding]:
     if place.config is None:
         return [warning("HOME is not set, so Claude Code has no folder for commands", "Set HOME.")]
     folder = place.config / "commands"
     missing = [
         f"/{path.stem}"
         for path in sorted(COMMANDS.glob("*.md"))
-        if not _is_same(folder / path.name, path)
+        if os.path.realpath(folder / path.name) != os.path.realpath(path)
     ]
-    found = [warning(f"not linked in {folder}: {few(missing)}", _install())] if missing else []
+    found = [warning(f"not linked in {folder}: {few(missing)}", install)] if missing else []
     return or_ok(found, f"the commands are linked in {folder}")
 
 
-def _program(place: Place) -> Finding:
+def _program(place: Place, install: str) -> Finding:
     environ = place.settings.environ
     if program(environ) == [SHORT]:
         return ok(f"{SHORT} is on PATH")
     other = shutil.which(SHORT, path=environ.get("PATH", ""))
     if other:
-        return warning(f"{SHORT} on PATH is another program: {other}", _install())
+        return warning(f"{SHORT} on PATH is another program: {other}", install)
     main = shlex.quote(str(CLONE / "main.py"))
-    add = f"{_install()} It links {SHORT} into ~/.local/bin, which must be on PATH. Or call {main}."
+    add = f"{install} It links {SHORT} into ~/.local/bin, which must be on PATH. Or call {main}."
     return warning(f"{SHORT} is not on PATH", add)
-
-
-def _install() -> str:
-    return f"Run {shlex.quote(str(CLONE / 'install.sh'))}."
-
-
-def _is_same(link: Path, target: Path) -> bool:
-    try:
-        return link.samefile(target)
-    except OSError:
-        return False
 
 
 def sessions(place: Place) -> Iterator[Finding]:
@@ -122,4 +124,4 @@ def sessions(place: Place) -> Iterator[Finding]:
             on = f"To go on: {command} --session {shlex.quote(short_name(row.name))}"
             yield Finding("ok", f"the loop of {row.name} was killed; its lock is free", on)
     running = [row.name for row in found if row.running]
-    yield ok(f"{len(found)} sessions" + (f"; running: {few(running)}" if running else ""))
+    yield ok(counted(len(found), "session") + (f"; running: {few(running)}" if running else ""))

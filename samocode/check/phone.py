@@ -29,8 +29,9 @@ def phone(place: Place, limit: float) -> Iterator[Finding]:
     if not chat.ok:
         yield _refused(chat)
         return
-    yield ok(f"the chat is {telegram.chat_id} ({mapping(chat.result).get('type')})")
-    if telegram.chat_id.startswith("@") and not telegram.approvers:
+    found = mapping(chat.result)
+    yield ok(f"the chat is {telegram.chat_id} ({found.get('type')})")
+    if found.get("username") and found.get("type") != "private" and not telegram.approvers:
         yield warning("nobody may answer in a public chat", "Set TELEGRAM_APPROVERS.")
 
 

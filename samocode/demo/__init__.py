@@ -26,7 +26,7 @@ TASK = (
 )
 
 SETTINGS = """\
-# Written by ./install.sh --demo. Your own project needs the first three lines.
+# Written by ./install.sh --demo. Your own project needs the next three lines.
 MAIN_REPO=repo
 WORKTREES=worktrees
 SESSIONS=sessions
@@ -67,7 +67,7 @@ def play(run: Callable[["Settings", "Timeouts"], int], timeouts: "Timeouts") -> 
     project = prepare(CLONE, datetime.now().astimezone())
     # Without TERM the view would show neither colours nor the line that moves.
     screen = {name: text for name, text in environment().items() if name in ("TERM", "NO_COLOR")}
-    # The mode is auto, because claude refuses bypassPermissions for root.
+    # The mode is auto, because the settings refuse bypassPermissions for root, as claude does.
     environ = {
         **project.environ,
         **screen,

@@ -86,9 +86,9 @@ TOO_LONG = Topic(
         Option(
             letter="A",
             says="Leave out the words that do not fit",
-            requirement="a link is at most `limit` long (40), and holds whole words only",
+            requirement="a link is at most `limit` long (40); a first word that is longer is cut",
             changes=(
-                (HEAD, NEW_HEAD.format(rule="words that do not fit are left out.")),
+                (HEAD, NEW_HEAD.format(rule="what does not fit is left out, a long word is cut.")),
                 (
                     JOIN,
                     '    while len(words) > 1 and len("-".join(words)) > limit:\n'

@@ -47,7 +47,7 @@ def _columns(char: str) -> int:
 
 
 def one_line(text: str) -> str:
-    """The text in one line, its blanks and line ends each as one blank."""
+    """The text on one line: each run of blanks and line ends becomes one blank."""
     return BLANKS.sub(" ", text).strip(" ")
 
 

@@ -30,7 +30,7 @@ class Doing(NamedTuple):
 
 
 def doing(session: Session) -> Doing | None:
-    """What the child of the iteration that runs does; None where none runs."""
+    """What the running child does; None if no iteration runs."""
     begun = session.state.pending
     if begun is None:
         return None

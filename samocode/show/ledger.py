@@ -25,8 +25,8 @@ def picture(past: Past) -> Markup:
     several = any(bar.first != bar.last for bar in bars)
     shared = "Several iterations share a bar, which shows the worst. " if several else ""
     words = (
-        f"From left to right, as wide as each took. {shared}Solid: it went on. Hollow: it asked "
-        "you, or was stopped. Tall and red: it failed."
+        f"The iterations from left to right; the width is the time that each took. {shared}Solid: "
+        "it went on. Hollow: it asked you, or was stopped. Tall and red: it failed."
     )
     return tag("figure", timeline(bars), tag("figcaption", words))
 
@@ -71,7 +71,10 @@ def each(past: Past, logs: Folder) -> Markup:
     recent = past.runs[-RECENT:]
     rows = table(heads, (_row(run, logs) for run in recent))
     left = len(past.runs) - len(recent)
-    note = f"The last {len(recent)} of {len(past.runs)}; {left} earlier ones are only above."
+    note = (
+        f"The last {len(recent)} of {len(past.runs)}; {left} earlier ones are only in the timeline "
+        "and in the totals by phase."
+    )
     held = "held: it did not report its cost, so its budget counts."
     notes = [note] * (left > 0) + [held] * any(run.held for run in recent)
     return joined((*(tag("p", note, class_="dim") for note in notes), rows))

@@ -28,8 +28,8 @@ from samocode.show.watch import until_change, watch
 
 
 def look(settings: Settings, timeouts: Timeouts) -> int:
-    """Show all sessions or one, or ask its loop to stop; the exit code. UserError where there is no
-    such session."""
+    """Show all sessions or one, or ask its loop to stop. Return the exit code. UserError if there
+    is no such session."""
     project, name, say = settings.project, settings.session, View().say
     if name is None and (settings.status or settings.max_iterations == 0):
         say(_all(settings))

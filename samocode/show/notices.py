@@ -39,7 +39,7 @@ UNREACHED = 15.0  # seconds for the last message if Telegram never answered in t
 LEAVING = 60.0  # the same with --on-wait exit
 HURRIED = 5.0  # the same after SIGTERM
 COMMAND_LIMIT = 30.0  # seconds for SAMOCODE_NOTIFY_COMMAND
-PATIENCE = 600.0  # seconds for a message that nobody waits for
+PAUSED = 600.0  # seconds for the notice of a usage limit
 STEP = 0.1  # seconds between two checks whether the last message has arrived
 
 
@@ -124,7 +124,7 @@ class Notifier(NamedTuple):
         self.view.say(f"   {pause.why}: going on at {resumes}")
         onward = f"It goes on by itself at {resumes[11:16]}."
         if self.phone:
-            self.phone.notice(f"{pause.why}\n\n{onward}", PATIENCE)
+            self.phone.notice(f"{pause.why}\n\n{onward}", PAUSED)
         self.command("pause", pause.why, onward)
 
     def tell(self, stop: Stop) -> None:
@@ -205,7 +205,7 @@ def notifier(
     session: Session, settings: Settings, timeouts: Timeouts, shutdown: Shutdown
 ) -> Notifier:
     """The Notifier of a run, with a view that shortens the session's paths. While `shutdown` waits,
-    the view's line moves; its message after Ctrl-C replaces that line."""
+    the view's line moves; the message of `shutdown` after Ctrl-C replaces that line."""
     known = (str(session.folder), str(session.cwd))
     view = View(None, settings.environ, timeouts.quiet, known, settings.quiet)
     if view.screen.here:

@@ -126,13 +126,13 @@ def document(title: str, *body: str) -> str:
 
 @final
 class Folder:
-    """The regular files of a folder at one moment. Links lead only to these."""
+    """The regular files of a folder at one moment. Hyperlinks lead only to these."""
 
     def __init__(self, path: Path, below: str = "") -> None:
         """`below` is the folder as seen from the page, such as `_logs/`."""
         self.below = below
         self.sizes: dict[str, int] = {}
-        """Bytes of each regular file. Links are left out: they may lead anywhere."""
+        """Bytes of each regular file. Symbolic links are left out: they may lead anywhere."""
         try:
             with os.scandir(path) as entries:
                 found = [entry for entry in entries if entry.is_file(follow_symlinks=False)]

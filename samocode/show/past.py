@@ -37,7 +37,7 @@ class Run(NamedTuple):
 
 
 class Bar(NamedTuple):
-    """Iterations of one phase that follow each other, drawn as one bar."""
+    """The iterations of one phase among some that follow each other, drawn as one bar."""
 
     first: int
     last: int

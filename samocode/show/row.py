@@ -14,6 +14,7 @@ from samocode.show.text import TITLES
 
 STOPPED = {**TITLES, ExitCode.WAITING: "stopped, waiting"}
 """The state of a session that no loop runs, by the exit code of its last run."""
+NOT_STARTED = "not started"
 ASKED = (ExitCode.WAITING, ExitCode.INTERRUPTED, ExitCode.TERMINATED)
 """After these an open question says more than the reason of the stop."""
 
@@ -60,7 +61,7 @@ def standing(state: SessionState, running: bool) -> tuple[str, str]:
         word, plain = STOPPED.get(code, "stopped"), (ExitCode.DONE, *ASKED)
         return word, question if code in ASKED else "" if code in plain else " ".join(why.split())
     if not state.program and not state.setting_up:
-        return "not started", ""
+        return NOT_STARTED, ""
     return "killed", question  # its last run began and has no end on record
 
 

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-MOST = 200_000  # files that are counted, so that it takes seconds at most
+MOST = 200_000  # entries that are looked at, so that it takes seconds at most
 
 
 class Size(NamedTuple):
@@ -14,7 +14,7 @@ class Size(NamedTuple):
 
     bytes: int
     whole: bool
-    """Whether all files were looked at."""
+    """Whether it is the size of all files, not only of some."""
 
     def __str__(self) -> str:
         amount, unit = self.bytes / 1e3, "kB"
@@ -25,20 +25,22 @@ class Size(NamedTuple):
         return text if self.whole else f"over {text}"
 
 
-def size(folder: Path) -> Size:
-    """The size of a folder; 0 if it is gone."""
-    total, looked, folders = 0, 0, [str(folder)]
+def size(folder: Path, most: int = MOST) -> Size:
+    """The size of a folder; 0 if it is gone. Look at no more than `most` entries."""
+    total, looked, whole, folders = 0, 0, True, [str(folder)]
     while folders:
         try:
             with os.scandir(folders.pop()) as entries:
                 for entry in entries:
                     looked += 1
+                    if looked > most:
+                        return Size(total, whole=False)
                     if entry.is_dir(follow_symlinks=False):
                         folders.append(entry.path)
                     elif entry.is_file(follow_symlinks=False):
                         total += entry.stat(follow_symlinks=False).st_size
-        except OSError:  # gone meanwhile, or not to be read
+        except FileNotFoundError:  # gone meanwhile
             continue
-        if looked > MOST and folders:
-            return Size(total, whole=False)
-    return Size(total, whole=True)
+        except OSError:
+            whole = False
+    return Size(total, whole)

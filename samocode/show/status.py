@@ -164,26 +164,19 @@ def done_lines(session: Session) -> list[str]:
     commits, stat = story(repository, tree)
     if not commits:
         return [f"No commits on {tree.branch}; the documents are in {session.folder}", ""]
+    # All on one line: the task is the title of a pull request, the summary its body.
+    title = clip(printable(session.state.task or session.name), TITLE)
+    body = clip(printable(session.state.done or ""), BODY)
+    request = worktrees.pull_request(repository, tree, title, body)
     return [
         f"Branch {tree.branch} in {tree.path}",
         commits,
         stat,
         f"Merge:   {worktrees.merge(repository, tree)}",
-        *([f"Or:      {request}"] if (request := _pull_request(session)) else []),
+        *([f"Or:      {request}"] if request else []),
         f"Archive: /session-archive {session.name} in Claude Code",
         "",
     ]
-
-
-def _pull_request(session: Session) -> str | None:
-    """The command for a pull request, on one line: the task is its title, the summary its body."""
-    if session.checkout is None:
-        return None
-    state = session.state
-    task = state.task
-    title = session.name if task is None else clip(" ".join(printable(task).split()), TITLE)
-    body = clip(" ".join(printable(state.done or "").split()), BODY)
-    return worktrees.pull_request(*session.checkout, title, body)
 
 
 def _work(child: Doing) -> str:

@@ -65,9 +65,9 @@ def _padded(cell: str, wide: int, heading: str) -> str:
     return space + cell if heading in RIGHT else cell + space
 
 
-def terminal_columns(descriptor: int = 1) -> int | None:
-    """The width of the terminal; None if the output is not a terminal."""
+def terminal_columns() -> int | None:
+    """The width of the terminal; None if stdout is not one."""
     try:
-        return os.get_terminal_size(descriptor).columns or None
+        return os.get_terminal_size(1).columns or None
     except OSError:
         return None

@@ -20,6 +20,7 @@ from samocode.settings.timeouts import Timeouts
 from samocode.show import status
 from samocode.show.columns import clip
 from samocode.show.notices import Notifier
+from samocode.show.row import NOT_STARTED, standing
 from samocode.show.text import TITLES, since
 
 JOINED = 1 << 16  # bytes of a log that are shown when a running iteration is joined
@@ -32,7 +33,7 @@ def watch(notices: Notifier, timeouts: Timeouts) -> int:
     ends only this view (exit code 0)."""
     session, view = notices.session, notices.view
     if not is_running(session.folder):
-        raise UserError(f"No loop runs {session.name}. To resume it: {notices.resume()}")
+        raise _no_loop(notices)
     view.say(f"Watching {session.name}; Ctrl-C ends only this view.")
     shown = _Shown(notices)
     try:
@@ -122,7 +123,7 @@ class _Shown:
 def until_change(notices: Notifier, timeouts: Timeouts, known: int) -> int:
     """Wait until the loop stops, was killed, or waits for a person with more than `known` lines in
     its history. Print at most 20 lines and return the exit code: 4 at a question, the loop's own
-    after a stop, 1 if it was killed."""
+    after a stop, 1 if it was killed. UserError if no loop has ever run the session."""
     session, seen = notices.session, False
     until = time.monotonic() + timeouts.start_grace
     while True:
@@ -131,7 +132,9 @@ def until_change(notices: Notifier, timeouts: Timeouts, known: int) -> int:
         seen |= running
         ended = "stop" in events and session.state.stopped
         if ended or (not running and (seen or time.monotonic() > until)):
-            stop = _stop(session) if session.state.stopped else KILLED
+            if standing(session.state, running=False)[0] == NOT_STARTED:
+                raise _no_loop(notices)
+            stop = _stop(session)
             text = status.stop_text(session, stop, notices.resume())
             _brief(notices, text)
             return stop.code
@@ -140,6 +143,10 @@ def until_change(notices: Notifier, timeouts: Timeouts, known: int) -> int:
             _brief(notices, _waiting(session))
             return ExitCode.WAITING
         time.sleep(timeouts.poll)
+
+
+def _no_loop(notices: Notifier) -> UserError:
+    return UserError(f"No loop runs {notices.session.name}. To resume it: {notices.resume()}")
 
 
 def _at_gate(session: Session, quiet: float) -> bool:

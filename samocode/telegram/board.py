@@ -1,6 +1,6 @@
 """Shows the open questions on the phone, takes the answers, and removes the buttons of answered
-ones. Runs in the loop's thread, except `late` and `back` (the listening thread) and `remember`
-and the functions of a letter (the sending thread)."""
+ones. Runs in the loop's thread. The listening thread also calls `late` and `back`; the sending
+thread calls `remember` and the functions of each Letter."""
 
 from __future__ import annotations
 
@@ -115,7 +115,8 @@ class Board:
         self._outbox.back(heard, text, self.name)
 
     def _pressed(self, heard: Heard) -> tuple[Question, Added] | str:
-        """Return the question and the answer of a button, or the reply if it is out of date."""
+        """Return the question and the answer of a button. If it is out of date, or asks for a
+        change, return the reply."""
         question = self._open(heard.question)
         if question is None:
             self._unbutton(lambda: heard.message)

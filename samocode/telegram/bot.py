@@ -12,7 +12,7 @@ from samocode.settings.load import Telegram
 from samocode.telegram.text import clean
 
 TIMEOUT = 15.0  # seconds to connect, and between two bytes of the answer
-DOUBLED = 6  # the pause between two tries doubles at most this often
+DOUBLED = 6  # how many times the pause between two tries can double
 
 REMEDIES = {
     400: "check TELEGRAM_CHAT_ID, and write to the bot once so that it may answer",
@@ -74,7 +74,7 @@ class Bot:
     def __init__(self, telegram: Telegram) -> None:
         self._telegram = telegram
         self.reached = False
-        """Whether Telegram, not only a proxy, has answered in this run."""
+        """Whether Telegram accepted a call in this run, or answered "too many requests"."""
 
     def call(self, request: Request, timeout: float = TIMEOUT) -> Reply:
         """Call a method. Network and server errors become a Reply."""

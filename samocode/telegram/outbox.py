@@ -15,8 +15,8 @@ from samocode.telegram.spool import Spool
 from samocode.telegram.text import NO_PREVIEW, TOAST, below, fit, short
 from samocode.telegram.updates import Heard
 
-PATIENCE = 60.0  # seconds for a message that nobody waits for
-LOOK = 0.5  # seconds between two looks whether a message is still needed
+PATIENCE = 60.0  # seconds for a reply or another small text
+LOOK = 0.5  # seconds between two checks whether a message is still needed
 
 
 @dataclass
@@ -26,7 +26,8 @@ class Letter:
     make: Callable[[], Request | None]
     """Called before each try; None if it need not be sent any more."""
     patience: float | None = PATIENCE
-    """Seconds after which it is given up; None: only if it is `over`."""
+    """Seconds after which it is given up, or at once if Telegram refuses it. None: it is tried
+    until it is `over`."""
     arrived: Callable[[int], None] | None = None
     """Called with its message id."""
     silent: bool = False
@@ -74,7 +75,8 @@ class Outbox:
             self.put(Letter(make, patience, arrived))
 
     def back(self, heard: Heard, text: str, name: str = "") -> None:
-        """Reply to a person. Telegram expects a reply to each press, even an empty one."""
+        """Reply to a person. Telegram expects a reply to each press; the reply may be
+        empty."""
         if heard.press:
             words = {"callback_query_id": heard.press, "text": short(text, TOAST)}
             self.put(Letter(lambda: Request("answerCallbackQuery", words), silent=True))

@@ -60,10 +60,10 @@ class Phone:
         self._spool = Spool(environ, telegram.token)
         self._bot = Bot(telegram)
         self._outbox = Outbox(self._bot, self._spool, telegram.chat_id, around.say, around.pause)
-        self._reader = Reader(self._outbox)
+        self._reader = Reader(self._outbox, key)
         self._board = Board(session, key, self._outbox, around.may_wait)
         self._answers = threading.Lock()  # held by the thread that handles them
-        self._waits: bool | None = None  # what this wait told the reader; None: nothing yet
+        self._waits: bool | None = None  # what a gate last wrote for the reader; None: nothing yet
 
     @property
     def reached(self) -> bool:

@@ -16,20 +16,21 @@ from samocode.telegram.updates import KINDS, Heard, heard
 
 POLL = 50  # seconds that the Bot API holds getUpdates open
 NEXT = 1.0  # seconds between two attempts to become the reader
-TOO_EARLY = "That came when no session ran here. Send it again if you still want it."
-TRIES, PAUSE = 10, 0.1  # seconds between looks for the record of a message
+TOO_EARLY = "That came before this run began. Send it again if you still want it."
+TRIES, PAUSE = 10, 0.1  # looks for the record of a message, and seconds between two of them
 
 
 @final
 class Reader:
     """Calls getUpdates while this process is the reader."""
 
-    def __init__(self, outbox: Outbox) -> None:
-        self._outbox, self._spool = outbox, outbox.spool
+    def __init__(self, outbox: Outbox, key: str) -> None:
+        """`key`: the session of this process."""
+        self._outbox, self._spool, self._key = outbox, outbox.spool, key
         self._failures, self._said = 0, ""
-        self._first_read = True
         self.caught_up = threading.Event()
-        """Set once the messages from before this start were read, or cannot be read now."""
+        """Set after the first turn: the messages from before this start were read, or reading
+        failed, or another process reads."""
 
     def turn(self) -> float:
         """Read once, and return the seconds until the next turn."""
@@ -45,7 +46,7 @@ class Reader:
         pause = self._take(reply, offset) if reply.ok else self._failed(reply)
         self.caught_up.set()
         early = wait and not reply.result and time.monotonic() - began < NEXT
-        return max(pause, NEXT) if early else pause  # a proxy may not hold the poll
+        return max(pause, NEXT) if early else pause  # a proxy may answer a long poll at once
 
     def _take(self, reply: Reply, offset: int | None) -> float:
         if self._said:
@@ -58,7 +59,6 @@ class Reader:
             found = heard(update)
             known = found is None or self._hand_over(found)
             self._spool.passed(number, not known)
-        self._first_read = False
         return 0.0
 
     def _failed(self, reply: Reply) -> float:
@@ -83,7 +83,8 @@ class Reader:
         found = route(said, list(self._spool.peers()))
         if found is None:
             return False
-        if found.kind == "command" and self._first_read:  # sent before this start
+        own = all(peer.key == self._key for peer in found.to)
+        if found.kind == "command" and own and not self.caught_up.is_set():
             self._outbox.back(said, TOO_EARLY)
             return True
         for peer in found.to:

@@ -15,6 +15,7 @@ HELP = (
     "note TEXT: tell it something for its next iteration\n"
     "Answer a question by its buttons, or by a reply to it."
 )
+NONE_RUNS = "No session runs here now."
 GONE = "No session here knows that question."
 UNKNOWN = "I do not know that message. Reply to the question itself."
 
@@ -75,6 +76,8 @@ def _command(heard: Heard, running: Sequence[Peer]) -> Route:
         waiting = [peer for peer in running if peer.waits]
         plain = len(waiting) == 1 and text and not heard.in_group and heard.text[:1] != "/"
         return Route((waiting[0],)) if plain else Route(say=HELP)
+    if not running:
+        return Route(say=NONE_RUNS)
     if named and (word != "note" or len(running) > 1):
         return Route((named[0],), "command", f"{word} {rest}".strip())
     if word == "status" or len(running) == 1:

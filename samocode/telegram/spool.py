@@ -1,5 +1,6 @@
 """The folder that all sessions of one bot share: who reads, which sessions there are, what was sent
-and what came for each. It is safe to delete: old buttons then stay until they are pressed.
+and what came for each. It may be deleted while no loop runs: old buttons then stay until they are
+pressed, and answers that no session has read are lost.
 
     reader            flock of the process that calls getUpdates; the kernel releases it
     offset            the next update_id, and how many messages of others were ignored
@@ -53,22 +54,24 @@ class Peer(NamedTuple):
 
     @property
     def runs(self) -> bool:
-        """Whether that process runs it now. False on errors of its folder, which must not stop the
-        reader."""
+        """Whether the process in `loop` runs this session now. False if its folder cannot be read:
+        that must not stop the reader."""
         with contextlib.suppress(OSError):
             folder = Path(self.folder)
             return is_running(folder) and holder(folder) == self.loop
         return False
 
     def hears(self, heard: Heard) -> bool:
-        """Whether this person may speak to it. In a public chat only approvers may."""
+        """Whether this person may speak to this session: only approvers if there are any, else
+        everybody in the chat, but nobody in a public one."""
         if heard.chat != self.chat and heard.chat_name.lower() != self.chat.lower():
             return False
-        return heard.user in self.approvers if self.approvers else not self.chat.startswith("@")
+        return heard.user in self.approvers if self.approvers else not heard.in_public
 
 
 class Sent(NamedTuple):
-    """A message that was sent: its session, and for a question its number and text."""
+    """A message that was sent: its session, and for a question its number and the digest of
+    what was shown."""
 
     key: str
     chat: str
@@ -95,7 +98,8 @@ class Spool:
             files.folder(self.folder / name)
 
     def may_read(self) -> bool:
-        """Whether this process is the reader of the bot, now or until it ends."""
+        """Become the reader of the bot if there is none. Return whether this process is the reader,
+        which it stays until it ends."""
         if self._reader is None:
             fd = os.open(self.folder / "reader", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
@@ -165,7 +169,7 @@ class Spool:
         self._write(f"inbox/{key}/{heard.id:015d}-{kind}", heard._asdict())
 
     def inbox(self, key: str, kind: str) -> Iterator[tuple[Path, Heard]]:
-        """What came for a session, the oldest first. Who handles a file removes it."""
+        """What came for a session, the oldest first. Whoever handles a file removes it."""
         for path in sorted((self.folder / "inbox" / key).glob(f"*-{kind}")):
             if heard := self._row(f"inbox/{key}/{path.name}", Heard):
                 yield path, heard

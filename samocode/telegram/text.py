@@ -41,5 +41,6 @@ def clean(text: str) -> str:
 
 
 def below(message: int) -> dict[str, object]:
-    """Return the `reply_parameters` below a message, if that still exists."""
+    """Return `reply_parameters` that make a text a reply to this message. If the message is gone,
+    the text is sent without it."""
     return {"message_id": message, "allow_sending_without_reply": True}

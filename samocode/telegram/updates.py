@@ -44,7 +44,7 @@ class Heard(NamedTuple):
     """update_id."""
     chat: str
     chat_name: str
-    """@username of a public chat, else empty."""
+    """@username of a person or of a public chat, else empty."""
     user: str
     message: int
     """The message, or the one with the button."""
@@ -65,6 +65,11 @@ class Heard(NamedTuple):
     @property
     def in_group(self) -> bool:
         return not self.chat.isdigit()
+
+    @property
+    def in_public(self) -> bool:
+        """Whether anybody can find the chat. A person's own chat may have a username, too."""
+        return self.in_group and bool(self.chat_name)
 
     @property
     def command(self) -> tuple[str, str] | None:

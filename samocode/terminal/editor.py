@@ -8,6 +8,7 @@ from typing import final
 
 PASTE, PASTED = "\x1b[200~", "\x1b[201~"  # what a terminal puts around a paste (bracketed paste)
 KEY = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1bO.|\x1b[^\[O]|[^\x00-\x1f\x7f]+|[\s\S]", re.S)
+HALF_A_MARK = re.compile(r"(\x1b[\[201]{0,4}|\r)\Z")  # of PASTED, or half a line end
 HALF_A_KEY = re.compile(r"\x1b(\[[0-9;?]*|O)?\Z")
 WORD = re.compile(r"\w+")
 NAMES = {
@@ -61,11 +62,11 @@ class Editor:
             self._press(key[0] if key else "")
 
     def _paste(self, typed: str, at: int) -> int:
-        """Insert a paste verbatim, up to its end mark. Return where the typed keys continue."""
+        """Insert a paste up to its end mark. Return where the typed keys continue."""
         end = typed.find(PASTED, at)
-        if end < 0:  # the mark may be cut in two
-            half = typed.rfind("\x1b", max(at, len(typed) - len(PASTED) + 1))
-            whole = len(typed) if half < 0 else half
+        if end < 0:
+            half = HALF_A_MARK.search(typed, at)
+            whole = half.start() if half else len(typed)
             self._rest = typed[whole:]
             self.insert(typed[at:whole])
             return len(typed)
@@ -79,7 +80,7 @@ class Editor:
         self.cursor = len(self.text)
 
     def insert(self, text: str) -> None:
-        """Put text in at the cursor."""
+        """Put text in at the cursor. Its line ends become \\n."""
         text = text.replace("\r\n", "\n").replace("\r", "\n")
         self._replace(self.cursor, self.cursor, text)
 

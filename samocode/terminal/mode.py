@@ -27,14 +27,15 @@ class Mode:
         self._ours: list[Any] = []
 
     def enter(self) -> bool:
-        """Change the settings, and drop what was typed before. Return False if they were set."""
+        """Change the settings, and drop what was typed before. Return False if nothing was
+        changed: they are set already, or the terminal is gone."""
         try:
             found = termios.tcgetattr(self._descriptor)
             if self._before is not None and found[LOCAL] == self._ours[LOCAL]:
                 return False
             if self._before is None:
                 self._before = [*found]
-                self._before[LOCAL] |= LINES  # a killed loop left them off
+                self._before[LOCAL] |= LINES  # a killed loop may have left them off
             ours: list[Any] = [*self._before[:CONTROLS], [*self._before[CONTROLS]]]
             ours[LOCAL] &= ~(termios.ICANON if self._echo else termios.ICANON | termios.ECHO)
             ours[CONTROLS][termios.VMIN], ours[CONTROLS][termios.VTIME] = 1, 0

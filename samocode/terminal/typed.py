@@ -17,9 +17,9 @@ MOST_READ = 1 << 20  # bytes that are read before the files are looked at again
 BEFORE, BEHIND = 3000, 1000  # characters around the cursor that are shown
 MOST_HINT = 60  # characters
 HELP = """\
-A letter takes that option. Anything else is your answer in your own words.{enter}
+A letter takes its option. Anything else is your answer in your own words.{enter}
 A line that ends in \\ continues on the next line. A paste may have several lines.{plan}
-Ctrl-D hides this prompt, Ctrl-C stops the loop.
+Ctrl-D on an empty line hides this prompt, Ctrl-C stops the loop.
 You may also answer in {where}"""
 AWAY = """\
 Ctrl-D hid the prompt. Enter shows it again, Ctrl-C stops the loop.

@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 
 from tests.outer.stage import MAIN, Ended, Stage, git, lives
-from tests.telegram_api import TOKEN, Answer, TelegramApi
+from tests.telegram_api import TOKEN, Answer, TelegramApi, result
 
 CLONE = MAIN.parent
 CLAUDE = CLONE / "tests/fakes/checked"
 HUNG = "#!/bin/sh\necho $$ >>{pids}\nexec sleep 600\n"
 WRONG_TOKEN = "987654321:AAwrong-token_of-nobody"
+PUBLIC = result({"id": -42, "type": "supergroup", "username": "name"})
 
 Line = tuple[str, str, str]
 """Level, text, remedy."""
@@ -191,6 +192,23 @@ def test_without_settings_the_rest_is_checked(good: Stage, config: str) -> None:
     assert "sessions can only do research" in ended.out and "claude 2.1.332 (" in ended.out
 
 
+@pytest.mark.parametrize(
+    ("enabled", "level", "remedy"),
+    [(True, "ok", "install.sh --plugin."), (False, "warning", "install.sh.")],
+)
+def test_the_commands_as_a_plugin(good: Stage, enabled: bool, level: str, remedy: str) -> None:
+    """With the plugin, nothing has to be linked, and no remedy would link the commands again."""
+    (good.folder / "bin/samocode").unlink()
+    claudes = good.folder / "home/.claude"
+    shutil.rmtree(claudes / "commands")
+    plugins = {"enabledPlugins": {"samocode@samocode": enabled}}
+    (claudes / "settings.json").write_text(json.dumps(plugins))
+    ended = good.run("--check", fast=True)
+    found = [line for line in lines(ended) if line[1].startswith("commands:")]
+    assert [line[0] for line in found] == [level, "warning"], ended.out
+    assert remedy in found[1][2] and ("the plugin samocode@samocode" in found[0][1]) == enabled
+
+
 def test_a_claude_that_hangs_is_a_warning_and_ended(good: Stage) -> None:
     """The three calls of claude run at the same time. Each late one is a warning, and is ended."""
     pids, hung = good.folder / "pids", good.folder / "hung"
@@ -198,7 +216,7 @@ def test_a_claude_that_hangs_is_a_warning_and_ended(good: Stage) -> None:
     hung.chmod(0o755)
     good.extra["CLAUDE_PATH"] = str(hung)
     ended = good.run("--check")
-    late = [text for _, text, _ in lines(ended) if "gave no answer in time" in text]
+    late = [text for _, text, _ in lines(ended) if "did not answer in time" in text]
     assert (ended.code, len(late)) == (0, 3), ended.out
     known = [int(pid) for pid in pids.read_text().split()]
     processes = [Path("/proc", str(pid)) for pid in known]
@@ -210,12 +228,14 @@ def test_a_claude_that_hangs_is_a_warning_and_ended(good: Stage) -> None:
     [
         ([Answer(drop=True)], "42", "warning", "Telegram gives no answer"),
         ([], "43", "problem", "Telegram refuses (HTTP 400, Bad Request: chat not found)"),
+        ([result({}), PUBLIC], "-42", "warning", "nobody may answer in a public chat"),
     ],
 )
 def test_a_phone_that_does_not_work(
     good: Stage, answers: list[Answer], chat: str, level: str, text: str
 ) -> None:
-    """An outage is a warning, since it may pass. A missing chat is a problem."""
+    """An outage is a warning, since it may pass. A missing chat is a problem. In a public group,
+    approvers are needed."""
     with TelegramApi(answers) as api:
         good.extra |= {**api.environ, "TELEGRAM_CHAT_ID": chat}
         ended = good.run("--check")
@@ -252,6 +272,7 @@ def test_a_killed_loop_is_named(good: Stage) -> None:
     ended = good.run("--check", fast=True)
     (line,) = [line for line in lines(ended) if "was killed" in line[1]]
     assert line[0] == "ok" and line[2] == "To go on: samocode --session work"
+    assert ("ok", "sessions: 1 session", "") in lines(ended)
 
 
 def test_live_proves_login_signal_hook_and_notice(good: Stage) -> None:

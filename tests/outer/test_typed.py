@@ -152,6 +152,7 @@ def test_the_terminal_is_given_back(quick: Stage, at: Open, name: str) -> None:
         (b"one two\x17three\n", "one three"),
         (b"one\x01\x0btwo \x19\n", "two one"),
         (b"\x1b[200~a\rb\x1b[3~\x1b[201~c\n", "a\nb\x1b[3~c"),
+        (b"\x1b[200~a\r\nb\r\x1b[201~c\n", "a\nb\nc"),
         (b"ab\\\ncd\x1b[A\x1b[H\x1b[C_\n", "a_b\ncd"),
         ("é日\x7fx\n".encode(), "éx"),
         (b"a\x1b[1;5Db\x1b[15~\x00\x1f\n", "ba"),

@@ -71,6 +71,13 @@ def test_a_loop_that_is_killed_is_told(stage: Stage) -> None:
     assert none.code == 2 and "No loop runs" in none.out and "To resume it:" in none.out
 
 
+def test_a_session_that_no_loop_has_run(stage: Stage) -> None:
+    """Nothing was killed where nothing ran."""
+    assert stage.begin("--max-iterations", "0").code == 0
+    none = stage.run("--until-change", fast=True)
+    assert none.code == 2 and "No loop runs" in none.out and "To resume it:" in none.out
+
+
 def test_a_parent_that_waits_for_changes(stage: Stage) -> None:
     """--until-change may be started before the loop. It ends at each gate, but not while a saved
     answer is not read yet. With the last number it ignores the same questions. It has the loop's

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from samocode.check.machine import PLUGIN, has_plugin
 from tests.machine import Machine, needs_wheels
 from tests.prompts import COMMANDS, body, fences
 from tests.real.cli import Cli, clean_env
@@ -52,13 +53,17 @@ def test_the_plugin_is_valid_and_its_commands_find_the_clone(cli: Cli, machine: 
     assert done.returncode == 0 and not (cli.home / ".claude/commands").exists()
     assert "Validation passed" in plugin(cli, "validate", "--strict", machine.clone)
     plugin(cli, "marketplace", "add", machine.clone)
-    plugin(cli, "install", "samocode@samocode")
+    plugin(cli, "install", PLUGIN)
+    assert has_plugin(cli.home / ".claude")
     for name in ON_CLONE:
         init, messages = typed(cli, f"/samocode:{name} the 'words'")
         assert {f"samocode:{each}" for each in COMMANDS} <= set(init["slash_commands"])
         assert "Input: the 'words'\\n" in messages
         assert finds(block(messages), cli.home) == str(machine.clone)
-    plugin(cli, "uninstall", "samocode@samocode")
+    plugin(cli, "disable", PLUGIN)
+    assert not has_plugin(cli.home / ".claude")
+    plugin(cli, "uninstall", PLUGIN)
+    assert not has_plugin(cli.home / ".claude")
 
 
 def test_with_links_the_same_block_finds_the_clone(cli: Cli, machine: Machine) -> None:
