@@ -108,7 +108,7 @@ class Board:
         question = state.asked.get(number)
         if question is None or number not in state.answers or number in state.found:
             return None
-        return f"Answered already. {understood(state, question)}"
+        return f"Answered already. {understood(state, question)}\nTo say more: note TEXT, or stop."
 
     def back(self, heard: Heard, text: str) -> None:
         """Reply to a person."""

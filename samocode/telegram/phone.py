@@ -29,6 +29,7 @@ from samocode.telegram.updates import Heard
 
 CATCH_UP = 100  # tenths of a second to wait for answers that were given before this start
 TENTH = 0.1
+NOTHING_ASKED = "Not read: nothing is asked now. To tell it something: note TEXT"
 TROUBLED = 60.0  # seconds until the next look at a folder that cannot be used
 
 
@@ -162,7 +163,10 @@ class Phone:
             self._board.back(heard, self._command(*(heard.command or ("help", ""))))
         with self._answers:
             for path, heard in self._inbox("answer"):
-                if text := self._board.late(heard.question):
+                text = self._board.late(heard.question)
+                if not heard.question and self._waits is False:  # it came with the last answer
+                    text = NOTHING_ASKED
+                if text:
                     path.unlink(missing_ok=True)
                     self._board.back(heard, text)
 

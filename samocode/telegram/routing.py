@@ -72,12 +72,17 @@ def _command(heard: Heard, running: Sequence[Peer]) -> Route:
     word, text = heard.command or ("help", "")
     name, _, rest = text.partition(" ") if word == "note" else (text, "", "")
     named = [peer for peer in running if name and name.lower() in names(peer.name)]
-    if word == "help" or (text and word != "note" and not named):
-        waiting = [peer for peer in running if peer.waits]
-        plain = len(waiting) == 1 and text and not heard.in_group and heard.text[:1] != "/"
-        return Route((waiting[0],)) if plain else Route(say=HELP)
+    if text and word != "note" and not named:  # an answer that begins with such a word
+        if len(running) > 1:
+            return Route(say=_which(running, f"Write {word} and its name, or reply to a question."))
+        plain = running and running[0].waits and not heard.in_group and heard.text[:1] != "/"
+        return Route((running[0],)) if plain else Route(say=HELP)
+    if word == "help":
+        return Route(say=HELP)
     if not running:
         return Route(say=NONE_RUNS)
+    if len(named) > 1:
+        return Route(say=_which(named, "Reply to a message of the one that you mean."))
     if named and (word != "note" or len(running) > 1):
         return Route((named[0],), "command", f"{word} {rest}".strip())
     if word == "status" or len(running) == 1:

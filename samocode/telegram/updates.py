@@ -10,7 +10,11 @@ from samocode.record.untrusted import items, mapping
 
 KINDS = ["message", "callback_query"]
 """`allowed_updates` of getUpdates."""
-COMMAND = re.compile(r"\s*/?(status|stop|note|help|start)(?:@\w+)?(?:\s+(.*))?", re.I | re.S)
+COMMAND = re.compile(
+    r"\s*/?(?:(?P<now>stop|status)(?:@\w+)?[.!]*(?:\s+(?:now|please)[.!]*)?"
+    r"|(?P<word>note|help|start)(?:@\w+)?)(?:\s+(?P<text>.*))?",
+    re.I | re.S,
+)
 
 
 class Button(NamedTuple):
@@ -77,8 +81,8 @@ class Heard(NamedTuple):
         found = COMMAND.fullmatch(self.text)
         if found is None or self.press:
             return None
-        word = found[1].lower()
-        return "help" if word == "start" else word, (found[2] or "").strip()
+        word = (found["now"] or found["word"]).lower()
+        return "help" if word == "start" else word, (found["text"] or "").strip()
 
 
 def heard(update: object) -> Heard | None:

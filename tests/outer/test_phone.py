@@ -132,6 +132,22 @@ def test_a_button_answers_only_the_plan_it_was_sent_for(stage: Stage, api: Teleg
     assert loop.wait().code == 3 and stage.children == 4
 
 
+def test_a_second_message_behind_the_last_answer_gets_a_reply(
+    stage: Stage, api: TelegramApi
+) -> None:
+    """It came together with the answer, and nothing is asked any more."""
+    stage.script("ask('Which?')", f"{HOLD}{DONE}")
+    loop = stage.start()
+    shown(api, Q1)
+    api.fall()
+    api.say("B")
+    api.say("but smaller")
+    api.fall(False)
+    shown(api, "Not read: nothing is asked now")
+    (stage.steps / "go").touch()
+    assert loop.wait().code == 0 and answered(stage) == [(1, "B", "telegram")]
+
+
 def test_an_answer_from_elsewhere_closes_the_question(stage: Stage, api: TelegramApi) -> None:
     """After an answer in the file, the buttons are removed, the phone shows the answer, and a late
     press changes nothing."""
@@ -144,7 +160,8 @@ def test_an_answer_from_elsewhere_closes_the_question(stage: Stage, api: Telegra
     stage.up(2)
     api.pressed(late, api.messages[0]["id"])
     wait_for(lambda: api.toasts)
-    assert api.toasts == ["Answered already. Q1: B, Two (by file)"]
+    (toast,) = api.toasts
+    assert toast.startswith("Answered already. Q1: B, Two (by file)")
     assert not api.messages[0]["buttons"]
     (stage.steps / "go").touch()
     assert loop.wait().code == 0 and len(answered(stage)) == 1
