@@ -32,7 +32,6 @@ from samocode.decide.facts import Limits, Pause
 from samocode.decide.hook import check_signal
 from samocode.gate.answers import Answers
 from samocode.gate.gate import Gate
-from samocode.git.repository import Repository
 from samocode.iteration import Iterations
 from samocode.lock import locked
 from samocode.prepare import prepare
@@ -82,7 +81,7 @@ def run(settings: Settings, timeouts: Timeouts) -> int:
     from samocode.show.notices import notifier
 
     texts, project = user_texts(settings), settings.project
-    repository = Repository.find(project.main_repo, settings.environ)
+    repository = sessions.repository_of(settings)
     name = settings.session or naming.session(project, repository, texts)
     folder, made = sessions.find_or_create(project, name, texts, repository)
     if texts and sessions.hand_over(folder, texts):

@@ -10,6 +10,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+from samocode.git import gitdir
 from samocode.git import worktree as worktrees
 from samocode.git.branches import Branches
 from samocode.git.repository import Repository
@@ -21,11 +22,24 @@ from samocode.record.exits import ExitCode, UserError
 from samocode.record.history import VERSION, History, local_now
 from samocode.record.state import SessionState, Worktree
 from samocode.record.words import short_name
+from samocode.settings.load import Settings
 from samocode.settings.project import Project
 from samocode.task import Texts, add, send
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 ARCHIVE = "_archive"
+
+
+def repository_of(settings: Settings) -> Repository | None:
+    """Return the repository around MAIN_REPO. UserError in a session's worktree with a copy of
+    .samocode, whose paths would lead to other folders."""
+    found = Repository.find(settings.project.main_repo, settings.environ)
+    if found and found.is_linked and settings.project.file.is_relative_to(found.top):
+        head = files.read_any(gitdir.of(found.top) / "HEAD")
+        if head.startswith(b"ref: refs/heads/samocode/"):
+            main = found.common.parent
+            raise UserError(f"{found.top} is the worktree of a session. Run this in {main}.")
+    return found
 
 
 def check_name(name: str) -> None:

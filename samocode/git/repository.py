@@ -50,6 +50,11 @@ class Repository:
         )
         raise UserError(f"MAIN_REPO {folder}: git cannot use the repository at {marks[0]}: {why}")
 
+    @property
+    def is_linked(self) -> bool:
+        """Whether MAIN_REPO is in a worktree that `git worktree add` made."""
+        return (self.top / ".git").is_file()
+
     def run(self, *args: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
         """Run git at the top of a worktree, by default of the main one."""
         if cwd is None or cwd == self.top:  # with core.worktree, `top` may have no .git

@@ -34,7 +34,7 @@ def look(settings: Settings, timeouts: Timeouts) -> int:
     if name is None and (settings.status or settings.max_iterations == 0):
         say(_all(settings))
         return ExitCode.DONE
-    repository = Repository.find(project.main_repo, settings.environ)
+    repository = sessions.repository_of(settings)
     folder = _awaited(settings, repository, timeouts)
     if settings.stop:
         now = settings.stop == "now"

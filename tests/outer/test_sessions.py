@@ -143,6 +143,18 @@ def test_code_is_verified_after_the_approval_has_lapsed(stage: Stage, move: str)
     assert stage.outcomes[3:] == ["bad_signal" if move else "verify_failed", "blocked"]
 
 
+def test_a_copy_of_the_project_file_in_a_worktree_is_refused(stage: Stage) -> None:
+    """A committed .samocode is in each worktree, too, where its paths lead elsewhere."""
+    stage.script(WORK)
+    stage.begin()
+    copy = stage.worktree / ".samocode"
+    copy.write_text("MAIN_REPO=.\nWORKTREES=../w\nSESSIONS=../s\n")
+    for more in (["--status"], ["--task", "a note"]):
+        ended = stage.run("--config", str(copy), *more)
+        assert ended.code == 2 and f"Run this in {stage.repo}." in ended.out
+    assert stage.children == 2
+
+
 def test_a_failing_setup_blocks_and_is_tried_again(stage: Stage) -> None:
     """If SETUP fails, its output is shown and no child is started. The next start runs it again."""
     stage.configure(SETUP="echo no such thing; false")
