@@ -14,7 +14,8 @@ from tests.outer.stage import IDENTITY, Stage, git, make_repo
 
 __all__ = ["bare", "git", "installed", "machine", "own_home", "repo"]
 
-# A shell that starts the tests with `&` has them ignore Ctrl-C, nohup SIGHUP: so would every loop.
+# Tests that a shell starts with `&` ignore SIGINT, and tests under nohup ignore SIGHUP. Every loop
+# would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 

@@ -199,7 +199,8 @@ class TelegramApi:
         return result({"message_id": number, "date": int(time.time())})
 
     def edit(self, given: Mapping[str, Any]) -> Answer:
-        """Change or remove the buttons of a message."""
+        """Remove the buttons of a message, the only edit that the bot makes."""
+        assert not given.get("reply_markup", {}).get("inline_keyboard")
         for message in self.messages:
             if message["id"] == given["message_id"]:
                 if not message["buttons"]:

@@ -1,5 +1,6 @@
-"""The architecture (CONTRIBUTING.md): imports go down, one room for each outside thing, small
-files, and leaves that the loop can run without. A room is a folder or a single module."""
+"""The architecture (CONTRIBUTING.md): imports go down, each outside thing is used only in the rooms
+that DOORS names, small files, and leaves that the loop can run without. A room is a folder or a
+single module."""
 
 from __future__ import annotations
 
@@ -156,7 +157,7 @@ def test_nothing_happens_at_import() -> None:
             assert isinstance(node, quiet) or text or started, f"{path}: {shown}"
 
 
-def test_an_old_python_comes_as_far_as_the_sentence_for_it() -> None:
+def test_an_old_python_gets_the_message_about_its_version() -> None:
     """Python 3.6 can parse main.py and what it imports before need_python(), so it prints that
     message and no SyntaxError."""
     clone = ROOT / "samocode/settings/clone.py"
@@ -169,8 +170,8 @@ def test_an_old_python_comes_as_far_as_the_sentence_for_it() -> None:
             assert all(isinstance(n, ast.Constant) for n in found), "dict[...] works from 3.9 on"
 
 
-def test_small_rooms() -> None:
-    """No file and no function exceeds its number of lines, counted as by `wc -l`."""
+def test_small_files_and_functions() -> None:
+    """No file and no function has more lines than allowed, counted as by `wc -l`."""
     most = {ROOT / "main.py": MOST_IN_MAIN}
     for path in FILES:
         text = path.read_text()

@@ -51,7 +51,7 @@ def test_every_flag_arrives(place: Place) -> None:
         assert parse(check) == {"--check-signal": "/s"}
 
 
-def test_the_command_that_goes_on_repeats_what_was_given(place: Place) -> None:
+def test_the_resume_command_repeats_what_was_given(place: Place) -> None:
     """It leaves out --task and --dive, which are on record, and --yes and --max-iterations 0, which
     are meant for one run."""
     given = shlex.split("--session a --task b --dive c -y --max-cost 2.50 --timeout 60 --model x")
@@ -147,8 +147,11 @@ def test_help_is_complete_and_true(capsys: pytest.CaptureFixture[str]) -> None:
     for row in RunTable.rows().values():
         if row.flag and row.flag != "--check-signal":
             assert row.meaning + (f" ({row.default})" if row.default else "") in shown
-    example = re.findall(r"main\.py (--session .*?)(?= main\.py|$)", shown)[-1]
-    assert parse(shlex.split(example))["--task"] == "Add JWT login"
+    examples = [
+        parse(shlex.split(each))
+        for each in re.findall(r"^  main\.py (--.*?)(?:  |$)", printed, re.M)
+    ]
+    assert [each.get("--task") for each in examples] == ["Add JWT login", None]
 
 
 @given(

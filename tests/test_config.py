@@ -250,8 +250,8 @@ def test_without_a_project_the_error_shows_one_that_works(place: Place) -> None:
 def test_a_wrong_value_names_its_key_and_the_remedy(
     place: Place, env: dict[str, str], says: str
 ) -> None:
-    """The message is one line without a secret. One row: a child may not start the loop, since it
-    could then speak as the human."""
+    """The message is one line without a secret. A child (SAMOCODE_RUN) may not start the loop,
+    since it could then speak as the human."""
     (problem,) = place.problems(env=env)
     assert re.search(says, problem)
     assert TOKEN[:-1] not in problem and "\n" not in problem

@@ -105,8 +105,8 @@ def test_a_start_imports_nothing_slow(stage: Stage) -> None:
 
 @pytest.mark.skipif(not shutil.which("strace"), reason="no strace here; .ci/run installs it")
 def test_the_system_calls_of_an_iteration(stage: Stage) -> None:
-    """The number of the loop's own system calls between two spawns is bounded, and does not grow
-    with a thousand artifacts."""
+    """The number of the loop's own system calls from one `_iteration.json` to the next is bounded,
+    and does not grow with a thousand artifacts."""
     counts: list[float] = []
     for name, artifacts in (("few", 3), ("many", 1000)):
         stage.name = name

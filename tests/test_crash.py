@@ -23,8 +23,8 @@ from tests.test_faults import begun, goes_on
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 EXIT = ("--on-wait", "exit")
-# Places between two steps that belong together, except appends (tests/outer/test_kills.py) and
-# prints of pages (below). FILE:FUNCTION is the return of the function.
+# Places between two steps that belong together. Not here: appends (tests/outer/test_kills.py) and
+# the steps inside a swap of a page (below). FILE:FUNCTION is the return of the function.
 WEAK = (
     "record/files.py:remove",
     "pages/compare.py:mark",

@@ -82,8 +82,8 @@ def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "ends"), [("job", "FailJob"), ("jobs", "FailIndex")])
-def test_a_job_holds_the_exit_codes(name: str, ends: str) -> None:
-    """The job has a rule for each exit code but 1, which counts against the backoff limit."""
+def test_a_job_has_a_rule_for_each_exit_code(name: str, ends: str) -> None:
+    """The job has a rule for each exit code but 0 and 1, which counts against the backoff limit."""
     spec: dict[str, Any] = yaml.safe_load((DEPLOY / f"{name}.yaml").read_text())["spec"]
     on_exit = {
         rule["action"]: set(rule["onExitCodes"]["values"])

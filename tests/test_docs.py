@@ -42,7 +42,7 @@ def code(*words: str) -> str:
     return f"`{text}`" if (text := " ".join(words).strip()) else ""
 
 
-def test_the_settings_tables_are_the_rows() -> None:
+def test_the_settings_tables_agree_with_the_code() -> None:
     runs = RunTable.rows().values()
     assert table("key") == [f"| `{r.key}` | {r.meaning} |" for r in ProjectTable.rows().values()]
     assert table("variable") == [
@@ -56,7 +56,7 @@ def test_the_settings_tables_are_the_rows() -> None:
     ]
 
 
-def test_the_example_of_an_env_file_is_the_rows() -> None:
+def test_the_example_env_file_agrees_with_the_code() -> None:
     head, _, rest = (ROOT / ".env.example").read_text().partition("\n\n")
     rows = [f"# {row.meaning}\n{key}={row.default}" for key, row in RunTable.keys().items()]
     assert rest == "\n\n".join(rows) + "\n"

@@ -34,7 +34,7 @@ def said(ended: Ended, code: int, *words: str) -> None:
 
 
 def begun(stage: Stage) -> list[str]:
-    """The record after one good iteration."""
+    """The lines of the history after one good iteration."""
     stage.script(WORK, default=DONE)
     assert stage.begin("--max-iterations", "1").code == 5
     return (stage.session / "_history.jsonl").read_text().splitlines()
@@ -143,7 +143,7 @@ def test_a_read_only_folder_of_sessions(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("how", ["gone", "empty", "removed by a child"])
-def test_a_session_without_its_record_starts_no_child(stage: Stage, how: str) -> None:
+def test_a_session_without_its_history_starts_no_child(stage: Stage, how: str) -> None:
     """A session folder without its history is an error. As a new session it would work in the
     wrong folder."""
     begun(stage)

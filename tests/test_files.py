@@ -32,10 +32,7 @@ SPOILT: dict[str, Callable[[Path], object]] = {
 """What a child may put in place of a file."""
 OTHERWISE: dict[str, Callable[[Path], object]] = {
     "missing": lambda path: None,
-    "empty": lambda path: path.touch(),
-    "blank": lambda path: path.write_text(" \n"),
     "file": lambda path: path.write_text("words"),
-    "2 MB": lambda path: path.write_text("## Q1: x\nAnswer: mine\n" + "x" * 2_000_000),
 }
 
 
@@ -107,7 +104,7 @@ def test_a_folder_is_set_aside_with_what_it_holds(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["file", "link", "folder", "dangling link", "missing"])
 def test_keep(tmp_path: Path, kind: str) -> None:
-    """`keep` makes a copy beside it. A file or link is never missing, not even for a moment."""
+    """`keep` gives what is at a path a second name beside it; a folder is renamed."""
     path = tmp_path / "x"
     spoil(path, kind)
     files.keep(path)

@@ -76,7 +76,7 @@ def edit(stage: Stage, old: str, new: str) -> None:
 
 
 def approved(stage: Stage, *steps: str, args: tuple[str, ...] = ()) -> Loop:
-    """A loop whose plan the human approved, in the first of these steps."""
+    """A loop whose plan is approved, and whose child now runs the first of these steps."""
     stage.script(TO_PLANNING, "plan()", *steps)
     loop = stage.start(*args)
     if "--yes" not in args:
@@ -126,7 +126,8 @@ def test_an_approval_taken_back_while_a_child_runs(
 
 
 def test_an_approval_taken_back_leaves_the_commits(stage: Stage) -> None:
-    """Commits from before that stay, and do not count as changes of the next child."""
+    """Commits that were made before the approval was taken back stay, and do not count as changes
+    of the next child."""
     note = "write('told', repr(ITERATION['notes'])); plan(name='plan2.md')"
     stage.script(TO_PLANNING, "plan()", "commit('a.py', 'built'); ask()", note)
     stage.begin(*EXIT)

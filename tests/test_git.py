@@ -96,7 +96,8 @@ REMOTE = "git update-ref refs/remotes"
 )
 def test_base(repo: Path, script: str, wanted: str | None, base: str) -> None:
     """The base is BASE_BRANCH, else origin's default branch, main, master, or the current branch.
-    Of its local and remote copies it is the newer one; the local one if they diverged."""
+    Of its local and remote copies it is the newer one; the local one if they diverged. A
+    BASE_BRANCH of the form origin/NAME is taken as it is."""
     hashes = {"old": git("rev-parse", "HEAD", cwd=repo)}
     for name, file in (("new", "a.py"), ("other", "b.py")):
         git("checkout", "-q", "--detach", hashes["old"], cwd=repo)

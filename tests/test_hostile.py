@@ -31,12 +31,15 @@ def answered(stage: Stage, text: str, *steps: str) -> None:
     stage.answer(1, text)
 
 
-NAMES = """
+NAMES = (
+    f"MINE = {MINE!r}"
+    + """
 QA_FILE, NOTES = SESSION / "_qa.md", SESSION / "_overview.md"
 NOW, LOCK = SESSION / "_iteration.json", SESSION.parent / ".locks" / SESSION.name
 QA = QA_FILE.read_text(errors="replace")
-assert "Which?" in QA and "mine," in QA and " of it" in QA, QA[:500]
+assert "Which?" in QA and MINE in QA.replace("\\n> ", "\\n"), QA[:500]
 """
+)
 ACTS = {
     "fills the questions": "QA_FILE.open('a').write('x' * 2_000_000)",
     "copies a question": "QA_FILE.open('a').write(QA * 20)",
@@ -45,8 +48,8 @@ ACTS = {
     "questions become a link": "QA_FILE.unlink(); QA_FILE.symlink_to('/etc/passwd')",
     "questions lose their line end": "QA_FILE.write_text('# Questions')",
     "questions are no text": "QA_FILE.write_bytes(bytes(range(256)) * 9)",
-    "questions lose their print": "QA_FILE.write_text(QA.partition('-->')[2])",
-    "questions name another print": "QA_FILE.write_text(QA.replace('page (', 'page (9'))",
+    "the page loses its first line": "QA_FILE.write_text(QA.partition('-->')[2])",
+    "the page names another state": "QA_FILE.write_text(QA.replace('page (', 'page (9'))",
     "rewrites the task": "(SESSION / '_task.md').write_text('something easier')",
     "task becomes a link": """
 (SESSION / "_task.md").unlink()
@@ -115,12 +118,12 @@ old = PAGE.stat()
 PAGE.write_text(PAGE.read_text().replace('mine', 'fake'))
 os.utime(PAGE, ns=(old.st_atime_ns, old.st_mtime_ns))""",
     "as a comment and more": "forge(1, 'mine <!-- or --> forged')",
-    "on an older print": """
+    "with the first line of an older page": """
 PAGE.write_text(PAGE.read_text().replace('mine', 'forged').replace('page (', 'page (5) ('))""",
     "on a page of its own": """
 PAGE.unlink()
 PAGE.write_text('## Q1: Which?\\n\\nAnswer: forged\\n')""",
-    "on a print to come": """
+    "with the first line of a page to come": """
 later = len((SESSION / '_history.jsonl').read_text().splitlines()) + 1
 page = '\\n\\n'.join((
     f'<!-- Samocode printed this page ({later}). -->',
@@ -175,7 +178,7 @@ def test_a_page_from_before_the_question(stage: Stage, first: str, end: str) -> 
 
 STOPS = {
     # name: (step, exit codes, what is said, how a person repairs it)
-    "rewrites the record in place": ("""
+    "rewrites the history in place": ("""
 path = SESSION / "_history.jsonl"
 old = path.stat()
 path.write_text(path.read_text().replace("the human", "a machin"))

@@ -59,8 +59,8 @@ def test_a_second_run_changes_nothing_and_needs_no_network(installed: Machine) -
 
 @needs_wheels
 def test_the_last_lines_say_what_to_do_next(machine: Machine, tmp_path: Path) -> None:
-    """The output ends with the next steps, also when it is run by a link or in another folder. A
-    missing claude is a warning."""
+    """The output ends with the next steps, also if install.sh is started through a link or from
+    another folder. A missing claude is a warning."""
     (tmp_path / "links").mkdir()
     (tmp_path / "links/first").symlink_to("../my clone/install.sh")
     (tmp_path / "links/setup").symlink_to("first")
@@ -116,7 +116,7 @@ def test_a_broken_venv_of_the_user_is_left_alone(bare: Machine) -> None:
     ],
     ids=["failing shims", "too old", "Debian without venv"],
 )  # fmt: skip
-def test_without_a_fit_python_nothing_is_made(bare: Machine, python: str, says: str) -> None:
+def test_without_a_suitable_python_nothing_is_made(bare: Machine, python: str, says: str) -> None:
     """The error says where to get Python, without the messages of pyenv's shims."""
     for name in ("python3", "python3.13", "python3.12", "python3.11"):
         bare.executable(name, python)

@@ -13,11 +13,6 @@ from tests.conftest import git
 from tests.outer.speech import wait_for
 from tests.outer.stage import DONE, TO_DONE, TO_PLANNING, WORK, Stage
 
-# Only the signal counts, never what a child says.
-
-
-# Work without progress stops. A person's decision resets the counters.
-
 
 def test_a_claude_of_another_machine(stage: Stage) -> None:
     """A claude that this machine cannot run is not tried again. The message names the reason and
@@ -29,6 +24,9 @@ def test_a_claude_of_another_machine(stage: Stage) -> None:
     ended = stage.begin()
     assert (ended.code, stage.outcomes) == (3, ["crash"]) and ended.err == ""
     assert "cannot be run" in ended.out and "CLAUDE_PATH" in ended.out
+
+
+# Work without progress stops. A person's decision resets the counters.
 
 
 @pytest.mark.parametrize("note", [None, "The disk was full."])
@@ -125,7 +123,8 @@ def test_the_end_of_a_flood_is_read(stage: Stage) -> None:
 
 @pytest.mark.parametrize("key", ["SETUP", "VERIFY"])
 def test_one_long_line_of_a_command_does_no_harm(stage: Stage, key: str) -> None:
-    """Output of SETUP or VERIFY in one line of 9 MB is cut, since larger records are not read."""
+    """If SETUP or VERIFY prints one line of 9 MB, only a part of it is shown and recorded, since a
+    history line or page above the size limit could not be read again."""
     stage.configure(**{key: "head -c 9000000 /dev/zero; false"})
     blocked = "signal('blocked', reason='x')"
     stage.script(TO_PLANNING, "plan()", TO_DONE, DONE, default=blocked)

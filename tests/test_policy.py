@@ -150,7 +150,7 @@ REFUSALS = [
         api_error="tls_untrusted_ca")), "invalid_request", 3, says="the words"),
     Row("credits that are off", facts(run=failed("rate_limit", 429, **RESETS_SOON,
         api_error="model_requires_usage_credits")), "invalid_request", 3),
-    Row("it beats the timeout", facts(ended="timeout",
+    Row("a refusal beats the timeout", facts(ended="timeout",
         run=UNFINISHED._replace(error="billing_error")), "billing", 3),
 ]  # fmt: skip
 MONEY = [
@@ -164,9 +164,9 @@ LIMITED = [
         until=NOW + 3600 + JITTER),
     Row("further than MAX_WAIT", facts(run=failed("rate_limit", 429, **RESETS_LATE)), "limited", 5,
         says="SAMOCODE_MAX_WAIT"),
-    Row("it reset already", facts(run=failed("rate_limit", 429, **RESETS_PAST)), "transient",
+    Row("a limit that has reset", facts(run=failed("rate_limit", 429, **RESETS_PAST)), "transient",
         delay=30),
-    Row("it does not say when", facts(run=failed("rate_limit", 429, limit_rejected=True)),
+    Row("a limit without a time", facts(run=failed("rate_limit", 429, limit_rejected=True)),
         "transient", delay=30),
     Row("429 without a rejected limit", facts(run=failed("rate_limit", 429,
         limit_resets_at=NOW + 600)), "transient", delay=30),
@@ -193,7 +193,7 @@ OUTAGES = [
     Row("an unknown class", facts(run=failed("made_up_tomorrow")), "transient", delay=30,
         says="the API failed: made_up_tomorrow."),
     Row("408 is no verdict", facts(run=failed("unknown", 408)), "transient", delay=30),
-    Row("it beats the timeout", facts(ended="timeout", run=AT_529._replace(finished=False)),
+    Row("an outage beats the timeout", facts(ended="timeout", run=AT_529._replace(finished=False)),
         "transient", delay=30),
     Row("the pause doubles", facts(run=AT_529), "transient", state=after(api_waited=30), delay=60),
     Row("up to the most", facts(run=AT_529), "transient", state=after(api_waited=2000), delay=600),
@@ -245,7 +245,7 @@ def test_decide(row: Row) -> None:
     assert pause == (row.delay, row.until)
     assert row.says in f"{found.why}\n{found.note}"
     assert found.why.strip() or not found.stop, "every stop says why"
-    assert not found.pause or found.pause.why, "and every pause"
+    assert not found.pause or found.pause.why, "every pause says why"
 
 
 def test_a_thousand_sessions_wake_spread_out() -> None:

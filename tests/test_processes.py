@@ -315,7 +315,8 @@ print(json.dumps({{"code": code, "log": log.read_text(), "children": children(),
 def test_a_command_of_the_settings(
     tmp_path: Path, command: str, limit: float, stop: str, code: int | None, log: str | None
 ) -> None:
-    """The log has all output of SETUP and VERIFY, and no process of them stays alive."""
+    """The log has all output of SETUP and VERIFY, and none of their processes stays
+    alive."""
     found = scene(tmp_path, RUN.format(command=command, limit=limit, stop=stop))
     assert found["code"] == code
     assert found["log"] == (log if log is not None else f"{tmp_path}/a session\n")

@@ -116,7 +116,7 @@ def test_what_a_prompt_names_exists(name: str) -> None:
 
 
 @pytest.mark.parametrize("row", table(), ids=lambda row: row.phase)
-def test_the_phase_table_is_the_codes(row: Row, tmp_path: Path) -> None:
+def test_the_phase_table_agrees_with_the_code(row: Row, tmp_path: Path) -> None:
     """The check of signals accepts every ending in the table. Each phase has a command or a
     section."""
     assert tuple(row.phase for row in table()) == signals.PHASES
@@ -151,7 +151,7 @@ def test_every_signal_that_is_shown_is_legal(name: str, tmp_path: Path) -> None:
         )
 
 
-def test_the_limits_of_a_question_are_the_checks() -> None:
+def test_the_limits_of_a_question_agree_with_the_check() -> None:
     line = line_of(WORKFLOW, "The loop numbers")
     assert f"1 to {form.MOST} questions" in line
     assert f"{form.LINE} characters at most (`why` {form.WHY})" in line

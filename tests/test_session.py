@@ -16,7 +16,7 @@ from samocode.decide.facts import Limits
 from samocode.git.repository import Repository
 from samocode.record.exits import UserError
 from samocode.session import Session, open_session
-from samocode.settings.project import Project as Settings
+from samocode.settings.project import Project
 from samocode.task import Texts
 from tests.conftest import around, git
 from tests.outer.speech import wait_for
@@ -28,13 +28,13 @@ LIMITS = Limits(max_iterations=10, max_cost=None, max_wait=60)
 
 
 @pytest.fixture
-def place(repo: Path) -> Settings:
-    """The settings of a project."""
+def place(repo: Path) -> Project:
+    """A project's settings."""
     return project_of(repo)
 
 
 @pytest.fixture
-def session(place: Settings) -> Session:
+def session(place: Project) -> Session:
     """A new session, open."""
     folder = sessions.create(place, "work", {"task": "the täsk"}, around(place.main_repo))
     return reopened(place.main_repo, folder)
@@ -60,7 +60,7 @@ BAD = ("", "a/b", "..", ".hidden", "-x", "a b", "a..b", "x.lock", "x.", "ä", "x
 
 @given(st.sampled_from(BAD) | st.from_regex(r"[\w.@{~^-]{1,66}", fullmatch=True))
 @settings(max_examples=60, deadline=None)
-def test_every_name_that_is_taken_names_a_folder_and_a_branch(name: str) -> None:
+def test_every_accepted_name_works_as_a_folder_and_as_a_branch(name: str) -> None:
     """Each accepted name works as a folder and as a branch. Others are refused."""
     try:
         sessions.check_name(name)
@@ -103,7 +103,7 @@ def test_a_folder_that_is_no_session_is_never_taken(tmp_path: Path, name: str) -
 
 @pytest.mark.parametrize("trouble", ["identity", "path", "branch", "base", "folder"])
 def test_create_is_all_or_nothing(
-    tmp_path: Path, place: Settings, session: Session, trouble: str
+    tmp_path: Path, place: Project, session: Session, trouble: str
 ) -> None:
     """If creation fails, the exit code is 2, and there is neither a session nor a worktree."""
     shutil.rmtree(session.folder)
@@ -132,7 +132,7 @@ def test_create_is_all_or_nothing(
 
 
 def test_the_record_wins_over_changed_settings(
-    tmp_path: Path, place: Settings, session: Session
+    tmp_path: Path, place: Project, session: Session
 ) -> None:
     elsewhere = changed(place, worktrees=tmp_path / "elsewhere", base_branch="nope")
     repository = around(elsewhere.main_repo)
@@ -149,7 +149,7 @@ def test_a_repository_that_is_gone(tmp_path: Path, session: Session) -> None:
 
 
 def test_another_clones_session_is_left_alone(
-    tmp_path: Path, place: Settings, session: Session
+    tmp_path: Path, place: Project, session: Session
 ) -> None:
     """In another clone, which has the commit, the session is refused, since the worktree belongs to
     the first clone."""
@@ -268,7 +268,7 @@ def test_each_log_is_a_new_file(session: Session) -> None:
 # What a person sees
 
 
-def test_folders_inside_the_repository_belong_into_its_gitignore(stage: Stage) -> None:
+def test_folders_inside_the_repository_belong_in_its_gitignore(stage: Stage) -> None:
     """The warning has the lines to add to .gitignore. With these lines there is no warning."""
     inside = {"SESSIONS": f"{stage.repo}/s", "WORKTREES": f"{stage.repo}/w"}
     stage.configure(**inside)

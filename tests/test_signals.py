@@ -25,7 +25,7 @@ ASK = {"title": "Which?", "why": "It matters.", "suggested": "foo"}
 OPTIONS = {"options": ["JWT", "Sessions"], "suggested": "A", "because": "it fits"}
 OBJECT = '_signal.json must hold one JSON object, like {"status": "continue"}.'
 STATUS = "`status` must be one of continue, waiting, blocked, done; it is "
-CUT = "z" * 76 + "...."  # of a text that is shown with 80 characters or more
+CUT = "z" * 76 + "...."  # the end of a value of 80 characters or more, and the full stop
 
 
 def asking(*asked: Any, waits_for: str = "qa_answers", **more: Any) -> dict[str, Any]:
@@ -158,8 +158,8 @@ def named(plan: str | None) -> dict[str, Any]:
 def test_judged_by_phase_files_and_git(
     tmp_path: Path, value: dict[str, Any], now: dict[str, Any], says: str | None
 ) -> None:
-    """A signal is judged by phase, files and git. One row: a plan's name must not contain a line
-    end, which would add lines to the question."""
+    """A signal is judged by phase, files and git. A plan's name must not contain a line end, which
+    would add lines to the question."""
     for name in ("plan.md", "line\nend.md", "paragraph\u2029.md"):
         (tmp_path / name).write_text("# Plan\n")
     (tmp_path / "empty.md").write_text(" \n")
@@ -218,7 +218,7 @@ def test_a_good_question(asked: Any, expected: tuple[Any, ...]) -> None:
 
 @pytest.mark.parametrize("waits_for", ["qa_answers", "human_action"])
 @pytest.mark.parametrize("more", [{}, {"questions": []}, {"questions": "Which?"}])
-def test_no_question_is_answered_with_an_example(waits_for: str, more: Any) -> None:
+def test_a_wait_without_questions_is_refused_with_an_example(waits_for: str, more: Any) -> None:
     """Without questions, the problem shows an example, which is a valid signal with every field."""
     signal, problems = judged({"status": "waiting", "for": waits_for} | more)
     assert signal is None and "\n" not in problems and "a list of 1 to 8: {" in problems

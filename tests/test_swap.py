@@ -138,7 +138,7 @@ def test_a_kill_before_any_step_loses_nothing(tmp_path: Path, last: int, how: st
         (tmp_path / f"{k}-{s}", (*(((s, how),) if how else ()), (k, "kill"))) for s, k in kills
     ]
     for (folder, acts), done in zip(scenes, stepping(*scenes), strict=True):
-        assert done is None or how, "only a save makes it shorter"
+        assert done is None or how, "without a save, the kill must come"
         found = everything(folder)
         if how != "delete":
             assert not how or f"human {how}" in found, (acts, found)

@@ -54,7 +54,7 @@ class Sender:
         threading.Thread(target=self.box.run, daemon=True).start()
 
     def send(self, text: str, patience: float | None = 60) -> list[str]:
-        """Send a text, and return the messages until it was sent or given up."""
+        """Send a text, wait until it was sent or given up, and return all lines of the outbox."""
         self.box.text(text, patience)
         wait_for(lambda: not self.box.busy)
         return self.said
@@ -145,7 +145,8 @@ def check(trouble: str, says: str) -> None:
 
 @pytest.mark.parametrize("address", ["http://[::1", "http://..invalid", "ftp://127.0.0.1", "no"])
 def test_no_server(address: str) -> None:
-    """The description has the cause in the network, even while another exception is handled."""
+    """The description names the network error, not an exception that is being handled at the time
+    of the call."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         free = probe.getsockname()[1]
@@ -353,7 +354,7 @@ def test_what_was_understood() -> None:
 
 
 def test_a_command_beside_the_loop(tmp_path: Path) -> None:
-    """The result is the exit code and the last output of the command, or that it took too long. Its
+    """The result is None, or what went wrong: the exit code and the last output, or a timeout. Its
     processes are ended."""
     environ = {"PATH": os.environ["PATH"]}
     data = json.dumps({"text": "é"}).encode()

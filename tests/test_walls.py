@@ -49,15 +49,16 @@ def test_only_a_commit_waits_for_the_approval() -> None:
 def test_a_payer_or_a_mode_that_was_not_announced(
     tmp_path: Path, env: dict[str, str], init: Init | None, reason: str | None
 ) -> None:
-    """It blocks if a key pays that the user neither set nor accepted, or the mode is another."""
+    """The run must end if an API key pays although the user neither set nor accepted one, or if the
+    mode is not the configured one."""
     folder = tmp_path.resolve() / "a place"
     folder.mkdir()
     assert not_as_announced(made(folder).load(env=env), init) == reason
 
 
 def test_how_claude_is_introduced() -> None:
-    """The line names the payer only if it is a key, since the header shows the others. It names a
-    version that was not tested."""
+    """The line names the payer only if it is a key, since the header shows the others. For a
+    version that was not tested, it also names the tested one."""
     assert introduced(Init("opus-x", "auto", "none", True, TESTED)) == (
         f"claude {TESTED}: model opus-x, permission mode auto, sandbox on"
     )

@@ -107,7 +107,7 @@ def approve(folder: Path) -> None:
 
 
 def refuse(folder: Path, text: str) -> None:
-    """Answer anything else to it."""
+    """Answer the open question on a plan with this text."""
     answer(folder, approval(folder), text)
 
 
@@ -180,7 +180,7 @@ def fast() -> Any:
 
 
 def fast_loop(argv: Sequence[str]) -> int:
-    """main.py with that clock."""
+    """Run main.py with the timeouts of `fast`."""
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
     from main import main
     from samocode.settings.flags import parse

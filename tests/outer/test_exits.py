@@ -86,7 +86,7 @@ def refused(stage: Stage, ended: Ended, *words: str) -> None:
         assert "samocode/" not in git("branch", "--all", cwd=stage.repo)
 
 
-def test_a_missing_settings_file_is_told_where_it_belongs(stage: Stage) -> None:
+def test_without_a_settings_file_the_error_says_where_it_belongs(stage: Stage) -> None:
     stage.config.unlink()
     refused(stage, stage.begin(), ".samocode")
     bare = [w for w in stage.command("--task", "t") if w not in ("--config", str(stage.config))]

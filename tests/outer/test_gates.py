@@ -95,7 +95,7 @@ def test_a_plan_changed_after_approval_is_asked_again(quick: Stage) -> None:
     assert quick.run(*EXIT).code == 3 and built(quick)
 
 
-def test_yes_never_acts_for_the_human(quick: Stage) -> None:
+def test_yes_does_not_answer_a_human_action(quick: Stage) -> None:
     """--yes does not answer a human_action. Only the human's answer counts."""
     action = "work(); ask('Plug it in', kind='human_action', suggested='')"
     quick.script(TO_PLANNING, "plan()", action, "work(); " + TO_DONE, DONE)

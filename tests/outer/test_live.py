@@ -142,7 +142,8 @@ def test_a_flood_is_cut_to_what_a_person_can_read() -> None:
 
 
 def test_a_tool_that_took_long_is_named_where_others_came_between() -> None:
-    """A line on a slow tool names it if other lines came between. Paths are relative to the
+    """The line that says how long a slow tool took names the tool if other lines were printed since
+    its start. Paths are relative to the
     worktree."""
     now = [0.0]
     lines = ChildLines(("/w/tree", "/w/tree-2"), lambda: now[0])

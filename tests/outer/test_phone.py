@@ -88,7 +88,9 @@ def test_both_gates_are_answered_from_the_phone(stage: Stage, api: TelegramApi) 
     assert all(message["text"].startswith("work · ") for message in api.messages)
 
 
-def test_only_the_bot_answers_by_the_folder_of_the_phone(stage: Stage, api: TelegramApi) -> None:
+def test_answers_in_the_shared_folder_need_the_bots_signature(
+    stage: Stage, api: TelegramApi
+) -> None:
     """Answers in the shared folder count only with the bot's signature. A process that a child left
     may write there, but does not have the token."""
     stage.script(TO_PLANNING, "plan()", DONE)
@@ -254,9 +256,9 @@ def test_buttons_survive_a_killed_loop(stage: Stage, api: TelegramApi, recorded:
 
 
 def test_two_loops_share_a_bot_and_one_is_killed(stage: Stage, api: TelegramApi) -> None:
-    """Replies go to the session that they answer, whichever loop reads them. A text that fits two
-    sessions is asked back. If the reading loop is killed, the other one reads, and answers to the
-    killed one wait for its start."""
+    """Replies go to the session that they answer, whichever loop reads them. If a text fits two
+    sessions, the bot asks which one is meant. If the reading loop is killed, the other one reads,
+    and answers to the killed one wait for its start."""
     other = second(stage)
     stage.script("ask('Which?')", DONE)
     other.script("ask('Which?', 'Where?')", DONE)

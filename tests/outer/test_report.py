@@ -70,7 +70,7 @@ def test_a_session_of_markup_is_shown_as_text(stage: Stage) -> None:
 
 def test_a_report_is_no_progress_and_changes_nothing(stage: Stage) -> None:
     """A report during an iteration changes no other file and does not count as progress. Without
-    --session it is of the only session that is not done."""
+    --session, it reports on the only session that is not done."""
     go = "up()\nwhile not (STEPS / 'go').exists(): time.sleep(0.05)\n"
     stage.script(go + "signal()", "write('_report.html', '<script>'); signal()", DONE)
     loop = stage.start()

@@ -1,4 +1,5 @@
-"""The repository that a session shares with its user: the changes that a run reports."""
+"""The repository that a session shares with its user: the changes that a run reports, and the
+command for a pull request."""
 
 from __future__ import annotations
 
@@ -79,10 +80,8 @@ def test_done_prints_one_line_that_makes_a_pull_request(stage: Stage) -> None:
     """With gh on PATH and a remote, `done` prints the command and does not run it. It is safe in a
     shell, whatever the summary contains."""
     summary = "It's done;\n\n$(touch pwned) `x` \x1b[31m!! done"
-    stage.script(
-        "signal(phase='planning')", "plan()", "commit('b.py', 'x'); " + TO_DONE,
-        f"signal('done', summary={summary!r})",
-    )  # fmt: skip
+    steps = ("signal(phase='planning')", "plan()", "commit('b.py', 'x'); " + TO_DONE)
+    stage.script(*steps, default=f"signal('done', summary={summary!r})")
     remote, tools = stage.folder / "remote.git", stage.folder / "tools"
     tools.mkdir()
     (tools / "gh").write_text('#!/bin/sh\nprintf "%s\\n" "$@" >"$0.called"\n')
@@ -93,14 +92,14 @@ def test_done_prints_one_line_that_makes_a_pull_request(stage: Stage) -> None:
     git("init", "-q", "--bare", str(remote), cwd=stage.repo)
     git("remote", "add", "origin", str(remote), cwd=stage.repo)
     git("push", "-q", "origin", "main", cwd=stage.repo)
-    ended = stage.run("--status")
+    ended = stage.run("--task", "again")
     (line,) = [line for line in ended.out.splitlines() if line.startswith("Or:")]
     assert not (tools / "gh.called").exists()
     command, cwd = ["sh", "-c", line.removeprefix("Or:")], stage.folder
     subprocess.run(command, check=True, capture_output=True, env=stage.environ, cwd=cwd)
     given = (tools / "gh.called").read_text().splitlines()
     head, base = ["--head", stage.branch], ["--base", "main"]
-    told = ["--title", "build it", "--body", "It's done; $(touch pwned) `x` ?[31m!! done"]
+    told = ["--title", "again", "--body", "It's done; $(touch pwned) `x` ?[31m!! done"]
     assert given == ["pr", "create", *head, *base, *told]
     assert git("rev-parse", stage.branch, cwd=remote) == git(
         "rev-parse", "HEAD", cwd=stage.worktree

@@ -35,8 +35,8 @@ STOPS = {"Ctrl-C twice": 130, "SIGTERM": 143, "SIGHUP": 143}
 
 @pytest.mark.parametrize("how", STOPS)
 def test_a_stop_at_once_leaves_no_process(stage: Stage, how: str) -> None:
-    """When the loop has ended, so have a child that ignores SIGTERM and its detached
-    grandchildren."""
+    """When the loop has ended, no process is left: neither a child that ignores SIGTERM nor its
+    detached children."""
     stage.script(STUBBORN, DONE)
     loop = stage.start(fast=True)
     stage.up(1)
@@ -61,7 +61,7 @@ def test_what_a_good_child_leaves_running_is_ended(stage: Stage) -> None:
     assert (stage.session / "left").read_text() == "[]" and stage.alive == []
 
 
-def test_the_time_limit_ends_everything_and_is_told(stage: Stage) -> None:
+def test_the_time_limit_ends_everything_and_is_reported(stage: Stage) -> None:
     """At the time limit all processes of the child are ended. The next child is told."""
     stage.script(STUBBORN, DONE)
     assert stage.begin("--timeout", "6", fast=True).code == 0

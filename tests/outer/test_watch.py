@@ -56,7 +56,7 @@ def test_ctrl_c_ends_only_the_view(stage: Stage) -> None:
     assert loop.wait().code == 0
 
 
-def test_a_loop_that_is_killed_is_told(stage: Stage) -> None:
+def test_a_killed_loop_is_reported(stage: Stage) -> None:
     """If the loop is killed, --watch and --until-change say so and end with 1."""
     stage.script("up(); time.sleep(600)")
     loop = stage.start()
@@ -73,8 +73,8 @@ def test_a_loop_that_is_killed_is_told(stage: Stage) -> None:
 
 def test_a_parent_that_waits_for_changes(stage: Stage) -> None:
     """--until-change may be started before the loop. It ends at each gate, but not while a saved
-    answer is not read yet. With the last number it ignores the same questions. It has the loop's
-    exit code at the end."""
+    answer is not read yet. Given the number that the last call printed, it reports only a later
+    question. It has the loop's exit code at the end."""
     waiting = other(stage, "--until-change")
     stage.script("ask('Which?', 'Where?')", TO_PLANNING, "plan()", TO_DONE, DONE)
     loop = stage.start()

@@ -88,7 +88,7 @@ def session_of(request: Request) -> Path:
 
 
 def signal(status: str, **more: object) -> Tool:
-    """Write a signal atomically. `wait` is the key `for`."""
+    """Write a signal atomically. Pass its key `for` as `wait`, since `for` is a keyword."""
     given = {"for" if key == "wait" else key: value for key, value in more.items()}
     text = shlex.quote(json.dumps({"status": status, **given}))
     made = f'printf %s {text} > "$SAMOCODE_RUN/_signal.json.tmp"'

@@ -51,14 +51,14 @@ def test_the_check_sends_no_request(
     project: RealProject, login: Login, settings: dict[str, Any], code: int, text: str
 ) -> None:
     """--check shows payer and mode of the init event without a request to the API. A hook blocks
-    its prompt, even if the user has a slash command of that name."""
+    its prompt `/cost`, even if the user has a command of the same name."""
     home = configure(project, settings)
     (home / "commands/cost.md").write_text("Say hello.")
     project.login = login
     with ScriptedApi([Text("hello")]) as api:
         project.api = api.url
         ended = project.run("--check")
-        assert (api.requests, api.side_requests) == ([], [])
+        assert api.requests == []
     assert ended.code == code and text in ended.out, ended.out
     assert "sandbox off" in ended.out and "in time" not in ended.out
     assert list(home.glob("projects/*/*.jsonl")) == [], "no conversation is stored"

@@ -7,13 +7,12 @@ import json
 import subprocess
 import uuid
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.api import ScriptedApi
 from tests.outer.speech import wait_for
-from tests.real.cli import Cli, as_subscriber, clean_env, only
+from tests.real.cli import Cli, clean_env, only
 from tests.replies import Hang, Text, Tool, Turn, bash, write
 from tests.script import Request, from_helper, said
 
@@ -59,32 +58,6 @@ def test_tools_are_really_executed_and_paid_for(cli: Cli) -> None:
     assert result["total_cost_usd"] > 0
 
 
-def test_the_prompt_comes_on_stdin_and_the_system_prompt_from_a_file(cli: Cli) -> None:
-    """stdin reaches the API as the user's message. The file is the end of the cached system
-    block."""
-    (cli.work / "system.md").write_text("SYSTEM-MARK\n")
-    with ScriptedApi([DONE]) as api:
-        env = clean_env(cli.home, api.url)
-        cli.run(env, "--append-system-prompt-file", "system.md", prompt="PROMPT-MARK\nline 2\n")
-    (request,) = api.requests
-    assert "PROMPT-MARK\\nline 2" in json.dumps(request["messages"])
-    assert request["system"][-1]["text"].endswith("SYSTEM-MARK\n")
-    assert request["system"][-1]["cache_control"]["type"] == "ephemeral"
-
-
-def test_a_stop_hook_sends_the_child_back_with_its_words(cli: Cli) -> None:
-    """If a Stop hook exits with 2, the next request and the stream contain its stderr."""
-    words = "test -e signal || { echo HOOK-WORDS >&2; exit 2; }"
-    hooks = {"Stop": [{"hooks": [{"type": "command", "command": words}]}]}
-    with ScriptedApi([DONE, bash("touch signal"), Text("Now done.")]) as api:
-        env = clean_env(cli.home, api.url)
-        ran = cli.run(env, "--settings", json.dumps({"hooks": hooks}))
-    assert "HOOK-WORDS" in json.dumps(api.requests[1]["messages"][-1])
-    (feedback,) = [event for event in ran.all("user") if event.get("isSynthetic")]
-    assert "HOOK-WORDS" in feedback["message"]["content"][0]["text"]
-    assert (len(api.requests), ran.exit, ran.one("result")["result"]) == (3, 0, "Now done.")
-
-
 @pytest.mark.parametrize("named", [False, True])
 def test_accept_edits_writes_outside_only_where_add_dir_says(
     cli: Cli, tmp_path: Path, named: bool
@@ -125,23 +98,3 @@ def test_a_helper_is_told_apart_in_requests_and_events(cli: Cli) -> None:
     assert [from_helper(request) for request in api.requests] == [False, True, False]
     assert "HELPER-ANSWER" in json.dumps(api.requests[2]["messages"][-1])
     assert {event["parent_tool_use_id"] is None for event in ran.all("user")} == {False, True}
-
-
-def test_who_pays_is_in_init_only_for_a_key(cli: Cli) -> None:
-    """init names the payer only if it is a key. `claude auth status` also names a subscription's
-    token."""
-    with ScriptedApi([DONE]) as api:
-        key = clean_env(cli.home, api.url)
-        runs = [cli.run(key), cli.run(as_subscriber(key))]
-    sources = [ran.one("system", "init")["apiKeySource"] for ran in runs]
-    assert sources == ["ANTHROPIC_API_KEY", "none"]
-    methods = [auth_status(cli, env)["authMethod"] for env in (key, as_subscriber(key))]
-    assert methods == ["api_key", "oauth_token"]
-
-
-def auth_status(cli: Cli, env: dict[str, str]) -> dict[str, Any]:
-    """What `claude auth status` prints."""
-    command = [str(cli.binary), "auth", "status"]
-    printed = subprocess.check_output(command, env=env, cwd=cli.work, timeout=60)
-    status: dict[str, Any] = json.loads(printed)
-    return status
