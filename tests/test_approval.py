@@ -172,7 +172,7 @@ def test_what_of_a_plan_may_change(name: str) -> None:
 def test_a_changed_plan_is_asked_about_again(approved: Session) -> None:
     """After a change of an approved plan, the message and the new question show what changed."""
     plan = approved.folder / "plan.md"
-    plan.write_text(HARMLESS["notes"](HARMLESS["ticks"](PLAN)))
+    plan.write_text("\ufeff" + HARMLESS["notes"](HARMLESS["ticks"](PLAN)))
     assert approval.settle(approved) == [] and approved.state.approved
     plan.write_text(HARMFUL["a word"](PLAN))
     assert approval.settle(approved) == [

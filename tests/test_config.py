@@ -222,9 +222,7 @@ def test_without_a_project_the_error_shows_one_that_works(place: Place) -> None:
 @pytest.mark.parametrize(
     ("env", "says"),
     [
-        ({"CLAUDE_TIMEOUT": "1e400"}, "CLAUDE_TIMEOUT: '1e400' is not a number of seconds"),
         ({"SAMOCODE_MAX_ITERATIONS": "0"}, "SAMOCODE_MAX_ITERATIONS: with 0 nothing runs: write 1"),
-        ({"SAMOCODE_MAX_COST": "-1"}, "SAMOCODE_MAX_COST: '-1' is not a number of dollars"),
         ({"CLAUDE_MODEL": "a\nb"}, "CLAUDE_MODEL: .* is not a name"),
         ({"CLAUDE_PERMISSION_MODE": "plan"}, "'plan' is not one of accept"),
         ({"CLAUDE_ARGS": "--x 'a"}, "CLAUDE_ARGS: No closing quotation: write"),

@@ -169,7 +169,7 @@ def test_a_question_is_open_until_a_human_has_the_last_word() -> None:
     assert open_ids(state) == [] and state.answers[1].text == "B"
 
 
-@pytest.mark.parametrize("text", ["yes", "OK.", "approve", "no", "Yes, but smaller", ""])
+@pytest.mark.parametrize("text", ["yes", "no"])
 def test_an_answer_means_what_it_was_taken_for(text: str) -> None:
     """An answer counts as what its `took` says, whatever its text. So a later version that
     understands the text differently neither approves anything nor withdraws an approval."""

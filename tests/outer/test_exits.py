@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from pathlib import Path
 
 import pytest
 
@@ -51,10 +50,11 @@ def test_3_4_and_5(stage: Stage, code: int, step: str, args: tuple[str, ...], wo
 
 
 def test_5_limit_of_cost(stage: Stage) -> None:
-    """The exit code is 5. The person puts a higher cap into the printed command."""
+    """The exit code is 5, and a start with the same cap runs no child. The person puts a higher cap
+    into the printed command."""
     stage.script(WORK, DONE)
     ended = stage.begin("--max-cost", "0.25")
-    assert ended.code == 5
+    assert ended.code == stage.run("--max-cost", "0.25").code == 5 and stage.children == 1
     without, _, _ = " ".join(ended.command).partition("--max-cost")
     goes_on(stage, Ended(5, f"{without} --max-cost 9\n"))
 
@@ -112,13 +112,6 @@ def test_a_session_that_is_not_there(stage: Stage) -> None:
     ended = stage.run()
     assert ended.code == 2 and "work" in ended.out
     assert len(list((stage.folder / "sessions").glob("[!.]*"))) == 1
-
-
-def test_a_repository_without_a_commit(tmp_path: Path) -> None:
-    """A repository without a commit is refused, since there is nothing to branch from."""
-    stage = Stage(tmp_path / "project")
-    git("init", "-q", cwd=stage.repo)
-    refused(stage, stage.begin(), "commit")
 
 
 def test_a_second_loop_on_one_session(stage: Stage) -> None:

@@ -50,18 +50,6 @@ def test_an_answer_struck_out_shuts_the_gate(quick: Stage) -> None:
     assert "the second" in quick.told(3)
 
 
-def test_an_approval_struck_out_shuts_the_gate(quick: Stage) -> None:
-    """If the yes is removed, nothing is built until there is a new one."""
-    at_gate(quick, TO_PLANNING, "plan()", WORK, default=BUILD)
-    number = speech.approval(quick.session)
-    speech.approve(quick.session)
-    assert quick.run("--max-iterations", "1").code == 5
-    speech.strike(quick.session, number)
-    assert quick.run(*EXIT).code == 4 and not built(quick)
-    speech.approve(quick.session)
-    assert quick.run(*EXIT).code == 3 and built(quick)
-
-
 @pytest.mark.parametrize(
     "change", ["Path('a.py').write_text('early\\n')", "commit('a.py', 'early\\n')"]
 )

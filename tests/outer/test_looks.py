@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import re
+import signal
 import struct
 import subprocess
 import termios
@@ -36,25 +37,30 @@ def detail(stage: Stage) -> Any:
     return json.loads(ended.out)
 
 
-def test_stop_lets_the_iteration_end(stage: Stage) -> None:
-    """After --stop the child finishes, and its signal counts. Then the loop ends with 130, records
-    and sends that, and the next start continues."""
+@pytest.mark.parametrize(
+    ("how", "why"), [("--stop", "Stopped by --stop."), ("Ctrl-C", "Stopped by you.")]
+)
+def test_a_stop_lets_the_iteration_end(stage: Stage, how: str, why: str) -> None:
+    """After --stop or one Ctrl-C the child finishes, and its signal counts. Then the loop ends with
+    130, records that, sends it to those who did not see it, and the next start continues."""
     stage.script(f"up()\n{GO}signal(phase='requirements')", DONE)
     with TelegramApi() as api:
         stage.extra |= api.environ
         loop = stage.start()
         stage.up(1)
-        for _ in range(2):  # a second --stop does not end it at once
+        for _ in range(2 if how == "--stop" else 0):  # a second --stop does not end it at once
             asked = stage.run("--stop")
             assert asked.code == 0 and f"pid {loop.process.pid}" in asked.out
+        if how == "Ctrl-C":
+            loop.send(signal.SIGINT)
         wait_for(lambda: "A running iteration ends first" in loop.out)
         assert loop.running and stage.alive
         (stage.steps / "go").touch()
         ended = loop.wait()
-        assert ended.code == 130 and "Stopped by --stop." in ended.out
-        assert any("Stopped by --stop." in text for text in api.texts)
+        assert ended.code == 130 and why in ended.out
+        assert any(why in text for text in api.texts) == (how == "--stop")
     stop = speech.history(stage.session, "stop")[-1]
-    assert (stop["exit"], stop["why"]) == (130, "Stopped by --stop.")
+    assert (stop["exit"], stop["why"]) == (130, why)
     assert stage.run().code == 0
     assert speech.iterations(stage.session)[1]["phase"] == "requirements"
 

@@ -7,14 +7,6 @@ from tests.outer.stage import DONE, WORK, Stage
 SLACK = 0.001  # USD, since a budget is given to claude in four digits
 
 
-def test_the_cost_cap_ends_the_session(stage: Stage) -> None:
-    """At the cap the exit code is 5. Started again with the same cap, no child runs."""
-    stage.script(default=WORK)
-    assert stage.begin("--max-cost", "0.5").code == 5
-    assert sum(stage.spent) == 0.5
-    assert stage.run("--max-cost", "0.5").code == 5 and len(stage.spent) == 2
-
-
 def test_no_child_may_spend_more_than_is_left(stage: Stage) -> None:
     """Each child gets a budget of at most the cap minus what was spent before."""
     stage.script(default="RESULT.update(total_cost_usd=BUDGET / 3); " + WORK)

@@ -57,7 +57,12 @@ def branch(stage: Stage) -> list[str]:
     return [f"git -C {stage.repo} branch -m samocode"]
 
 
-@pytest.mark.parametrize("trouble", [lfs, killed, stale_lock, branch])
+def no_commit(stage: Stage) -> list[str]:
+    git("update-ref", "-d", "HEAD", cwd=stage.repo)
+    return ["has no commit yet. Run: "]
+
+
+@pytest.mark.parametrize("trouble", [lfs, killed, stale_lock, branch, no_commit])
 def test_a_start_that_git_refuses(stage: Stage, trouble: Callable[[Stage], list[str]]) -> None:
     """The exit code is 2, the message has git's output, and nothing of the session remains."""
     words = trouble(stage)

@@ -55,9 +55,10 @@ def hostile(stage: Stage) -> Path:
     return path
 
 
-def test_a_session_of_markup_is_shown_as_text(stage: Stage) -> None:
+def test_a_session_of_markup_is_shown_as_text(stage: Stage, tmp_path: Path) -> None:
     """Markup in tasks, questions, answers, plan, commits, file names, summary and failures is shown
-    as text."""
+    as text. A browser (if there is one) runs nothing and shows no message on the console. The page
+    needs no horizontal scrolling on a phone, has a light and a dark mode, and can be printed."""
     path = hostile(stage)
     seen = Seen(path.read_text())
     assert all(line in seen.text for line in ALL.splitlines() if line.isprintable())
@@ -66,6 +67,8 @@ def test_a_session_of_markup_is_shown_as_text(stage: Stage) -> None:
     for words in ("invalid signal", "by --yes", "the loop ended them", "was approved 20"):
         assert words in seen.text, words
     assert "2.25 USD spent" in seen.text
+    if CHROMIUM:
+        in_a_browser(path, stage.session.name, tmp_path)
 
 
 def test_a_report_is_no_progress_and_changes_nothing(stage: Stage) -> None:
@@ -128,14 +131,11 @@ def measured(report: str, folder: Path, width: int, *switches: str) -> dict[str,
     return {**found, "picture": int.from_bytes(picture.read_bytes()[16:20], "big")}
 
 
-@needs_chromium
-def test_a_browser_shows_it_and_runs_nothing(stage: Stage, tmp_path: Path) -> None:
-    """The report causes no message on the console, needs no horizontal scrolling on a phone, has a
-    light and a dark mode, and can be printed."""
-    path = hostile(stage)
+def in_a_browser(path: Path, name: str, tmp_path: Path) -> None:
+    """Assert what a browser makes of a report."""
     report = path.read_text()
     shown, console = browser(path, "--dump-dom")
-    assert console == [] and f"<title>{stage.session.name}: Samocode report<" in shown
+    assert console == [] and f"<title>{name}: Samocode report<" in shown
     assert Seen(shown.removeprefix("<!DOCTYPE html>")).text.count("RAN") == report.count("RAN")
     papers: dict[tuple[str, ...], str] = {(): "rgb(255, 255, 255)", DARK: "rgb(20, 24, 27)"}
     for width in (390, 1280):

@@ -53,29 +53,6 @@ def test_what_differs_in_a_worktree_is_said_at_the_start(stage: Stage) -> None:
     assert "core.hooksPath" not in stage.begin().out
 
 
-def test_a_night_of_sessions_side_by_side(stage: Stage) -> None:
-    """Sessions in parallel, and a user who works, fetches and runs gc meanwhile, cause no report of
-    changes."""
-    git("clone", "-q", "--bare", str(stage.repo), f"{stage.folder}/origin.git", cwd=stage.folder)
-    git("remote", "add", "origin", f"{stage.folder}/origin.git", cwd=stage.repo)
-    night = [Stage(stage.folder / f"s{n}", name=f"s{n}") for n in range(3)]
-    setup = "until git config branch.main.rebase true; do sleep 0.1; done"  # one at a time
-    build = "commit('b.py', str(NUMBER)); up(); time.sleep(1); "
-    for one in night:
-        one.configure(MAIN_REPO=str(stage.repo), SETUP=setup)
-        one.script("signal(phase='planning')", "plan()", build + TO_DONE, DONE)
-    loops = [one.start("--yes") for one in night]
-    for one in night:
-        one.up(3)
-    work = "git switch -qc mine; echo x > a.py; git commit -qam mine; git switch -q main; "
-    work += "git push -q -u origin main; git fetch -q; git gc -q; git stash; git pack-refs --all"
-    subprocess.run(["sh", "-ec", work], cwd=stage.repo, env=stage.environ, check=True)
-    for one, loop in zip(night, loops, strict=True):
-        ended = loop.wait()
-        assert ended.code == 0 and MEANWHILE not in ended.out, ended.out
-        one.close()
-
-
 def test_done_prints_one_line_that_makes_a_pull_request(stage: Stage) -> None:
     """With gh on PATH and a remote, `done` prints the command and does not run it. It is safe in a
     shell, whatever the summary contains."""

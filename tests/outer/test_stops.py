@@ -7,27 +7,10 @@ import time
 
 import pytest
 
-from tests.outer import speech
 from tests.outer.speech import wait_for
 from tests.outer.stage import DONE, TO_PLANNING, WORK, Stage
 
 STUBBORN = "leave(); leave(hidden=True); deaf(); up(); time.sleep(600)"
-
-
-def test_ctrl_c_once_lets_the_iteration_end(stage: Stage) -> None:
-    """After one Ctrl-C the child finishes, and its signal counts. The loop ends with 130, and the
-    next start continues."""
-    go = "while not (STEPS / 'go').exists(): time.sleep(0.05)\n"
-    stage.script(f"up()\n{go}signal(phase='requirements')", DONE)
-    loop = stage.start()
-    stage.up(1)
-    loop.send(signal.SIGINT)
-    wait_for(lambda: stage.alive)
-    assert loop.running
-    (stage.steps / "go").touch()
-    assert loop.wait().code == 130 and stage.outcomes == ["continue"]
-    assert stage.run().code == 0
-    assert speech.iterations(stage.session)[1]["phase"] == "requirements"
 
 
 STOPS = {"Ctrl-C twice": 130, "SIGTERM": 143, "SIGHUP": 143}
