@@ -16,16 +16,9 @@ from samocode.record.exits import UserError
 from samocode.settings.load import PAYERS, Settings, Telegram, paying
 from samocode.settings.sources import PLAIN, parsed
 from samocode.settings.table import ProjectTable, RunTable
-from tests.place import DOTS, RUN, Place, executable, made
+from tests.outer.stage import executable
+from tests.place import DOTS, RUN, Place, made
 from tests.telegram_api import CHAT, TOKEN
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Place:
-    folder = tmp_path.resolve() / "a place"
-    folder.mkdir()
-    return made(folder)
-
 
 # Where they come from
 

@@ -13,16 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from bench.killing import DYING, marked
+from bench.killing import DYING
 from samocode.child import processes
 from samocode.pages import swap
 from tests.outer import speech
 from tests.outer.speech import wait_for
-from tests.outer.stage import DONE, TASK, Stage
+from tests.outer.stage import DONE, EXIT, TASK, Stage
 from tests.test_faults import begun, goes_on
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
-EXIT = ("--on-wait", "exit")
 # Places between two steps that belong together. Not here: appends (tests/outer/test_kills.py) and
 # the steps inside a swap of a page (below). FILE:FUNCTION is the return of the function.
 WEAK = (
@@ -97,7 +96,7 @@ def test_killed_before_the_kernel_knows_whose_child_it_is(stage: Stage) -> None:
     (place,) = (n for line, n in lines_of(processes.spawn).items() if "F_SETOWN" in line)
     killed = run_until(stage, f"samocode/child/processes.py:{place}:1", "--task", TASK)
     assert killed == -signal.SIGKILL
-    wait_for(lambda: not list(marked(stage.folder)))
+    wait_for(lambda: not stage.alive)
     assert not list(stage.steps.glob("run-*.json"))
 
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import re
-
-import pytest
 
 from samocode.decide import signal as signals
 from samocode.pages import names
 from samocode.record.exits import ExitCode
-from samocode.settings import flags as cli
 from samocode.settings.table import ProjectTable, RunTable
 from tests.outer.stage import ROOT
+from tests.prompts import help_text
 
 README = (ROOT / "README.md").read_text()
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
@@ -27,14 +23,6 @@ def table(heading: str) -> list[str]:
 def first(heading: str) -> list[str]:
     """The first cells of a table."""
     return [row.split("|")[1].strip() for row in table(heading)]
-
-
-def help_text() -> str:
-    """What --help prints."""
-    out = io.StringIO()
-    with contextlib.redirect_stdout(out), pytest.raises(SystemExit):
-        cli.parse(["--help"])
-    return out.getvalue()
 
 
 def code(*words: str) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.outer.speech import wait_for
-from tests.outer.stage import DONE, TASK, WORK, Ended, Stage
+from tests.outer.stage import DONE, EXIT, TASK, WORK, Ended, Stage
 
 FULL = (1, "No space left", "free disk space")
 FILL = """
@@ -98,10 +98,10 @@ def test_a_new_session_on_a_full_disk(stage: Stage, filler: Path) -> None:
 def test_an_answer_on_a_full_disk(stage: Stage, filler: Path) -> None:
     """An answer that cannot be recorded stays in the file and counts later."""
     stage.script("ask()", default=DONE)
-    said(stage.begin("--on-wait", "exit"), 4)
+    said(stage.begin(*EXIT), 4)
     stage.answer(1, "my answer")
     fill(filler)
-    said(stage.run("--on-wait", "exit"), 1, "free disk space")
+    said(stage.run(*EXIT), 1, "free disk space")
     filler.unlink()
     goes_on(stage, [])
     assert [line["text"] for line in stage.history("answer")] == ["my answer"]
@@ -172,15 +172,9 @@ def test_a_session_from_the_future(stage: Stage) -> None:
     goes_on(stage, path.read_text().splitlines())
 
 
-def limit(resets: str) -> str:
-    """A step: the usage limit is reached; `resets` is Python for what the API says."""
-    info = f"{{'status': 'rejected', 'resetsAt': {resets}}}"
-    return f"emit(type='rate_limit_event', rate_limit_info={info}); api_error('rate_limit', 429)"
-
-
 def test_suspended_while_it_waits_for_the_limit(stage: Stage) -> None:
     """If the machine sleeps for longer than the wait, the loop continues when it wakes."""
-    stage.script(limit("time.time() + 2"), default=DONE)
+    stage.script("usage_limit(2)", default=DONE)
     loop = stage.start()
     wait_for(lambda: stage.history("limit"))
     loop.send(signal.SIGSTOP)
@@ -223,12 +217,11 @@ def test_closed_streams(stage: Stage, closed: str) -> None:
 
 def test_nohup(stage: Stage) -> None:
     """Under nohup, the loop continues when the terminal is closed."""
-    go = stage.steps / "go"
-    stage.script(f"while not Path({str(go)!r}).exists(): time.sleep(0.05)\n{DONE}")
+    stage.script("hold(); " + DONE)
     loop = stage.start(before=["nohup"])
-    stage.child_soon(1)
+    stage.up(1)
     loop.send(signal.SIGHUP)
-    go.touch()
+    stage.go()
     ended = loop.wait()
     assert ended.code == 0 and stage.outcomes == ["done"], ended.out
 
@@ -236,11 +229,10 @@ def test_nohup(stage: Stage) -> None:
 def test_starts_at_the_same_instant(stage: Stage) -> None:
     """Exactly one of them runs the new session. The others report that it runs, or send it their
     task, which it already has."""
-    go = stage.steps / "go"
-    stage.script(f"while not Path({str(go)!r}).exists(): time.sleep(0.05)\n{DONE}")
+    stage.script("hold(); " + DONE)
     loops = [stage.start() for _ in range(4)]
     wait_for(lambda: sum(not loop.running for loop in loops) == 3)
-    go.touch()
+    stage.go()
     printed = [loop.wait().out for loop in loops]
     assert {loop.code for loop in loops} <= {0, 2}, printed
     assert sum("is running" in text for text in printed) == 3

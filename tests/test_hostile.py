@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import git
-from tests.outer.stage import DONE, STUB, WORK, Ended, Stage
+from tests.outer.stage import DONE, EXIT, STUB, WORK, Ended, Stage
 
-EXIT = ("--on-wait", "exit")
 TASK = "the human's task"
 MINE = "mine,\nall <!-- really --> of it"
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.machine import ROOT, Machine, copy_of, names, needs_wheels, tree
+from tests.machine import Machine, copy_of, names, needs_wheels
+from tests.outer.stage import ROOT, photo
 
 
 def installs(machine: Machine, *args: str) -> str:
@@ -23,9 +24,9 @@ def installs(machine: Machine, *args: str) -> str:
 
 def fails(machine: Machine) -> str:
     """Run it, assert that it fails without a change of HOME, and return its stderr."""
-    before = tree(machine.home)
+    before = photo(machine.home)
     done = machine.install()
-    assert done.returncode == 1 and tree(machine.home) == before
+    assert done.returncode == 1 and photo(machine.home) == before
     return done.stderr
 
 
@@ -52,9 +53,9 @@ def test_a_second_run_changes_nothing_and_needs_no_network(installed: Machine) -
         installed.sources()
     )
     assert names(installed.home) == {".claude", ".local"}
-    before = tree(installed.home)
+    before = photo(installed.home)
     assert "Installing" not in installs(installed.knowing(PIP_FIND_LINKS="/nowhere"))
-    assert tree(installed.home) == before
+    assert photo(installed.home) == before
 
 
 @needs_wheels
@@ -120,9 +121,9 @@ def test_without_a_suitable_python_nothing_is_made(bare: Machine, python: str, s
     """The error says where to get Python, without the messages of pyenv's shims."""
     for name in ("python3", "python3.13", "python3.12", "python3.11"):
         bare.executable(name, python)
-    before = tree(bare.clone)
+    before = photo(bare.clone)
     said = fails(bare)
-    assert says in said and "pyenv" not in said and tree(bare.clone) == before
+    assert says in said and "pyenv" not in said and photo(bare.clone) == before
 
 
 def test_an_index_that_cannot_be_reached(bare: Machine) -> None:
@@ -194,17 +195,17 @@ def test_what_is_not_its_own_is_left_alone_and_named(machine: Machine) -> None:
     (machine.home / "elsewhere.md").write_text("mine too")
     (machine.commands / "task.md").mkdir()
     (machine.commands / "other.md").write_text("not ours at all")
-    before = tree(machine.home)
+    before = photo(machine.home)
     done = machine.install()
     assert done.returncode == 1 and "Next:" in done.stdout
     for name in ("dive.md", "do.md", "task.md"):
         assert f"Left alone: {machine.commands / name}" in done.stderr
     assert "other.md" not in done.stdout + done.stderr
-    assert before.items() <= tree(machine.home).items()
+    assert before.items() <= photo(machine.home).items()
     made = set(machine.sources()) - {"dive.md", "do.md", "task.md"}
     assert made <= names(machine.commands)
     installs(machine, "--uninstall")
-    assert tree(machine.home) == before
+    assert photo(machine.home) == before
 
 
 @needs_wheels
@@ -247,13 +248,13 @@ def test_a_link_to_a_command_that_is_gone_is_removed(machine: Machine) -> None:
 @needs_wheels
 def test_a_moved_clone_makes_its_links_anew(machine: Machine) -> None:
     """After a move, the installation replaces the old links, and --uninstall removes all."""
-    before = tree(machine.home)
+    before = photo(machine.home)
     installs(machine)
     there = moved(machine, "moved clone")
     installs(there)
     assert links(there) == set(there.sources().values())
     installs(moved(there, "moved again"), "--uninstall")
-    assert tree(machine.home) == before
+    assert photo(machine.home) == before
 
 
 @needs_wheels
@@ -261,10 +262,10 @@ def test_links_of_another_clone_are_left_alone(machine: Machine) -> None:
     """Links of another clone stay, even if that clone is now where this one was."""
     installs(machine)
     second = replace(machine, clone=copy_of(machine.clone, machine.clone.with_name("second")))
-    before = tree(machine.home)
+    before = photo(machine.home)
     fails(second)
     installs(second, "--uninstall")
-    assert tree(machine.home) == before
+    assert photo(machine.home) == before
     there = moved(machine, "moved clone")
     (machine.clone / "commands").mkdir(parents=True)
     (machine.clone / "commands" / "dive.md").touch()
@@ -288,11 +289,11 @@ def test_the_config_dir_of_claude_is_used(machine: Machine, tmp_path: Path) -> N
 def test_uninstall_removes_exactly_what_was_made(machine: Machine) -> None:
     """--uninstall removes links, .venv, .demo, and the commands folder if the installation made
     it."""
-    before, clone = tree(machine.home), names(machine.clone) - {".venv"}
+    before, clone = photo(machine.home), names(machine.clone) - {".venv"}
     installs(machine)
     (machine.clone / ".demo/0108-110000").mkdir(parents=True)  # as `--demo` leaves it
     installs(machine, "--uninstall")
-    assert tree(machine.home) == before and names(machine.clone) == clone
+    assert photo(machine.home) == before and names(machine.clone) == clone
     installs(machine, "--uninstall")
 
 
@@ -310,13 +311,14 @@ def test_the_short_command_is_linked_and_taken_away(machine: Machine) -> None:
     assert (
         machine.bin / "samocode"
     ).readlink() == link.readlink() and "your PATH" not in done.stderr
-    moved = replace(machine, clone=machine.clone.rename(machine.clone.with_name("moved clone")))
-    assert moved.install().returncode == 0 and link.readlink() == moved.clone / "main.py"
-    assert moved.install("--uninstall").returncode == 0  # without the variable, too
+    elsewhere = moved(machine, "moved clone")
+    installs(elsewhere)
+    assert link.readlink() == elsewhere.clone / "main.py"
+    installs(elsewhere, "--uninstall")  # without the variable, too
     assert not link.is_symlink() and not (machine.bin / "samocode").is_symlink()
     assert names(machine.home) == set()
     (machine.bin / "samocode").write_text("mine")
-    done = replace(there, clone=moved.clone).install()
+    done = replace(there, clone=elsewhere.clone).install()
     assert done.returncode == 1 and f"Left alone: {machine.bin / 'samocode'}" in done.stderr
     assert (machine.bin / "samocode").read_text() == "mine"
 

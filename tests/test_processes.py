@@ -19,7 +19,7 @@ import pytest
 
 from samocode.settings.clone import RUN_TAG
 from tests.outer.speech import wait_for
-from tests.outer.stage import ROOT
+from tests.outer.stage import ROOT, executable, lives
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a subreaper")
 
@@ -82,10 +82,7 @@ def scene(tmp_path: Path, script: str, launcher: Sequence[str] = ()) -> dict[str
 
 def gone(pid: int) -> bool:
     """Whether no process with this number lives. A zombie does not count."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
-    except OSError:
-        return True
+    return not lives(Path("/proc", str(pid)), True, Path())
 
 
 UP = "until(lambda: (tag / 'up').exists())\n"
@@ -238,8 +235,7 @@ def without_proc(tmp_path: Path) -> list[str]:
     """A launcher of commands for which /proc is empty, and which have a ps(1)."""
     proc, ps = tmp_path / "proc", tmp_path / "ps"
     proc.mkdir()
-    ps.write_text(PS.format(python=sys.executable, proc=str(proc)))
-    ps.chmod(0o755)
+    executable(ps, PS.format(python=sys.executable, proc=str(proc)))
     root = [] if os.getuid() == 0 else ["--map-root-user"]
     here = shlex.quote(str(tmp_path))
     hide = f"mount --rbind /proc {here}/proc && mount -t tmpfs none /proc"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 import re
 import subprocess
@@ -18,7 +16,6 @@ from samocode.gate import approval
 from samocode.pages import meaning, names, printed
 from samocode.record.exits import ExitCode
 from samocode.record.state import Approval, SessionState, Worktree
-from samocode.settings import flags
 from tests.prompts import (
     CLONE,
     COMMANDS,
@@ -29,6 +26,7 @@ from tests.prompts import (
     body,
     examples,
     fences,
+    help_text,
     spans,
     table,
 )
@@ -66,14 +64,6 @@ def flags_in(text: str) -> set[str]:
     return set(re.findall(r"(?<![\w-])(--?[a-z][a-z-]*)", text))
 
 
-def known_flags() -> set[str]:
-    """Every flag that --help shows."""
-    shown = io.StringIO()
-    with contextlib.redirect_stdout(shown), contextlib.suppress(SystemExit):
-        flags.parse(["--help"])
-    return flags_in(shown.getvalue())
-
-
 def is_known(span: str) -> bool:
     """Whether this piece of inline code exists in the product, in git, or in these prompts."""
     name = span.removeprefix("SESSION/").removeprefix("./.samocode-notes/")
@@ -82,7 +72,7 @@ def is_known(span: str) -> bool:
     if span.startswith("/"):
         return span.split()[0][1:] in COMMANDS
     if "main.py" in span or span.startswith("-"):
-        return flags_in(span) <= known_flags() | {"--no-verify", "--force"}
+        return flags_in(span) <= flags_in(help_text()) | {"--no-verify", "--force"}
     program, *rest = span.split()
     return program in PROGRAMS and (not rest or rest[0] in PROGRAMS[program].split())
 
@@ -207,7 +197,7 @@ def test_shell_blocks_parse_and_use_real_flags(name: str) -> None:
             run = subprocess.run(["bash", "-n"], input=block.encode(), capture_output=True)
             assert (run.returncode, run.stderr) == (0, b"")
             calls = [line for line in block.splitlines() if "main.py" in line]
-            assert flags_in(" ".join(calls)) <= known_flags()
+            assert flags_in(" ".join(calls)) <= flags_in(help_text())
 
 
 def test_a_plan_in_its_form_can_be_ticked() -> None:

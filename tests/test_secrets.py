@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.outer.stage import ROOT, Ended, Stage
+from tests.outer.stage import EXIT, ROOT, Ended, Stage
 from tests.telegram_api import TOKEN, Answer, TelegramApi, refusal
 
 KEYS = {
@@ -123,7 +123,7 @@ def test_a_run_with_telegram(
     stage.script(default=step)
     with TelegramApi(answers) as api, quiet(stage) as printed:
         stage.extra = KEYS | api.environ
-        ended = stage.begin("--on-wait", "exit")
+        ended = stage.begin(*EXIT)
         printed(ended, *api.texts)
     assert ended.code == code and words in ended.out and api.requests, ended.out
 

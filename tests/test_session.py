@@ -20,8 +20,8 @@ from samocode.settings.project import Project
 from samocode.task import Texts
 from tests.conftest import around, git
 from tests.outer.speech import wait_for
-from tests.outer.stage import Stage
-from tests.place import changed, project_of
+from tests.outer.stage import EXIT, Stage, photo
+from tests.place import changed, iterated, project_of
 from tests.test_files import spoil
 
 LIMITS = Limits(max_iterations=10, max_cost=None, max_wait=60)
@@ -198,27 +198,19 @@ def kinds(session: Session) -> list[str]:
     return [kind for _, kind, _ in session.state.texts]
 
 
-def worked(session: Session, outcome: str = "continue", **more: object) -> None:
-    """Record one more iteration."""
-    n, phase = session.state.iteration + 1, "investigation"
-    session.history.append(
-        "iteration", n=n, phase=phase, outcome=outcome, next=phase, heard=True, **more
-    )
-
-
 def test_the_same_words_are_taken_once(session: Session) -> None:
     """A repeated text is not added again, since the command may be the old one. A dive with the
     text of the task is added. After "blocked", a note equal to the last one is a new decision."""
     assert take(session, {"task": " the täsk\n"}) == ("task",)
     assert take(session, {"task": "the täsk", "dive": "the täsk"}) == ("task",)
-    worked(session)
+    iterated(session)
     for _ in range(2):
         session.history.append("stop", exit=3, why="which?")
         assert take(session, {"task": "the täsk"}) == ("task",)
         assert take(session, {"task": "yes, go on"}) == ()
         session.history.append("start")
         assert take(session, {"task": "yes, go on"}) == ("task",)
-        worked(session)
+        iterated(session)
     assert kinds(session) == ["task", "dive", "note", "note"]
 
 
@@ -283,16 +275,15 @@ def test_a_look_changes_nothing(stage: Stage) -> None:
     """--max-iterations 0 shows where the session stopped and the command that resumes it. It
     repairs nothing, since it does not hold the lock."""
     stage.script("ask('Where to?'); signal('waiting', **{'for': 'qa_answers'})")
-    assert stage.begin("--on-wait", "exit").code == 4
+    assert stage.begin(*EXIT).code == 4
     (stage.session / "_qa.md").unlink()
     (stage.session / "_qa.md").mkdir()
-    before = {path: path.read_bytes() for path in stage.session.iterdir() if path.is_file()}
+    before = photo(stage.session)
     shown = stage.run("--max-iterations", "0")
     assert shown.code == 0 and "waiting for you (exit code 4)" in shown.out
     for words in (str(stage.worktree), "investigation", "Q1: Where to?", "\nTo go on: "):
         assert words in shown.out
-    assert {path: path.read_bytes() for path in before} == before
-    assert (stage.session / "_qa.md").is_dir()
+    assert photo(stage.session) == before
 
 
 def test_a_look_at_a_session_that_runs(stage: Stage) -> None:

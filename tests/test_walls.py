@@ -10,7 +10,7 @@ from samocode.child.command import TESTED, not_as_announced
 from samocode.child.stream import Init
 from samocode.child.walls import walls
 from samocode.show.live import introduced
-from tests.place import made
+from tests.place import Place
 from tests.real import cli
 
 OAUTH = {"CLAUDE_CODE_OAUTH_TOKEN": "t"}
@@ -47,13 +47,11 @@ def test_only_a_commit_waits_for_the_approval() -> None:
     ],
 )
 def test_a_payer_or_a_mode_that_was_not_announced(
-    tmp_path: Path, env: dict[str, str], init: Init | None, reason: str | None
+    place: Place, env: dict[str, str], init: Init | None, reason: str | None
 ) -> None:
     """The run must end if an API key pays although the user neither set nor accepted one, or if the
     mode is not the configured one."""
-    folder = tmp_path.resolve() / "a place"
-    folder.mkdir()
-    assert not_as_announced(made(folder).load(env=env), init) == reason
+    assert not_as_announced(place.load(env=env), init) == reason
 
 
 def test_how_claude_is_introduced() -> None:

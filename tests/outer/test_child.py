@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 import pytest
 
 from tests.outer import speech
@@ -46,11 +43,6 @@ def test_a_child_works_in_the_worktree_with_an_id_of_its_own(stage: Stage) -> No
 # The Stop hook.
 
 
-def hooked(stage: Stage) -> list[dict[str, Any]]:
-    """The results of each `hook()` of the stub: exit, said, wrote."""
-    return [json.loads(line) for line in (stage.steps / "hook.jsonl").read_text().splitlines()]
-
-
 def test_the_hook_lets_a_good_signal_pass(stage: Stage) -> None:
     """For a valid signal the hook exits with 0, without output, and writes nothing."""
     stage.script(
@@ -60,7 +52,7 @@ def test_the_hook_lets_a_good_signal_pass(stage: Stage) -> None:
         DONE + "; hook()",
     )
     assert stage.begin("--yes").code == 0
-    assert hooked(stage) == [{"exit": 0, "said": "", "wrote": False}] * 4
+    assert stage.hooked == [{"exit": 0, "said": "", "wrote": False}] * 4
 
 
 BAD = {
@@ -76,7 +68,7 @@ def test_the_hook_sends_a_child_back(stage: Stage, step: str) -> None:
     right = "git('checkout', '-q', 'a.py'); work(); signal(); hook()"
     stage.script(f"{step}; hook(); {right}", DONE)
     assert stage.begin().code == 0 and stage.outcomes == ["continue", "done"]
-    first, second = hooked(stage)
+    first, second = stage.hooked
     assert first["exit"] == 2 and len(first["said"].strip()) > 20 and not first["wrote"]
     assert second == {"exit": 0, "said": "", "wrote": False}
     if step == BAD["code before approval"]:

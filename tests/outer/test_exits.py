@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from tests.outer import speech
-from tests.outer.stage import DONE, WORK, Ended, Stage, git
+from tests.outer.stage import DONE, EXIT, WORK, Ended, Stage
 
 
 def goes_on(stage: Stage, ended: Ended) -> None:
@@ -34,7 +34,7 @@ BLOCKED = "signal('blocked', reason='no key for X', needs='buy one')"
     ("code", "step", "args", "words"),
     [
         (3, BLOCKED, (), "no key for X. It needs: buy one"),
-        (4, "ask('Which?')", ("--on-wait", "exit"), "Which?"),
+        (4, "ask('Which?')", EXIT, "Which?"),
         (5, WORK, ("--max-iterations", "1"), "1 iteration"),
     ],
 )
@@ -80,10 +80,7 @@ def refused(stage: Stage, ended: Ended, *words: str) -> None:
     assert "Traceback" not in ended.out and ended.out.strip()
     for word in words:
         assert word in ended.out
-    assert not list((stage.folder / "sessions").glob("*"))
-    assert not list((stage.folder / "worktrees").glob("*"))
-    if (stage.repo / ".git").exists():
-        assert "samocode/" not in git("branch", "--all", cwd=stage.repo)
+    assert stage.made == []
 
 
 def test_without_a_settings_file_the_error_says_where_it_belongs(stage: Stage) -> None:

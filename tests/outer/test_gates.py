@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.outer import speech
-from tests.outer.stage import DONE, TO_DONE, TO_PLANNING, WORK, Stage, git
+from tests.outer.stage import DONE, EXIT, TO_DONE, TO_PLANNING, WORK, Stage, git
 
-EXIT = ("--on-wait", "exit")
 BUILD = "commit('a.py', 'built\\n'); signal('blocked', reason='built')"
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.outer import speech
 from tests.outer.speech import wait_for
-from tests.outer.stage import DONE, HERE, TO_DONE, Ended, Loop, Stage, git
+from tests.outer.stage import DONE, EXIT, HERE, TO_DONE, Ended, Loop, Stage, git
 
 HISTORY = "_history.jsonl"
 SESSION = f"""
@@ -138,7 +138,7 @@ def test_what_a_killed_run_left_is_judged_once(
     loop = stage.start()
     stage.up(1)
     kill(stage, loop)
-    ended = stage.begin("--on-wait", "exit")
+    ended = stage.begin(*EXIT)
     assert ended.code == code, ended.out
     lines = speech.iterations(stage.session)
     assert [(line["outcome"], line["phase"]) for line in lines] == ends

@@ -13,11 +13,10 @@ import pytest
 
 from tests.outer import speech
 from tests.outer.speech import wait_for
-from tests.outer.stage import DONE, TO_DONE, TO_PLANNING, Loop, Stage, git
+from tests.outer.stage import DONE, EXIT, TO_DONE, TO_PLANNING, Loop, Stage, git
 from tests.telegram_api import CONFLICT, Answer, TelegramApi, refusal, result
 
 Q1, Q2, PLAN = "Q1: Which?\n\n", "Q2: Where?\n\n", "Approve the plan"
-HOLD = "up()\nwhile not (STEPS / 'go').exists(): time.sleep(0.05)\n"
 COMMIT = "commit('a.py', 'two\\n'); "
 
 
@@ -29,18 +28,10 @@ def api() -> Iterator[TelegramApi]:
 
 
 @pytest.fixture
-def alone(tmp_path: Path) -> Iterator[Stage]:
-    """A project without a phone."""
-    made = Stage(tmp_path / "project", fast=True).with_git()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def stage(alone: Stage, api: TelegramApi) -> Stage:
+def stage(quick: Stage, api: TelegramApi) -> Stage:
     """A project whose loops use the Bot API."""
-    alone.extra |= api.environ
-    return alone
+    quick.extra |= api.environ
+    return quick
 
 
 def shown(api: TelegramApi, words: str) -> None:
@@ -137,7 +128,7 @@ def test_a_button_answers_only_the_plan_it_was_sent_for(stage: Stage, api: Teleg
 def test_an_answer_from_elsewhere_closes_the_question(stage: Stage, api: TelegramApi) -> None:
     """After an answer in the file, the buttons are removed, the phone shows the answer, and a late
     press changes nothing."""
-    stage.script("ask('Which?')", f"{HOLD}{DONE}")
+    stage.script("ask('Which?')", "hold(); " + DONE)
     loop = stage.start()
     shown(api, Q1)
     late = api.messages[0]["buttons"][0][1]
@@ -148,14 +139,14 @@ def test_an_answer_from_elsewhere_closes_the_question(stage: Stage, api: Telegra
     wait_for(lambda: api.toasts)
     assert api.toasts == ["Answered already. Q1: B, Two (by file)"]
     assert not api.messages[0]["buttons"]
-    (stage.steps / "go").touch()
+    stage.go()
     assert loop.wait().code == 0 and len(answered(stage)) == 1
 
 
 def test_commands_while_a_child_works(stage: Stage, api: TelegramApi) -> None:
     """status, note and stop work while a child works. Other texts get the help. Messages of people
     who are not approvers are ignored."""
-    stage.script(f"{HOLD}signal()", DONE)
+    stage.script("hold(); signal()", DONE)
     stage.extra["TELEGRAM_APPROVERS"] = "42"
     loop = stage.start()
     stage.up(1)
@@ -170,7 +161,7 @@ def test_commands_while_a_child_works(stage: Stage, api: TelegramApi) -> None:
     shown(api, "Noted for the next iteration: use tabs not blanks")
     api.say("Stop")
     shown(api, "It stops as soon as no iteration runs.")
-    (stage.steps / "go").touch()
+    stage.go()
     assert loop.wait().code == 130 and stage.children == 1
     assert "Stopped by Telegram." in api.texts[-1]
     assert stage.run().code == 0
@@ -223,13 +214,13 @@ def test_exit_at_a_question_reads_the_reply_at_the_next_start(
     """With --on-wait exit all questions are sent at once, without buttons. Replies are read at the
     next start."""
     stage.script("ask('Which?', 'Where?')", DONE)
-    assert stage.begin("--on-wait", "exit").code == 4
+    assert stage.begin(*EXIT).code == 4
     assert api.find(Q1) and api.find(Q2) and not any(m["buttons"] for m in api.messages)
     assert "2 open questions" in api.texts[-1]
     api.say("b", to=Q1)
     api.say("here", to=Q2)
     api.say("stop")
-    ended = stage.run("--on-wait", "exit")
+    ended = stage.run(*EXIT)
     assert ended.code == 0, ended.out
     assert answered(stage) == [(1, "b", "telegram"), (2, "here", "telegram")]
     assert api.find("Q1: B, Two") and api.find("Send it again if you still want it.")
@@ -317,7 +308,7 @@ def test_nobody_waits_where_the_page_was_answered_before_the_start(
     stage: Stage, api: TelegramApi
 ) -> None:
     """If the page was answered before the start, no question waits, and a text gets the help."""
-    stage.script("ask('Which?')", f"{HOLD}{DONE}")
+    stage.script("ask('Which?')", "hold(); " + DONE)
     loop = stage.start()
     shown(api, Q1)
     loop.send(signal.SIGKILL).wait()
@@ -326,7 +317,7 @@ def test_nobody_waits_where_the_page_was_answered_before_the_start(
     stage.up(2)
     api.say("hello")
     shown(api, "note TEXT: tell it")
-    (stage.steps / "go").touch()
+    stage.go()
     assert loop.wait().code == 0, loop.out
 
 
@@ -348,7 +339,7 @@ def test_a_question_is_tried_until_it_arrives(stage: Stage, api: TelegramApi) ->
 
 def test_the_buttons_go_once_the_network_is_back(stage: Stage, api: TelegramApi) -> None:
     """If a question is answered in the file during an outage, its buttons are removed later."""
-    stage.script("ask('Which?')", f"{HOLD}{DONE}")
+    stage.script("ask('Which?')", "hold(); " + DONE)
     loop = stage.start()
     shown(api, Q1)
     api.fall()
@@ -357,7 +348,7 @@ def test_the_buttons_go_once_the_network_is_back(stage: Stage, api: TelegramApi)
     api.fall(down=False)
     shown(api, "Q1: A, One (by file)")
     assert not api.messages[0]["buttons"]
-    (stage.steps / "go").touch()
+    stage.go()
     assert loop.wait().code == 0
 
 
@@ -440,15 +431,15 @@ def notices(path: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def test_the_notify_command_gets_each_notice(alone: Stage) -> None:
+def test_the_notify_command_gets_each_notice(quick: Stage) -> None:
     """The command gets each notice as one line of JSON on stdin. The loop waits for it at its end,
     and shows that it failed."""
-    seen = alone.folder / "seen"
-    alone.extra["SAMOCODE_NOTIFY_COMMAND"] = f"cat >>'{seen}'; echo no bus >&2; exit 7"
-    alone.script("ask('Which?')", "usage_limit(1)", DONE)
-    loop: Loop = alone.start()
+    seen = quick.folder / "seen"
+    quick.extra["SAMOCODE_NOTIFY_COMMAND"] = f"cat >>'{seen}'; echo no bus >&2; exit 7"
+    quick.script("ask('Which?')", "usage_limit(1)", DONE)
+    loop: Loop = quick.start()
     wait_for(lambda: notices(seen))
-    speech.answer(alone.session, 1, "A")
+    speech.answer(quick.session, 1, "A")
     assert loop.wait().code == 0
     assert [one["event"] for one in notices(seen)] == ["question", "pause", "stop"]
     assert "Which?" in str(notices(seen)[0]["text"]) and notices(seen)[2]["exit"] == 0

@@ -5,18 +5,11 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 
 from tests.outer.speech import wait_for
 from tests.outer.stage import DONE, Stage, git
-
-
-def left(stage: Stage) -> list[Path]:
-    """What a start created, without locks."""
-    folders = (stage.folder / "sessions", stage.folder / "worktrees")
-    return [p for folder in folders for p in folder.glob("*") if p.name != ".locks"]
 
 
 def filtered(stage: Stage, **program: str) -> None:
@@ -68,8 +61,7 @@ def test_a_start_that_git_refuses(stage: Stage, trouble: Callable[[Stage], list[
     words = trouble(stage)
     ended = stage.begin()
     assert ended.code == 2 and [w for w in words if w not in ended.out] == [], ended.out
-    assert left(stage) == [] and git("branch", "--list", "samocode/*", cwd=stage.repo) == ""
-    assert git("worktree", "list", cwd=stage.repo).count("\n") == 0
+    assert stage.made == []
 
 
 def test_a_session_on_record_outlives_a_refused_start(stage: Stage) -> None:

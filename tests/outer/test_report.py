@@ -74,18 +74,16 @@ def test_a_session_of_markup_is_shown_as_text(stage: Stage, tmp_path: Path) -> N
 def test_a_report_is_no_progress_and_changes_nothing(stage: Stage) -> None:
     """A report during an iteration changes no other file and does not count as progress. Without
     --session, it reports on the only session that is not done."""
-    go = "up()\nwhile not (STEPS / 'go').exists(): time.sleep(0.05)\n"
-    stage.script(go + "signal()", "write('_report.html', '<script>'); signal()", DONE)
+    stage.script("hold(); signal()", "write('_report.html', '<script>'); signal()", DONE)
     loop = stage.start()
     stage.up(1)
     before = contents(stage.session)
-    command = stage.command("--report")
-    ended = stage.execute([word for word in command if word not in ("--session", stage.name)])
+    ended = stage.nameless("--report")
     path = stage.session / "_report.html"
     assert (ended.code, ended.out) == (0, f"{path}\n")
     assert contents(stage.session) == before
     assert "running" in Seen(path.read_text()).words
-    (stage.steps / "go").touch()
+    stage.go()
     assert loop.wait().code == 0 and "done" in Seen(path.read_text()).words
     assert [line["progress"] for line in speech.iterations(stage.session)] == [False, False, False]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.outer import speech
-from tests.outer.stage import DONE, MAIN, TO_DONE, TO_PLANNING, WORK, Stage, git
+from tests.outer.stage import DONE, EXIT, MAIN, TO_DONE, TO_PLANNING, WORK, Stage, git
 
 
 def checkout(repo: Path) -> tuple[str, ...]:
@@ -144,7 +144,7 @@ def test_a_new_task_after_done_opens_a_round(stage: Stage) -> None:
     stage.script(TO_PLANNING, "plan()", TO_DONE, DONE, TO_PLANNING, "plan('# New\\n')")
     assert stage.begin("--yes").code == 0
     assert stage.begin().code == 0 and stage.children == 4
-    assert stage.run("--task", "and now this", "--on-wait", "exit").code == 4
+    assert stage.run("--task", "and now this", *EXIT).code == 4
     assert "and now this" in stage.told(5) and "opened a new round: read the end" in stage.told(5)
     assert [line["phase"] for line in speech.iterations(stage.session)][4] == "investigation"
     assert list(speech.open_questions(stage.session).values()) == ["approval"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import subprocess
 
-from tests.outer.stage import DONE, TO_DONE, Stage, git
+from tests.outer.stage import DONE, TO_DONE, Stage, executable, git
 
 MEANWHILE = "changed meanwhile: "
 
@@ -60,9 +60,7 @@ def test_done_prints_one_line_that_makes_a_pull_request(stage: Stage) -> None:
     steps = ("signal(phase='planning')", "plan()", "commit('b.py', 'x'); " + TO_DONE)
     stage.script(*steps, default=f"signal('done', summary={summary!r})")
     remote, tools = stage.folder / "remote.git", stage.folder / "tools"
-    tools.mkdir()
-    (tools / "gh").write_text('#!/bin/sh\nprintf "%s\\n" "$@" >"$0.called"\n')
-    (tools / "gh").chmod(0o755)
+    executable(tools / "gh", '#!/bin/sh\nprintf "%s\\n" "$@" >"$0.called"\n')
     stage.extra["PATH"] = f"{tools}:{stage.environ['PATH']}"
     ended = stage.begin("--yes")
     assert ended.code == 0 and "gh pr create" not in ended.out

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.outer import speech
-from tests.outer.stage import DONE, TO_DONE, TO_PLANNING, WORK, Stage
+from tests.outer.stage import DONE, EXIT, TO_DONE, TO_PLANNING, WORK, Stage
 
 FILE = "(SESSION / '_signal.json')"
 MALFORMED = {
@@ -19,7 +19,7 @@ def test_a_malformed_signal_is_never_continue(stage: Stage, step: str) -> None:
     """A malformed signal does not change the phase, and the next child is told why. Three in a row
     block the session."""
     stage.script(default="work(); " + step)
-    ended = stage.begin("--on-wait", "exit")
+    ended = stage.begin(*EXIT)
     assert ended.code == 3 and stage.children == 3, ended.out
     lines = speech.iterations(stage.session)
     assert {line["phase"] for line in lines} == {"investigation"}
