@@ -53,6 +53,12 @@ ACTS = {
     "task becomes a link": """
 (SESSION / "_task.md").unlink()
 (SESSION / "_task.md").symlink_to("/etc/passwd")""",
+    "pages are gone": "(SESSION / '_task.md').unlink(); NOW.unlink(); QA_FILE.unlink()",
+    "pages become fifos": """
+for path in (SESSION / "_task.md", NOW):
+    path.unlink()
+    os.mkfifo(path)""",
+    "notebook is gone": "NOTES.unlink()",
     "notebook becomes a folder": "NOTES.unlink(); NOTES.mkdir()",
     "notebook becomes a link": "NOTES.rename(SESSION / 'o.md'); NOTES.symlink_to('o.md')",
     "forges the lock": "LOCK.write_text('{\"pid\": 1}')",

@@ -72,21 +72,6 @@ def test_a_page_that_nobody_printed_is_set_aside(tmp_path: Path, said: list[str]
     assert file.print() and not (tmp_path / "_qa.md").exists()
 
 
-def test_a_page_that_is_not_text_is_set_aside(qa: QaFile, said: list[str]) -> None:
-    path = qa.file.path
-    path.write_bytes(b"\xff")
-    assert qa.read() == Reading({}, {}, (1,), "")
-    kept = (
-        f"{path.name} is not UTF-8 text (save it as UTF-8). It was renamed to {path.name}.kept-1."
-    )
-    assert said == [kept] and path.with_name("_qa.md.kept-1").read_bytes() == b"\xff"
-    path.mkdir()
-    assert qa.read().gone == (1,) and "_qa.md.kept-2." in said[1]
-    assert qa.print() and "## Q1: Which?" in path.read_text()
-    assert qa.read() == NOTHING and qa.file.keep() == "_qa.md.kept-3"
-    assert path.with_name("_qa.md.kept-3").read_text() == path.read_text()
-
-
 def test_a_save_is_read_when_it_has_settled(qa: QaFile, tmp_path: Path) -> None:
     """A changed page is read only once it has settled, as editors save in pieces. An unchanged page
     needs no wait."""
@@ -129,15 +114,6 @@ def test_the_page_of_an_iteration(tmp_path: Path) -> None:
         "previous": {"iteration": 4, "outcome": "timeout", "note": "too long"},
         "notes": ["a note"], "budget_usd": 2.5,
     }  # fmt: skip
-
-
-def test_the_page_of_the_humans_words() -> None:
-    state = SessionState()
-    state.texts = [("2026-01-08T11:00:07", "task", " build it\r\n"), ("2026-01-09T", "note", "b")]
-    assert printed.task("s", state) == (
-        "# s: the human's words, printed by the loop\n\n## 2026-01-08 11:00 task\n\nbuild it\n"
-        "\n## 2026-01-09  note\n\nb\n"
-    )
 
 
 def test_the_notebook_comes_back(tmp_path: Path) -> None:

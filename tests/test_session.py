@@ -19,10 +19,8 @@ from samocode.session import Session, open_session
 from samocode.settings.project import Project
 from samocode.task import Texts
 from tests.conftest import around, git
-from tests.outer.speech import wait_for
 from tests.outer.stage import EXIT, Stage, photo
 from tests.place import changed, iterated, project_of
-from tests.test_files import spoil
 
 LIMITS = Limits(max_iterations=10, max_cost=None, max_wait=60)
 
@@ -224,28 +222,6 @@ def test_no_new_words_between_a_kill_and_its_recovery(session: Session) -> None:
     task.make(session, {}, print)
 
 
-# What a child does to the folder
-
-
-@pytest.mark.parametrize("name", ["_task.md", "_iteration.json"])
-@pytest.mark.parametrize("how", ["file", "missing", "link", "folder", "fifo"])
-def test_put_back(session: Session, name: str, how: str) -> None:
-    """A page that a child changed is printed again, and the child's version is kept beside it."""
-    path = session.folder / name
-    session.ensure_worktree()
-    _, before = session.begin(60, LIMITS)
-    data = path.read_bytes()
-    spoil(path, how)
-    said: list[str] = []
-    assert not session.put_back(before, said.append)
-    assert [name in line for line in said] == [True]
-    assert path.read_bytes() == data and not path.is_symlink()
-    kept = sorted(session.folder.glob(f"{name}.kept-*"))
-    assert len(kept) == (how != "missing")
-    assert how != "file" or kept[0].read_text() == "words"
-    assert not session.put_back(before, said.append) and len(said) < 2
-
-
 def test_each_log_is_a_new_file(session: Session) -> None:
     """Each log has a new name, even if a killed loop made one in the same minute."""
     session.ensure_worktree()
@@ -273,30 +249,16 @@ def test_folders_inside_the_repository_belong_in_its_gitignore(stage: Stage) -> 
 
 def test_a_look_changes_nothing(stage: Stage) -> None:
     """--max-iterations 0 shows where the session stopped and the command that resumes it. It
-    repairs nothing, since it does not hold the lock."""
+    repairs neither a page nor a torn line, since it does not hold the lock."""
     stage.script("ask('Where to?'); signal('waiting', **{'for': 'qa_answers'})")
     assert stage.begin(*EXIT).code == 4
     (stage.session / "_qa.md").unlink()
     (stage.session / "_qa.md").mkdir()
+    with (stage.session / "_history.jsonl").open("ab") as file:
+        file.write(b'{"torn')
     before = photo(stage.session)
     shown = stage.run("--max-iterations", "0")
     assert shown.code == 0 and "waiting for you (exit code 4)" in shown.out
     for words in (str(stage.worktree), "investigation", "Q1: Where to?", "\nTo go on: "):
         assert words in shown.out
     assert photo(stage.session) == before
-
-
-def test_a_look_at_a_session_that_runs(stage: Stage) -> None:
-    """While a loop runs, a look repairs neither what a child damaged nor a line that is being
-    written."""
-    stage.script("(SESSION / '_qa.md').mkdir(); write('up'); time.sleep(60)")
-    loop = stage.start()
-    wait_for(lambda: list((stage.folder / "sessions").glob("*/up")))
-    with (stage.session / "_history.jsonl").open("ab") as file:
-        file.write(b'{"torn')
-    shown = stage.run("--max-iterations", "0")
-    assert shown.code == 0 and "a loop runs it now" in shown.out, shown.err
-    assert "To go on" not in shown.out
-    assert (stage.session / "_qa.md").is_dir()
-    assert (stage.session / "_history.jsonl").read_bytes().endswith(b'{"torn')
-    loop.kill()

@@ -7,8 +7,6 @@ import os
 import stat
 import subprocess
 import sys
-import threading
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,7 +17,6 @@ from samocode.pages.qa_file import QaFile
 from samocode.pages.swap import recover, swap
 from samocode.record.history import History
 from samocode.session import Session
-from tests.outer.speech import wait_for
 
 ROOT = Path(__file__).parent.parent
 # Runs swap in its own process for each scene. An audit hook acts before the n-th file operation.
@@ -196,32 +193,6 @@ def questions(folder: Path, count: int = 1) -> History:
     for number in range(1, count + 1):
         history.append("asked", id=number, kind="qa", title=f"Q{number}?", why="w", suggested="x")
     return history
-
-
-def test_an_editor_that_saves_all_the_time(tmp_path: Path) -> None:
-    """While this thread prints, each save of another thread is read or kept beside the page."""
-    page, read = tmp_path / "_qa.md", set[str]()
-    file = QaFile(tmp_path, questions(tmp_path), list[str]().append)
-    file.read()
-    assert file.print()
-    form = page.read_text().rstrip()
-
-    def is_safe(text: str) -> bool:
-        return text in read or any(text in p.read_text() for p in tmp_path.glob("*.kept-*"))
-
-    def save() -> None:
-        for number in range(60):
-            (tmp_path / "new").write_text(f"{form} save-{number}-\n")
-            (tmp_path / "new").replace(page)
-            wait_for(partial(is_safe, f"save-{number}-"))
-
-    editor = threading.Thread(target=save)
-    editor.start()
-    while editor.is_alive():
-        read |= {added.text for added in file.read().added.values()}
-        file.print()
-    editor.join()
-    assert is_safe("save-59-")
 
 
 @pytest.mark.parametrize("text", ["w " * 400_000, "a \udc80 b", "a \ud800 b", "a\0b"])

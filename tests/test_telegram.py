@@ -17,13 +17,12 @@ from hypothesis import strategies as st
 from samocode.child.processes import run_beside
 from samocode.lock import locked
 from samocode.record.history import History
-from samocode.record.state import Answer as Taken
 from samocode.record.state import Question, SessionState
 from samocode.session import Session
 from samocode.settings.load import Telegram
 from samocode.telegram.board import Board
 from samocode.telegram.bot import Bot, Request
-from samocode.telegram.cards import card, keyboard, understood
+from samocode.telegram.cards import card, keyboard
 from samocode.telegram.outbox import Outbox
 from samocode.telegram.reader import Reader
 from samocode.telegram.routing import GONE, HELP, UNKNOWN, route
@@ -338,19 +337,6 @@ def test_a_button_fits_and_names_what_was_shown() -> None:
     plan = Question(1, "approval", "Approve?", plan="01-08-11:00-plan.md")
     digests = {card(state, plan, "n", text).digest for text in (None, b"# A", b"# A\n")}
     assert len(digests) == 3 and button("q:k:x:d:A") is None and button("") is None
-
-
-def test_what_was_understood() -> None:
-    question = Question(2, "qa", "Which?", options=("JWT", "Server sessions"))
-    state = SessionState(asked={2: question})
-    for taken, words in (
-        (Taken("B", ("B",), "telegram"), "Q2: B, Server sessions"),
-        (Taken("b, c", ("A", "B"), "file"), "Q2: b, c (by file)"),
-        (Taken("yes", ("approve",), "yes"), "Q2: approved (by --yes)"),
-        (Taken("no\nsmaller", ("change",), "telegram"), "Q2: change: no smaller"),
-    ):
-        state.answers[2] = taken
-        assert understood(state, question) == words
 
 
 def test_a_command_beside_the_loop(tmp_path: Path) -> None:

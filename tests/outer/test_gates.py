@@ -41,7 +41,7 @@ def test_an_answer_struck_out_shuts_the_gate(quick: Stage) -> None:
     at_gate(quick, "ask('Which?')", WORK)
     speech.answer(quick.session, 1, "B")
     assert quick.run("--max-iterations", "1").code == 5
-    speech.strike(quick.session, 1)
+    speech.answer(quick.session, 1, "")
     assert quick.run("--yes", *EXIT).code == 4 and quick.children == 2
     speech.answer(quick.session, 1, "the second")
     assert quick.run(*EXIT).code == 0
@@ -73,7 +73,7 @@ def test_a_plan_changed_after_approval_is_asked_again(quick: Stage) -> None:
     """No child runs until the new plan has its own yes. A tick is not a change. "yes," is
     incomplete and does not approve."""
     at_gate(quick, TO_PLANNING, "plan()", TICK, CHANGE.format("do it", "do more"), BUILD)
-    speech.refuse(quick.session, "yes,")
+    speech.answer(quick.session, 1, "yes,")
     assert "Q1: incomplete (yes,)" in quick.run(*EXIT).out and quick.answers == []
     speech.approve(quick.session)
     assert quick.run(*EXIT).code == 4 and quick.children == 4

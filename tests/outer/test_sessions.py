@@ -80,21 +80,6 @@ def test_yes_goes_from_end_to_end(stage: Stage) -> None:
     assert git("show", f"{stage.branch}:a.py", cwd=stage.repo) == "two"
 
 
-def test_a_refused_plan_is_revised_and_approved(quick: Stage) -> None:
-    """The next child reads the human's change request. Its plan is approved and built."""
-    second = "plan('# Plan\\n- [ ] less\\n', 'plan2.md')"
-    quick.script(TO_PLANNING, "plan()", second, "work(); " + TO_DONE, DONE)
-    loop = quick.start()
-    speech.refuse(quick.session_soon(), "leave out the second half")
-    quick.child_soon(3)
-    speech.approve(quick.session)
-    assert loop.wait().code == 0
-    assert "leave out the second half" in quick.told(3)
-    phases = [line["phase"] for line in speech.iterations(quick.session)]
-    assert phases == ["investigation", "planning", "planning", "implementation", "done"]
-    assert "plan2.md" in quick.told(4)
-
-
 def test_setup_runs_once_in_a_new_worktree(stage: Stage) -> None:
     """SETUP runs in the worktree before the first child, and not again at the next start."""
     stage.configure(SETUP="pwd >> ../../ran")

@@ -52,13 +52,6 @@ def test_a_good_signal_after_a_bad_one_goes_on(stage: Stage) -> None:
     assert stage.begin().code == 0 and stage.children == 6
 
 
-def test_a_good_signal_beats_the_time_limit(stage: Stage) -> None:
-    """A signal counts even if the time limit ended the child."""
-    stage.script("signal(phase='requirements'); work(); time.sleep(600)", DONE)
-    assert stage.begin("--timeout", "6").code == 0
-    assert speech.iterations(stage.session)[1]["phase"] == "requirements"
-
-
 def test_a_stale_done_ends_no_later_run(stage: Stage) -> None:
     """A signal from before the child was started does not count."""
     stage.script(WORK, default="work()")
