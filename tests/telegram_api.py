@@ -21,12 +21,11 @@ PERSON = 42
 @dataclass(frozen=True)
 class Answer:
     """How the server answers one request instead of doing it. With `drop` it closes the
-    connection; `delay` is in seconds."""
+    connection."""
 
     status: int = 200
     body: bytes = b""
     headers: Sequence[tuple[str, str]] = ()
-    delay: float = 0.0
     drop: bool = False
 
 
@@ -252,7 +251,6 @@ class Handler(BaseHTTPRequestHandler):
         if answer is None and self.path != f"/bot{TOKEN}/{method}":
             answer = refusal(401, "Unauthorized")
         answer = answer or api.judge(method, self.given(payload))
-        time.sleep(answer.delay)
         if not answer.drop:
             with suppress(ConnectionError):  # the client did not wait
                 self.reply(answer)

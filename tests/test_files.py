@@ -102,20 +102,6 @@ def test_a_folder_is_set_aside_with_what_it_holds(tmp_path: Path) -> None:
     assert [path.read_text() for path in kept] == ["words", "words"]
 
 
-@pytest.mark.parametrize("kind", ["file", "link", "folder", "dangling link", "missing"])
-def test_keep(tmp_path: Path, kind: str) -> None:
-    """`keep` gives what is at a path a second name beside it; a folder is renamed."""
-    path = tmp_path / "x"
-    spoil(path, kind)
-    files.keep(path)
-    kept = list(tmp_path.glob("x.kept-*"))
-    assert len(kept) == (kind != "missing")
-    assert path.is_symlink() == (kind in ("link", "dangling link"))
-    assert all(other.is_symlink() == path.is_symlink() for other in kept)
-    if kind == "file":
-        assert path.read_text() == kept[0].read_text() == "words"
-
-
 def test_append_never_follows_a_link(tmp_path: Path) -> None:
     (tmp_path / "target").write_text("mine")
     (tmp_path / "x").symlink_to("target")

@@ -246,18 +246,6 @@ def test_a_link_to_a_command_that_is_gone_is_removed(machine: Machine) -> None:
 
 
 @needs_wheels
-def test_a_moved_clone_makes_its_links_anew(machine: Machine) -> None:
-    """After a move, the installation replaces the old links, and --uninstall removes all."""
-    before = photo(machine.home)
-    installs(machine)
-    there = moved(machine, "moved clone")
-    installs(there)
-    assert links(there) == set(there.sources().values())
-    installs(moved(there, "moved again"), "--uninstall")
-    assert photo(machine.home) == before
-
-
-@needs_wheels
 def test_links_of_another_clone_are_left_alone(machine: Machine) -> None:
     """Links of another clone stay, even if that clone is now where this one was."""
     installs(machine)
@@ -299,8 +287,8 @@ def test_uninstall_removes_exactly_what_was_made(machine: Machine) -> None:
 
 @needs_wheels
 def test_the_short_command_is_linked_and_taken_away(machine: Machine) -> None:
-    """`samocode` is linked in ~/.local/bin or SAMOCODE_BIN, and --uninstall removes it. A file of
-    that name is left alone."""
+    """`samocode` is linked in ~/.local/bin or SAMOCODE_BIN, and --uninstall removes it. After a
+    move of the clone, the installation replaces all links. A file of that name is left alone."""
     done = machine.install()
     link = machine.home / ".local/bin/samocode"
     assert link.readlink() == machine.clone / "main.py"
@@ -314,6 +302,7 @@ def test_the_short_command_is_linked_and_taken_away(machine: Machine) -> None:
     elsewhere = moved(machine, "moved clone")
     installs(elsewhere)
     assert link.readlink() == elsewhere.clone / "main.py"
+    assert links(elsewhere) == set(elsewhere.sources().values())
     installs(elsewhere, "--uninstall")  # without the variable, too
     assert not link.is_symlink() and not (machine.bin / "samocode").is_symlink()
     assert names(machine.home) == set()

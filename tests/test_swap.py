@@ -17,8 +17,8 @@ from samocode.pages.qa_file import QaFile
 from samocode.pages.swap import recover, swap
 from samocode.record.history import History
 from samocode.session import Session
+from tests.outer.stage import ROOT
 
-ROOT = Path(__file__).parent.parent
 # Runs swap in its own process for each scene. An audit hook acts before the n-th file operation.
 # stdin: JSON list of [folder, [[step, how], ...]], where how is replace, in-place, old-inode,
 # delete or kill. stdout: for each scene [result of swap, number of steps], or null if killed.

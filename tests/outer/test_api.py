@@ -12,7 +12,6 @@ REFUSED = {
         "retry('authentication_failed', 401, 5); time.sleep(600)",
         "claude auth login",
     ),
-    "no credit": ("api_error('billing_error', 400, 'Your credit is too low')", "too low"),
     "an unknown refusal": ("api_error('unknown', 400, 'A spending cap')", "A spending cap"),
 }
 

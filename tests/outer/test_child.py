@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.outer import speech
 from tests.outer.stage import DONE, MAIN, TO_DONE, TO_PLANNING, WORK, Stage
 
@@ -55,21 +53,12 @@ def test_the_hook_lets_a_good_signal_pass(stage: Stage) -> None:
     assert stage.hooked == [{"exit": 0, "said": "", "wrote": False}] * 4
 
 
-BAD = {
-    "missing": "pass",
-    "code before approval": "Path('a.py').write_text('x'); signal()",
-}
-
-
-@pytest.mark.parametrize("step", BAD.values(), ids=BAD)
-def test_the_hook_sends_a_child_back(stage: Stage, step: str) -> None:
+def test_the_hook_sends_a_child_back(stage: Stage) -> None:
     """For a wrong signal the hook exits with 2, says what is wrong and writes nothing. A signal
     that is then corrected counts."""
     right = "git('checkout', '-q', 'a.py'); work(); signal(); hook()"
-    stage.script(f"{step}; hook(); {right}", DONE)
+    stage.script(f"Path('a.py').write_text('x'); signal(); hook(); {right}", DONE)
     assert stage.begin().code == 0 and stage.outcomes == ["continue", "done"]
     first, second = stage.hooked
-    assert first["exit"] == 2 and len(first["said"].strip()) > 20 and not first["wrote"]
+    assert first["exit"] == 2 and "a.py" in first["said"] and not first["wrote"]
     assert second == {"exit": 0, "said": "", "wrote": False}
-    if step == BAD["code before approval"]:
-        assert "a.py" in first["said"]
