@@ -102,7 +102,7 @@ class TelegramApi:
         """The last message of the bot with these words."""
         return next((m for m in reversed(self.messages) if words in m["text"]), None)
 
-    def say(self, text: str, to: str = "", user: int = PERSON, **more: object) -> None:
+    def say(self, text: str, to: str = "", user: int = PERSON) -> None:
         """The person writes. `to`: words of the bot's message that it replies to."""
         above = self.find(to) if to else None
         assert above or not to, self.texts
@@ -113,7 +113,7 @@ class TelegramApi:
                 rows = [[{"text": t, "callback_data": d}] for t, d in above["buttons"]]
                 markup = {"reply_markup": {"inline_keyboard": rows}} if rows else {}
                 reply = {"reply_to_message": {"message_id": above["id"], **markup}}
-            message = {"message_id": number, "text": text, **self._where(user), **reply, **more}
+            message = {"message_id": number, "text": text, **self._where(user), **reply}
             self._update("message", message)
 
     def press(self, label: str, on: str, user: int = PERSON, again: int = 1) -> None:

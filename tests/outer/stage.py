@@ -304,10 +304,6 @@ class Stage:
         wait_for(self.has_history)
         return self.session
 
-    def child_soon(self, iteration: int) -> None:
-        """Wait until the child of this iteration was started."""
-        wait_for(lambda: list(self.steps.glob(f"run-{iteration:03d}-*.json")))
-
     def has_history(self) -> bool:
         """Whether the session exists."""
         return bool(list((self.folder / "sessions").glob("[!.]*/_history.jsonl")))

@@ -48,7 +48,6 @@ def test_another_session_waits_until_the_reset(session: Callable[..., Stage]) ->
     first.script("usage_limit(9); write('resets', str(time.time() + 9))", at)
     second.script(at)
     one = first.start(fast=True)
-    first.child_soon(1)
     while not hints(first):
         assert one.running, one.out
         time.sleep(0.02)

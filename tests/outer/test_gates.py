@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.outer import speech
-from tests.outer.stage import DONE, EXIT, TO_DONE, TO_PLANNING, WORK, Stage, git
+from tests.outer.stage import DONE, EXIT, TO_DONE, TO_PLANNING, WORK, Stage
 
 BUILD = "commit('a.py', 'built\\n'); signal('blocked', reason='built')"
 
@@ -49,17 +47,13 @@ def test_an_answer_struck_out_shuts_the_gate(quick: Stage) -> None:
     assert "the second" in quick.told(3)
 
 
-@pytest.mark.parametrize(
-    "change", ["Path('a.py').write_text('early\\n')", "commit('a.py', 'early\\n')"]
-)
-def test_code_changed_before_approval_blocks(stage: Stage, change: str) -> None:
+def test_code_changed_before_approval_blocks(stage: Stage) -> None:
     """The exit code is 3, the message names the file, and nothing is reverted. The same command
-    accepts the change."""
-    stage.script(f"{change}; work(); signal()", DONE)
+    accepts the commit. (tests/test_hostile.py has a change without a commit.)"""
+    stage.script("commit('a.py', 'early\\n'); work(); signal()", DONE)
     ended = stage.begin()
     assert ended.code == 3 and "a.py" in ended.out
     assert (stage.worktree / "a.py").read_text() == "early\n"
-    git("commit", "--allow-empty", "-qam", "accepted", cwd=stage.worktree)
     assert stage.run().code == 0
 
 
