@@ -93,7 +93,6 @@ FIRST = [
 SIGNALLED = [
     Row("continue", facts(CONTINUE, run=told(denials=("Write",))), "continue",
         says="denied for: Write."),
-    Row("continue with a phase", facts(TO_QUALITY), "continue", next="quality"),
     Row("done", facts(DONE), "done", 0, says="It works."),
     Row("blocked", facts(Signal("blocked", reason="no key (x)", needs="it!"),
         run=told(denials=("Bash", "Bash"))), "blocked", 3,
@@ -182,10 +181,7 @@ LIMITED = [
         "continue", 5, keep=20, says="15 % of the seven-day limit is left"),
     Row("what would reach it", facts(CONTINUE, run=told(windows=(WEEK,))), "continue", 5, keep=20,
         says="SAMOCODE_MAX_WAIT=9060 would wait for it"),
-    Row("the share has been reset", facts(CONTINUE, run=told(windows=(FIVE_HOURS._replace(
-        resets_at=NOW),))), "continue", keep=20),
     Row("done has no next child", facts(DONE, run=told(windows=(FIVE_HOURS,))), "done", 0, keep=20),
-    Row("done under a limit", facts(DONE, run=told(**RESETS_SOON)), "done", 0),
 ]  # fmt: skip
 OUTAGES = [
     Row("overloaded", facts(run=AT_529), "transient", delay=30,
@@ -196,7 +192,6 @@ OUTAGES = [
     Row("an outage beats the timeout", facts(ended="timeout", run=AT_529._replace(finished=False)),
         "transient", delay=30),
     Row("the pause doubles", facts(run=AT_529), "transient", state=after(api_waited=30), delay=60),
-    Row("up to the most", facts(run=AT_529), "transient", state=after(api_waited=2000), delay=600),
     Row("to MAX_WAIT", facts(run=AT_529), "transient", state=after(api_waited=3000), delay=600),
     Row("beyond MAX_WAIT", facts(run=AT_529), "transient", 1, after(api_waited=3001),
         says="SAMOCODE_MAX_WAIT"),
