@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tests.replies import Drop, Error, Hang, Reply, Text, Tool, Turn
-from tests.script import Answer, Request, in_order, on_the_side
+from tests.script import Answer, Request, in_order
 
 Event = dict[str, Any]
 
@@ -31,7 +31,6 @@ class ScriptedApi:
         self._answer: Answer = script if callable(script) else in_order(script)
         self._lock: threading.Lock = threading.Lock()
         self._requests: list[Request] = []
-        self._side_requests: list[Request] = []
         self._failure: Exception | None = None
         self.closing: threading.Event = threading.Event()
         self._server: ThreadingHTTPServer = _Server(("127.0.0.1", 0), partial(_Handler, self))
@@ -43,18 +42,9 @@ class ScriptedApi:
         with self._lock:
             return list(self._requests)
 
-    @property
-    def side_requests(self) -> list[Request]:
-        """The bodies of the CLI's own requests, which do not use up a turn of the script."""
-        with self._lock:
-            return list(self._side_requests)
-
     def reply_to(self, request: Request) -> Reply:
         """The script's answer, one request at a time."""
         with self._lock:
-            if on_the_side(request):
-                self._side_requests.append(request)
-                return Text("ok")
             self._requests.append(request)
             try:
                 return self._answer(request)
@@ -106,17 +96,10 @@ class _Handler(BaseHTTPRequestHandler):
     def do_HEAD(self) -> None:
         self._send(200, "application/json", b"", {})
 
-    def do_GET(self) -> None:
-        self._send(200, "application/json", b"{}", {})
-
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"] or 0))
-        path = self.path.partition("?")[0]
-        if path == "/v1/messages":
-            request: Request = json.loads(body)
-            self._give(request, self.api.reply_to(request))
-        else:
-            self._json(200, {"input_tokens": len(body) // 4})
+        request: Request = json.loads(body)
+        self._give(request, self.api.reply_to(request))
 
     def _give(self, request: Request, reply: Reply) -> None:
         match reply:

@@ -11,10 +11,12 @@ from hypothesis import HealthCheck, settings
 from samocode.git.repository import Repository
 from tests.machine import bare, installed, machine
 from tests.outer.stage import IDENTITY, Stage, git, make_repo
+from tests.place import Place, made
 
 __all__ = ["bare", "git", "installed", "machine", "own_home", "repo"]
 
-# A shell that starts the tests with `&` has them ignore Ctrl-C, nohup SIGHUP: so would every loop.
+# Tests that a shell starts with `&` ignore SIGINT, and tests under nohup ignore SIGHUP. Every loop
+# would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
@@ -58,6 +60,14 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def around(folder: Path) -> Repository | None:
     """The repository around a folder, as main.py finds it."""
     return Repository.find(folder, os.environ)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    """A project's folder in which Settings finds no problem."""
+    folder = tmp_path.resolve() / "a place"
+    folder.mkdir()
+    return made(folder)
 
 
 @pytest.fixture

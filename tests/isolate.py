@@ -14,7 +14,7 @@ import struct
 import sys
 from pathlib import Path
 
-CLONE_NEWUSER = 0x10000000  # these four: linux/sched.h and linux/if.h, linux/sockios.h
+CLONE_NEWUSER = 0x10000000  # from linux/sched.h (both CLONE_), linux/if.h, linux/sockios.h
 CLONE_NEWNET = 0x40000000
 IFF_UP = 0x1
 SIOCSIFFLAGS = 0x8914

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.outer.stage import ROOT as ROOT
+from tests.outer.stage import executable
+
 WHEELS = ROOT / ".cache/wheels"  # from tests/run; the tests have no access to a package index
 TOOLS = (
     "basename", "bash", "cat", "cksum", "dirname", "env", "git", "grep", "ln", "mkdir",
@@ -65,11 +67,7 @@ class Machine:
         return {file.name: file for file in (self.clone / "commands").glob("*.md")}
 
     def executable(self, name: str, text: str) -> Path:
-        file = self.bin / name
-        file.unlink(missing_ok=True)
-        file.write_text(f"#!/bin/sh\n{text}\n")
-        file.chmod(0o755)
-        return file
+        return executable(self.bin / name, f"#!/bin/sh\n{text}\n")
 
 
 def copy_of(clone: Path, to: Path) -> Path:
@@ -104,18 +102,6 @@ def fresh_clone(to: Path) -> Path:
         shutil.copytree(ROOT / name, to / name)
     (to / "main.py").write_text("import sys, dotenv, requests\nprint('main.py', *sys.argv[1:])\n")
     return to
-
-
-def tree(folder: Path) -> dict[str, str]:
-    """Every file, link and folder below a folder, with its content."""
-    found: dict[str, str] = {}
-    for path in sorted(folder.rglob("*")):
-        name = str(path.relative_to(folder))
-        if path.is_symlink():
-            found[name] = f"-> {path.readlink()}"
-        else:
-            found[name] = "folder" if path.is_dir() else path.read_text()
-    return found
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from samocode.record.exits import UserError
+from samocode.session import Session
 from samocode.settings.load import Settings
 from samocode.settings.project import Project, read
+from tests.outer.stage import executable
 
 RUN = {"--session": "a"}
 DOTS = "MAIN_REPO=repo\nWORKTREES=worktrees\nSESSIONS=sessions\n"
@@ -50,14 +52,6 @@ class Place:
         return refused.value.problems
 
 
-def executable(file: Path) -> Path:
-    """Create a program that does nothing, and its folder."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text("#!/bin/sh\n")
-    file.chmod(0o755)
-    return file
-
-
 def made(folder: Path) -> Place:
     """Create a place in which Settings finds no problem."""
     (folder / "repo").mkdir()
@@ -66,6 +60,16 @@ def made(folder: Path) -> Place:
     place = Place(folder)
     place.dots.write_text(DOTS)
     return place
+
+
+def iterated(
+    session: Session, outcome: str = "continue", next_: str | None = None, **more: object
+) -> None:
+    """Record one more iteration of a session."""
+    n, phase = session.state.iteration + 1, session.state.phase
+    session.history.append(
+        "iteration", n=n, phase=phase, outcome=outcome, next=next_ or phase, heard=True, **more
+    )
 
 
 def changed(project: Project, **values: object) -> Project:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import re
 from pathlib import Path
 from typing import NamedTuple
 
 from samocode.decide.signal import Signal
+from samocode.settings import flags
 
 CLONE = Path(__file__).parent.parent
 WORKFLOW = (CLONE / "workflow.md").read_text()
@@ -54,6 +57,14 @@ def spans(text: str) -> list[str]:
     """All inline code outside of fenced blocks."""
     plain = re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S)
     return re.findall(r"`([^`\n]+)`", plain)
+
+
+def help_text() -> str:
+    """What --help prints."""
+    shown = io.StringIO()
+    with contextlib.redirect_stdout(shown), contextlib.suppress(SystemExit):
+        flags.parse(["--help"])
+    return shown.getvalue()
 
 
 def body(name: str) -> str:

@@ -34,11 +34,6 @@ def tool_results(request: Request) -> list[str]:
     return [result if isinstance(result, str) else json.dumps(result) for result in found]
 
 
-def on_the_side(request: Request) -> bool:
-    """Whether it is a request of the CLI itself (titles, quota probes). These offer no tools."""
-    return not any("input_schema" in tool for tool in request.get("tools", []))
-
-
 def iteration_on_disk(sessions: Path, name: str) -> Callable[[], int]:
     """Return a function that reads the number of the running iteration of session `name`."""
 

@@ -21,12 +21,11 @@ PERSON = 42
 @dataclass(frozen=True)
 class Answer:
     """How the server answers one request instead of doing it. With `drop` it closes the
-    connection; `delay` is in seconds."""
+    connection."""
 
     status: int = 200
     body: bytes = b""
     headers: Sequence[tuple[str, str]] = ()
-    delay: float = 0.0
     drop: bool = False
 
 
@@ -103,7 +102,7 @@ class TelegramApi:
         """The last message of the bot with these words."""
         return next((m for m in reversed(self.messages) if words in m["text"]), None)
 
-    def say(self, text: str, to: str = "", user: int = PERSON, **more: object) -> None:
+    def say(self, text: str, to: str = "", user: int = PERSON) -> None:
         """The person writes. `to`: words of the bot's message that it replies to."""
         above = self.find(to) if to else None
         assert above or not to, self.texts
@@ -114,7 +113,7 @@ class TelegramApi:
                 rows = [[{"text": t, "callback_data": d}] for t, d in above["buttons"]]
                 markup = {"reply_markup": {"inline_keyboard": rows}} if rows else {}
                 reply = {"reply_to_message": {"message_id": above["id"], **markup}}
-            message = {"message_id": number, "text": text, **self._where(user), **reply, **more}
+            message = {"message_id": number, "text": text, **self._where(user), **reply}
             self._update("message", message)
 
     def press(self, label: str, on: str, user: int = PERSON, again: int = 1) -> None:
@@ -199,7 +198,8 @@ class TelegramApi:
         return result({"message_id": number, "date": int(time.time())})
 
     def edit(self, given: Mapping[str, Any]) -> Answer:
-        """Change or remove the buttons of a message."""
+        """Remove the buttons of a message, the only edit that the bot makes."""
+        assert not given.get("reply_markup", {}).get("inline_keyboard")
         for message in self.messages:
             if message["id"] == given["message_id"]:
                 if not message["buttons"]:
@@ -251,7 +251,6 @@ class Handler(BaseHTTPRequestHandler):
         if answer is None and self.path != f"/bot{TOKEN}/{method}":
             answer = refusal(401, "Unauthorized")
         answer = answer or api.judge(method, self.given(payload))
-        time.sleep(answer.delay)
         if not answer.drop:
             with suppress(ConnectionError):  # the client did not wait
                 self.reply(answer)

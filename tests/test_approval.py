@@ -18,7 +18,7 @@ from samocode.pages.questions import page
 from samocode.record.state import Spent
 from samocode.session import Session, open_session
 from tests.conftest import around
-from tests.place import project_of
+from tests.place import iterated, project_of
 
 PLAN = """# Plan
 
@@ -48,7 +48,7 @@ def session(repo: Path) -> Session:
     found = open_session(repo, folder, around(repo))
     found.ensure_worktree()
     (folder / "plan.md").write_text(PLAN)
-    ended(found, "waiting", plan="plan.md")
+    iterated(found, "waiting", "planning", plan="plan.md")
     return found
 
 
@@ -57,14 +57,6 @@ def approved(session: Session) -> Session:
     """The same session after a yes."""
     assert answer(session, "yes") == [APPROVED]
     return session
-
-
-def ended(session: Session, outcome: str, next_: str = "planning", **more: Any) -> None:
-    """Record the end of an iteration."""
-    n = session.state.iteration + 1
-    session.history.append(
-        "iteration", n=n, phase="planning", outcome=outcome, next=next_, heard=True, **more
-    )
 
 
 def record(session: Session, number: int, text: str) -> None:
@@ -94,8 +86,8 @@ def copy_of(session: Session) -> str:
 def test_the_question_is_recorded_and_printed_once(session: Session) -> None:
     """The question has its own number and is not asked twice. The text of the plan at that moment
     is stored."""
-    ended(session, "waiting", asked=[{"id": 7, "kind": "qa", "title": "Older", "why": "w"}])
-    ended(session, "waiting", plan="plan.md")
+    iterated(session, "waiting", asked=[{"id": 7, "kind": "qa", "title": "Older", "why": "w"}])
+    iterated(session, "waiting", plan="plan.md")
     record(session, 7, "x")
     approval.ask(session)
     (asked,) = session.state.open
@@ -173,7 +165,7 @@ def test_what_of_a_plan_may_change(name: str) -> None:
 def test_a_changed_plan_is_asked_about_again(approved: Session) -> None:
     """After a change of an approved plan, the message and the new question show what changed."""
     plan = approved.folder / "plan.md"
-    plan.write_text(HARMLESS["notes"](HARMLESS["ticks"](PLAN)))
+    plan.write_text("\ufeff" + HARMLESS["notes"](HARMLESS["ticks"](PLAN)))
     assert approval.settle(approved) == [] and approved.state.approved
     plan.write_text(HARMFUL["a word"](PLAN))
     assert approval.settle(approved) == [
@@ -213,7 +205,7 @@ def test_a_plan_that_cannot_be_read_lapses(approved: Session) -> None:
 
 @pytest.mark.parametrize("phase", ["planning", "requirements", "investigation"])
 def test_going_back_ends_the_approval(approved: Session, phase: str) -> None:
-    ended(approved, "continue", phase)
+    iterated(approved, "continue", phase)
     assert approval.settle(approved) == [
         f"The approval lapsed: the session went back to phase {phase}."
     ]
@@ -224,7 +216,7 @@ def test_an_older_question_decides_nothing(session: Session) -> None:
     """A yes to a question about an older plan approves nothing. It is a note to the next child."""
     answer(session, "no")
     (session.folder / "plan2.md").write_text(PLAN)
-    ended(session, "waiting", plan="plan2.md")
+    iterated(session, "waiting", plan="plan2.md")
     approval.ask(session)
     record(session, 1, "yes")
     assert approval.settle(session) == [] and session.state.approved is None

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.outer.stage import MAIN, Stage
+from tests.outer.stage import MAIN, Stage, executable
 
 CHILD = r"""#!/bin/sh
 # The quickest child: it starts no process of its own.
@@ -29,9 +29,7 @@ GIT = '#!/bin/sh\necho "$*" >>"$GIT_SEEN"\nexec {} "$@"\n'
 @pytest.fixture
 def stage(tmp_path: Path) -> Stage:
     """A project whose child costs next to nothing."""
-    child = tmp_path / "child"
-    child.write_text(CHILD)
-    child.chmod(0o755)
+    child = executable(tmp_path / "child", CHILD)
     return Stage(tmp_path / "project", extra={"CLAUDE_PATH": str(child)}).with_git()
 
 
@@ -58,9 +56,7 @@ def gits(stage: Stage, iterations: int) -> int:
     """How often git is started in a run of so many iterations."""
     seen, shim = stage.folder / "git-seen", stage.folder / "bin"
     if not shim.exists():
-        shim.mkdir()
-        (shim / "git").write_text(GIT.format(shutil.which("git")))
-        (shim / "git").chmod(0o755)
+        executable(shim / "git", GIT.format(shutil.which("git")))
         stage.extra |= {"GIT_SEEN": str(seen), "PATH": f"{shim}:{os.environ['PATH']}"}
     seen.write_text("")
     run(stage, iterations)
@@ -105,8 +101,8 @@ def test_a_start_imports_nothing_slow(stage: Stage) -> None:
 
 @pytest.mark.skipif(not shutil.which("strace"), reason="no strace here; .ci/run installs it")
 def test_the_system_calls_of_an_iteration(stage: Stage) -> None:
-    """The number of the loop's own system calls between two spawns is bounded, and does not grow
-    with a thousand artifacts."""
+    """The number of the loop's own system calls from one `_iteration.json` to the next is bounded,
+    and does not grow with a thousand artifacts."""
     counts: list[float] = []
     for name, artifacts in (("few", 3), ("many", 1000)):
         stage.name = name

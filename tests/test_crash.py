@@ -13,18 +13,17 @@ from pathlib import Path
 
 import pytest
 
-from bench.killing import DYING, marked
+from bench.killing import DYING
 from samocode.child import processes
 from samocode.pages import swap
 from tests.outer import speech
 from tests.outer.speech import wait_for
-from tests.outer.stage import DONE, TASK, Stage
+from tests.outer.stage import DONE, EXIT, TASK, Stage
 from tests.test_faults import begun, goes_on
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
-EXIT = ("--on-wait", "exit")
-# Places between two steps that belong together, except appends (tests/outer/test_kills.py) and
-# prints of pages (below). FILE:FUNCTION is the return of the function.
+# Places between two steps that belong together. Not here: appends (tests/outer/test_kills.py) and
+# the steps inside a swap of a page (below). FILE:FUNCTION is the return of the function.
 WEAK = (
     "record/files.py:remove",
     "pages/compare.py:mark",
@@ -71,8 +70,7 @@ def lines_of(function: Callable[..., object]) -> dict[str, int]:
     return {line.strip(): first + n for n, line in enumerate(text)}
 
 
-@pytest.mark.parametrize("page", ["_task.md", "_qa.md"])
-def test_killed_while_a_page_is_printed(stage: Stage, page: str) -> None:
+def test_killed_while_a_page_is_printed(stage: Stage) -> None:
     """After the next start, what the human wrote into both pages is on record once, and both pages
     are complete. tests/test_swap.py kills before every step of a print."""
     stage.script("ask()", default=DONE)
@@ -80,9 +78,8 @@ def test_killed_while_a_page_is_printed(stage: Stage, page: str) -> None:
     with (stage.session / "_task.md").open("a") as file:
         file.write("\nand a note\n")
     stage.answer(1, "mine")
-    hit = 1 if page == "_task.md" else 2
     (line,) = (n for text, n in lines_of(swap.swap).items() if text.startswith("old = "))
-    assert run_until(stage, f"samocode/pages/swap.py:{line}:{hit}") == -signal.SIGKILL
+    assert run_until(stage, f"samocode/pages/swap.py:{line}:1") == -signal.SIGKILL
     goes_on(stage, [])
     assert stage.answers == [("mine", "file")]
     assert [given["text"] for given in stage.history("task")] == [TASK, "and a note"]
@@ -99,7 +96,7 @@ def test_killed_before_the_kernel_knows_whose_child_it_is(stage: Stage) -> None:
     (place,) = (n for line, n in lines_of(processes.spawn).items() if "F_SETOWN" in line)
     killed = run_until(stage, f"samocode/child/processes.py:{place}:1", "--task", TASK)
     assert killed == -signal.SIGKILL
-    wait_for(lambda: not list(marked(stage.folder)))
+    wait_for(lambda: not stage.alive)
     assert not list(stage.steps.glob("run-*.json"))
 
 

@@ -17,9 +17,8 @@ from pathlib import Path
 import pytest
 
 from samocode.demo import prepare
-from tests.conftest import git
+from tests.outer.stage import ROOT, git
 
-ROOT = Path(__file__).resolve().parent.parent
 NOW = datetime(2026, 1, 8, 11, 0, 7)
 UNITTEST = (sys.executable, "-m", "unittest")
 ON_TERMINAL = """

@@ -19,7 +19,7 @@ import yaml
 
 from samocode.record.exits import ExitCode
 from tests.outer.speech import PATIENCE, wait_for
-from tests.outer.stage import HERE, MAIN, Stage
+from tests.outer.stage import HERE, MAIN, Stage, executable
 
 DEPLOY = MAIN.parent / "deploy"
 ASKED = {int(ExitCode.INTERRUPTED), int(ExitCode.TERMINATED)}
@@ -59,9 +59,8 @@ def test_only_restarts_count_against_the_limit(tmp_path: Path, restarts: str) ->
     """A start by a person resets systemd's count of starts; a restart does not. systemd 252 counts
     every start, so it refused to start after three answers in a day."""
     (line,) = re.findall(r"^ExecStartPre=-(.*)$", unit().replace("\\\n", " "), re.M)
-    program, ran = tmp_path / "systemctl", tmp_path / "ran"
-    program.write_text(f'#!/bin/sh\n[ $2 = show ] && echo {restarts} || echo "$*" >{ran}\n')
-    program.chmod(0o755)
+    ran, asked = tmp_path / "ran", f"[ $2 = show ] && echo {restarts}"
+    executable(tmp_path / "systemctl", f'#!/bin/sh\n{asked} || echo "$*" >{ran}\n')
     ran.touch()
     command = [word.replace("$$", "$").replace("%n", "a.service") for word in shlex.split(line)]
     subprocess.run(command, env={"PATH": str(tmp_path)}, check=True)
@@ -82,8 +81,8 @@ def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "ends"), [("job", "FailJob"), ("jobs", "FailIndex")])
-def test_a_job_holds_the_exit_codes(name: str, ends: str) -> None:
-    """The job has a rule for each exit code but 1, which counts against the backoff limit."""
+def test_a_job_has_a_rule_for_each_exit_code(name: str, ends: str) -> None:
+    """The job has a rule for each exit code but 0 and 1, which counts against the backoff limit."""
     spec: dict[str, Any] = yaml.safe_load((DEPLOY / f"{name}.yaml").read_text())["spec"]
     on_exit = {
         rule["action"]: set(rule["onExitCodes"]["values"])
@@ -130,10 +129,8 @@ def queue(tmp_path: Path) -> Iterator[Stage]:
     (made.folder / "issues").mkdir()
     for name in ("a", "b", "c"):
         (made.folder / "issues" / f"{name}.md").write_text(f"Do {name}.\n")
-    program = made.folder / "samocode"
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} {HERE}/speech.py "$@"\n')
-    program.chmod(0o755)
-    made.extra["SAMOCODE"] = str(program)
+    fast = f'#!/bin/sh\nexec {sys.executable} {HERE}/speech.py "$@"\n'
+    made.extra["SAMOCODE"] = str(executable(made.folder / "samocode", fast))
     yield made
     made.close()
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import re
-
-import pytest
 
 from samocode.decide import signal as signals
 from samocode.pages import names
 from samocode.record.exits import ExitCode
-from samocode.settings import flags as cli
 from samocode.settings.table import ProjectTable, RunTable
 from tests.outer.stage import ROOT
+from tests.prompts import help_text
 
 README = (ROOT / "README.md").read_text()
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
@@ -29,20 +25,12 @@ def first(heading: str) -> list[str]:
     return [row.split("|")[1].strip() for row in table(heading)]
 
 
-def help_text() -> str:
-    """What --help prints."""
-    out = io.StringIO()
-    with contextlib.redirect_stdout(out), pytest.raises(SystemExit):
-        cli.parse(["--help"])
-    return out.getvalue()
-
-
 def code(*words: str) -> str:
     """Format words as code in a table."""
     return f"`{text}`" if (text := " ".join(words).strip()) else ""
 
 
-def test_the_settings_tables_are_the_rows() -> None:
+def test_the_settings_tables_agree_with_the_code() -> None:
     runs = RunTable.rows().values()
     assert table("key") == [f"| `{r.key}` | {r.meaning} |" for r in ProjectTable.rows().values()]
     assert table("variable") == [
@@ -56,7 +44,7 @@ def test_the_settings_tables_are_the_rows() -> None:
     ]
 
 
-def test_the_example_of_an_env_file_is_the_rows() -> None:
+def test_the_example_env_file_agrees_with_the_code() -> None:
     head, _, rest = (ROOT / ".env.example").read_text().partition("\n\n")
     rows = [f"# {row.meaning}\n{key}={row.default}" for key, row in RunTable.keys().items()]
     assert rest == "\n\n".join(rows) + "\n"

@@ -113,8 +113,8 @@ def test_recordings(name: str) -> None:
     ],
 )  # fmt: skip
 def test_facts(data: bytes, facts: dict[str, Any]) -> None:
-    """Each log gives these facts. One row: a used-up limit is ignored while the account pays for
-    more (isUsingOverage)."""
+    """Each log gives these facts. A used-up limit is ignored while the account pays for more
+    (isUsingOverage)."""
     found = read(data)
     assert {key: getattr(found, key) for key in facts} == facts
 

@@ -32,10 +32,7 @@ SPOILT: dict[str, Callable[[Path], object]] = {
 """What a child may put in place of a file."""
 OTHERWISE: dict[str, Callable[[Path], object]] = {
     "missing": lambda path: None,
-    "empty": lambda path: path.touch(),
-    "blank": lambda path: path.write_text(" \n"),
     "file": lambda path: path.write_text("words"),
-    "2 MB": lambda path: path.write_text("## Q1: x\nAnswer: mine\n" + "x" * 2_000_000),
 }
 
 
@@ -103,20 +100,6 @@ def test_a_folder_is_set_aside_with_what_it_holds(tmp_path: Path) -> None:
         files.remove(tmp_path / "x")
     kept = [tmp_path / f"x.kept-{n}" / "mine" for n in (1, 2)]
     assert [path.read_text() for path in kept] == ["words", "words"]
-
-
-@pytest.mark.parametrize("kind", ["file", "link", "folder", "dangling link", "missing"])
-def test_keep(tmp_path: Path, kind: str) -> None:
-    """`keep` makes a copy beside it. A file or link is never missing, not even for a moment."""
-    path = tmp_path / "x"
-    spoil(path, kind)
-    files.keep(path)
-    kept = list(tmp_path.glob("x.kept-*"))
-    assert len(kept) == (kind != "missing")
-    assert path.is_symlink() == (kind in ("link", "dangling link"))
-    assert all(other.is_symlink() == path.is_symlink() for other in kept)
-    if kind == "file":
-        assert path.read_text() == kept[0].read_text() == "words"
 
 
 def test_append_never_follows_a_link(tmp_path: Path) -> None:

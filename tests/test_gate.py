@@ -12,13 +12,11 @@ import pytest
 from tests.conftest import git
 from tests.outer import speech
 from tests.outer.speech import wait_for
-from tests.outer.stage import DONE, TO_PLANNING, Loop, Stage
+from tests.outer.stage import DONE, EXIT, TO_PLANNING, Loop, Stage
 
 BUILD = "commit('a.py', 'built'); signal('blocked', reason='built')"
 TOLD = "signal('blocked', reason=repr(ITERATION['notes']))"
-SLEEP = "write('up'); time.sleep(60)"
-UNTIL_GO = "write('up')\nwhile not (SESSION / 'go').exists(): time.sleep(0.02)\nsignal('continue')"
-EXIT = ("--on-wait", "exit")
+SLEEP = "up(); time.sleep(60)"
 
 
 def at_gate(stage: Stage) -> Path:
@@ -70,19 +68,17 @@ def edit(stage: Stage, old: str, new: str) -> None:
     """Change one place of the page, as an editor saves it."""
     path = stage.session / "_qa.md"
     wait_for(lambda: path.exists() and old in path.read_text())
-    temporary = path.with_name("human.tmp")
-    temporary.write_text(path.read_text().replace(old, new, 1))
-    temporary.rename(path)
+    speech.save(path, path.read_text().replace(old, new, 1))
 
 
 def approved(stage: Stage, *steps: str, args: tuple[str, ...] = ()) -> Loop:
-    """A loop whose plan the human approved, in the first of these steps."""
+    """A loop whose plan is approved, and whose child now runs the first of these steps."""
     stage.script(TO_PLANNING, "plan()", *steps)
     loop = stage.start(*args)
     if "--yes" not in args:
         at_gate(stage)
         stage.answer(1, "yes")
-    wait_for(lambda: stage.history("approved") and (stage.session / "up").exists())
+    stage.up(3)
     return loop
 
 
@@ -91,7 +87,7 @@ def built(stage: Stage) -> bool:
     return (stage.worktree / "a.py").read_text() == "built"
 
 
-TAKEN_BACK = ["Answer: no, stop", "NO, stop", "Answer:"]
+TAKEN_BACK = ["Answer: no, stop", "Answer:"]
 
 
 @pytest.mark.parametrize("new", TAKEN_BACK)
@@ -114,9 +110,9 @@ def test_an_approval_taken_back_while_a_child_runs(
     stage: Stage, yes: tuple[str, ...], new: str
 ) -> None:
     """The iteration ends, and then the human is asked again. --yes does not answer for them."""
-    loop = approved(stage, UNTIL_GO, BUILD, args=(*EXIT, *yes) if yes else ())
+    loop = approved(stage, "hold(); signal()", BUILD, args=(*EXIT, *yes) if yes else ())
     edit(stage, "Answer: approve" if yes else "Answer: yes", new)
-    (stage.session / "go").touch()
+    stage.go()
     if not yes:
         wait_for(lambda: "Answered before:" in (stage.session / "_qa.md").read_text())
         wait_for(lambda: len(stage.outcomes) == 3)
@@ -126,7 +122,8 @@ def test_an_approval_taken_back_while_a_child_runs(
 
 
 def test_an_approval_taken_back_leaves_the_commits(stage: Stage) -> None:
-    """Commits from before that stay, and do not count as changes of the next child."""
+    """Commits that were made before the approval was taken back stay, and do not count as changes
+    of the next child."""
     note = "write('told', repr(ITERATION['notes'])); plan(name='plan2.md')"
     stage.script(TO_PLANNING, "plan()", "commit('a.py', 'built'); ask()", note)
     stage.begin(*EXIT)

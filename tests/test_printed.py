@@ -36,7 +36,7 @@ def qa(tmp_path: Path, said: list[str]) -> QaFile:
 
 def test_a_page_is_read_again_only_after_a_change(qa: QaFile, said: list[str]) -> None:
     """An unchanged page says nothing and is not printed again. A page without its first line
-    counts as the last print."""
+    is compared with the page that was printed last."""
     path = qa.file.path
     before = path.stat()
     assert qa.read() == qa.read() == NOTHING and qa.print() and path.stat() == before
@@ -48,20 +48,6 @@ def test_a_page_is_read_again_only_after_a_change(qa: QaFile, said: list[str]) -
     assert qa.print() is False and path.read_text() == "a person saved meanwhile"
 
 
-def test_only_what_is_not_taken_yet_is_untaken(tmp_path: Path) -> None:
-    history = History(tmp_path / "_history.jsonl").load()
-    for number in (1, 2):
-        history.append("asked", id=number, kind="qa", title=f"Q{number}?", why="so", suggested="x")
-    history.append("found", id=2, text="B")
-    file = QaFile(tmp_path, history, print)
-    file.read()
-    assert file.print()
-    history.append("lapsed", why="x", plan=None)
-    assert file.print() is True, "the page is as before"
-    file.file.path.write_text(file.file.path.read_text() + "same")
-    assert file.read().added == {2: Added("same")} and file.untaken == {2}
-
-
 def test_a_page_that_nobody_printed_is_set_aside(tmp_path: Path, said: list[str]) -> None:
     (tmp_path / "_qa.md").write_text("mine")
     file = QaFile(tmp_path, History(tmp_path / "_history.jsonl").load(), said.append)
@@ -70,21 +56,6 @@ def test_a_page_that_nobody_printed_is_set_aside(tmp_path: Path, said: list[str]
         "   _qa.md was written before anything was asked. It was renamed to _qa.md.kept-1."
     ]
     assert file.print() and not (tmp_path / "_qa.md").exists()
-
-
-def test_a_page_that_is_not_text_is_set_aside(qa: QaFile, said: list[str]) -> None:
-    path = qa.file.path
-    path.write_bytes(b"\xff")
-    assert qa.read() == Reading({}, {}, (1,), "")
-    kept = (
-        f"{path.name} is not UTF-8 text (save it as UTF-8). It was renamed to {path.name}.kept-1."
-    )
-    assert said == [kept] and path.with_name("_qa.md.kept-1").read_bytes() == b"\xff"
-    path.mkdir()
-    assert qa.read().gone == (1,) and "_qa.md.kept-2." in said[1]
-    assert qa.print() and "## Q1: Which?" in path.read_text()
-    assert qa.read() == NOTHING and qa.file.keep() == "_qa.md.kept-3"
-    assert path.with_name("_qa.md.kept-3").read_text() == path.read_text()
 
 
 def test_a_save_is_read_when_it_has_settled(qa: QaFile, tmp_path: Path) -> None:
@@ -131,15 +102,6 @@ def test_the_page_of_an_iteration(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
-def test_the_page_of_the_humans_words() -> None:
-    state = SessionState()
-    state.texts = [("2026-01-08T11:00:07", "task", " build it\r\n"), ("2026-01-09T", "note", "b")]
-    assert printed.task("s", state) == (
-        "# s: the human's words, printed by the loop\n\n## 2026-01-08 11:00 task\n\nbuild it\n"
-        "\n## 2026-01-09  note\n\nb\n"
-    )
-
-
 def test_the_notebook_comes_back(tmp_path: Path) -> None:
     """A missing or unreadable notebook is replaced, and the next child is told the new name of the
     old one."""
@@ -167,31 +129,32 @@ def test_the_notebook_comes_back(tmp_path: Path) -> None:
 CODE = WorktreeStatus("abc", untracked=("new.py", "gone.py"))
 
 
+@pytest.mark.parametrize("old", [True, False], ids=["changed", "new"])
 @pytest.mark.parametrize(
     ("write", "moved"),
     [
-        (None, False),
+        ("elsewhere", False),
         *((f"session/{name}", False) for name in sorted(NO_PROGRESS)),
         ("session/dive.md", True),
         ("session/deep/_qa.md", True),
         (f"session/{'d/' * MAX_DEPTH}x", True),
-        (f"session/{'d/' * (MAX_DEPTH + 1)}x", False),
+        (f"session/{'d/' * (MAX_DEPTH + 2)}x", False),
         ("tree/new.py", True),
         ("tree/ignored.py", False),
     ],
 )
-def test_what_is_progress(tmp_path: Path, write: str | None, moved: bool) -> None:
-    """A new file in the session folder or an untracked one in the worktree is progress, except for
-    the files that the loop and every child write."""
+def test_what_is_progress(tmp_path: Path, write: str, moved: bool, old: bool) -> None:
+    """A changed or new file in the session folder (up to a depth) or an untracked one in the
+    worktree is progress, except for the files that the loop and every child write."""
     folder, tree = tmp_path / "session", tmp_path / "tree"
-    for path in (folder / "_iteration.json", tree / "new.py", tmp_path / (write or "x")):
+    for path in (folder / "_iteration.json", tree / "new.py", tmp_path / write):
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("old")
+        if old or path.name == "_iteration.json":
+            path.write_text("old")
     time.sleep(0.05)  # longer than a tick of the file system's clock
     (folder / "_iteration.json").write_text("now")
     before = compare.mark(folder, CODE, "now")
-    if write:
-        (tmp_path / write).write_text("new")
+    (tmp_path / write).write_text("new")
     assert compare.progress(folder, tree, before, CODE) is moved
     assert compare.progress(folder, None, before, CODE) is (moved and write != "tree/new.py")
 
@@ -204,7 +167,7 @@ def test_a_commit_or_a_tracked_change_is_progress(tmp_path: Path) -> None:
         assert compare.progress(tmp_path / "not there", tmp_path, before, now) is moved
 
 
-def test_a_file_of_the_same_moment_is_progress(tmp_path: Path) -> None:
+def test_a_file_written_at_the_moment_of_the_mark_is_progress(tmp_path: Path) -> None:
     (tmp_path / "dive.md").write_text("new")
     moment = (tmp_path / "dive.md").lstat().st_ctime_ns
     names = frozenset(path.name for path in tmp_path.iterdir())

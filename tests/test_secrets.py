@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.outer.stage import ROOT, Ended, Stage
+from tests.outer.stage import EXIT, ROOT, Ended, Stage
 from tests.telegram_api import TOKEN, Answer, TelegramApi, refusal
 
 KEYS = {
@@ -114,30 +114,22 @@ def test_the_watch_sees_what_there_is_to_see() -> None:
         (BLOCKED, [refusal(403, f"Forbidden: {TOKEN}")], 3, "write to the bot once"),
         (BLOCKED, [Answer(302, headers=[("Location", f"/bot{TOKEN}")])], 3, "302"),
         ("print('rubbish'); raise SystemExit(7)", [], 1, "claude ended without a result"),
+        (BLOCKED, None, 3, "not delivered"),
     ],
 )
 def test_a_run_with_telegram(
-    stage: Stage, step: str, answers: list[Answer], code: int, words: str
+    stage: Stage, step: str, answers: list[Answer] | None, code: int, words: str
 ) -> None:
-    """No secret is shown, whatever the Bot API answers."""
+    """No secret is shown, whatever the Bot API answers. If it cannot be reached (None), the error
+    of requests contains the URL with the token."""
     stage.script(default=step)
-    with TelegramApi(answers) as api, quiet(stage) as printed:
-        stage.extra = KEYS | api.environ
-        ended = stage.begin("--on-wait", "exit")
+    with TelegramApi(answers or ()) as api, quiet(stage) as printed:
+        nowhere = {} if answers is not None else {"TELEGRAM_API_URL": "http://127.0.0.1:9"}
+        stage.extra = KEYS | api.environ | nowhere
+        ended = stage.begin(*EXIT)
         printed(ended, *api.texts)
-    assert ended.code == code and words in ended.out and api.requests, ended.out
-
-
-def test_telegram_is_not_there(stage: Stage) -> None:
-    """If Telegram cannot be reached, the message has no token, although the error of requests
-    contains the URL with the token."""
-    stage.script(default=DONE)
-    url = {"TELEGRAM_API_URL": "http://127.0.0.1:9"}
-    stage.extra = KEYS | url | {"TELEGRAM_BOT_TOKEN": TOKEN, "TELEGRAM_CHAT_ID": "-42"}
-    with quiet(stage) as printed:
-        ended = stage.begin()
-        printed(ended)
-    assert ended.code == 0 and "not delivered" in ended.out
+    assert ended.code == code and words in ended.out, ended.out
+    assert bool(api.requests) == (answers is not None)
 
 
 def test_a_bug_shows_its_traceback_and_no_secret(stage: Stage, tmp_path: Path) -> None:

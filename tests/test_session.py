@@ -16,25 +16,23 @@ from samocode.decide.facts import Limits
 from samocode.git.repository import Repository
 from samocode.record.exits import UserError
 from samocode.session import Session, open_session
-from samocode.settings.project import Project as Settings
+from samocode.settings.project import Project
 from samocode.task import Texts
 from tests.conftest import around, git
-from tests.outer.speech import wait_for
-from tests.outer.stage import Stage
-from tests.place import changed, project_of
-from tests.test_files import spoil
+from tests.outer.stage import EXIT, Stage, photo
+from tests.place import changed, iterated, project_of
 
 LIMITS = Limits(max_iterations=10, max_cost=None, max_wait=60)
 
 
 @pytest.fixture
-def place(repo: Path) -> Settings:
-    """The settings of a project."""
+def place(repo: Path) -> Project:
+    """A project's settings."""
     return project_of(repo)
 
 
 @pytest.fixture
-def session(place: Settings) -> Session:
+def session(place: Project) -> Session:
     """A new session, open."""
     folder, _ = sessions.create(place, "work", {"task": "the täsk"}, around(place.main_repo))
     return reopened(place.main_repo, folder)
@@ -60,7 +58,7 @@ BAD = ("", "a/b", "..", ".hidden", "-x", "a b", "a..b", "x.lock", "x.", "ä", "x
 
 @given(st.sampled_from(BAD) | st.from_regex(r"[\w.@{~^-]{1,66}", fullmatch=True))
 @settings(max_examples=60, deadline=None)
-def test_every_name_that_is_taken_names_a_folder_and_a_branch(name: str) -> None:
+def test_every_accepted_name_works_as_a_folder_and_as_a_branch(name: str) -> None:
     """Each accepted name works as a folder and as a branch. Others are refused."""
     try:
         sessions.check_name(name)
@@ -101,7 +99,7 @@ def test_a_folder_that_is_no_session_is_never_taken(tmp_path: Path, name: str) -
 # Create
 
 
-def test_a_start_that_comes_second_made_nothing(place: Settings, session: Session) -> None:
+def test_a_start_that_comes_second_made_nothing(place: Project, session: Session) -> None:
     """So a usage error in it does not remove the folder of the first."""
     second = sessions.create(place, "work", {"task": "t"}, around(place.main_repo))
     assert second == (session.folder, False)
@@ -109,7 +107,7 @@ def test_a_start_that_comes_second_made_nothing(place: Settings, session: Sessio
 
 @pytest.mark.parametrize("trouble", ["identity", "path", "branch", "base", "folder"])
 def test_create_is_all_or_nothing(
-    tmp_path: Path, place: Settings, session: Session, trouble: str
+    tmp_path: Path, place: Project, session: Session, trouble: str
 ) -> None:
     """If creation fails, the exit code is 2, and there is neither a session nor a worktree."""
     shutil.rmtree(session.folder)
@@ -138,7 +136,7 @@ def test_create_is_all_or_nothing(
 
 
 def test_the_record_wins_over_changed_settings(
-    tmp_path: Path, place: Settings, session: Session
+    tmp_path: Path, place: Project, session: Session
 ) -> None:
     elsewhere = changed(place, worktrees=tmp_path / "elsewhere", base_branch="nope")
     repository = around(elsewhere.main_repo)
@@ -155,7 +153,7 @@ def test_a_repository_that_is_gone(tmp_path: Path, session: Session) -> None:
 
 
 def test_another_clones_session_is_left_alone(
-    tmp_path: Path, place: Settings, session: Session
+    tmp_path: Path, place: Project, session: Session
 ) -> None:
     """In another clone, which has the commit, the session is refused, since the worktree belongs to
     the first clone."""
@@ -204,27 +202,19 @@ def kinds(session: Session) -> list[str]:
     return [kind for _, kind, _ in session.state.texts]
 
 
-def worked(session: Session, outcome: str = "continue", **more: object) -> None:
-    """Record one more iteration."""
-    n, phase = session.state.iteration + 1, "investigation"
-    session.history.append(
-        "iteration", n=n, phase=phase, outcome=outcome, next=phase, heard=True, **more
-    )
-
-
 def test_the_same_words_are_taken_once(session: Session) -> None:
     """A repeated text is not added again, since the command may be the old one. A dive with the
     text of the task is added. After "blocked", a note equal to the last one is a new decision."""
     assert take(session, {"task": " the täsk\n"}) == ("task",)
     assert take(session, {"task": "the täsk", "dive": "the täsk"}) == ("task",)
-    worked(session)
+    iterated(session)
     for _ in range(2):
         session.history.append("stop", exit=3, why="which?")
         assert take(session, {"task": "the täsk"}) == ("task",)
         assert take(session, {"task": "yes, go on"}) == ()
         session.history.append("start")
         assert take(session, {"task": "yes, go on"}) == ("task",)
-        worked(session)
+        iterated(session)
     assert kinds(session) == ["task", "dive", "note", "note"]
 
 
@@ -236,28 +226,6 @@ def test_no_new_words_between_a_kill_and_its_recovery(session: Session) -> None:
         task.make(session, {"task": "more"}, print)
     assert kinds(session) == ["task"]
     task.make(session, {}, print)
-
-
-# What a child does to the folder
-
-
-@pytest.mark.parametrize("name", ["_task.md", "_iteration.json"])
-@pytest.mark.parametrize("how", ["file", "missing", "link", "folder", "fifo"])
-def test_put_back(session: Session, name: str, how: str) -> None:
-    """A page that a child changed is printed again, and the child's version is kept beside it."""
-    path = session.folder / name
-    session.ensure_worktree()
-    _, before = session.begin(60, LIMITS)
-    data = path.read_bytes()
-    spoil(path, how)
-    said: list[str] = []
-    assert not session.put_back(before, said.append)
-    assert [name in line for line in said] == [True]
-    assert path.read_bytes() == data and not path.is_symlink()
-    kept = sorted(session.folder.glob(f"{name}.kept-*"))
-    assert len(kept) == (how != "missing")
-    assert how != "file" or kept[0].read_text() == "words"
-    assert not session.put_back(before, said.append) and len(said) < 2
 
 
 def test_each_log_is_a_new_file(session: Session) -> None:
@@ -274,7 +242,7 @@ def test_each_log_is_a_new_file(session: Session) -> None:
 # What a person sees
 
 
-def test_folders_inside_the_repository_belong_into_its_gitignore(stage: Stage) -> None:
+def test_folders_inside_the_repository_belong_in_its_gitignore(stage: Stage) -> None:
     """The warning has the lines to add to .gitignore. With these lines there is no warning."""
     inside = {"SESSIONS": f"{stage.repo}/s", "WORKTREES": f"{stage.repo}/w"}
     stage.configure(**inside)
@@ -287,31 +255,16 @@ def test_folders_inside_the_repository_belong_into_its_gitignore(stage: Stage) -
 
 def test_a_look_changes_nothing(stage: Stage) -> None:
     """--max-iterations 0 shows where the session stopped and the command that resumes it. It
-    repairs nothing, since it does not hold the lock."""
+    repairs neither a page nor a torn line, since it does not hold the lock."""
     stage.script("ask('Where to?'); signal('waiting', **{'for': 'qa_answers'})")
-    assert stage.begin("--on-wait", "exit").code == 4
+    assert stage.begin(*EXIT).code == 4
     (stage.session / "_qa.md").unlink()
     (stage.session / "_qa.md").mkdir()
-    before = {path: path.read_bytes() for path in stage.session.iterdir() if path.is_file()}
+    with (stage.session / "_history.jsonl").open("ab") as file:
+        file.write(b'{"torn')
+    before = photo(stage.session)
     shown = stage.run("--max-iterations", "0")
     assert shown.code == 0 and "waiting for you (exit code 4)" in shown.out
     for words in (str(stage.worktree), "investigation", "Q1: Where to?", "\nTo go on: "):
         assert words in shown.out
-    assert {path: path.read_bytes() for path in before} == before
-    assert (stage.session / "_qa.md").is_dir()
-
-
-def test_a_look_at_a_session_that_runs(stage: Stage) -> None:
-    """While a loop runs, a look repairs neither what a child damaged nor a line that is being
-    written."""
-    stage.script("(SESSION / '_qa.md').mkdir(); write('up'); time.sleep(60)")
-    loop = stage.start()
-    wait_for(lambda: list((stage.folder / "sessions").glob("*/up")))
-    with (stage.session / "_history.jsonl").open("ab") as file:
-        file.write(b'{"torn')
-    shown = stage.run("--max-iterations", "0")
-    assert shown.code == 0 and "a loop runs it now" in shown.out, shown.err
-    assert "To go on" not in shown.out
-    assert (stage.session / "_qa.md").is_dir()
-    assert (stage.session / "_history.jsonl").read_bytes().endswith(b'{"torn')
-    loop.kill()
+    assert photo(stage.session) == before

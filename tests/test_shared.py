@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ from samocode.git import worktree as worktrees
 from samocode.git.repository import Repository
 from samocode.git.shared import Shared
 from samocode.record.state import Worktree
-from tests.conftest import git
+from tests.outer.stage import git, sh
 
 COMMIT = "echo x >> a.py; git commit -qam more"
 
@@ -41,16 +40,11 @@ def shared(tmp_path: Path, repo: Path) -> Shared:
     return Shared(found, tree.path)
 
 
-def sh(shared: Shared, script: str, cwd: Path) -> None:
+def act(shared: Shared, script: str, cwd: Path) -> None:
     """Run a script with GIT, ORIGIN and REPO in its environment."""
-    environ = {
-        **os.environ, "GIT": str(shared.repository.common), "REPO": str(shared.repository.top),
-        "ORIGIN": str(shared.repository.top.parent / "origin.git"),
-    }  # fmt: skip
-    done = subprocess.run(
-        ["sh", "-ec", script], cwd=cwd, env=environ, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
+    top = shared.repository.top
+    names = {"GIT": shared.repository.common, "REPO": top, "ORIGIN": top.parent / "origin.git"}
+    sh(script, cwd, environ={name: str(path) for name, path in names.items()})
 
 
 FOUND = {
@@ -79,7 +73,7 @@ FOUND = {
 def test_what_a_child_does_to_others_is_seen(shared: Shared, script: str) -> None:
     """What a child changes outside of its branch is reported by name, without passwords in URLs."""
     assert shared.changed() == []
-    sh(shared, script, shared.tree)
+    act(shared, script, shared.tree)
     assert sorted(shared.changed()) == sorted(FOUND[script])
 
 
@@ -111,9 +105,9 @@ SIDE_BY_SIDE = (
 def test_what_others_do_is_not_reported(shared: Shared) -> None:
     """What others do is not reported, and does not hide what the child does."""
     for script in SIDE_BY_SIDE:
-        sh(shared, script, shared.repository.top)
+        act(shared, script, shared.repository.top)
         assert (script, shared.changed()) == (script, [])
-    sh(shared, f"{COMMIT}; git branch -f gone; git tag v1", shared.tree)
+    act(shared, f"{COMMIT}; git branch -f gone; git tag v1", shared.tree)
     assert shared.changed() == ["branch gone", "tag v1"]
 
 

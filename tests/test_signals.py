@@ -25,7 +25,7 @@ ASK = {"title": "Which?", "why": "It matters.", "suggested": "foo"}
 OPTIONS = {"options": ["JWT", "Sessions"], "suggested": "A", "because": "it fits"}
 OBJECT = '_signal.json must hold one JSON object, like {"status": "continue"}.'
 STATUS = "`status` must be one of continue, waiting, blocked, done; it is "
-CUT = "z" * 76 + "...."  # of a text that is shown with 80 characters or more
+CUT = "z" * 76 + "...."  # the end of a value of 80 characters or more, and the full stop
 
 
 def asking(*asked: Any, waits_for: str = "qa_answers", **more: Any) -> dict[str, Any]:
@@ -55,10 +55,7 @@ def judged(
 @pytest.mark.parametrize(
     ("value", "says"),
     [
-        (b"   ", OBJECT),
-        (b"\xff\xfe\xfa", OBJECT),
         (b'{"status": "continue"} {"status": "continue"}', OBJECT),
-        (b"```json\n{\"status\": \"continue\"}\n```", OBJECT),
         (b"[" * 60_000, OBJECT),
         (b'{"status": ' + b"9" * 5000 + b"}", OBJECT),
         (["continue"], OBJECT),
@@ -67,7 +64,6 @@ def judged(
         (b'{"status": NaN}', STATUS + "NaN"),
         ({"status": "continue "}, STATUS),
         ({"status": "z" * 78}, STATUS + '"' + CUT),
-        ({"Status": "continue"}, STATUS),
         ({"status": "continue", "phase": "coding"}, "`phase` must be one of investigation, req"),
         ({"status": "continue", "phase": ["testing"]}, "`phase` must be text"),
         ({"status": "blocked", "reason": " \n"}, "`blocked` needs `reason`"),
@@ -78,7 +74,6 @@ def judged(
         ({"status": "waiting", "for": ["qa_answers"]}, "`for` must be text"),
         ({"status": "continue", "phse": "testing"}, '"phse" is not a key (nearest: phase).'),
         ({"status": "continue", "question": 1}, '"question" is not a key (nearest: questions).'),
-        ({"status": "continue", "\ud800": 1}, '"\\ud800" is not a key.'),
         ({"status": "continue", "questions": 0}, "`questions` are only allowed in waiting"),
         (PLAN | {"questions": [ASK]}, "`questions` are only allowed in waiting"),
     ],
@@ -93,7 +88,6 @@ def test_bad_form(value: Any, says: str) -> None:
     [
         ({"status": "continue", "phase": None, "questions": None}, Signal("continue")),
         (b'\xef\xbb\xbf{"status":"continue"}\r\n', Signal("continue")),
-        ({"status": "continue", "phase": "requirements"}, Signal("continue", "requirements")),
         (b'{"status": "blocked", "reason": "\\ud800 \\u0000", "needs": "n"}',
             Signal("blocked", reason="\ud800 \0", needs="n")),
         (b'{"status": "continue", "status": "blocked", "reason": "r"}',
@@ -117,7 +111,6 @@ def named(plan: str | None) -> dict[str, Any]:
     [
         ({"status": "continue", "phase": "implementation"}, {"approved": True}, None),
         ({"status": "continue", "phase": "implementation"}, {}, "needs an approved plan"),
-        ({"status": "continue", "phase": "done"}, {}, "needs an approved plan"),
         ({"status": "continue", "phase": "testing"}, {"approved": True, "git": False},
             "needs a git repository"),
         (asking(ASK, phase="quality"), {}, "needs an approved plan"),
@@ -127,7 +120,6 @@ def named(plan: str | None) -> dict[str, Any]:
         (PLAN, {"phase": "implementation", "approved": True},
             "allowed only in phase planning; this is implementation"),
         (named(None), {}, "needs `plan`"),
-        (named("  "), {}, "needs `plan`"),
         (named("missing.md"), {}, "missing.md is not in the session folder, or empty"),
         (named("empty.md"), {}, "or empty"),
         (named("../plan.md"), {}, 'plain name of a .md file in the session folder; it is "../p'),
@@ -135,12 +127,8 @@ def named(plan: str | None) -> dict[str, Any]:
         (named("_overview.md"), {}, "plain name"),
         (named(".md"), {}, "plain name"),
         (named("line\nend.md"), {}, "plain name"),
-        (named("paragraph\u2029.md"), {}, "plain name"),
-        (named("\ud800.md"), {}, "plain name"),
-        (named("link.md"), {}, "plain file"),
         (named("fifo.md"), {}, "plain file"),
         (named("x" * 300 + ".md"), {}, "The plan x"),
-        ({"status": "continue", "phase": "planning"}, {}, None),
         (DONE, {"phase": "done"}, None),
         (DONE, {"phase": "investigation"}, None),
         (DONE, {"phase": "requirements", "git": False}, None),
@@ -148,10 +136,8 @@ def named(plan: str | None) -> dict[str, Any]:
         (DONE, {"phase": "planning", "approved": True}, 'signal continue with "phase": "done"'),
         (DONE, {"phase": "planning", "git": False}, None),
         (PLAN, {"git": False}, "research only: end it with done"),
-        *((DONE, {"phase": phase, "approved": True}, f"this is {phase}")
-            for phase in ("implementation", "testing", "quality")),
+        (DONE, {"phase": "quality", "approved": True}, "this is quality"),
         (DONE, {"phase": "done", "dirty": "a"}, "not committed: a"),
-        (DONE, {"phase": "done", "dirty": "abcdefghijkl"}, "and 2 more"),
         (DONE, {"phase": "done", "branch": "other", "approved": True},
             "session's branch; other is checked out"),
         (DONE, {"phase": "done", "branch": "other"}, None),
@@ -161,12 +147,11 @@ def named(plan: str | None) -> dict[str, Any]:
 def test_judged_by_phase_files_and_git(
     tmp_path: Path, value: dict[str, Any], now: dict[str, Any], says: str | None
 ) -> None:
-    """A signal is judged by phase, files and git. One row: a plan's name must not contain a line
-    end, which would add lines to the question."""
-    for name in ("plan.md", "line\nend.md", "paragraph\u2029.md"):
+    """A signal is judged by phase, files and git. A plan's name must not contain a line end, which
+    would add lines to the question."""
+    for name in ("plan.md", "line\nend.md"):
         (tmp_path / name).write_text("# Plan\n")
     (tmp_path / "empty.md").write_text(" \n")
-    (tmp_path / "link.md").symlink_to("plan.md")
     os.mkfifo(tmp_path / "fifo.md")
     signal, problems = judged(value, tmp_path, **now)
     assert (signal is not None) == (says is None), problems
@@ -221,7 +206,7 @@ def test_a_good_question(asked: Any, expected: tuple[Any, ...]) -> None:
 
 @pytest.mark.parametrize("waits_for", ["qa_answers", "human_action"])
 @pytest.mark.parametrize("more", [{}, {"questions": []}, {"questions": "Which?"}])
-def test_no_question_is_answered_with_an_example(waits_for: str, more: Any) -> None:
+def test_a_wait_without_questions_is_refused_with_an_example(waits_for: str, more: Any) -> None:
     """Without questions, the problem shows an example, which is a valid signal with every field."""
     signal, problems = judged({"status": "waiting", "for": waits_for} | more)
     assert signal is None and "\n" not in problems and "a list of 1 to 8: {" in problems
@@ -237,23 +222,17 @@ def test_no_question_is_answered_with_an_example(waits_for: str, more: Any) -> N
         ([7], "Question 1: it must be an object."),
         ([ASK, {}], "Question 2: `title` is missing.\nQuestion 2: `why` is missing.\n"
             "Question 2: `suggested` is missing."),
-        ([ASK | {"title": None, "suggested": ""}],
-            "Question 1: `title` is missing.\nQuestion 1: `suggested` is missing."),
         ([ASK | {"title": "?!"}], 'Question 1: `title` says nothing; it is "?!".'),
         ([ASK | {"title": 5}], "Question 1: `title` must be text; it is 5."),
         ([ASK | {"why": ["z" * 76]}], "Question 1: `why` must be text; it is [\"" + CUT[1:]),
         ([ASK | {"title": "t" * 201}], "Question 1: `title` has 201 characters; at most 200 fit."),
         ([ASK | {"why": "w" * 601}], "Question 1: `why` has 601 characters; at most 600 fit."),
         ([ASK | {"because": "b" * 201}], "`because` has 201"),
-        ([ASK | {"suggested": "b" * 201}], "`suggested` has 201"),
         ([ASK | {"Option": 1}], 'Question 1: "Option" is not a key (nearest: options).'),
-        ([ASK | {"\u00e9": 1}], 'Question 1: "\\u00e9" is not a key.'),
         ([ASK | {"options": ["one"]}], "Question 1: `options` must be a list of 2 to 6 texts"),
         ([ASK | {"options": list("abcdefg")}], "must be a list of 2 to 6 texts"),
-        ([ASK | {"options": 0}], "must be a list of 2 to 6 texts"),
         ([ASK | {"options": ["a", 1]}], "Question 1: each option must be text; it is 1."),
         ([ASK | {"options": ["a", ""]}], "each option says nothing"),
-        ([ASK | {"options": ["JWT", "b", " jwt "]}], "Question 1: two `options` are the same."),
         ([ASK | {"options": ["a  b", "A b"]}], "two `options` are the same."),
         ([ASK | OPTIONS | {"suggested": "c"}], "`suggested` is C, and there is no such option."),
         ([ASK | {"suggested": "tbd"}], "`suggested` must be usable as an answer"),

@@ -19,13 +19,12 @@ from hypothesis import strategies as st
 from samocode.child.processes import run_beside
 from samocode.lock import locked
 from samocode.record.history import History
-from samocode.record.state import Answer as Taken
 from samocode.record.state import Question, SessionState
 from samocode.session import Session
 from samocode.settings.load import Telegram
 from samocode.telegram.board import Board
 from samocode.telegram.bot import Bot, Request
-from samocode.telegram.cards import card, keyboard, understood
+from samocode.telegram.cards import card, keyboard
 from samocode.telegram.outbox import Outbox
 from samocode.telegram.reader import TOO_EARLY, Reader
 from samocode.telegram.routing import GONE, HELP, NONE_RUNS, UNKNOWN, route
@@ -56,7 +55,7 @@ class Sender:
         threading.Thread(target=self.box.run, daemon=True).start()
 
     def send(self, text: str, patience: float | None = 60) -> list[str]:
-        """Send a text, and return the messages until it was sent or given up."""
+        """Send a text, wait until it was sent or given up, and return all lines of the outbox."""
         self.box.text(text, patience)
         wait_for(lambda: not self.box.busy)
         return self.said
@@ -147,7 +146,8 @@ def check(trouble: str, says: str) -> None:
 
 @pytest.mark.parametrize("address", ["http://[::1", "http://..invalid", "ftp://127.0.0.1", "no"])
 def test_no_server(address: str) -> None:
-    """The description has the cause in the network, even while another exception is handled."""
+    """The description names the network error, not an exception that is being handled at the time
+    of the call."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         free = probe.getsockname()[1]
@@ -381,21 +381,8 @@ def test_a_button_fits_and_names_what_was_shown() -> None:
     assert len(digests) == 3 and button("q:k:x:d:A") is None and button("") is None
 
 
-def test_what_was_understood() -> None:
-    question = Question(2, "qa", "Which?", options=("JWT", "Server sessions"))
-    state = SessionState(asked={2: question})
-    for taken, words in (
-        (Taken("B", ("B",), "telegram"), "Q2: B, Server sessions"),
-        (Taken("b, c", ("A", "B"), "file"), "Q2: b, c (by file)"),
-        (Taken("yes", ("approve",), "yes"), "Q2: approved (by --yes)"),
-        (Taken("no\nsmaller", ("change",), "telegram"), "Q2: change: no smaller"),
-    ):
-        state.answers[2] = taken
-        assert understood(state, question) == words
-
-
 def test_a_command_beside_the_loop(tmp_path: Path) -> None:
-    """The result is the exit code and the last output of the command, or that it took too long. Its
+    """The result is None, or what went wrong: the exit code and the last output, or a timeout. Its
     processes are ended."""
     environ = {"PATH": os.environ["PATH"]}
     data = json.dumps({"text": "é"}).encode()

@@ -10,7 +10,7 @@ from samocode.child.command import TESTED, not_as_announced
 from samocode.child.stream import Init
 from samocode.child.walls import walls
 from samocode.show.live import introduced
-from tests.place import made
+from tests.place import Place
 from tests.real import cli
 
 OAUTH = {"CLAUDE_CODE_OAUTH_TOKEN": "t"}
@@ -47,17 +47,16 @@ def test_only_a_commit_waits_for_the_approval() -> None:
     ],
 )
 def test_a_payer_or_a_mode_that_was_not_announced(
-    tmp_path: Path, env: dict[str, str], init: Init | None, reason: str | None
+    place: Place, env: dict[str, str], init: Init | None, reason: str | None
 ) -> None:
-    """It blocks if a key pays that the user neither set nor accepted, or the mode is another."""
-    folder = tmp_path.resolve() / "a place"
-    folder.mkdir()
-    assert not_as_announced(made(folder).load(env=env), init) == reason
+    """The run must end if an API key pays although the user neither set nor accepted one, or if the
+    mode is not the configured one."""
+    assert not_as_announced(place.load(env=env), init) == reason
 
 
 def test_how_claude_is_introduced() -> None:
-    """The line names the payer only if it is a key, since the header shows the others. It names a
-    version that was not tested."""
+    """The line names the payer only if it is a key, since the header shows the others. For a
+    version that was not tested, it also names the tested one."""
     assert introduced(Init("opus-x", "auto", "none", True, TESTED)) == (
         f"claude {TESTED}: model opus-x, permission mode auto, sandbox on"
     )

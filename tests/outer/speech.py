@@ -90,11 +90,6 @@ def answer(folder: Path, number: int, text: str) -> None:
     save(page, f"{before} {text}\n{rest}")
 
 
-def strike(folder: Path, number: int) -> None:
-    """Remove an answer from the page."""
-    answer(folder, number, "")
-
-
 def approval(folder: Path) -> int:
     """Wait for an open question on a plan, and return its number."""
     wait_for(lambda: "approval" in open_questions(folder).values())
@@ -104,11 +99,6 @@ def approval(folder: Path) -> int:
 def approve(folder: Path) -> None:
     """Answer yes to the open question on a plan."""
     answer(folder, approval(folder), "yes")
-
-
-def refuse(folder: Path, text: str) -> None:
-    """Answer anything else to it."""
-    answer(folder, approval(folder), text)
 
 
 # The record.
@@ -124,11 +114,6 @@ def history(folder: Path, event: str | None = None) -> list[Mapping[str, Any]]:
 def iterations(folder: Path) -> list[Mapping[str, Any]]:
     """One line for each iteration that ended: n, phase, outcome, session_id."""
     return history(folder, "iteration")
-
-
-def outcomes(folder: Path) -> list[str]:
-    """How each iteration ended."""
-    return [line["outcome"] for line in iterations(folder)]
 
 
 def asked(folder: Path) -> dict[int, str]:
@@ -180,7 +165,7 @@ def fast() -> Any:
 
 
 def fast_loop(argv: Sequence[str]) -> int:
-    """main.py with that clock."""
+    """Run main.py with the timeouts of `fast`."""
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
     from main import main
     from samocode.settings.flags import parse

@@ -26,6 +26,7 @@ DONE = "signal('done', summary='It works.')"
 TO_PLANNING = "signal(phase='planning')"
 TO_DONE = "signal(phase='done')"
 TASK = "build it"
+EXIT = ("--on-wait", "exit")
 
 
 def git(*args: str, cwd: Path) -> str:
@@ -33,6 +34,37 @@ def git(*args: str, cwd: Path) -> str:
     done = subprocess.run(["git", *args], cwd=cwd, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"git {' '.join(args)}: {done.stderr}"
     return done.stdout.strip()
+
+
+def sh(
+    script: str, cwd: Path, check: bool = True, environ: Mapping[str, str] | None = None
+) -> None:
+    """Run a shell script; with `check` an error fails the test."""
+    done = subprocess.run(
+        ["sh", "-ec" if check else "-c", script], cwd=cwd, env={**os.environ, **(environ or {})},
+        capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert not check or done.returncode == 0, f"{script}: {done.stderr}"
+
+
+def executable(file: Path, text: str = "#!/bin/sh\n") -> Path:
+    """Create a program, and its folder."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.unlink(missing_ok=True)  # a link is replaced, not followed
+    file.write_text(text)
+    file.chmod(0o755)
+    return file
+
+
+def photo(*folders: Path) -> dict[str, bytes | str]:
+    """The content of every file below these folders, including .git (HEAD, index, refs, stash)."""
+    found: dict[str, bytes | str] = {}
+    for path in (path for folder in folders for path in folder.rglob("*")):
+        if path.is_symlink():
+            found[str(path)] = f"-> {path.readlink()}"
+        else:
+            found[str(path)] = path.read_bytes() if path.is_file() else "folder"
+    return found
 
 
 def make_repo(folder: Path) -> None:
@@ -152,6 +184,16 @@ class Stage:
         return found
 
     @property
+    def made(self) -> list[str]:
+        """What the starts created: sessions, worktrees and branches."""
+        folders = (self.folder / "sessions", self.folder / "worktrees")
+        found = [str(p) for folder in folders for p in folder.glob("*") if p.name != ".locks"]
+        if (self.repo / ".git").exists():
+            found += git("worktree", "list", cwd=self.repo).splitlines()[1:]
+            found += git("branch", "--list", "samocode/*", cwd=self.repo).splitlines()
+        return found
+
+    @property
     def worktree(self) -> Path:
         """The session's worktree."""
         return self.folder / "worktrees" / self.session.name
@@ -206,6 +248,11 @@ class Stage:
         session = ["--config", str(self.config), "--session", self.name]
         return [sys.executable, program, *session, *args]
 
+    def nameless(self, *args: str) -> Ended:
+        """Run main.py of the project without --session."""
+        python, program, config, file, *_ = self.command()
+        return self.execute([python, program, config, file, *args])
+
     def execute(self, command: Sequence[str]) -> Ended:
         """Run a command to its end, without a terminal."""
         done = subprocess.run(
@@ -244,6 +291,10 @@ class Stage:
         """Wait until the child of this iteration has called `up()`."""
         wait_for((self.steps / f"up-{iteration}").exists)
 
+    def go(self) -> None:
+        """End the `hold()` of every child."""
+        (self.steps / "go").touch()
+
     def asked(self, count: int = 1) -> None:
         """Wait until so many questions are open."""
         wait_for(lambda: self.has_history() and len(speech.open_questions(self.session)) == count)
@@ -252,10 +303,6 @@ class Stage:
         """Wait for the session folder and return it."""
         wait_for(self.has_history)
         return self.session
-
-    def child_soon(self, iteration: int) -> None:
-        """Wait until the child of this iteration was started."""
-        wait_for(lambda: list(self.steps.glob(f"run-{iteration:03d}-*.json")))
 
     def has_history(self) -> bool:
         """Whether the session exists."""
@@ -296,6 +343,11 @@ class Stage:
     def previous(self, iteration: int) -> Any:
         """`previous` in the `_iteration.json` of an iteration: outcome and note of the last one."""
         return json.loads(self.child(iteration)["told"]["_iteration.json"])["previous"]
+
+    @property
+    def hooked(self) -> list[Any]:
+        """The results of each `hook()` of the stub: exit, said, wrote."""
+        return [json.loads(line) for line in (self.steps / "hook.jsonl").read_text().splitlines()]
 
     @property
     def budgets(self) -> list[float]:

@@ -41,13 +41,13 @@ def limited(stage: Stage, name: str = "five_hour") -> Stage:
 
 
 def test_another_session_waits_until_the_reset(session: Callable[..., Stage]) -> None:
-    """The other session starts no child before the reset, then continues by itself. Its message
-    names the session that reached the limit."""
+    """Neither session starts a child before the reset, then both continue by themselves. The
+    message of the other one names the session that reached the limit."""
     first, second = session("first", **TOKEN), session("second", **TOKEN)
-    first.script("usage_limit(9); write('resets', str(time.time() + 9))", DONE)
-    second.script("write('at', str(time.time())); " + DONE)
+    at = "write('at', str(time.time())); " + DONE
+    first.script("usage_limit(9); write('resets', str(time.time() + 9))", at)
+    second.script(at)
     one = first.start(fast=True)
-    first.child_soon(1)
     while not hints(first):
         assert one.running, one.out
         time.sleep(0.02)
@@ -55,8 +55,8 @@ def test_another_session_waits_until_the_reset(session: Callable[..., Stage]) ->
     assert ended.code == 0 and second.children == 1
     assert f"session {first.session.name}" in ended.out
     resets = float((first.session / "resets").read_text())
-    assert float((second.session / "at").read_text()) >= resets
-    assert one.wait().code == 0
+    assert one.wait().code == 0 and first.children == 2
+    assert all(float((s.session / "at").read_text()) >= resets for s in (first, second))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.outer.stage import MAIN, Ended, Stage, git, lives
+from tests.outer.stage import MAIN, Ended, Stage, executable, git, lives
 from tests.telegram_api import TOKEN, Answer, TelegramApi, result
 
 CLONE = MAIN.parent
@@ -102,11 +102,9 @@ def broken(stage: Stage) -> None:
     settings = {"hooks": stop, "disableAllHooks": True, "sandbox": box}
     (claudes / "settings.json").write_text(json.dumps(settings))
     few = stage.folder / "few"
-    few.mkdir()
+    executable(few / "samocode")
     (few / "git").symlink_to(shutil.which("git") or "git")
     (few / "python3").symlink_to(sys.executable)
-    (few / "samocode").write_text("#!/bin/sh\n")
-    (few / "samocode").chmod(0o755)
     stage.extra |= {"PATH": str(few), "CLAUDE_PATH": str(CLAUDE), "CLAUDE_TIMEOUT": "soon"}
     is_claude(stage, version="9.9.9", login={"loggedIn": False}, mode="default")
 
@@ -171,10 +169,8 @@ def test_a_sandbox_that_cannot_be_made(good: Stage, weaker: bool, level: str, te
     settings.parent.mkdir(exist_ok=True)
     settings.write_text(json.dumps({"sandbox": box}))
     programs = good.folder / "programs"
-    programs.mkdir()
     for name in ("bwrap", "socat"):
-        (programs / name).write_text(BWRAP)
-        (programs / name).chmod(0o755)
+        executable(programs / name, BWRAP)
     good.extra["PATH"] = f"{programs}:{good.environ['PATH']}"
     ended = good.run("--check", fast=True)
     (line,) = [line for line in lines(ended) if "sandbox of Claude" in line[1]]
@@ -211,10 +207,8 @@ def test_the_commands_as_a_plugin(good: Stage, enabled: bool, level: str, remedy
 
 def test_a_claude_that_hangs_is_a_warning_and_ended(good: Stage) -> None:
     """The three calls of claude run at the same time. Each late one is a warning, and is ended."""
-    pids, hung = good.folder / "pids", good.folder / "hung"
-    hung.write_text(HUNG.format(pids=pids))
-    hung.chmod(0o755)
-    good.extra["CLAUDE_PATH"] = str(hung)
+    pids = good.folder / "pids"
+    good.extra["CLAUDE_PATH"] = str(executable(good.folder / "hung", HUNG.format(pids=pids)))
     ended = good.run("--check")
     late = [text for _, text, _ in lines(ended) if "did not answer in time" in text]
     assert (ended.code, len(late)) == (0, 3), ended.out

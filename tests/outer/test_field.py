@@ -1,4 +1,4 @@
-"""Failures that users of such loops reported, each with the right behaviour."""
+"""Failures that users of other tools of this kind reported, each with the right behaviour."""
 
 from __future__ import annotations
 

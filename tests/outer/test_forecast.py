@@ -8,7 +8,7 @@ import pytest
 
 from samocode.decide.forecast import forecast
 from samocode.record.state import SessionState, Spent
-from tests.outer.stage import DONE, TO_DONE, TO_PLANNING, Stage
+from tests.outer.stage import DONE, EXIT, TO_DONE, TO_PLANNING, Stage
 
 PLAN = "# Plan\n\n## Phase 1: a\n- [x] b\n\n## Phase 2: c\n1. [ ] d\n- [ ] e\n\n## Notes\n- [ ] f\n"
 PHASES = "\n\n".join(f"## Phase {n}: x\n- [ ] y" for n in range(1, 4))
@@ -46,7 +46,7 @@ def test_a_session_is_forecast_and_compared(stage: Stage) -> None:
     plan = f"plan(words={PHASES!r})"
     work = "commit('a.py', str(NUMBER)); signal('continue')"
     stage.script(TO_PLANNING, plan, work, work, "work(); " + TO_DONE, DONE)
-    assert stage.begin("--on-wait", "exit").code == 4
+    assert stage.begin(*EXIT).code == 4
     asked = "Forecast: 3 phases open, then 3 more iterations; an iteration cost 0.25 USD on average"
     assert asked in (stage.session / "_qa.md").read_text()
     assert stage.run("--yes", "--max-iterations", "2").code == 5

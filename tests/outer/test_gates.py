@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.outer import speech
-from tests.outer.stage import DONE, TO_DONE, TO_PLANNING, WORK, Stage, git
+from tests.outer.stage import DONE, EXIT, TO_DONE, TO_PLANNING, WORK, Stage
 
-EXIT = ("--on-wait", "exit")
 BUILD = "commit('a.py', 'built\\n'); signal('blocked', reason='built')"
 
 
@@ -42,7 +39,7 @@ def test_an_answer_struck_out_shuts_the_gate(quick: Stage) -> None:
     at_gate(quick, "ask('Which?')", WORK)
     speech.answer(quick.session, 1, "B")
     assert quick.run("--max-iterations", "1").code == 5
-    speech.strike(quick.session, 1)
+    speech.answer(quick.session, 1, "")
     assert quick.run("--yes", *EXIT).code == 4 and quick.children == 2
     speech.answer(quick.session, 1, "the second")
     assert quick.run(*EXIT).code == 0
@@ -50,29 +47,13 @@ def test_an_answer_struck_out_shuts_the_gate(quick: Stage) -> None:
     assert "the second" in quick.told(3)
 
 
-def test_an_approval_struck_out_shuts_the_gate(quick: Stage) -> None:
-    """If the yes is removed, nothing is built until there is a new one."""
-    at_gate(quick, TO_PLANNING, "plan()", WORK, default=BUILD)
-    number = speech.approval(quick.session)
-    speech.approve(quick.session)
-    assert quick.run("--max-iterations", "1").code == 5
-    speech.strike(quick.session, number)
-    assert quick.run(*EXIT).code == 4 and not built(quick)
-    speech.approve(quick.session)
-    assert quick.run(*EXIT).code == 3 and built(quick)
-
-
-@pytest.mark.parametrize(
-    "change", ["Path('a.py').write_text('early\\n')", "commit('a.py', 'early\\n')"]
-)
-def test_code_changed_before_approval_blocks(stage: Stage, change: str) -> None:
+def test_code_changed_before_approval_blocks(stage: Stage) -> None:
     """The exit code is 3, the message names the file, and nothing is reverted. The same command
-    accepts the change."""
-    stage.script(f"{change}; work(); signal()", DONE)
+    accepts the commit. (tests/test_hostile.py has a change without a commit.)"""
+    stage.script("commit('a.py', 'early\\n'); work(); signal()", DONE)
     ended = stage.begin()
     assert ended.code == 3 and "a.py" in ended.out
     assert (stage.worktree / "a.py").read_text() == "early\n"
-    git("commit", "--allow-empty", "-qam", "accepted", cwd=stage.worktree)
     assert stage.run().code == 0
 
 
@@ -86,7 +67,7 @@ def test_a_plan_changed_after_approval_is_asked_again(quick: Stage) -> None:
     """No child runs until the new plan has its own yes. A tick is not a change. "yes," is
     incomplete and does not approve."""
     at_gate(quick, TO_PLANNING, "plan()", TICK, CHANGE.format("do it", "do more"), BUILD)
-    speech.refuse(quick.session, "yes,")
+    speech.answer(quick.session, 1, "yes,")
     assert "Q1: `yes,` is not taken" in quick.run(*EXIT).out and quick.answers == []
     speech.approve(quick.session)
     assert quick.run(*EXIT).code == 4 and quick.children == 4
@@ -101,7 +82,7 @@ def test_yes_answers_a_question_once(quick: Stage) -> None:
     assert quick.begin("--yes", *EXIT).code == 4 and quick.children == 2
 
 
-def test_yes_never_acts_for_the_human(quick: Stage) -> None:
+def test_yes_does_not_answer_a_human_action(quick: Stage) -> None:
     """--yes does not answer a human_action. Only the human's answer counts."""
     action = "work(); ask('Plug it in', kind='human_action', suggested='')"
     quick.script(TO_PLANNING, "plan()", action, "work(); " + TO_DONE, DONE)

@@ -10,7 +10,7 @@ import pytest
 
 from tests.outer import speech
 from tests.outer.speech import wait_for
-from tests.outer.stage import DONE, HERE, TO_DONE, Ended, Loop, Stage, git
+from tests.outer.stage import DONE, EXIT, HERE, TO_DONE, Ended, Loop, Stage, git
 
 HISTORY = "_history.jsonl"
 SESSION = f"""
@@ -23,7 +23,7 @@ elif PHASE == "implementation":
 else:
     {DONE}
 """
-MOST_STARTS = 4  # after one kill; each start ends at a stop of its own
+MOST_STARTS = 4  # after the kill, until the session is done
 
 
 class Human:
@@ -133,12 +133,12 @@ def test_what_a_killed_run_left_is_judged_once(
     stage: Stage, step: str, code: int, ends: list[tuple[str, str]]
 ) -> None:
     """The next start judges the interrupted iteration as if the child had ended normally. Only then
-    it starts another child, which is told the outcome."""
+    does it start another child, which is told the outcome."""
     stage.script(f"{step}; up(); time.sleep(600)", DONE)
     loop = stage.start()
     stage.up(1)
     kill(stage, loop)
-    ended = stage.begin("--on-wait", "exit")
+    ended = stage.begin(*EXIT)
     assert ended.code == code, ended.out
     lines = speech.iterations(stage.session)
     assert [(line["outcome"], line["phase"]) for line in lines] == ends

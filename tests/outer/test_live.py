@@ -29,11 +29,7 @@ STORY = (
 text("I look at \\u65e5\\u672c\\u3000e\\u0301 \\x1b[31mred \\u202eturned\\nand more")
 tool("1", "Read", file_path=here + "/a.py")
 tool("2", "Bash", failed="2 tests failed\\nmore", command=f"cd {here} && npm test " + 100 * "x ")
-up()
-wait_for = STEPS / "go"
-while not wait_for.exists():
-    time.sleep(0.02)
-work(); Path("new.txt").write_text("x"); signal(phase="requirements")
+hold(); work(); Path("new.txt").write_text("x"); signal(phase="requirements")
 """
 )
 STOP = "signal('blocked', reason='enough')"
@@ -53,7 +49,7 @@ def test_a_run_on_a_terminal(quick: Stage, at: Open, columns: int) -> None:
         in shown
     )
     assert "…\n      failed: 2 tests failed\n" in shown
-    (quick.steps / "go").touch()
+    quick.go()
     terminal.wait("CODE=3")
     text = " ".join(terminal.text.split())
     assert "Phase investigation (1 of 7)" in text and "sandbox off" in text
@@ -71,7 +67,7 @@ def test_a_terminal_that_becomes_narrower(quick: Stage, at: Open) -> None:
         terminal.wait_changed(terminal.screen[-1:])  # drawn for this width
     wait_for(lambda: sum(" · " in line for line in terminal.screen) == 1)
     assert "failed: 2 tests failed" in terminal.text
-    (quick.steps / "go").touch()
+    quick.go()
     terminal.wait("CODE=3")
 
 
@@ -83,7 +79,7 @@ def test_a_wait_has_a_clock_too(quick: Stage, at: Open) -> None:
     quick.script("usage_limit(3600)")
     terminal = at(80).wait_last(" · 0:0")
     assert terminal.screen[-1].startswith("SETUP: until")
-    (quick.steps / "go").touch()
+    quick.go()
     terminal.wait("usage limit").wait_last(" · 0:0")
     terminal.keys("C-c").wait("CODE=130")
     assert " · " not in terminal.text and "Stopping. A" in terminal.text
@@ -96,7 +92,7 @@ def test_in_the_background_nothing_moves(quick: Stage, at: Open) -> None:
     terminal = at(80, after="&").wait("failed: 2 tests")
     terminal.keys("fg", "Enter").wait_last(" · ").keys("C-z").wait("Stopped")
     terminal.keys("bg", "Enter").keys("echo I ty", "pe", "Enter").wait("\nI type")
-    (quick.steps / "go").touch()
+    quick.go()
     terminal.wait("To go on")
     assert terminal.text.count(" · 29:") == 1
 
@@ -112,14 +108,14 @@ def test_colours_and_movement_are_for_terminals(quick: Stage, at: Open, how: str
     if how in ("colour", "NO_COLOR"):
         terminal.wait_last(" · ")
     assert ("\x1b[31m" in terminal.colours) is (how == "colour")
-    (quick.steps / "go").touch()
+    quick.go()
     terminal.wait("CODE=")
     assert " · " not in terminal.text
 
 
 def test_quiet_shows_ends_questions_and_the_stop(quick: Stage) -> None:
     """--quiet shows neither the header nor what the child does."""
-    (quick.steps / "go").touch()
+    quick.go()
     quick.script(STORY, "work(); ask('Which?')", STOP)
     ended = quick.begin("--quiet", "--yes")
     lines = ended.out.splitlines()
@@ -142,7 +138,8 @@ def test_a_flood_is_cut_to_what_a_person_can_read() -> None:
 
 
 def test_a_tool_that_took_long_is_named_where_others_came_between() -> None:
-    """A line on a slow tool names it if other lines came between. Paths are relative to the
+    """The line that says how long a slow tool took names the tool if other lines were printed since
+    its start. Paths are relative to the
     worktree."""
     now = [0.0]
     lines = ChildLines(("/w/tree", "/w/tree-2"), lambda: now[0])

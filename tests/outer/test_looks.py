@@ -17,17 +17,10 @@ import pytest
 from samocode.show.row import STOPPED
 from tests.outer import speech
 from tests.outer.speech import wait_for
-from tests.outer.stage import DONE, ROOT, WORK, Ended, Stage
+from tests.outer.stage import DONE, EXIT, ROOT, WORK, Stage
 from tests.telegram_api import TelegramApi
 
-GO = "while not (STEPS / 'go').exists(): time.sleep(0.05)\n"
 LONG = "leave(); up(); text('Reading a.py'); time.sleep(600)"
-
-
-def table(stage: Stage, *args: str) -> Ended:
-    """--status of the project."""
-    config = ["--config", str(stage.config)]
-    return stage.execute([stage.command()[0], str(stage.main), *config, "--status", *args])
 
 
 def detail(stage: Stage) -> Any:
@@ -37,45 +30,58 @@ def detail(stage: Stage) -> Any:
     return json.loads(ended.out)
 
 
-def test_stop_lets_the_iteration_end(stage: Stage) -> None:
-    """After --stop the child finishes, and its signal counts. Then the loop ends with 130, records
-    and sends that, and the next start continues."""
-    stage.script(f"up()\n{GO}signal(phase='requirements')", DONE)
+@pytest.mark.parametrize(
+    ("how", "why"), [("--stop", "Stopped by --stop."), ("Ctrl-C", "Stopped by you.")]
+)
+def test_a_stop_lets_the_iteration_end(stage: Stage, how: str, why: str) -> None:
+    """After --stop or one Ctrl-C the child finishes, and its signal counts. Then the loop ends with
+    130, records that, sends it to those who did not see it, and the next start continues."""
+    stage.script("hold(); signal(phase='requirements')", DONE)
     with TelegramApi() as api:
         stage.extra |= api.environ
         loop = stage.start()
         stage.up(1)
-        for _ in range(2):  # a second --stop does not end it at once
+        for _ in range(2 if how == "--stop" else 0):  # a second --stop does not end it at once
             asked = stage.run("--stop")
             assert asked.code == 0 and f"pid {loop.process.pid}" in asked.out
+        if how == "Ctrl-C":
+            loop.send(signal.SIGINT)
         wait_for(lambda: "A running iteration ends first" in loop.out)
         assert loop.running and stage.alive
-        (stage.steps / "go").touch()
+        stage.go()
         ended = loop.wait()
-        assert ended.code == 130 and "Stopped by --stop." in ended.out
-        assert any("Stopped by --stop." in text for text in api.texts)
+        assert ended.code == 130 and why in ended.out
+        assert any(why in text for text in api.texts) == (how == "--stop")
     stop = speech.history(stage.session, "stop")[-1]
-    assert (stop["exit"], stop["why"]) == (130, "Stopped by --stop.")
+    assert (stop["exit"], stop["why"]) == (130, why)
     assert stage.run().code == 0
     assert speech.iterations(stage.session)[1]["phase"] == "requirements"
 
 
 @pytest.mark.parametrize(
-    ("step", "state"), [("ask('Which?')", "waiting for you"), ("usage_limit(3600)", "paused")]
+    ("step", "state"),
+    [
+        ("ask('Which?')", "waiting for you"),
+        ("usage_limit(3600)", "paused"),
+        ("SETUP", "setting up"),
+    ],
 )
 def test_stop_ends_a_wait_at_once(stage: Stage, step: str, state: str) -> None:
-    """At a gate or in a wait for the API, no iteration runs, so --stop ends the loop at once."""
+    """At a gate, in a wait for the API and during SETUP, no iteration runs, so --stop ends the loop
+    at once."""
+    if step == "SETUP":
+        stage.configure(SETUP="sleep 600")
     stage.script(step, DONE)
     loop = stage.start()
     wait_for(lambda: stage.has_history() and detail(stage)["state"] == state)
     assert stage.run("--stop").code == 0
-    assert loop.wait().code == 130 and stage.children == 1
+    assert loop.wait().code == 130 and stage.children == (step != "SETUP")
     assert detail(stage)["state"] == "interrupted"
 
 
 def test_stop_reaches_only_the_loop_that_holds_the_lock(stage: Stage) -> None:
     """--stop ends with 2 and one sentence, and sends no signal, if no loop runs, the session does
-    not exist, the loop is on another machine, or its pid now is another process."""
+    not exist, the loop is on another machine, or its pid now belongs to another process."""
     stage.script(LONG)
     loop = stage.start(fast=True)
     stage.up(1)
@@ -105,7 +111,7 @@ def test_stop_reaches_only_the_loop_that_holds_the_lock(stage: Stage) -> None:
 def test_the_table_shows_every_session_in_words(stage: Stage) -> None:
     """The table has the newest session first, and the state of each in words. A session with a
     `begin` without an end and without a lock is killed."""
-    assert table(stage).code == 0 and "No sessions" in table(stage).out
+    assert stage.nameless("--status").code == 0 and "No sessions" in stage.nameless("--status").out
     steps = {
         "asks": "ask('Which?', 'Where?')", "ends": DONE,
         "blocks": "signal('blocked', reason='no key')",
@@ -118,7 +124,7 @@ def test_the_table_shows_every_session_in_words(stage: Stage) -> None:
             mark.unlink()
         stage.then(step)
         if name in codes:
-            more = ("--on-wait", "exit") if name == "asks" else ("--max-iterations", "1")
+            more = EXIT if name == "asks" else ("--max-iterations", "1")
             assert stage.begin(*more).code == codes[name]
         else:
             loop = stage.start(fast=True)
@@ -134,10 +140,10 @@ def test_the_table_shows_every_session_in_words(stage: Stage) -> None:
     damaged = stage.folder / "sessions/26-01-01-old"
     damaged.mkdir()
     (damaged / "_history.jsonl").write_text("{}\n")
-    wait_for(lambda: "waiting for you" in table(stage).out)
+    wait_for(lambda: "waiting for you" in stage.nameless("--status").out)
     shown = {
         cells[0][9:]: tuple(cells[1:])
-        for line in table(stage).out.splitlines()[1:]
+        for line in stage.nameless("--status").out.splitlines()[1:]
         for cells in [re.split("  +", line)]
     }
     states = {name: cells[0] for name, cells in shown.items()}
@@ -149,7 +155,7 @@ def test_the_table_shows_every_session_in_words(stage: Stage) -> None:
     assert list(shown)[-1] == "old"
     assert shown["asks"][1:4] == ("investigation", "1", "0.25")
     assert shown["asks"][5] == "Q1: Which? (and 1 more)" and "no key" in shown["blocks"][5]
-    rows = json.loads(table(stage, "--json").out)["sessions"]
+    rows = json.loads(stage.nameless("--status", "--json").out)["sessions"]
     assert {row["name"][9:]: row["state"] for row in rows} == states
     assert {row["name"][9:] for row in rows if row["running"]} == {"waits", "runs"}
 
@@ -170,14 +176,14 @@ def test_the_table_fits_its_terminal(stage: Stage) -> None:
     """On a narrow terminal the table has fewer columns, but still what a session waits for. A wide
     character counts as two columns. Control characters are removed."""
     stage.script("ask('Where do 漢字漢字漢字漢字漢字漢字漢字漢字漢字 tokens \u202elive?')")
-    assert stage.begin("--on-wait", "exit").code == 4
+    assert stage.begin(*EXIT).code == 4
     for columns in (40, 60, 80, 200):
         head, row = on_terminal(stage, columns)
         assert head.startswith("SESSION ") and "\u202e" not in row
         assert len(row) + sum(c >= "一" for c in row if c != "…") <= columns
         assert row.endswith("…") == (columns < 100)
         assert ("PHASE" in head) == (columns > 60) and ("Q1: Where do" in row) == (columns > 40)
-    assert "Q1: Where do" in table(stage).out
+    assert "Q1: Where do" in stage.nameless("--status").out
 
 
 def test_the_detail_shows_the_child_at_work(stage: Stage) -> None:
@@ -200,25 +206,12 @@ def test_the_detail_shows_the_child_at_work(stage: Stage) -> None:
 def test_the_shape_of_json_is_documented(stage: Stage) -> None:
     """docs/scripts.md lists every key of the JSON, and no other."""
     stage.script("ask('Which?')")
-    assert stage.begin("--on-wait", "exit").code == 4
+    assert stage.begin(*EXIT).code == 4
     part = (ROOT / "docs/scripts.md").read_text()
     first = "\n".join(line.split("|")[1] for line in part.splitlines() if line.startswith("| `"))
     keys = set(re.findall(r"`(\w+)`", first))
-    row = set(json.loads(table(stage, "--json").out)["sessions"][0])
+    row = set(json.loads(stage.nameless("--status", "--json").out)["sessions"][0])
     more = set(detail(stage))
     assert row < more and keys == more
     states = (ROOT / "README.md").read_text().split("## Looking at sessions")[1].split("\n## ")[0]
     assert set(STOPPED.values()) <= set(re.findall(r"\*(.+?)\*", states))
-
-
-def test_a_stop_before_the_loop_is_up_kills_nobody(stage: Stage) -> None:
-    """--stop does not kill a loop that is just starting, since a loop handles the signal before it
-    takes the lock."""
-    stage.script(DONE)
-    stage.configure(SETUP="touch up; sleep 600")
-    loop = stage.start()
-    wait_for(lambda: list((stage.folder / "worktrees").glob("*/up")))
-    assert stage.run("--stop").code == 0
-    assert loop.wait().code == 130 and stage.children == 0
-    assert speech.history(stage.session, "stop")[-1]["exit"] == 130
-    assert loop.process.returncode != -signal.SIGUSR1

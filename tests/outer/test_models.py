@@ -1,4 +1,5 @@
-"""SAMOCODE_PHASE_MODELS: a model and an effort for each phase."""
+"""What each iteration is given by its phase (model, effort, telemetry), and what quota it
+leaves."""
 
 from __future__ import annotations
 
@@ -35,7 +36,8 @@ def test_each_phase_has_its_model(stage: Stage) -> None:
 
 
 def test_telemetry_carries_session_phase_and_iteration(stage: Stage) -> None:
-    """If Claude's OpenTelemetry is on, they are added to the user's own attributes."""
+    """If Claude's OpenTelemetry is on, session, phase and iteration are added to the user's own
+    attributes."""
     key = "OTEL_RESOURCE_ATTRIBUTES"
     stage.extra |= {"CLAUDE_CODE_ENABLE_TELEMETRY": "1", key: "team=a"}
     stage.script(TO_PLANNING, DONE)

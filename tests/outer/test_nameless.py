@@ -5,15 +5,9 @@ from __future__ import annotations
 import pytest
 
 from samocode.naming import from_words
-from tests.outer.stage import DONE, Ended, Stage
+from tests.outer.stage import DONE, Stage
 
 BLOCKED = "signal('blocked', reason='hm')"
-
-
-def nameless(stage: Stage, *args: str) -> Ended:
-    """A run without --session."""
-    config = ["--config", str(stage.config)]
-    return stage.execute([stage.command()[0], str(stage.main), *config, *args])
 
 
 def names(stage: Stage) -> list[str]:
@@ -41,29 +35,29 @@ def test_the_same_task_is_one_session(stage: Stage) -> None:
     """The same task resumes its session. Another task, or the same one after done, begins a new
     session."""
     stage.script(default=BLOCKED)
-    first = nameless(stage, "--task", "Add the login")
+    first = stage.nameless("--task", "Add the login")
     assert first.code == 3 and names(stage) == ["add-login"] and "-add-login" in first.out
-    assert nameless(stage, "--task", "Add the login").code == 3 and names(stage) == ["add-login"]
+    assert stage.nameless("--task", "Add the login").code == 3 and names(stage) == ["add-login"]
     stage.then(DONE)
-    assert nameless(stage, "--task", "Add login!").code == 0
+    assert stage.nameless("--task", "Add login!").code == 0
     assert names(stage) == ["add-login", "add-login-2"]
-    assert nameless(stage).code == 0, "add-login is the one that is not done"
-    assert nameless(stage, "--task", "Add the login").code == 0
+    assert stage.nameless().code == 0, "add-login is the one that is not done"
+    assert stage.nameless("--task", "Add the login").code == 0
     assert names(stage) == ["add-login", "add-login-2", "add-login-3"]
 
 
 def test_none_or_several(stage: Stage) -> None:
     """Without a task, no session or several sessions are an error that lists them."""
     stage.script(default=BLOCKED)
-    none = nameless(stage)
+    none = stage.nameless()
     assert none.code == 2 and "begin one with --task" in none.out
     stage.begin()
     stage.name = "other"
     stage.begin()
-    several = nameless(stage)
+    several = stage.nameless()
     assert several.code == 2 and "-work" in several.out and "-other" in several.out
     assert stage.children == 2
-    stop = nameless(stage, "--stop")
+    stop = stage.nameless("--stop")
     assert stop.code == 2 and "No loop runs here" in stop.out
 
 
@@ -73,5 +67,5 @@ def test_sessions_of_another_project_do_not_count(stage: Stage) -> None:
     stage.begin()
     other = Stage(stage.folder / "other").with_git()
     other.configure(SESSIONS=str(stage.folder / "sessions"))
-    said = nameless(other)
+    said = other.nameless()
     assert said.code == 2 and "No session of this project" in said.out

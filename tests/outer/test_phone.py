@@ -13,11 +13,10 @@ import pytest
 
 from tests.outer import speech
 from tests.outer.speech import wait_for
-from tests.outer.stage import DONE, TO_DONE, TO_PLANNING, Loop, Stage, git
+from tests.outer.stage import DONE, EXIT, TO_DONE, TO_PLANNING, Loop, Stage, git
 from tests.telegram_api import CONFLICT, Answer, TelegramApi, refusal, result
 
 Q1, Q2, PLAN = "Q1: Which?\n\n", "Q2: Where?\n\n", "Approve the plan"
-HOLD = "up()\nwhile not (STEPS / 'go').exists(): time.sleep(0.05)\n"
 COMMIT = "commit('a.py', 'two\\n'); "
 
 
@@ -29,18 +28,10 @@ def api() -> Iterator[TelegramApi]:
 
 
 @pytest.fixture
-def alone(tmp_path: Path) -> Iterator[Stage]:
-    """A project without a phone."""
-    made = Stage(tmp_path / "project", fast=True).with_git()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def stage(alone: Stage, api: TelegramApi) -> Stage:
+def stage(quick: Stage, api: TelegramApi) -> Stage:
     """A project whose loops use the Bot API."""
-    alone.extra |= api.environ
-    return alone
+    quick.extra |= api.environ
+    return quick
 
 
 def shown(api: TelegramApi, words: str) -> None:
@@ -88,7 +79,9 @@ def test_both_gates_are_answered_from_the_phone(stage: Stage, api: TelegramApi) 
     assert all(message["text"].startswith("work · ") for message in api.messages)
 
 
-def test_only_the_bot_answers_by_the_folder_of_the_phone(stage: Stage, api: TelegramApi) -> None:
+def test_answers_in_the_shared_folder_need_the_bots_signature(
+    stage: Stage, api: TelegramApi
+) -> None:
     """Answers in the shared folder count only with the bot's signature. A process that a child left
     may write there, but does not have the token."""
     stage.script(TO_PLANNING, "plan()", DONE)
@@ -136,7 +129,7 @@ def test_a_second_message_behind_the_last_answer_gets_a_reply(
     stage: Stage, api: TelegramApi
 ) -> None:
     """It came together with the answer, and nothing is asked any more."""
-    stage.script("ask('Which?')", f"{HOLD}{DONE}")
+    stage.script("ask('Which?')", f"hold(); {DONE}")
     loop = stage.start()
     shown(api, Q1)
     api.fall()
@@ -144,14 +137,14 @@ def test_a_second_message_behind_the_last_answer_gets_a_reply(
     api.say("but smaller")
     api.fall(False)
     shown(api, "Not read: nothing is asked now")
-    (stage.steps / "go").touch()
+    stage.go()
     assert loop.wait().code == 0 and answered(stage) == [(1, "B", "telegram")]
 
 
 def test_an_answer_from_elsewhere_closes_the_question(stage: Stage, api: TelegramApi) -> None:
     """After an answer in the file, the buttons are removed, the phone shows the answer, and a late
     press changes nothing."""
-    stage.script("ask('Which?')", f"{HOLD}{DONE}")
+    stage.script("ask('Which?')", "hold(); " + DONE)
     loop = stage.start()
     shown(api, Q1)
     late = api.messages[0]["buttons"][0][1]
@@ -163,14 +156,14 @@ def test_an_answer_from_elsewhere_closes_the_question(stage: Stage, api: Telegra
     (toast,) = api.toasts
     assert toast.startswith("Answered already. Q1: B, Two (by file)")
     assert not api.messages[0]["buttons"]
-    (stage.steps / "go").touch()
+    stage.go()
     assert loop.wait().code == 0 and len(answered(stage)) == 1
 
 
 def test_commands_while_a_child_works(stage: Stage, api: TelegramApi) -> None:
     """status, note and stop work while a child works. Other texts get the help. Messages of people
     who are not approvers are ignored."""
-    stage.script(f"{HOLD}signal()", DONE)
+    stage.script("hold(); signal()", DONE)
     stage.extra["TELEGRAM_APPROVERS"] = "42"
     loop = stage.start()
     stage.up(1)
@@ -185,7 +178,7 @@ def test_commands_while_a_child_works(stage: Stage, api: TelegramApi) -> None:
     shown(api, "Noted for the next iteration: use tabs not blanks")
     api.say("Stop")
     shown(api, "It stops as soon as no iteration runs.")
-    (stage.steps / "go").touch()
+    stage.go()
     assert loop.wait().code == 130 and stage.children == 1
     assert "Stopped by Telegram." in api.texts[-1]
     assert stage.run().code == 0
@@ -238,13 +231,13 @@ def test_exit_at_a_question_reads_the_reply_at_the_next_start(
     """With --on-wait exit all questions are sent at once, without buttons. Replies are read at the
     next start."""
     stage.script("ask('Which?', 'Where?')", DONE)
-    assert stage.begin("--on-wait", "exit").code == 4
+    assert stage.begin(*EXIT).code == 4
     assert api.find(Q1) and api.find(Q2) and not any(m["buttons"] for m in api.messages)
     assert "2 open questions" in api.texts[-1]
     api.say("b", to=Q1)
     api.say("here", to=Q2)
     api.say("stop")
-    ended = stage.run("--on-wait", "exit")
+    ended = stage.run(*EXIT)
     assert ended.code == 0, ended.out
     assert answered(stage) == [(1, "b", "telegram"), (2, "here", "telegram")]
     assert api.find("Q1: B, Two") and api.find("Send it again if you still want it.")
@@ -271,9 +264,9 @@ def test_buttons_survive_a_killed_loop(stage: Stage, api: TelegramApi, recorded:
 
 
 def test_two_loops_share_a_bot_and_one_is_killed(stage: Stage, api: TelegramApi) -> None:
-    """Replies go to the session that they answer, whichever loop reads them. A text that fits two
-    sessions is asked back. If the reading loop is killed, the other one reads, and answers to the
-    killed one wait for its start."""
+    """Replies go to the session that they answer, whichever loop reads them. If a text fits two
+    sessions, the bot asks which one is meant. If the reading loop is killed, the other one reads,
+    and answers to the killed one wait for its start."""
     other = second(stage)
     stage.script("ask('Which?')", DONE)
     other.script("ask('Which?', 'Where?')", DONE)
@@ -332,7 +325,7 @@ def test_nobody_waits_where_the_page_was_answered_before_the_start(
     stage: Stage, api: TelegramApi
 ) -> None:
     """If the page was answered before the start, no question waits, and a text gets the help."""
-    stage.script("ask('Which?')", f"{HOLD}{DONE}")
+    stage.script("ask('Which?')", "hold(); " + DONE)
     loop = stage.start()
     shown(api, Q1)
     loop.send(signal.SIGKILL).wait()
@@ -341,39 +334,31 @@ def test_nobody_waits_where_the_page_was_answered_before_the_start(
     stage.up(2)
     api.say("hello")
     shown(api, "note TEXT: tell it")
-    (stage.steps / "go").touch()
+    stage.go()
     assert loop.wait().code == 0, loop.out
 
 
-def test_a_question_is_tried_until_it_arrives(stage: Stage, api: TelegramApi) -> None:
-    """A question that is asked during an outage arrives once the network is back, and its answer
-    counts."""
-    stage.script("ask('Which?')", DONE)
+def test_an_outage_only_delays_the_phone(stage: Stage, api: TelegramApi) -> None:
+    """A question that is asked during an outage arrives once the network is back. If it is answered
+    in the file during another one, its buttons are removed later."""
+    stage.script("ask('Which?')", "hold(); " + DONE)
     api.fall()
     loop = stage.start()
     wait_for(lambda: api.dropped > 12)
     assert api.texts == [] and loop.running
     api.fall(down=False)
     shown(api, Q1)
-    api.say("A")
-    assert loop.wait().code == 0
-    assert len([text for text in api.texts if Q1 in text]) == 1
     assert loop.out.count("not delivered yet") == 1 and loop.out.count("cannot be read") == 1
-
-
-def test_the_buttons_go_once_the_network_is_back(stage: Stage, api: TelegramApi) -> None:
-    """If a question is answered in the file during an outage, its buttons are removed later."""
-    stage.script("ask('Which?')", f"{HOLD}{DONE}")
-    loop = stage.start()
-    shown(api, Q1)
     api.fall()
+    before = api.dropped
     speech.answer(stage.session, 1, "A")
-    wait_for(lambda: api.dropped > 5)
+    wait_for(lambda: api.dropped > before + 5)
     api.fall(down=False)
     shown(api, "Q1: A, One (by file)")
     assert not api.messages[0]["buttons"]
-    (stage.steps / "go").touch()
+    stage.go()
     assert loop.wait().code == 0
+    assert len([text for text in api.texts if Q1 in text]) == 1
 
 
 def test_the_shared_folder_may_be_deleted(stage: Stage, api: TelegramApi) -> None:
@@ -455,15 +440,15 @@ def notices(path: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def test_the_notify_command_gets_each_notice(alone: Stage) -> None:
+def test_the_notify_command_gets_each_notice(quick: Stage) -> None:
     """The command gets each notice as one line of JSON on stdin. The loop waits for it at its end,
     and shows that it failed."""
-    seen = alone.folder / "seen"
-    alone.extra["SAMOCODE_NOTIFY_COMMAND"] = f"cat >>'{seen}'; echo no bus >&2; exit 7"
-    alone.script("ask('Which?')", "usage_limit(1)", DONE)
-    loop: Loop = alone.start()
+    seen = quick.folder / "seen"
+    quick.extra["SAMOCODE_NOTIFY_COMMAND"] = f"cat >>'{seen}'; echo no bus >&2; exit 7"
+    quick.script("ask('Which?')", "usage_limit(1)", DONE)
+    loop: Loop = quick.start()
     wait_for(lambda: notices(seen))
-    speech.answer(alone.session, 1, "A")
+    speech.answer(quick.session, 1, "A")
     assert loop.wait().code == 0
     assert [one["event"] for one in notices(seen)] == ["question", "pause", "stop"]
     assert "Which?" in str(notices(seen)[0]["text"]) and notices(seen)[2]["exit"] == 0

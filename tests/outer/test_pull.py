@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
 from tests.outer import speech
 from tests.outer.stage import DONE, MAIN, TO_DONE, TO_PLANNING, Stage
-from tests.telegram_api import CHAT, TOKEN, TelegramApi
+from tests.telegram_api import TelegramApi
 
 OF_THE_CLONE = ("main.py", "workflow.md", "samocode", "commands")
 
@@ -46,8 +45,7 @@ def test_a_pull_changes_nothing_of_a_loop_that_runs(stage: Stage) -> None:
         pull + ask, "usage_limit(1)", TO_PLANNING, "plan()", "raw(b'')", commit + TO_DONE, DONE
     )
     with TelegramApi() as phone:
-        stage.extra |= {"TELEGRAM_BOT_TOKEN": TOKEN, "TELEGRAM_CHAT_ID": CHAT}
-        stage.extra["TELEGRAM_API_URL"] = phone.url
+        stage.extra |= phone.environ
         loop = stage.start()
         speech.answer(stage.session_soon(), 1, "A")
         speech.approve(stage.session)
@@ -66,6 +64,5 @@ def test_the_hook_of_another_version_lets_the_child_end(stage: Stage) -> None:
     pull = f"open({str(package)!r}, 'a').write('\\n__version__ = \"99\"\\n')\n"
     stage.script("raw(b''); hook()", f"{pull}raw(b''); hook()")
     assert stage.begin("--max-iterations", "2").code == 5
-    seen = [json.loads(line) for line in (stage.steps / "hook.jsonl").read_text().splitlines()]
-    assert [run["exit"] for run in seen] == [2, 0]
+    assert [run["exit"] for run in stage.hooked] == [2, 0]
     assert stage.outcomes == ["bad_signal", "bad_signal"]

@@ -5,18 +5,11 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 
 from tests.outer.speech import wait_for
 from tests.outer.stage import DONE, Stage, git
-
-
-def left(stage: Stage) -> list[Path]:
-    """What a start created, without locks."""
-    folders = (stage.folder / "sessions", stage.folder / "worktrees")
-    return [p for folder in folders for p in folder.glob("*") if p.name != ".locks"]
 
 
 def filtered(stage: Stage, **program: str) -> None:
@@ -57,14 +50,18 @@ def branch(stage: Stage) -> list[str]:
     return [f"git -C {stage.repo} branch -m samocode"]
 
 
-@pytest.mark.parametrize("trouble", [lfs, killed, stale_lock, branch])
+def no_commit(stage: Stage) -> list[str]:
+    git("update-ref", "-d", "HEAD", cwd=stage.repo)
+    return ["has no commit yet. Run: "]
+
+
+@pytest.mark.parametrize("trouble", [lfs, killed, stale_lock, branch, no_commit])
 def test_a_start_that_git_refuses(stage: Stage, trouble: Callable[[Stage], list[str]]) -> None:
     """The exit code is 2, the message has git's output, and nothing of the session remains."""
     words = trouble(stage)
     ended = stage.begin()
     assert ended.code == 2 and [w for w in words if w not in ended.out] == [], ended.out
-    assert left(stage) == [] and git("branch", "--list", "samocode/*", cwd=stage.repo) == ""
-    assert git("worktree", "list", cwd=stage.repo).count("\n") == 0
+    assert stage.made == []
 
 
 def test_a_session_on_record_outlives_a_refused_start(stage: Stage) -> None:

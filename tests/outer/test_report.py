@@ -55,9 +55,10 @@ def hostile(stage: Stage) -> Path:
     return path
 
 
-def test_a_session_of_markup_is_shown_as_text(stage: Stage) -> None:
+def test_a_session_of_markup_is_shown_as_text(stage: Stage, tmp_path: Path) -> None:
     """Markup in tasks, questions, answers, plan, commits, file names, summary and failures is shown
-    as text."""
+    as text. A browser (if there is one) runs nothing and shows no message on the console. The page
+    needs no horizontal scrolling on a phone, has a light and a dark mode, and can be printed."""
     path = hostile(stage)
     seen = Seen(path.read_text())
     assert all(line in seen.text for line in ALL.splitlines() if line.isprintable())
@@ -66,23 +67,23 @@ def test_a_session_of_markup_is_shown_as_text(stage: Stage) -> None:
     for words in ("invalid signal", "by --yes", "the loop ended them", "was approved 20"):
         assert words in seen.text, words
     assert "2.25 USD spent" in seen.text
+    if CHROMIUM:
+        in_a_browser(path, stage.session.name, tmp_path)
 
 
 def test_a_report_is_no_progress_and_changes_nothing(stage: Stage) -> None:
     """A report during an iteration changes no other file and does not count as progress. Without
-    --session it is of the only session that is not done."""
-    go = "up()\nwhile not (STEPS / 'go').exists(): time.sleep(0.05)\n"
-    stage.script(go + "signal()", "write('_report.html', '<script>'); signal()", DONE)
+    --session, it reports on the only session that is not done."""
+    stage.script("hold(); signal()", "write('_report.html', '<script>'); signal()", DONE)
     loop = stage.start()
     stage.up(1)
     before = contents(stage.session)
-    command = stage.command("--report")
-    ended = stage.execute([word for word in command if word not in ("--session", stage.name)])
+    ended = stage.nameless("--report")
     path = stage.session / "_report.html"
     assert (ended.code, ended.out) == (0, f"{path}\n")
     assert contents(stage.session) == before
     assert "running" in Seen(path.read_text()).words
-    (stage.steps / "go").touch()
+    stage.go()
     assert loop.wait().code == 0 and "done" in Seen(path.read_text()).words
     assert [line["progress"] for line in speech.iterations(stage.session)] == [False, False, False]
 
@@ -128,14 +129,11 @@ def measured(report: str, folder: Path, width: int, *switches: str) -> dict[str,
     return {**found, "picture": int.from_bytes(picture.read_bytes()[16:20], "big")}
 
 
-@needs_chromium
-def test_a_browser_shows_it_and_runs_nothing(stage: Stage, tmp_path: Path) -> None:
-    """The report causes no message on the console, needs no horizontal scrolling on a phone, has a
-    light and a dark mode, and can be printed."""
-    path = hostile(stage)
+def in_a_browser(path: Path, name: str, tmp_path: Path) -> None:
+    """Assert what a browser makes of a report."""
     report = path.read_text()
     shown, console = browser(path, "--dump-dom")
-    assert console == [] and f"<title>{stage.session.name}: Samocode report<" in shown
+    assert console == [] and f"<title>{name}: Samocode report<" in shown
     assert Seen(shown.removeprefix("<!DOCTYPE html>")).text.count("RAN") == report.count("RAN")
     papers: dict[tuple[str, ...], str] = {(): "rgb(255, 255, 255)", DARK: "rgb(20, 24, 27)"}
     for width in (390, 1280):

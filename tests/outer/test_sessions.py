@@ -11,7 +11,7 @@ import pytest
 
 from tests.outer import speech
 from tests.outer.speech import wait_for
-from tests.outer.stage import DONE, MAIN, TO_DONE, TO_PLANNING, WORK, Stage, git
+from tests.outer.stage import DONE, EXIT, MAIN, TO_DONE, TO_PLANNING, WORK, Stage, git
 
 
 def checkout(repo: Path) -> tuple[str, ...]:
@@ -80,21 +80,6 @@ def test_yes_goes_from_end_to_end(stage: Stage) -> None:
     assert {by for _, _, by in speech.answers(stage.session)} == {"yes"}
     assert speech.answers(stage.session)[0][1].startswith("B")
     assert git("show", f"{stage.branch}:a.py", cwd=stage.repo) == "two"
-
-
-def test_a_refused_plan_is_revised_and_approved(quick: Stage) -> None:
-    """The next child reads the human's change request. Its plan is approved and built."""
-    second = "plan('# Plan\\n- [ ] less\\n', 'plan2.md')"
-    quick.script(TO_PLANNING, "plan()", second, "work(); " + TO_DONE, DONE)
-    loop = quick.start()
-    speech.refuse(quick.session_soon(), "leave out the second half")
-    quick.child_soon(3)
-    speech.approve(quick.session)
-    assert loop.wait().code == 0
-    assert "leave out the second half" in quick.told(3)
-    phases = [line["phase"] for line in speech.iterations(quick.session)]
-    assert phases == ["investigation", "planning", "planning", "implementation", "done"]
-    assert "plan2.md" in quick.told(4)
 
 
 def test_setup_runs_once_in_a_new_worktree(stage: Stage) -> None:
@@ -195,7 +180,7 @@ def test_a_new_task_after_done_opens_a_round(stage: Stage) -> None:
     stage.script(TO_PLANNING, "plan()", TO_DONE, DONE, TO_PLANNING, "plan('# New\\n')")
     assert stage.begin("--yes").code == 0
     assert stage.begin().code == 0 and stage.children == 4
-    assert stage.run("--task", "and now this", "--on-wait", "exit").code == 4
+    assert stage.run("--task", "and now this", *EXIT).code == 4
     assert "and now this" in stage.told(5) and "opened a new round: read the end" in stage.told(5)
     assert [line["phase"] for line in speech.iterations(stage.session)][4] == "investigation"
     assert list(speech.open_questions(stage.session).values()) == ["approval"]

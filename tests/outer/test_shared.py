@@ -1,10 +1,11 @@
-"""The repository that a session shares with its user: the changes that a run reports."""
+"""The repository that a session shares with its user: the changes that a run reports, and the
+command for a pull request."""
 
 from __future__ import annotations
 
 import subprocess
 
-from tests.outer.stage import DONE, TO_DONE, Stage, git
+from tests.outer.stage import DONE, TO_DONE, Stage, executable, git
 
 MEANWHILE = "changed meanwhile: "
 
@@ -52,55 +53,28 @@ def test_what_differs_in_a_worktree_is_said_at_the_start(stage: Stage) -> None:
     assert "core.hooksPath" not in stage.begin().out
 
 
-def test_a_night_of_sessions_side_by_side(stage: Stage) -> None:
-    """Sessions in parallel, and a user who works, fetches and runs gc meanwhile, cause no report of
-    changes."""
-    git("clone", "-q", "--bare", str(stage.repo), f"{stage.folder}/origin.git", cwd=stage.folder)
-    git("remote", "add", "origin", f"{stage.folder}/origin.git", cwd=stage.repo)
-    night = [Stage(stage.folder / f"s{n}", name=f"s{n}") for n in range(3)]
-    setup = "until git config branch.main.rebase true; do sleep 0.1; done"  # one at a time
-    build = "commit('b.py', str(NUMBER)); up(); time.sleep(1); "
-    for one in night:
-        one.configure(MAIN_REPO=str(stage.repo), SETUP=setup)
-        one.script("signal(phase='planning')", "plan()", build + TO_DONE, DONE)
-    loops = [one.start("--yes") for one in night]
-    for one in night:
-        one.up(3)
-    work = "git switch -qc mine; echo x > a.py; git commit -qam mine; git switch -q main; "
-    work += "git push -q -u origin main; git fetch -q; git gc -q; git stash; git pack-refs --all"
-    subprocess.run(["sh", "-ec", work], cwd=stage.repo, env=stage.environ, check=True)
-    for one, loop in zip(night, loops, strict=True):
-        ended = loop.wait()
-        assert ended.code == 0 and MEANWHILE not in ended.out, ended.out
-        one.close()
-
-
 def test_done_prints_one_line_that_makes_a_pull_request(stage: Stage) -> None:
     """With gh on PATH and a remote, `done` prints the command and does not run it. It is safe in a
     shell, whatever the summary contains."""
     summary = "It's done;\n\n$(touch pwned) `x` \x1b[31m!! done"
-    stage.script(
-        "signal(phase='planning')", "plan()", "commit('b.py', 'x'); " + TO_DONE,
-        f"signal('done', summary={summary!r})",
-    )  # fmt: skip
+    steps = ("signal(phase='planning')", "plan()", "commit('b.py', 'x'); " + TO_DONE)
+    stage.script(*steps, default=f"signal('done', summary={summary!r})")
     remote, tools = stage.folder / "remote.git", stage.folder / "tools"
-    tools.mkdir()
-    (tools / "gh").write_text('#!/bin/sh\nprintf "%s\\n" "$@" >"$0.called"\n')
-    (tools / "gh").chmod(0o755)
+    executable(tools / "gh", '#!/bin/sh\nprintf "%s\\n" "$@" >"$0.called"\n')
     stage.extra["PATH"] = f"{tools}:{stage.environ['PATH']}"
     ended = stage.begin("--yes")
     assert ended.code == 0 and "gh pr create" not in ended.out
     git("init", "-q", "--bare", str(remote), cwd=stage.repo)
     git("remote", "add", "origin", str(remote), cwd=stage.repo)
     git("push", "-q", "origin", "main", cwd=stage.repo)
-    ended = stage.run("--status")
+    ended = stage.run("--task", "again")
     (line,) = [line for line in ended.out.splitlines() if line.startswith("Or:")]
     assert not (tools / "gh.called").exists()
     command, cwd = ["sh", "-c", line.removeprefix("Or:")], stage.folder
     subprocess.run(command, check=True, capture_output=True, env=stage.environ, cwd=cwd)
     given = (tools / "gh.called").read_text().splitlines()
     head, base = ["--head", stage.branch], ["--base", "main"]
-    told = ["--title", "build it", "--body", "It's done; $(touch pwned) `x` ?[31m!! done"]
+    told = ["--title", "again", "--body", "It's done; $(touch pwned) `x` ?[31m!! done"]
     assert given == ["pr", "create", *head, *base, *told]
     assert git("rev-parse", stage.branch, cwd=remote) == git(
         "rev-parse", "HEAD", cwd=stage.worktree

@@ -5,36 +5,25 @@ from __future__ import annotations
 import pytest
 
 from tests.outer import speech
-from tests.outer.stage import DONE, TO_DONE, TO_PLANNING, WORK, Stage
+from tests.outer.stage import DONE, EXIT, TO_DONE, TO_PLANNING, WORK, Stage
 
 FILE = "(SESSION / '_signal.json')"
 MALFORMED = {
     "absent": "pass",
-    "not JSON": 'raw(b\'{"status": "continue"\')',
     "a fifo": f"os.mkfifo({FILE})",
-    "a phase before approval": "signal(phase='testing')",
 }
 
 
 @pytest.mark.parametrize("step", MALFORMED.values(), ids=MALFORMED)
 def test_a_malformed_signal_is_never_continue(stage: Stage, step: str) -> None:
-    """A malformed signal does not change the phase, and the next child is told. Two or three in a
-    row block the session."""
+    """A malformed signal does not change the phase, and the next child is told why. Three in a row
+    block the session."""
     stage.script(default="work(); " + step)
-    ended = stage.begin("--on-wait", "exit")
-    assert ended.code == 3, ended.out
-    check_strikes(stage, "investigation", 0)
-
-
-def check_strikes(stage: Stage, phase: str, before: int) -> None:
-    """Assert that all children after `before` were in one phase, none was obeyed, and the second
-    one was told why."""
-    lines = speech.iterations(stage.session)[before:]
-    assert 2 <= len(lines) <= 3 and stage.children == before + len(lines)
-    assert {line["phase"] for line in lines} == {phase}
-    assert not {line["outcome"] for line in lines} & {"continue", "waiting", "done"}
-    assert speech.open_questions(stage.session) == {}
-    assert stage.previous(before + 2)["note"]
+    ended = stage.begin(*EXIT)
+    assert ended.code == 3 and stage.children == 3, ended.out
+    lines = speech.iterations(stage.session)
+    assert {line["phase"] for line in lines} == {"investigation"}
+    assert set(stage.outcomes) <= {"no_signal", "bad_signal"} and stage.previous(2)["note"]
 
 
 def test_done_with_work_that_no_commit_holds(stage: Stage) -> None:
@@ -61,13 +50,6 @@ def test_a_good_signal_after_a_bad_one_goes_on(stage: Stage) -> None:
     words = "text('All tasks are done. DONE. 5-hour limit, resets 8am. API Error: 429'); "
     stage.script("work(); raw(b'{')", WORK, words + "work()", WORK, "work(); raw(b'')", DONE)
     assert stage.begin().code == 0 and stage.children == 6
-
-
-def test_a_good_signal_beats_the_time_limit(stage: Stage) -> None:
-    """A signal counts even if the time limit ended the child."""
-    stage.script("signal(phase='requirements'); work(); time.sleep(600)", DONE)
-    assert stage.begin("--timeout", "6").code == 0
-    assert speech.iterations(stage.session)[1]["phase"] == "requirements"
 
 
 def test_a_stale_done_ends_no_later_run(stage: Stage) -> None:

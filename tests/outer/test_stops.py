@@ -7,27 +7,10 @@ import time
 
 import pytest
 
-from tests.outer import speech
 from tests.outer.speech import wait_for
 from tests.outer.stage import DONE, TO_PLANNING, WORK, Stage
 
 STUBBORN = "leave(); leave(hidden=True); deaf(); up(); time.sleep(600)"
-
-
-def test_ctrl_c_once_lets_the_iteration_end(stage: Stage) -> None:
-    """After one Ctrl-C the child finishes, and its signal counts. The loop ends with 130, and the
-    next start continues."""
-    go = "while not (STEPS / 'go').exists(): time.sleep(0.05)\n"
-    stage.script(f"up()\n{go}signal(phase='requirements')", DONE)
-    loop = stage.start()
-    stage.up(1)
-    loop.send(signal.SIGINT)
-    wait_for(lambda: stage.alive)
-    assert loop.running
-    (stage.steps / "go").touch()
-    assert loop.wait().code == 130 and stage.outcomes == ["continue"]
-    assert stage.run().code == 0
-    assert speech.iterations(stage.session)[1]["phase"] == "requirements"
 
 
 STOPS = {"Ctrl-C twice": 130, "SIGTERM": 143, "SIGHUP": 143}
@@ -35,8 +18,8 @@ STOPS = {"Ctrl-C twice": 130, "SIGTERM": 143, "SIGHUP": 143}
 
 @pytest.mark.parametrize("how", STOPS)
 def test_a_stop_at_once_leaves_no_process(stage: Stage, how: str) -> None:
-    """When the loop has ended, so have a child that ignores SIGTERM and its detached
-    grandchildren."""
+    """When the loop has ended, no process is left: neither a child that ignores SIGTERM nor its
+    detached children."""
     stage.script(STUBBORN, DONE)
     loop = stage.start(fast=True)
     stage.up(1)
@@ -61,7 +44,7 @@ def test_what_a_good_child_leaves_running_is_ended(stage: Stage) -> None:
     assert (stage.session / "left").read_text() == "[]" and stage.alive == []
 
 
-def test_the_time_limit_ends_everything_and_is_told(stage: Stage) -> None:
+def test_the_time_limit_ends_everything_and_is_reported(stage: Stage) -> None:
     """At the time limit all processes of the child are ended. The next child is told."""
     stage.script(STUBBORN, DONE)
     assert stage.begin("--timeout", "6", fast=True).code == 0

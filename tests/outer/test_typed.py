@@ -87,13 +87,12 @@ def test_a_long_answer_is_whole(quick: Stage, at: Open, after: str) -> None:
 def test_approval_needs_words(quick: Stage, at: Open) -> None:
     """`p` shows the plan, Enter the next page, q ends it. Neither Enter alone nor what was typed
     before the question approves the plan."""
-    early = "up()\nwhile not (STEPS / 'go').exists(): time.sleep(0.05)\n"
-    quick.script(TO_PLANNING, early + PLAN, "plan(name='plan2.md')", STOP)
+    quick.script(TO_PLANNING, "hold(); " + PLAN, "plan(name='plan2.md')", STOP)
     prompt = "Your answer to Q1 [yes, or what to change; p: the plan; ?: help]:"
     terminal = at()
     quick.up(2)
     terminal.keys("yes", "Enter").wait("\nyes")
-    (quick.steps / "go").touch()
+    quick.go()
     terminal.wait_last(prompt).keys("p", "Enter").wait_last("34 more lines of the plan")
     terminal.keys("Enter").wait_last("7 more lines").keys("q").wait_last(prompt)
     assert "step 52" in terminal.text and "step 53" not in terminal.text

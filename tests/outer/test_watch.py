@@ -8,8 +8,6 @@ from tests.outer import speech
 from tests.outer.speech import wait_for
 from tests.outer.stage import DONE, TO_DONE, TO_PLANNING, Ended, Loop, Stage
 
-GO = "while not (STEPS / 'go').exists(): time.sleep(0.05)\n"
-
 
 def other(stage: Stage, *args: str) -> Loop:
     """Another main.py for the session."""
@@ -26,12 +24,12 @@ def changed(stage: Stage, *known: str) -> Ended:
 def test_watch_shows_a_session_to_its_end(stage: Stage) -> None:
     """--watch, started in the middle of an iteration, shows what the child did, the question, the
     answer, later iterations and the end, and has the loop's exit code."""
-    stage.script(f"text('Reading a.py'); up()\n{GO}ask('Which?')", "text('Building it')\n" + DONE)
+    stage.script("text('Reading a.py'); hold(); ask('Which?')", "text('Building it')\n" + DONE)
     loop = stage.start()
     stage.up(1)
     watching = other(stage, "--watch")
     wait_for(lambda: "Reading a.py" in watching.out)
-    (stage.steps / "go").touch()
+    stage.go()
     speech.answer(stage.session, 1, "B")
     assert loop.wait().code == 0
     said = watching.wait()
@@ -45,18 +43,18 @@ def test_watch_shows_a_session_to_its_end(stage: Stage) -> None:
 
 
 def test_ctrl_c_ends_only_the_view(stage: Stage) -> None:
-    stage.script(f"up()\n{GO}" + DONE)
+    stage.script("hold(); " + DONE)
     loop = stage.start()
     stage.up(1)
     watching = other(stage, "--watch")
     wait_for(lambda: "== Iteration 1" in watching.out)
     said = watching.send(signal.SIGINT).wait()
     assert said.code == 0 and "--stop" in said.out and "Traceback" not in said.out
-    (stage.steps / "go").touch()
+    stage.go()
     assert loop.wait().code == 0
 
 
-def test_a_loop_that_is_killed_is_told(stage: Stage) -> None:
+def test_a_killed_loop_is_reported(stage: Stage) -> None:
     """If the loop is killed, --watch and --until-change say so and end with 1."""
     stage.script("up(); time.sleep(600)")
     loop = stage.start()
@@ -80,8 +78,8 @@ def test_a_session_that_no_loop_has_run(stage: Stage) -> None:
 
 def test_a_parent_that_waits_for_changes(stage: Stage) -> None:
     """--until-change may be started before the loop. It ends at each gate, but not while a saved
-    answer is not read yet. With the last number it ignores the same questions. It has the loop's
-    exit code at the end."""
+    answer is not read yet. Given the number that the last call printed, it reports only a later
+    question. It has the loop's exit code at the end."""
     waiting = other(stage, "--until-change")
     stage.script("ask('Which?', 'Where?')", TO_PLANNING, "plan()", TO_DONE, DONE)
     loop = stage.start()

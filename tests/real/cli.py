@@ -127,10 +127,14 @@ def clean_env(home: Path, api_url: str) -> dict[str, str]:
     }
 
 
+def as_nobody(env: Mapping[str, str]) -> dict[str, str]:
+    """The same environment without a login."""
+    return {name: value for name, value in env.items() if name != "ANTHROPIC_API_KEY"}
+
+
 def as_subscriber(env: Mapping[str, str]) -> dict[str, str]:
     """The same environment with a subscription's token in place of the API key."""
-    without = {name: value for name, value in env.items() if name != "ANTHROPIC_API_KEY"}
-    return without | {"CLAUDE_CODE_OAUTH_TOKEN": "sk-ant-oat01-dummy"}
+    return as_nobody(env) | {"CLAUDE_CODE_OAUTH_TOKEN": "sk-ant-oat01-dummy"}
 
 
 def only(event: Event, *keys: str) -> Event:

@@ -24,6 +24,9 @@ NO_RETRY = {"CLAUDE_CODE_MAX_RETRIES": "0"}  # the CLI's own retries; the loop h
 KEEP = os.environ.get("SAMOCODE_KEEP")  # read at import: conftest.py clears it for the tests
 
 Event = dict[str, Any]
+Login = Callable[[Mapping[str, str]], dict[str, str]]
+KEY = {"env": {"ANTHROPIC_API_KEY": "sk-from-settings"}}
+NO_BYPASS = {"permissions": {"disableBypassPermissionsMode": "disable"}}
 
 
 @dataclass(kw_only=True)
@@ -32,7 +35,7 @@ class RealProject(Stage):
 
     claude: Path
     api: str = NOWHERE
-    login: Callable[[Mapping[str, str]], dict[str, str]] = dict
+    login: Login = dict
     """Changes an environment with an API key to one with another login."""
 
     @property
@@ -44,6 +47,13 @@ class RealProject(Stage):
         git = {"GIT_CONFIG_GLOBAL": str(self.folder / "gitconfig"), "GIT_CONFIG_NOSYSTEM": "1"}
         loops = {"CLAUDE_PATH": str(self.claude), "TELEGRAM_API_URL": NOWHERE}
         return self.login(clean_env(self.folder / "home", self.api) | git | loops | self.extra)
+
+    def settings(self, value: object) -> Path:
+        """Write claude's settings.json of the user, and return its folder."""
+        home = self.folder / "home/.claude"
+        home.mkdir(parents=True)
+        (home / "settings.json").write_text(json.dumps(value))
+        return home
 
     def iteration(self) -> int:
         """The number of the iteration that was started last."""
@@ -88,7 +98,7 @@ def session_of(request: Request) -> Path:
 
 
 def signal(status: str, **more: object) -> Tool:
-    """Write a signal atomically. `wait` is the key `for`."""
+    """Write a signal atomically. Pass its key `for` as `wait`, since `for` is a keyword."""
     given = {"for" if key == "wait" else key: value for key, value in more.items()}
     text = shlex.quote(json.dumps({"status": status, **given}))
     made = f'printf %s {text} > "$SAMOCODE_RUN/_signal.json.tmp"'

@@ -2,39 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.api import ScriptedApi
-from tests.real.cli import as_subscriber
-from tests.real.sessions import NO_RETRY, RealProject, prompt_of
+from tests.real.cli import as_nobody, as_subscriber
+from tests.real.sessions import KEY, NO_BYPASS, NO_RETRY, Login, RealProject, prompt_of
 from tests.replies import BAD_KEY, Reply, Text, write
 from tests.script import Request, said
 
 pytestmark = pytest.mark.real
 
-Login = Callable[[Mapping[str, str]], dict[str, str]]
-KEY = {"env": {"ANTHROPIC_API_KEY": "sk-from-settings"}}
-NO_BYPASS = {"permissions": {"disableBypassPermissionsMode": "disable"}}
 SIGNAL = '{"status": "done", "summary": "The check works."}'
-
-
-def as_nobody(env: Mapping[str, str]) -> dict[str, str]:
-    """Remove every login from an environment."""
-    return {name: value for name, value in env.items() if name != "ANTHROPIC_API_KEY"}
-
-
-def configure(project: RealProject, settings: Mapping[str, Any]) -> Path:
-    """Write the user's settings.json of claude, and return its folder."""
-    home = project.folder / "home/.claude"
-    (home / "commands").mkdir(parents=True, exist_ok=True)
-    (home / "settings.json").write_text(json.dumps(settings))
-    return home
 
 
 @pytest.mark.parametrize(
@@ -51,14 +33,15 @@ def test_the_check_sends_no_request(
     project: RealProject, login: Login, settings: dict[str, Any], code: int, text: str
 ) -> None:
     """--check shows payer and mode of the init event without a request to the API. A hook blocks
-    its prompt, even if the user has a slash command of that name."""
-    home = configure(project, settings)
+    its prompt `/cost`, even if the user has a command of the same name."""
+    home = project.settings(settings)
+    (home / "commands").mkdir()
     (home / "commands/cost.md").write_text("Say hello.")
     project.login = login
     with ScriptedApi([Text("hello")]) as api:
         project.api = api.url
         ended = project.run("--check")
-        assert (api.requests, api.side_requests) == ([], [])
+        assert api.requests == []
     assert ended.code == code and text in ended.out, ended.out
     assert "sandbox off" in ended.out and "in time" not in ended.out
     assert list(home.glob("projects/*/*.jsonl")) == [], "no conversation is stored"
@@ -77,7 +60,7 @@ def live(project: RealProject, script: Callable[[Request], Reply]) -> tuple[str,
 def test_live_proves_signal_and_hook(project: RealProject) -> None:
     """--check --live makes two small requests, and the Stop hook runs although the user has
     disabled all hooks."""
-    home = configure(project, {"disableAllHooks": True})
+    home = project.settings({"disableAllHooks": True})
 
     def answer(request: Request) -> Reply:
         names = {tool["name"] for tool in request["tools"]}

@@ -33,12 +33,6 @@ def typed(cli: Cli, words: str) -> tuple[dict[str, Any], str]:
     return ran.one("system", "init"), json.dumps(request["messages"])
 
 
-def test_every_command_is_listed_as_ours(linked: Cli) -> None:
-    """The CLI lists every command, and none has the name of one of its own commands."""
-    init, _ = typed(linked, "hello")
-    assert [name for name in COMMANDS if name not in init["slash_commands"]] == []
-
-
 @pytest.mark.parametrize("name", COMMANDS)
 def test_it_reaches_the_api_as_its_text_with_the_words_in_place(linked: Cli, name: str) -> None:
     """Only $ARGUMENTS in the file is replaced. Quotes in the arguments stay."""

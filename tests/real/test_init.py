@@ -1,37 +1,30 @@
 """The whole loop and the real CLI: payer and permission mode in the init event."""
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from tests.api import ScriptedApi
-from tests.real.cli import as_subscriber
-from tests.real.sessions import RealProject, signal
+from tests.real.cli import as_nobody, as_subscriber
+from tests.real.sessions import KEY, NO_BYPASS, Login, RealProject, signal
 from tests.replies import Hang, Reply
 from tests.script import SessionScript
 
 pytestmark = pytest.mark.real
 
-Login = Callable[[Mapping[str, str]], dict[str, str]]
-KEY = {"env": {"ANTHROPIC_API_KEY": "sk-from-settings"}}
 HELPER = {"apiKeyHelper": "echo sk-from-helper"}
-NO_BYPASS = {"permissions": {"disableBypassPermissionsMode": "disable"}}
 DONE = signal("done", summary="s")
 
 
 def as_gateway(env: Mapping[str, str]) -> dict[str, str]:
     """Replace the API key by the token of a gateway."""
-    without = {name: value for name, value in env.items() if name != "ANTHROPIC_API_KEY"}
-    return without | {"ANTHROPIC_AUTH_TOKEN": "gateway"}
+    return as_nobody(env) | {"ANTHROPIC_AUTH_TOKEN": "gateway"}
 
 
 def run(project: RealProject, login: Login, settings: dict[str, Any], reply: Reply) -> str:
     """Run one iteration and return the output. `settings` are claude's, in the user's HOME."""
-    home = project.folder / "home/.claude"
-    home.mkdir(parents=True)
-    (home / "settings.json").write_text(json.dumps(settings))
+    project.settings(settings)
     project.login = login
     with ScriptedApi(SessionScript({1: [reply]}, project.iteration)) as api:
         project.api = api.url

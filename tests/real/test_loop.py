@@ -1,16 +1,14 @@
 """The whole loop with the real CLI: the environment of a child, caps, and the user's hooks."""
 
-import json
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from samocode.child.command import NESTED_RUN
 from tests.api import ScriptedApi
-from tests.real.cli import as_subscriber
+from tests.real.cli import as_nobody, as_subscriber
 from tests.real.sessions import NO_RETRY, RealProject, signal
 from tests.replies import Text, Turn, bash, limit_headers
 from tests.script import SessionScript
@@ -18,11 +16,6 @@ from tests.script import SessionScript
 pytestmark = pytest.mark.real
 
 DONE = signal("done", summary="It works.")
-
-
-def as_nobody(env: Mapping[str, str]) -> dict[str, str]:
-    """Remove every login from an environment."""
-    return {name: value for name, value in env.items() if name != "ANTHROPIC_API_KEY"}
 
 
 def test_no_cloud_credentials_block(project: RealProject) -> None:
@@ -100,10 +93,7 @@ def test_a_refusal_by_a_hook_is_what_the_person_reads(project: RealProject) -> N
     """If a UserPromptSubmit hook blocks the prompt, the CLI makes no request, and the text of the
     stop has the hook's reason."""
     hook = {"type": "command", "command": "echo 'Not allowed by Example Corp.' >&2; exit 2"}
-    home = project.folder / "home/.claude"
-    home.mkdir(parents=True)
-    settings = {"hooks": {"UserPromptSubmit": [{"hooks": [hook]}]}}
-    (home / "settings.json").write_text(json.dumps(settings))
+    project.settings({"hooks": {"UserPromptSubmit": [{"hooks": [hook]}]}})
     with ScriptedApi([DONE]) as api:
         project.api = api.url
         ended = project.begin()
@@ -115,13 +105,11 @@ def test_a_refusal_by_a_hook_is_what_the_person_reads(project: RealProject) -> N
 
 def test_slow_hooks_of_the_user_are_waited_for(project: RealProject) -> None:
     """The loop waits for slow SessionStart and SessionEnd hooks, and the iteration counts."""
-    home = project.folder / "home/.claude"
-    home.mkdir(parents=True)
     hooks: dict[str, list[object]] = {}
     for event in ("SessionStart", "SessionEnd"):
         command = f"sleep 9; touch '{project.folder / event}'"
         hooks[event] = [{"hooks": [{"type": "command", "command": command, "timeout": 60}]}]
-    (home / "settings.json").write_text(json.dumps({"hooks": hooks}))
+    project.settings({"hooks": hooks})
     project.extra |= {"FAKE_INIT_GRACE": "8", "FAKE_RESULT_GRACE": "8"}
     with ScriptedApi(SessionScript({1: [DONE]}, project.iteration)) as api:
         project.api = api.url

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -47,13 +48,13 @@ def block(messages: str) -> str:
 
 
 def test_the_plugin_is_valid_and_its_commands_find_the_clone(cli: Cli, machine: Machine) -> None:
-    """After the commands that `install.sh --plugin` prints, each command finds the clone, although
-    nothing is linked and its path has a space."""
+    """After the commands that `install.sh --plugin` prints, each slash command finds the clone,
+    although nothing is linked and the clone's path has a space."""
     done = replace(machine, home=cli.home).install("--plugin")
     assert done.returncode == 0 and not (cli.home / ".claude/commands").exists()
     assert "Validation passed" in plugin(cli, "validate", "--strict", machine.clone)
-    plugin(cli, "marketplace", "add", machine.clone)
-    plugin(cli, "install", PLUGIN)
+    for line in re.findall(r"^ +claude plugin (.*)", done.stdout, re.M):
+        plugin(cli, *shlex.split(line))
     assert has_plugin(cli.home / ".claude")
     for name in ON_CLONE:
         init, messages = typed(cli, f"/samocode:{name} the 'words'")
@@ -75,7 +76,8 @@ def test_with_links_the_same_block_finds_the_clone(cli: Cli, machine: Machine) -
 
 
 def test_a_skill_hides_a_linked_command(cli: Cli, machine: Machine) -> None:
-    """A skill hides a linked command, and that hides a project's command, as install.sh says."""
+    """A skill hides a linked command, and a linked command hides a project's command, as install.sh
+    says."""
     assert replace(machine, home=cli.home).install().returncode == 0
     skill = cli.home / ".claude/skills/dive/SKILL.md"
     skill.parent.mkdir(parents=True)

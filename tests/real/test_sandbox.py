@@ -14,15 +14,16 @@ from pathlib import Path
 
 import pytest
 
-from bench.tokens import blocks, first_requests
+from bench.tokens import first_requests
 from samocode.check.habits import BOX
 from samocode.settings.clone import COMMANDS
 from tests.api import ScriptedApi
 from tests.conftest import git
 from tests.outer.stage import ROOT
 from tests.real.sessions import RealProject, artifact, signal
+from tests.real.test_tokens import cached
 from tests.replies import Reply, Text, Tool, bash, write
-from tests.script import Answer, Request, SessionScript, Turns, tool_results
+from tests.script import Answer, SessionScript, Turns, tool_results
 
 SECURITY = (ROOT / "README.md").read_text().partition("\n## Security\n")[2].partition("\n## ")[0]
 SETTINGS, ENV = (SECURITY.split("```")[n].removeprefix("json\n") for n in (1, 3))
@@ -113,8 +114,3 @@ def test_a_session_in_the_sandbox(project: RealProject, short: str, where: str, 
     assert project.alive == [] and "changed meanwhile" not in ended.out
     texts = [cached(request) for request in first_requests(api.requests)]
     assert [texts.index(text) for text in texts] == [0, 0, 2, 2], "one change, by the approval"
-
-
-def cached(request: Request) -> str:
-    """Everything that the API compares to find a request in its cache."""
-    return json.dumps([block for _, block in blocks(request)])

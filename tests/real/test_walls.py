@@ -72,9 +72,7 @@ def test_the_walls_of_a_session(project: RealProject, mode: str) -> None:
     project.fast = False
     allowed = {"CLAUDE_ARGS": "--allowedTools Bash"} if mode == "acceptEdits" else {}
     project.extra = {"CLAUDE_PERMISSION_MODE": mode} | allowed
-    home = project.folder / "home/.claude"
-    home.mkdir(parents=True)
-    (home / "settings.json").write_text('{"disableAllHooks": true}')
+    home = project.settings({"disableAllHooks": True})
     bare = project.folder / "remote.git"
     git("init", "--quiet", "--bare", str(bare), cwd=project.folder)
     git("remote", "add", "origin", str(bare), cwd=project.repo)
