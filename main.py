@@ -124,7 +124,7 @@ class Loop:
         error during the preparation."""
         become_reaper()
         self.notifier.hello()
-        done = self.session.state.done
+        done = task.done(self.session, self.view.say)
         if done is not None and not task.new(self.session, texts):
             task.take(self.session, texts, self.view.say)
             self.view.say(f"This session is done: {done}\nA new --task opens a new round.")

@@ -96,6 +96,13 @@ def take_inbox(session: Session, say: Say) -> None:
         path.unlink(missing_ok=True)
 
 
+def done(session: Session, say: Say) -> str | None:
+    """Return the summary if the session is done. A note that nobody has read opens a round."""
+    if session.state.done is not None:
+        take_inbox(session, say)
+    return session.state.done
+
+
 def page_file(session: Session, say: Say) -> EditedFile:
     return EditedFile(session.folder / TASK, lambda _: _text(session), say)
 

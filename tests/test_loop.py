@@ -9,6 +9,7 @@ import signal
 
 import pytest
 
+from samocode import task
 from tests.conftest import git
 from tests.outer.speech import wait_for
 from tests.outer.stage import DONE, TO_DONE, TO_PLANNING, WORK, Stage
@@ -78,6 +79,30 @@ def test_a_note_to_a_running_loop(stage: Stage) -> None:
     printed = loop.wait().out
     assert "without a commit" in printed and "_task.md was changed" not in printed
     assert stage.outcomes == ["continue", "continue", "stalled"]
+
+
+def test_done_does_not_pass_over_a_note(stage: Stage) -> None:
+    """A note that comes during the last iteration opens a round, in the same run. So does one that
+    waits when a session that is done, or whose done was not recorded, is started."""
+    sent = "while not (STEPS / 'sent').exists(): time.sleep(0.05)\n"
+    stage.script(sent + DONE, default=DONE)
+    loop = stage.start()
+    stage.child_soon(1)
+    assert stage.run(task="also write docs").code == 0
+    (stage.steps / "sent").touch()
+    assert loop.wait().code == 0 and stage.outcomes == ["done", "done"]
+    assert "also write docs" in stage.told(2)
+    task.send(stage.session, "and tests")
+    assert stage.run().code == 0 and "and tests" in stage.told(3)
+    task.send(stage.session, "and more")
+    stage.script(default=f"{DONE}; time.sleep(60)")
+    loop = stage.beside(stage.command())
+    stage.child_soon(4)
+    wait_for((stage.session / "_signal.json").exists)
+    loop.kill()
+    task.send(stage.session, "and a picture")
+    stage.script(default=DONE)
+    assert stage.run().code == 0 and "and a picture" in stage.told(5)
 
 
 # Money.
