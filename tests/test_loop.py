@@ -105,6 +105,19 @@ def test_done_does_not_pass_over_a_note(stage: Stage) -> None:
     assert stage.run().code == 0 and "and a picture" in stage.told(5)
 
 
+def test_a_start_while_the_last_message_is_sent(stage: Stage) -> None:
+    """A loop that has stopped does not keep the session: a decision starts the next run at once,
+    and --status shows the stop."""
+    waits = f"while [ ! -e '{stage.steps}/go' ]; do sleep 0.05; done"
+    stage.extra["SAMOCODE_NOTIFY_COMMAND"] = waits
+    stage.script("signal('blocked', reason='which bucket?')", f"(STEPS / 'go').touch(); {DONE}")
+    loop = stage.start()
+    wait_for(lambda: "To go on" in loop.out)
+    assert "State:     blocked (no loop runs it)" in stage.run("--status").out
+    assert stage.run(task="use the second bucket").code == 0 and stage.children == 2
+    assert loop.wait().code == 3 and "use the second bucket" in stage.told(2)
+
+
 # Money.
 
 

@@ -43,6 +43,8 @@ def route(heard: Heard, peers: Sequence[Peer]) -> Route | None:
         return _reply(heard, asked[0])
     if heard.in_group and not heard.text.startswith("/"):  # people talk there with each other
         return Route()
+    if heard.command and not running:  # the reader's own loop has stopped
+        return Route(say="No session runs now.")
     if heard.command:
         return _command(heard, running)
     if heard.reply_to:  # perhaps to a session on another machine
