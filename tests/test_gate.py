@@ -53,14 +53,25 @@ def test_half_a_save_is_no_answer(stage: Stage, saves: tuple[str, ...], answer: 
     assert stage.answers == [(answer, "file")]
 
 
-def test_same_with_nothing_to_take(stage: Stage) -> None:
-    """`same` accepts a found text. If there is none, it is not an answer and stays on the page."""
-    stage.script("ask()", DONE)
-    stage.begin(*EXIT)
+def test_same_and_before(stage: Stage) -> None:
+    """They are plain words, unless text was found or the answer was removed. If there is no text
+    that they refer to, they are not an answer and stay on the page."""
+    stage.script("ask('Before or after?', 'Where?')", DONE)
+    loop = stage.start()
     stage.answer(1, "same")
-    ended = stage.run(*EXIT)
-    assert ended.code == 4 and "there is no text that" in ended.out
-    assert "Answer: same" in (stage.session / "_qa.md").read_text() and stage.answers == []
+    wait_for(lambda: len(stage.answers) == 1)
+    stage.answer(1, "before")
+    wait_for(lambda: len(stage.answers) == 2)
+    speech.strike(stage.session, 1)
+    wait_for(lambda: "so the question is open again" in loop.out)
+    wait_for(lambda: speech.blank(stage.session, 1))
+    stage.answer(1, "same")
+    wait_for(lambda: "there is no text that `same` refers to" in loop.out)
+    assert "Answer: same" in (stage.session / "_qa.md").read_text()
+    stage.answer(1, "before")
+    stage.answer(2, "here")
+    assert loop.wait().code == 0
+    assert [text for text, _ in stage.answers] == ["same", "before", "before", "here"]
 
 
 # Second thoughts.

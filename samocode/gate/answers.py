@@ -114,10 +114,13 @@ class Answers:
                 self.take(question, added, "yes")
 
     def _meant(self, question: Question, text: str) -> str | None:
-        """Replace `same` and `before` by the text they refer to; None if there is no such text."""
+        """Replace `same` and `before` by the text they refer to; None if there is no such text.
+        They are plain words unless text was found or the answer was removed."""
         state, number, said = self._session.state, question.id, words(text)
+        if number not in state.found:
+            return text
         if said == ["same"]:
-            return state.found.get(number) or None
+            return state.found[number] or None
         if said == ["before"]:
             answer = state.answers.get(number)
             return answer.text if answer else None
