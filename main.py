@@ -85,8 +85,8 @@ def run(settings: Settings, timeouts: Timeouts) -> int:
     repository = Repository.find(project.main_repo, settings.environ)
     name = settings.session or naming.session(project, repository, texts)
     folder, made = sessions.find_or_create(project, name, texts, repository)
-    if texts and sessions.hand_over(folder, texts):
-        print(f"{folder.name} is running. It reads the note before its next iteration.")
+    if texts and (said := sessions.hand_over(folder, texts)):
+        print(f"{folder.name} is running. {said}")
         return ExitCode.DONE
     shutdown = Shutdown()
     shutdown.install()  # before the lock file names this process, which --stop signals

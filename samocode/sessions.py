@@ -189,15 +189,18 @@ def _new_worktree(project: Project, name: str, repository: Repository) -> Worktr
     return tree
 
 
-def hand_over(folder: Path, texts: Texts) -> bool:
-    """Send the texts as a note to a running loop. Return False if no loop runs, or if it ended
-    meanwhile: this start then reads a note that was sent."""
+def hand_over(folder: Path, texts: Texts) -> str:
+    """Send the texts as a note to a running loop, and return what becomes of it. Empty if no loop
+    runs, or if it ended meanwhile: this start then reads a note that was sent."""
     if not is_running(folder):
-        return False
+        return ""
     if "dive" in texts:
         raise UserError("--dive cannot be added to a running session. Wait, or send --task.")
-    send(folder, texts["task"])
-    return is_running(folder)
+    text, state = texts["task"], History(folder / HISTORY).load(repair=False).state
+    if text.strip() in [old.strip() for _, kind, old in state.texts if kind != "note"]:
+        return "It has that task already."  # the start was repeated
+    send(folder, text)
+    return "It reads the note before its next iteration." if is_running(folder) else ""
 
 
 def _folders(parent: Path) -> list[Path]:

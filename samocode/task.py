@@ -88,9 +88,7 @@ def take_inbox(session: Session, say: Say) -> None:
             renamed = files.set_aside(path).name
             say(f"{INBOX}: {path.name} is not a valid note. It was renamed to {renamed}.")
             continue
-        if _known(session.state, "task", text):
-            say(f"This note is already recorded: {text.splitlines()[0][:200]}")
-        elif path.name not in session.state.inbox:
+        if path.name not in session.state.inbox:
             add(session.history, "note" if session.state.done is None else "task", text, path.name)
             say(f"Note received: {text.splitlines()[0][:200]}")
         path.unlink(missing_ok=True)

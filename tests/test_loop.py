@@ -64,20 +64,24 @@ def test_an_answer_is_a_decision_if_a_person_gave_it(stage: Stage, person: bool)
 
 
 def test_a_note_to_a_running_loop(stage: Stage) -> None:
-    """The next child reads a note to a running loop. The note does not count as a decision, since a
-    child may have sent it. A dive is refused."""
+    """The next child reads a note to a running loop, also one that was sent before. The note does
+    not count as a decision, since a child may have sent it. A dive is refused, and the task of the
+    session is not sent again."""
     sent = "while not (STEPS / 'sent').exists(): time.sleep(0.05)\n"
     read = "assert 'and make it blue' in (SESSION / '_task.md').read_text()\n"
     stage.script("signal()", sent + "signal()", read + "signal()", default="os._exit(1)")
     loop = stage.start()
     wait_for(lambda: list(stage.steps.glob("run-002-*.json")))
-    told = stage.run(task="and make it blue")
-    assert told.code == 0 and "It reads the note before" in told.out
+    for _ in range(2):
+        told = stage.run(task="and make it blue")
+        assert told.code == 0 and "It reads the note before" in told.out
+    assert "It has that task already." in stage.begin().out
     dive = stage.run("--dive", "look")
     assert dive.code == 2 and "--dive cannot be added to a running session" in dive.err
     (stage.steps / "sent").touch()
     printed = loop.wait().out
-    assert "without a commit" in printed and "_task.md was changed" not in printed
+    assert len(stage.history("task")) == 3 and "without a commit" in printed
+    assert "_task.md was changed" not in printed
     assert stage.outcomes == ["continue", "continue", "stalled"]
 
 
