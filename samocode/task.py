@@ -22,7 +22,6 @@ from samocode.session import Session
 Texts = Mapping[str, str]
 """The texts of one start, by kind: dive, task."""
 Say = Callable[[str], None]
-MAX_NOTE = 1 << 16  # bytes
 
 
 def add(history: History, kind: str, text: str, inbox: str | None = None) -> None:
@@ -71,10 +70,12 @@ def make(session: Session, texts: Texts, say: Say) -> None:
 
 
 def send(folder: Path, text: str) -> None:
-    """Leave a note for the running loop: one file in `_inbox/`."""
+    """Leave a note for the running loop: one file in `_inbox/`. UserError if it is too long."""
     inbox = files.folder(folder / INBOX)
     now = local_now().isoformat(timespec="seconds")
     note = json.dumps({"t": now, "kind": "task", "text": text})
+    if len(note) >= files.MAX_BYTES:
+        raise UserError("The note is too long: put it in a file, and send the file's name.")
     files.write(inbox / f"{time.time_ns()}-{os.getpid()}.json", note + "\n")
 
 
@@ -82,7 +83,7 @@ def take_inbox(session: Session, say: Say) -> None:
     """Record the notes in `_inbox/`, each once, and remove their files."""
     inbox = session.folder / INBOX
     for path in sorted(inbox.glob("*.json")) if files.is_folder(inbox) else ():
-        found = mapping(parse(files.read_any(path, MAX_NOTE)))
+        found = mapping(parse(files.read_any(path, files.MAX_BYTES)))
         text = found.get("text")
         if not isinstance(text, str) or not text.strip() or found.get("kind") != "task":
             renamed = files.set_aside(path).name
