@@ -77,6 +77,9 @@ def _command(heard: Heard, running: Sequence[Peer]) -> Route:
         waiting = [peer for peer in running if peer.waits]
         plain = len(waiting) == 1 and text and not heard.in_group and heard.text[:1] != "/"
         return Route((waiting[0],)) if plain else Route(say=HELP)
+    if len(named) > 1:
+        how = f"Reply /{word} to a message of one."
+        return Route(say=f"{len(named)} sessions have that name. {how}")
     if named and (word != "note" or len(running) > 1):
         return Route((named[0],), "command", f"{word} {rest}".strip())
     if word == "status" or len(running) == 1:
