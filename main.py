@@ -84,7 +84,7 @@ def run(settings: Settings, timeouts: Timeouts) -> int:
     texts, project = user_texts(settings), settings.project
     repository = Repository.find(project.main_repo, settings.environ)
     name = settings.session or naming.session(project, repository, texts)
-    folder, made = sessions.find_or_create(project, name, texts, repository)
+    folder, made = sessions.find_or_create(project, name, texts, repository, bool(settings.session))
     if texts and (said := sessions.hand_over(folder, texts)):
         print(f"{folder.name} is running. {said}")
         return ExitCode.DONE
