@@ -83,20 +83,24 @@ def run(settings: Settings, timeouts: Timeouts) -> int:
     texts, project = user_texts(settings), settings.project
     repository = sessions.repository_of(settings)
     name = settings.session or naming.session(project, repository, texts)
-    folder, made = sessions.find_or_create(project, name, texts, repository)
-    if texts and sessions.hand_over(folder, texts):
-        print(f"{folder.name} is running. It reads the note before its next iteration.")
+    folder, made = sessions.find_or_create(project, name, texts, repository, bool(settings.session))
+    if texts and (said := sessions.hand_over(folder, texts)):
+        print(f"{folder.name} is running. {said}")
         return ExitCode.DONE
     shutdown = Shutdown()
     shutdown.install()  # before the lock file names this process, which --stop signals
     with locked(folder), sessions.all_or_nothing(folder, made):
         session = open_session(project.main_repo, folder, repository)
-        notices = notifier(session, settings, timeouts, shutdown)
+        notices, stop = notifier(session, settings, timeouts, shutdown), None
         if settings.max_iterations > 0:
-            return Loop(session, settings, timeouts, notices, shutdown).run(texts)
-        task.make(session, texts, notices.view.say)
-    notices.show_status()
-    return ExitCode.DONE
+            stop = Loop(session, settings, timeouts, notices, shutdown).run(texts)
+        else:
+            task.make(session, texts, notices.view.say)
+    if settings.max_iterations == 0:
+        notices.show_status()
+    if stop:  # without the lock, since the last message may take minutes
+        notices.tell(stop)
+    return stop.code if stop else ExitCode.DONE
 
 
 @final
@@ -118,16 +122,16 @@ class Loop:
             terminal=notifier.terminal(timeouts.poll), phone=notifier.phone,
         )  # fmt: skip
 
-    def run(self, texts: Texts) -> int:
-        """Run until a Stop and return its exit code. A known error becomes a Stop, except a usage
-        error during the preparation."""
+    def run(self, texts: Texts) -> Stop | None:
+        """Run until a Stop and record it; None if the session was done before. A known error
+        becomes a Stop, except a usage error during the preparation."""
         become_reaper()
         self.notifier.hello()
-        done = self.session.state.done
+        done = task.done(self.session, self.view.say)
         if done is not None and not task.new(self.session, texts):
             task.take(self.session, texts, self.view.say)
             self.view.say(f"This session is done: {done}\nA new --task opens a new round.")
-            return ExitCode.DONE
+            return None
         ready = False
         try:
             stop = prepare(self.iterations, texts)
@@ -136,19 +140,14 @@ class Loop:
         except Exception as error:
             trouble = known_trouble(error, self.session.folder)
             if trouble is None:
-                self.finish(Stop(ExitCode.FAILED, f"a bug in samocode, please report: {error!r}"))
+                stop = Stop(ExitCode.FAILED, f"a bug in samocode, please report: {error!r}")
+                self.notifier.tell(self.session.record_stop(stop))
                 raise
             if trouble.code == ExitCode.USAGE and not ready:  # no child of this run has started
                 raise
             usage = trouble.code == ExitCode.USAGE
             stop = trouble._replace(code=ExitCode.BLOCKED) if usage else trouble
-        return self.finish(stop)
-
-    def finish(self, stop: Stop) -> int:
-        """Record and print a Stop, send it to the phone, and return its exit code."""
-        self.session.record_stop(stop)
-        self.notifier.tell(stop)
-        return stop.code
+        return self.session.record_stop(stop)
 
     def until_stop(self) -> Stop:
         """Run iterations until the gate, a cap or an iteration stops the loop."""

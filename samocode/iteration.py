@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from samocode import verify
+from samocode import task, verify
 from samocode.child import account, processes
 from samocode.child import run as claude
 from samocode.child.shutdown import Shutdown
@@ -113,4 +113,6 @@ class Iterations(NamedTuple):
             self.answers.after_child()
             line = session.record(found, decision)
             self.answers.page.print()
+            if decision.outcome == "done" and task.done(session, self.say) is None:
+                decision = decision._replace(stop=None)
         return decision, line

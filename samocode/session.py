@@ -160,10 +160,11 @@ class Session:
         until = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(time.time() + seconds))
         self.history.append("limit", why=pause.why, until=until, seconds=round(seconds, 1))
 
-    def record_stop(self, stop: Stop) -> None:
-        """Record how the run ended. A full disk or a missing folder is ignored."""
+    def record_stop(self, stop: Stop) -> Stop:
+        """Record how the run ended, and return it. A full disk or a missing folder is ignored."""
         with contextlib.suppress(OSError):
             self.history.append("stop", exit=int(stop.code), why=stop.why)
+        return stop
 
     def put_back(self, before: Mark | None, say: Callable[[str], None]) -> bool:
         """Restore the history, `_task.md` and (except after a kill) `_iteration.json` if a child

@@ -21,7 +21,7 @@ from samocode.record import files
 from samocode.record.exits import ExitCode, UserError
 from samocode.record.history import VERSION, History, local_now
 from samocode.record.state import SessionState, Worktree
-from samocode.record.words import short_name
+from samocode.record.words import DATED, short_name
 from samocode.settings.load import Settings
 from samocode.settings.project import Project
 from samocode.task import Texts, add, send
@@ -70,11 +70,15 @@ def find(sessions: Path, name: str) -> Path | None:
 
 
 def find_or_create(
-    project: Project, name: str, texts: Texts, repository: Repository | None
+    project: Project, name: str, texts: Texts, repository: Repository | None, given: bool = False
 ) -> tuple[Path, bool]:
     """Return the session's folder and whether it was created. UserError, with similar names, if it
-    does not exist and `texts` is empty."""
-    folder = find(project.sessions, name) or (None if texts else _only(project.sessions, name))
+    does not exist and `texts` is empty, or if a name that a person gave is probably a slip."""
+    folder = find(project.sessions, name)
+    like = None if folder else _only(project.sessions, name)
+    if given and texts and not folder:
+        _check_new(project.sessions, name, like)
+    folder = folder or (None if texts else like)
     if folder:
         check_project(folder, project, repository)
         return folder, False
@@ -89,6 +93,20 @@ def _only(sessions: Path, start: str) -> Path | None:
     like = [d for d in _folders(sessions) if short_name(d.name).startswith(start)]
     found = [folder for folder in like if (folder / HISTORY).is_file()]
     return found[0] if len(found) == 1 else None
+
+
+def _check_new(sessions: Path, name: str, like: Path | None) -> None:
+    """UserError if a name for a new session is probably meant for one that exists."""
+    if DATED.fullmatch(name):
+        near = nearest(sessions, name)
+        raise UserError(f"There is no session {name!r}.{near} To begin one, leave the date out.")
+    whole = short_name(like.name) if like else ""
+    begins = like and whole.startswith(f"{name}-")  # job-1 is no beginning of job-10
+    if like and begins and History(like / HISTORY).load(repair=False).state.done is None:
+        raise UserError(
+            f"Session {whole} is unfinished. Add --session {whole} to send it a note, or begin "
+            f"another one under a name that {whole} does not begin with."
+        )
 
 
 def nearest(sessions: Path, name: str) -> str:
@@ -203,15 +221,18 @@ def _new_worktree(project: Project, name: str, repository: Repository) -> Worktr
     return tree
 
 
-def hand_over(folder: Path, texts: Texts) -> bool:
-    """Send the texts as a note to a running loop. Return False if no loop runs, or if it ended
-    meanwhile: this start then reads a note that was sent."""
+def hand_over(folder: Path, texts: Texts) -> str:
+    """Send the texts as a note to a running loop, and return what becomes of it. Empty if no loop
+    runs, or if it ended meanwhile: this start then reads a note that was sent."""
     if not is_running(folder):
-        return False
+        return ""
     if "dive" in texts:
         raise UserError("--dive cannot be added to a running session. Wait, or send --task.")
-    send(folder, texts["task"])
-    return is_running(folder)
+    text, state = texts["task"], History(folder / HISTORY).load(repair=False).state
+    if text.strip() in [old.strip() for _, kind, old in state.texts if kind != "note"]:
+        return "It has that task already."  # the start was repeated
+    send(folder, text)
+    return "It reads the note before its next iteration." if is_running(folder) else ""
 
 
 def _folders(parent: Path) -> list[Path]:

@@ -22,7 +22,6 @@ from samocode.session import Session
 Texts = Mapping[str, str]
 """The texts of one start, by kind: dive, task."""
 Say = Callable[[str], None]
-MAX_NOTE = 1 << 16  # bytes
 
 
 def add(history: History, kind: str, text: str, inbox: str | None = None) -> None:
@@ -71,10 +70,12 @@ def make(session: Session, texts: Texts, say: Say) -> None:
 
 
 def send(folder: Path, text: str) -> None:
-    """Leave a note for the running loop: one file in `_inbox/`."""
+    """Leave a note for the running loop: one file in `_inbox/`. UserError if it is too long."""
     inbox = files.folder(folder / INBOX)
     now = local_now().isoformat(timespec="seconds")
     note = json.dumps({"t": now, "kind": "task", "text": text})
+    if len(note) >= files.MAX_BYTES:
+        raise UserError("The note is too long: put it in a file, and send the file's name.")
     files.write(inbox / f"{time.time_ns()}-{os.getpid()}.json", note + "\n")
 
 
@@ -82,18 +83,23 @@ def take_inbox(session: Session, say: Say) -> None:
     """Record the notes in `_inbox/`, each once, and remove their files."""
     inbox = session.folder / INBOX
     for path in sorted(inbox.glob("*.json")) if files.is_folder(inbox) else ():
-        found = mapping(parse(files.read_any(path, MAX_NOTE)))
+        found = mapping(parse(files.read_any(path, files.MAX_BYTES)))
         text = found.get("text")
         if not isinstance(text, str) or not text.strip() or found.get("kind") != "task":
             renamed = files.set_aside(path).name
             say(f"{INBOX}: {path.name} is not a valid note. It was renamed to {renamed}.")
             continue
-        if _known(session.state, "task", text):
-            say(f"This note is already recorded: {text.splitlines()[0][:200]}")
-        elif path.name not in session.state.inbox:
+        if path.name not in session.state.inbox:
             add(session.history, "note" if session.state.done is None else "task", text, path.name)
             say(f"Note received: {text.splitlines()[0][:200]}")
         path.unlink(missing_ok=True)
+
+
+def done(session: Session, say: Say) -> str | None:
+    """Return the summary if the session is done. A note that nobody has read opens a round."""
+    if session.state.done is not None:
+        take_inbox(session, say)
+    return session.state.done
 
 
 def page_file(session: Session, say: Say) -> EditedFile:

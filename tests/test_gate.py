@@ -51,14 +51,33 @@ def test_half_a_save_is_no_answer(stage: Stage, saves: tuple[str, ...], answer: 
     assert stage.answers == [(answer, "file")]
 
 
-def test_same_with_nothing_to_take(stage: Stage) -> None:
-    """`same` accepts a found text. If there is none, it is not an answer and stays on the page."""
-    stage.script("ask()", DONE)
+def test_same_and_before(stage: Stage) -> None:
+    """They are plain words, unless text was found or the answer was removed. If there is no text
+    that they refer to, they are not an answer and stay on the page."""
+    stage.script("ask('Before or after?', 'Where?')", DONE)
     stage.begin(*EXIT)
-    stage.answer(1, "same")
-    ended = stage.run(*EXIT)
-    assert ended.code == 4 and "there is no text that" in ended.out
-    assert "Answer: same" in (stage.session / "_qa.md").read_text() and stage.answers == []
+    said = [("same", ""), ("before", ""), ("", "is open again"), ("same", "`same` refers to")]
+    for text, says in said:
+        stage.answer(1, text)
+        ended = stage.run(*EXIT)
+        assert ended.code == 4 and says in ended.out
+    assert "Answer: same" in (stage.session / "_qa.md").read_text()
+    stage.answer(1, "before")
+    stage.answer(2, "here")
+    assert stage.run(*EXIT).code == 0
+    assert [text for text, _ in stage.answers] == ["same", "before", "before", "here"]
+
+
+def test_an_answer_without_a_word_stays_on_the_page(stage: Stage) -> None:
+    """The loop says that it is no answer, also if it replaces one, and does not print over it."""
+    stage.script("ask('Which path?', 'Where?')", DONE)
+    stage.begin(*EXIT)
+    for text in ("/", "**", "/home", "*", "TBD"):
+        stage.answer(1, text)
+        ended = stage.run(*EXIT)
+        assert ended.code == 4 and (f"`{text}` is not taken" in ended.out) == (text != "/home")
+        assert f"Answer: {text}\n" in (stage.session / "_qa.md").read_text()
+    assert stage.answers == [("/home", "file")] and 1 in speech.open_questions(stage.session)
 
 
 # Second thoughts.

@@ -9,6 +9,7 @@ import signal
 
 import pytest
 
+from samocode import task
 from tests.conftest import git
 from tests.outer.speech import wait_for
 from tests.outer.stage import DONE, EXIT, TO_DONE, TO_PLANNING, WORK, Stage, executable
@@ -59,20 +60,59 @@ def test_an_answer_is_a_decision_if_a_person_gave_it(stage: Stage, person: bool)
 
 
 def test_a_note_to_a_running_loop(stage: Stage) -> None:
-    """The next child reads a note to a running loop. The note does not count as a decision, since a
-    child may have sent it. A dive is refused."""
+    """The next child reads a note to a running loop, also one that was sent before. The note does
+    not count as a decision, since a child may have sent it. A dive is refused, and the task of the
+    session is not sent again."""
     read = "assert 'and make it blue' in (SESSION / '_task.md').read_text()\n"
     stage.script("signal()", "hold(); signal()", read + "signal()", default="os._exit(1)")
     loop = stage.start()
     stage.up(2)
-    told = stage.run(task="and make it blue")
-    assert told.code == 0 and "It reads the note before" in told.out
+    for _ in range(2):
+        told = stage.run(task="and make it blue")
+        assert told.code == 0 and "It reads the note before" in told.out
+    assert "It has that task already." in stage.begin().out
     dive = stage.run("--dive", "look")
     assert dive.code == 2 and "--dive cannot be added to a running session" in dive.err
     stage.go()
     printed = loop.wait().out
-    assert "without a commit" in printed and "_task.md was changed" not in printed
+    assert len(stage.history("task")) == 3 and "without a commit" in printed
+    assert "_task.md was changed" not in printed
     assert stage.outcomes == ["continue", "continue", "stalled"]
+
+
+def test_done_does_not_pass_over_a_note(stage: Stage) -> None:
+    """A note that comes during the last iteration opens a round, in the same run. So does one that
+    waits when a session that is done, or whose done was not recorded, is started."""
+    stage.script(f"hold(); {DONE}", default=DONE)
+    loop = stage.start()
+    stage.up(1)
+    assert stage.run(task="also write docs").code == 0
+    stage.go()
+    assert loop.wait().code == 0 and stage.outcomes == ["done", "done"]
+    assert "also write docs" in stage.told(2)
+    task.send(stage.session, "and tests")
+    assert stage.run().code == 0 and "and tests" in stage.told(3)
+    task.send(stage.session, "and more")
+    stage.script(default=f"{DONE}; time.sleep(60)")
+    loop = stage.beside(stage.command())
+    wait_for((stage.session / "_signal.json").exists)
+    loop.kill()
+    task.send(stage.session, "and a picture")
+    stage.script(default=DONE)
+    assert stage.run().code == 0 and "and a picture" in stage.told(5)
+
+
+def test_a_start_while_the_last_message_is_sent(stage: Stage) -> None:
+    """A loop that has stopped does not keep the session: a decision starts the next run at once,
+    and --status shows the stop."""
+    waits = f"while [ ! -e '{stage.steps}/go' ]; do sleep 0.05; done"
+    stage.extra["SAMOCODE_NOTIFY_COMMAND"] = waits
+    stage.script("signal('blocked', reason='which bucket?')", f"(STEPS / 'go').touch(); {DONE}")
+    loop = stage.start()
+    wait_for(lambda: "To go on" in loop.out)
+    assert "State:     blocked (no loop runs it)" in stage.run("--status").out
+    assert stage.run(task="use the second bucket").code == 0 and stage.children == 2
+    assert loop.wait().code == 3 and "use the second bucket" in stage.told(2)
 
 
 # Money.

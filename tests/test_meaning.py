@@ -17,6 +17,7 @@ PLAN = Question(3, "approval", "Approve the plan plan.md?", "so", ("Approve", "C
 A_YES = [
     "a", "A", "y", "Y!", "yes", "Yes.", "YES", "ok", "OK.", "Okay", "approve", "**Approved**",
     "`LGTM`", "lgtm!!", " yes\n", '"yes"', "\u201eyes\u201c", "_ok_", "**yes.**", "«ok»",
+    "A)", "yes\u00a0", "OK\u3002", "A) Approve\nyes", "ok\n\nlgtm!",
 ]  # fmt: skip
 NO_YES = [
     "yes, but smaller", "approve?  no", "no", "not approved", "B", "ja", "yes yes", "yes please",
@@ -44,6 +45,7 @@ def test_a_marked_option_of_a_plan() -> None:
     assert taken(PLAN, Added("A) Approve\nB) Change: say what", ("A", "B"))) == CHANGE
     assert taken(PLAN, Added("B) Change: say what", ("B",))) == CHANGE
     assert taken(PLAN, Added("A) Approve\nbut rename it")) == CHANGE
+    assert taken(PLAN, Added("B) Change: say what\nyes")) == CHANGE
 
 
 @pytest.mark.parametrize("text", ["ok:", "yes -", "**yes,**", "yes \u2014", "yes, <!-- x -->"])
@@ -51,7 +53,7 @@ def test_a_yes_that_breaks_off(text: str) -> None:
     assert missing(PLAN, text) and not missing(QA, text)
 
 
-@pytest.mark.parametrize("text", ["yes", "no,", "yes, but", "-", "", "yes, rename it,"])
+@pytest.mark.parametrize("text", ["yes", "no,", "yes, but", "yes, rename it,"])
 def test_whole(text: str) -> None:
     assert not missing(PLAN, text)
 
@@ -62,7 +64,7 @@ def test_whole(text: str) -> None:
      "=>", "<!-- a -->\n<!-- b -->", "**", "- [ ]", "~~B~~", "TODO:", "> tbd", "\u3002"],
 )  # fmt: skip
 def test_no_answer_yet(text: str) -> None:
-    assert nothing_yet(text)
+    assert nothing_yet(text) and missing(FREE, text)
 
 
 @pytest.mark.parametrize(

@@ -202,6 +202,15 @@ def kinds(session: Session) -> list[str]:
     return [kind for _, kind, _ in session.state.texts]
 
 
+def test_a_long_note_arrives_or_is_refused(session: Session) -> None:
+    text, said = "ж" * 100_000, list[str]()
+    task.send(session.folder, text)
+    task.take_inbox(session, said.append)
+    assert session.state.texts[-1][2] == text and len(said) == 1
+    with pytest.raises(UserError, match="too long"):
+        task.send(session.folder, text * 2)
+
+
 def test_the_same_words_are_taken_once(session: Session) -> None:
     """A repeated text is not added again, since the command may be the old one. A dive with the
     text of the task is added. After "blocked", a note equal to the last one is a new decision."""

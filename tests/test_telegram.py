@@ -284,6 +284,7 @@ def test_a_spool_with_rubbish_in_it(tmp_path: Path) -> None:
 
 WORK = Peer("w", "26-01-08-work", "/work", CHAT, waits=True, running=True)
 OTHER = Peer("o", "26-01-08-other", "/other", CHAT, running=True)
+TWIN = WORK._replace(key="t", name="26-01-09-work", folder="/twin")
 DEAD = Peer("d", "26-01-08-dead", "/dead", CHAT)
 GROUP = Peer("g", "26-01-08-group", "/group", "-7", ("5",), waits=True, running=True)
 PUBLIC = Peer("p", "26-01-08-public", "/public", "@Name", waits=True, running=True)
@@ -302,18 +303,20 @@ QUESTION, NOTICE = Sent("w", CHAT, 3, 2, "abc"), Sent("o", CHAT, 4)
         ("stop", [WORK, OTHER], NOTICE, "o", "command", ""),
         ("stop", [WORK, OTHER], None, "", "answer", "Which session"),
         ("stop work", [WORK, OTHER], None, "w", "command", ""),
+        ("stop work", [WORK, TWIN, OTHER], None, "", "answer", "2 sessions have that name."),
+        ("stop 26-01-09-work", [WORK, TWIN, OTHER], None, "t", "command", ""),
         ("stop using JWT", [WORK], None, "w", "answer", ""),
         ("/stop using JWT", [WORK], None, "", "answer", HELP),
         ("Stop!", [WORK], None, "w", "command", ""),
         ("stop now", [WORK], None, "w", "command", ""),
         ("stop jwt", [WORK, OTHER], None, "", "answer", "Which session"),
-        ("stop work", [WORK, WORK._replace(key="v")], None, "", "answer", "Which session"),
         ("Status", [WORK, OTHER, DEAD], None, "wo", "command", ""),
         ("status 26-01-08-other", [WORK, OTHER], None, "o", "command", ""),
         ("note work tabs", [WORK, OTHER], None, "w", "command", ""),
         ("note work tabs", [WORK], None, "w", "command", ""),
         ("note", [WORK, OTHER], None, "", "answer", "Which session"),
         ("/start", [WORK], None, "", "answer", HELP),
+        ("stop", [DEAD], None, "", "answer", "No session runs now."),
         ("thanks", [OTHER], NOTICE, "", "answer", HELP),
         ("B", [DEAD], None, "", "answer", HELP),
         ("stop", [DEAD], None, "", "answer", NONE_RUNS),

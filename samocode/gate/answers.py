@@ -41,7 +41,7 @@ class Answers:
                 continue  # the page was saved without a change
             if nothing_yet(added.text) and answer and number not in state.found:
                 self._reopen({number: answer.text})
-            elif not self.take(question, added, "file") and question in state.open:
+            if not self.take(question, added, "file") and question in state.open:
                 self._unfinished = self.page.file.data
         self._reopen(reading.removed)
         self._say_rest(reading)
@@ -88,7 +88,7 @@ class Answers:
             self.say(f"Q{number}: there is no text that `{added.text.strip()}` refers to.")
         elif lacks := missing(question, text):
             self.say(f"Q{number}: `{text.strip()[-60:]}` is not taken: {lacks}.")
-        elif not nothing_yet(text):
+        else:
             self._record(question, text, taken(question, Added(text, added.marked)), by)
             return True
         return False
@@ -117,10 +117,13 @@ class Answers:
                 self.take(question, added, "yes")
 
     def _meant(self, question: Question, text: str) -> str | None:
-        """Replace `same` and `before` by the text they refer to; None if there is no such text."""
+        """Replace `same` and `before` by the text they refer to; None if there is no such text.
+        They are plain words unless text was found or the answer was removed."""
         state, number, said = self._session.state, question.id, words(text)
+        if number not in state.found:
+            return text
         if said == ["same"]:
-            return state.found.get(number) or None
+            return state.found[number] or None
         if said == ["before"]:
             answer = state.answers.get(number)
             return answer.text if answer else None

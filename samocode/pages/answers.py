@@ -93,8 +93,9 @@ def _said(part: str, block: Block) -> Added | None:
     new = more(above, printed, by_word=True)
     if below is None:  # without a label, all new text counts
         new, below = "", LABEL.sub("", new, count=1)
-    shown = same(below, answer)
-    extra = [text for text in (new, "" if shown else below.strip()) if words(meant(text))]
+    shown = same(below, answer) if answer else not meant(below).strip()
+    extra = [new] if words(meant(new)) else []
+    extra += [below.strip()] if meant(below).strip() and not shown else []
     if not (extra or letters):
         return Added("") if shown or not answer else None
     kept = [answer] if shown and answer else []

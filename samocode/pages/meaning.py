@@ -9,9 +9,9 @@ from samocode.pages.questions import LETTERS, options
 from samocode.pages.tokens import COMMENT, PLACEHOLDERS, meant, words
 from samocode.record.state import APPROVE, CHANGE, Question
 
-YES = frozenset({"a", "y", "yes", "ok", "okay", "approve", "approved", "lgtm", "a) approve"})
+YES = frozenset({"a", "y", "yes", "ok", "okay", "approve", "approved", "lgtm", "a)", "a) approve"})
 WISHES = frozenset({"b", "change", "b change", "change say what", "b change say what"})
-AROUND = "\"'\u2018\u2019\u201a\u201c\u201d\u201e*_`\u00ab\u00bb \t\r\n"
+AROUND = "\"'\u2018\u2019\u201a\u201c\u201d\u201e*_`\u00ab\u00bb \t\r\n\u00a0\u200b"
 OPEN_ENDS = ",;:-\u2013\u2014"
 LETTER_LIST = re.compile(r"[A-Z](?:\s*[,&+/]\s*[A-Z])*[.)]?", re.I)
 
@@ -23,14 +23,18 @@ def nothing_yet(text: str) -> bool:
 
 
 def is_yes(text: str) -> bool:
-    """Whether the text is only a yes, apart from `.`, `!`, quotes and emphasis."""
-    return text.strip(AROUND).rstrip(".!").strip(AROUND).casefold() in YES
+    """Whether each line is only a yes, apart from `.`, `!`, quotes and emphasis."""
+    lines = [line for line in text.strip(AROUND).splitlines() if line.strip()]
+    said = {line.strip(AROUND).rstrip(".!\u3002\uff01").strip(AROUND).casefold() for line in lines}
+    return bool(said) and said <= YES
 
 
 def missing(question: Question, text: str) -> str | None:
-    """Return what an answer lacks, None if nothing. To a plan, a yes with a comma lacks the rest
-    (some editors save while one types), and a request for a change what to change. To a question
-    with options, a letter lacks its option; Y and N are words."""
+    """Return what an answer lacks, None if nothing. Each needs a word. To a plan, a yes with a
+    comma lacks the rest (some editors save while one types), and a request for a change what to
+    change. To a question with options, a letter lacks its option; Y and N are words."""
+    if nothing_yet(text):
+        return "that is no answer yet, write it in words"
     text = COMMENT.sub("", text).strip(AROUND)
     if question.kind == "approval":
         wish = " ".join(words(text)) in WISHES

@@ -128,7 +128,9 @@ class Notifier(NamedTuple):
         self.command("pause", pause.why, onward)
 
     def tell(self, stop: Stop) -> None:
-        """Show and send how a run ended."""
+        """Show and send how a run ended. The session is unlocked: another loop may run it."""
+        if self.phone:
+            self.phone.leave()
         text = status.stop_text(self.session, stop, self.resume())
         self.view.say("\n" + text)
         if stop.code == ExitCode.DONE and self.settings.report_at_done == "on":

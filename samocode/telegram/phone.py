@@ -64,6 +64,7 @@ class Phone:
         self._reader = Reader(self._outbox, key)
         self._board = Board(session, key, self._outbox, around.may_wait)
         self._answers = threading.Lock()  # held by the thread that handles them
+        self._over = False
         self._waits: bool | None = None  # what a gate last wrote for the reader; None: nothing yet
 
     @property
@@ -95,6 +96,10 @@ class Phone:
     def notice(self, text: str, patience: float) -> None:
         """Send a text. It is given up after `patience` seconds."""
         self._outbox.text(f"{self._board.name} · {text}", patience, self._board.remember)
+
+    def leave(self) -> None:
+        """Obey no more commands: another loop may run the session. Reading goes on."""
+        self._over = True
 
     # The gate, in the loop's thread.
 
@@ -147,7 +152,8 @@ class Phone:
         while True:
             try:
                 pause = self._reader.turn()
-                self._obey()
+                if not self._over:
+                    self._obey()
             except OSError as error:  # a full disk, or the folder was deleted
                 self._around.say(f"   The folder that Telegram needs cannot be used now: {error}")
                 pause = TROUBLED

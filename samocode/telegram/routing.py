@@ -44,6 +44,8 @@ def route(heard: Heard, peers: Sequence[Peer]) -> Route | None:
         return _reply(heard, asked[0])
     if heard.in_group and not heard.text.startswith("/"):  # people talk there with each other
         return Route()
+    if heard.command and not running:  # the reader's own loop has stopped
+        return Route(say="No session runs now.")
     if heard.command:
         return _command(heard, running)
     if heard.reply_to:  # perhaps to a session on another machine
@@ -82,7 +84,8 @@ def _command(heard: Heard, running: Sequence[Peer]) -> Route:
     if not running:
         return Route(say=NONE_RUNS)
     if len(named) > 1:
-        return Route(say=_which(named, "Reply to a message of the one that you mean."))
+        how = f"Reply /{word} to a message of one."
+        return Route(say=f"{len(named)} sessions have that name. {how}")
     if named and (word != "note" or len(running) > 1):
         return Route((named[0],), "command", f"{word} {rest}".strip())
     if word == "status" or len(running) == 1:

@@ -46,7 +46,8 @@ def main() -> int:
         silent: Any = Silent()
         shutdown = Shutdown()
         shutdown.install()
-        return Loop(session, settings, Timeouts(), silent, shutdown).run(texts)
+        stop = Loop(session, settings, Timeouts(), silent, shutdown).run(texts)
+        return stop.code if stop else 0
 
 
 if __name__ == "__main__":

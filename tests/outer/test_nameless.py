@@ -46,6 +46,20 @@ def test_the_same_task_is_one_session(stage: Stage) -> None:
     assert names(stage) == ["add-login", "add-login-2", "add-login-3"]
 
 
+def test_a_name_that_is_probably_a_slip(quick: Stage) -> None:
+    """A text for the beginning of an unfinished session's name, or for a dated name that does not
+    exist, begins no session."""
+    quick.script(default=BLOCKED)
+    quick.name = "job-10"
+    quick.begin()
+    for name, says in (("job", "Add --session job-10"), ("25-01-01-job-10", "leave the date out")):
+        quick.name = name
+        slip = quick.begin()
+        assert slip.code == 2 and says in slip.err and names(quick) == ["job-10"]
+    quick.name = "job-1"
+    assert quick.begin().code == 3 and names(quick) == ["job-1", "job-10"]
+
+
 def test_none_or_several(stage: Stage) -> None:
     """Without a task, no session or several sessions are an error that lists them."""
     stage.script(default=BLOCKED)
