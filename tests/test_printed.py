@@ -46,6 +46,8 @@ def test_a_page_is_read_again_only_after_a_change(qa: QaFile, said: list[str]) -
     assert qa.read() == NOTHING and said == []
     path.write_text("a person saved meanwhile")
     assert qa.print() is False and path.read_text() == "a person saved meanwhile"
+    assert qa.read().stray and qa.file.keep() == "_qa.md.kept-1"
+    assert path.with_name("_qa.md.kept-1").read_text() == "a person saved meanwhile"
 
 
 def test_a_page_that_nobody_printed_is_set_aside(tmp_path: Path, said: list[str]) -> None:
