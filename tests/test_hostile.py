@@ -105,7 +105,7 @@ def test_what_does_not_stop_the_session(stage: Stage) -> None:
     assert stage.answers == [(MINE, "file")] and TASK in (stage.session / "_task.md").read_text()
     aside = {path.name for path in stage.session.glob("*.kept-*")}
     assert aside >= {"_qa.md.kept-1", "_overview.md.kept-1", "_task.md.kept-1", "_task.md.kept-2"}
-    assert "_task.md was changed" in text
+    assert "_task.md was changed" in text and "_iteration.json was changed" in text
     again = stage.run()
     assert again.code == 0 and "is done" in calm(again)
 

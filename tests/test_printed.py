@@ -46,6 +46,22 @@ def test_a_page_is_read_again_only_after_a_change(qa: QaFile, said: list[str]) -
     assert qa.read() == NOTHING and said == []
     path.write_text("a person saved meanwhile")
     assert qa.print() is False and path.read_text() == "a person saved meanwhile"
+    assert qa.read().stray and qa.file.keep() == "_qa.md.kept-1"
+    assert path.with_name("_qa.md.kept-1").read_text() == "a person saved meanwhile"
+
+
+def test_untaken_has_only_questions_that_show_not_taken_yet(tmp_path: Path) -> None:
+    history = History(tmp_path / "_history.jsonl").load()
+    for number in (1, 2):
+        history.append("asked", id=number, kind="qa", title=f"Q{number}?", why="so", suggested="x")
+    history.append("found", id=2, text="B")
+    file = QaFile(tmp_path, history, print)
+    file.read()
+    assert file.print()
+    history.append("lapsed", why="x", plan=None)
+    assert file.print() is True, "the page is as before"
+    file.file.path.write_text(file.file.path.read_text() + "same")
+    assert file.read().added == {2: Added("same")} and file.untaken == {2}
 
 
 def test_a_page_that_nobody_printed_is_set_aside(tmp_path: Path, said: list[str]) -> None:
