@@ -62,7 +62,7 @@ class Session:
                 f"{self.name} began in a git repository, but {self.main_repo} is no longer in one: "
                 "restore the repository, or begin a new session."
             )
-        return self.checkout.ensure() if self.checkout else None
+        return self.checkout.ensure(self.state.head) if self.checkout else None
 
     def restore(self) -> list[str]:
         """Restore a missing working directory or notebook. Return what was done."""

@@ -40,9 +40,9 @@ class Checkout(NamedTuple):
         entries = (said or "").split("\0")
         return tuple(entry[3:] for entry in entries if entry.startswith("!! "))
 
-    def ensure(self) -> str | None:
-        """Create the worktree if needed. Return what was done, or None."""
-        done = worktrees.ensure(self.repository, self.worktree)
+    def ensure(self, head: str | None) -> str | None:
+        """Create the worktree if needed, see `worktree.ensure`. Return what was done, or None."""
+        done = worktrees.ensure(self.repository, self.worktree, head)
         if not self.cwd.is_dir():
             raise UserError(
                 f"{self.repository.prefix} is gone from {self.worktree.path}: the session's own "

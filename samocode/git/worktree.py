@@ -12,16 +12,17 @@ from samocode.git.branches import REMOTE, Branches
 from samocode.git.command import TIMEOUT, typed
 from samocode.git.repository import Repository
 from samocode.record import files
-from samocode.record.exits import UserError
+from samocode.record.exits import ExitCode, UserError
 from samocode.record.state import Worktree
 
 HALF_MADE = ("failed to read", "not a git repository", ".lock", "File exists")
 WAITS = (0.1, 0.3, 1.0, 3.0)  # seconds between attempts
 
 
-def ensure(repository: Repository, worktree: Worktree) -> str | None:
+def ensure(repository: Repository, worktree: Worktree, head: str | None = None) -> str | None:
     """Create the worktree unless it exists. Return what was done, or None. UserError if the path or
-    the branch is in use, or git fails."""
+    the branch is in use, or git fails. A missing branch is created at `head`, the session's last
+    commit, or at the base."""
     at = worktree.path.resolve()
     if _is_made(repository, at) and at.is_dir():
         return None
@@ -38,14 +39,23 @@ def ensure(repository: Repository, worktree: Worktree) -> str | None:
     if branches.has(worktree.branch):
         _call(repository, *add)
         return f"worktree {at} recreated from branch {worktree.branch}"
-    _call(repository, "branch", "--no-track", worktree.branch, branches.full(worktree.base))
+    start = head or branches.commit(worktree.base) or worktree.commit or worktree.base
+    if head and repository.commit(head) is None:
+        refs = f"origin {worktree.branch}:{worktree.branch}"
+        raise UserError(
+            f"The branch {worktree.branch} is gone, and its last commit {head[:9]} is not in "
+            f"{repository.top}. Fetch it from where it is: {typed(repository.top)} fetch {refs}",
+            exit_code=ExitCode.BLOCKED,
+        )
+    _call(repository, "branch", worktree.branch, start)
     try:
         _call(repository, *add)
     except UserError:  # a missing filter or a full disk: leave nothing behind
         repository.call("worktree", "remove", "-f", "-f", str(at))
         repository.call("branch", "-q", "-D", worktree.branch)
         raise
-    return f"worktree {at} on new branch {worktree.branch}, from {worktree.base}"
+    source = f"at its last commit {head[:9]}" if head else f"from {worktree.base}"
+    return f"worktree {at} on new branch {worktree.branch}, {source}"
 
 
 def in_the_way(branches: Branches) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -156,3 +157,25 @@ def test_the_worktree_comes_back(stage: Stage) -> None:
     assert stage.begin("--yes", "--max-iterations", "3").code == 5
     git("worktree", "remove", "--force", str(stage.worktree), cwd=stage.repo)
     assert stage.run().code == 0 and (stage.worktree / "a.py").read_text() == "two\n"
+
+
+def test_a_branch_that_is_gone_comes_back_at_its_last_commit(stage: Stage) -> None:
+    """A session with commits never starts again from the base. In a clone that lacks its last
+    commit, the start is blocked, and the printed command fetches it."""
+    stage.script(TO_PLANNING, "plan()", "commit('a.py', 'two\\n'); signal()", "signal()", DONE)
+    assert stage.begin("--yes", "--max-iterations", "3").code == 5
+    git("clone", "-q", "--bare", str(stage.repo), "shared", cwd=stage.folder)
+    git("worktree", "remove", "--force", str(stage.worktree), cwd=stage.repo)
+    git("branch", "-D", stage.branch, cwd=stage.repo)
+    assert stage.run("--max-iterations", "1").code == 5
+    assert (stage.worktree / "a.py").read_text() == "two\n"
+    shutil.rmtree(stage.worktree)
+    shutil.rmtree(stage.repo)
+    git("clone", "-q", "--single-branch", "-b", "main", "file://" + str(stage.folder / "shared"),
+        "repo", cwd=stage.folder)  # fmt: skip
+    blocked = stage.run()
+    assert blocked.code == 3 and "its last commit" in blocked.out, blocked.out
+    (fetch,) = re.findall(r"git -C \S+ fetch .*", blocked.out)
+    subprocess.run(["/bin/sh", "-c", fetch], check=True, capture_output=True)
+    assert stage.run("--max-iterations", "1").code == 5
+    assert (stage.worktree / "a.py").read_text() == "two\n"
