@@ -175,17 +175,17 @@ def test_judged_by_phase_files_and_git(
 
 def test_a_missing_file_is_told_from_a_bad_one(tmp_path: Path) -> None:
     planning, last = session(), session("done")
-    check = signals.read(tmp_path, planning, None)
+    check = signals.read(tmp_path, planning, None, {})
     assert check.missing and "No _signal.json: write it" in check.problems[0]
     (tmp_path / SIGNAL).write_text("")
-    assert signals.read(tmp_path, planning, None) == SignalCheck(None, (OBJECT,))
+    assert signals.read(tmp_path, planning, None, {}) == SignalCheck(None, (OBJECT,))
     (tmp_path / SIGNAL).write_text('{"status": "continue"}' + " " * 65_536)
-    check = signals.read(tmp_path, planning, None)
+    check = signals.read(tmp_path, planning, None, {})
     assert "64 KB: remove it and write one JSON object" in check.problems[0] and not check.missing
     (tmp_path / SIGNAL).write_text('{"status": "continue", "phase": "done"}')
-    assert "approved plan" in signals.read(tmp_path, planning, None).problems[0]
+    assert "approved plan" in signals.read(tmp_path, planning, None, {}).problems[0]
     (tmp_path / SIGNAL).write_text('{"status": "done", "summary": "s"}')
-    assert signals.read(tmp_path, last, None) == SignalCheck(Signal("done", summary="s"))
+    assert signals.read(tmp_path, last, None, {}) == SignalCheck(Signal("done", summary="s"))
 
 
 @pytest.mark.parametrize("depth", [100, 900, 980, 990, 3000, 100_000])

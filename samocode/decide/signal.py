@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,6 +10,7 @@ from typing import Any, NamedTuple
 from samocode.decide import questions
 from samocode.decide.changes import uncommitted
 from samocode.decide.questions import short
+from samocode.git.status import nested
 from samocode.pages.names import SIGNAL
 from samocode.record import files, untrusted
 from samocode.record.state import PHASES as PHASES
@@ -46,7 +48,9 @@ class SignalCheck(NamedTuple):
     missing: bool = False
 
 
-def read(folder: Path, state: SessionState, status: WorktreeStatus | None) -> SignalCheck:
+def read(
+    folder: Path, state: SessionState, status: WorktreeStatus | None, environ: Mapping[str, str]
+) -> SignalCheck:
     """Read and check the session's signal. An invalid signal gives problems, never a guess.
     `status` is the worktree's, None without git."""
     try:
@@ -60,6 +64,8 @@ def read(folder: Path, state: SessionState, status: WorktreeStatus | None) -> Si
     signal, problems = parse(data)
     if signal:
         problems = judge(signal, folder, state, status)
+        if signal.status == "done" and not problems:
+            problems = _nested_problems(state, environ)
     return SignalCheck(signal=None if problems else signal, problems=problems)
 
 
@@ -162,6 +168,16 @@ def _plan_problems(signal: Signal, folder: Path, state: SessionState) -> list[st
         []
         if data and data.strip()
         else [f"The plan {name} is not in the session folder, or empty."]
+    )
+
+
+def _nested_problems(state: SessionState, environ: Mapping[str, str]) -> tuple[str, ...]:
+    tree = state.worktree
+    found = nested(tree.path, environ, tree.commit) if tree and tree.commit else ()
+    return tuple(
+        f"{name} is a git repository of its own, and the branch has none of its files. Remove "
+        f"{name}/.git, run git rm -q --cached {shlex.quote(name)}, add it again, and commit."
+        for name in found
     )
 
 
