@@ -8,6 +8,7 @@ from pathlib import Path
 
 from samocode import __version__, task
 from samocode.git.repository import Repository
+from samocode.git.worktree import check_moved
 from samocode.iteration import Iterations
 from samocode.record.exits import ExitCode, Stop
 from samocode.record.words import counted
@@ -32,6 +33,8 @@ def prepare(iterations: Iterations, texts: Texts) -> Stop | None:
     settings = iterations.settings
     for warning in [*settings.warnings, *_visible_folders(session, settings)]:
         say(f"warning: {warning}")
+    if session.checkout:
+        check_moved(*session.checkout, settings.project.worktrees)
     made = session.ensure_worktree()
     if made:
         say(made)

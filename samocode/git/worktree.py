@@ -32,8 +32,10 @@ def ensure(repository: Repository, worktree: Worktree, head: str | None = None) 
         )
     branches = Branches.read(repository)
     if taken := branches.holder(worktree.branch):
+        move = f"{typed(repository.top)} worktree move {shlex.join([str(taken), str(at)])}"
         raise UserError(
-            f"Branch {worktree.branch} is checked out in {taken}: switch that to another branch."
+            f"Branch {worktree.branch} is checked out in {taken}: switch that to another branch. "
+            f"If the session's worktree was moved there, move it back: {move}"
         )
     add = ("worktree", "add", "-f", str(at), worktree.branch)
     if branches.has(worktree.branch):
@@ -80,6 +82,19 @@ def check_free(branches: Branches, worktree: Worktree) -> None:
     if worktree.path.exists() or worktree.path.resolve() in branches.holders.values():
         raise UserError(
             f"{worktree.path} already exists: choose another --session name, or move it away."
+        )
+
+
+def check_moved(repository: Repository, worktree: Worktree, folder: Path) -> None:
+    """Raise UserError if a session's worktree was moved into `folder`, perhaps with the repository.
+    A new one at its recorded path would lack the uncommitted work."""
+    now = folder / worktree.path.name
+    if now.is_dir() and not worktree.path.exists():
+        new, old, parent = (shlex.quote(f"{p}") for p in (now, worktree.path, worktree.path.parent))
+        repair = f"{typed(repository.top)} worktree repair {old}"
+        raise UserError(
+            f"The session's worktree {worktree.path} was moved to {now}. Move it back, and you can "
+            f"go on: mkdir -p {parent} && mv {new} {old} && {repair}"
         )
 
 
