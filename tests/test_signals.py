@@ -152,10 +152,10 @@ def named(plan: str | None) -> dict[str, Any]:
             for phase in ("implementation", "testing", "quality")),
         (DONE, {"phase": "done", "dirty": "a"}, "not committed: a"),
         (DONE, {"phase": "done", "dirty": "abcdefghijkl"}, "and 2 more"),
-        (DONE, {"phase": "done", "branch": "other", "approved": True},
-            "session's branch; other is checked out"),
-        (DONE, {"phase": "done", "branch": "other"}, None),
-        ({"status": "continue"}, {"dirty": "a", "branch": "other", "approved": True}, None),
+        (DONE, {"phase": "done", "branch": "other"}, "other is checked out, not the session's"),
+        ({"status": "continue"}, {"branch": "other"}, "switch back, or signal blocked"),
+        ({"status": "blocked", "reason": "r"}, {"branch": "other"}, None),
+        ({"status": "continue"}, {"dirty": "a", "approved": True}, None),
     ],
 )  # fmt: skip
 def test_judged_by_phase_files_and_git(

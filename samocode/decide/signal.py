@@ -97,7 +97,12 @@ def judge(
     signal: Signal, folder: Path, state: SessionState, status: WorktreeStatus | None
 ) -> tuple[str, ...]:
     """Return one sentence per reason why the signal is not allowed now."""
-    found = _phase_problems(signal, state)
+    found, tree = _phase_problems(signal, state), state.worktree
+    if status and tree and status.branch != tree.branch and signal.status != "blocked":
+        found.append(
+            f"{status.branch} is checked out, not the session's branch {tree.branch}: bring your "
+            "commits to that branch and switch back, or signal blocked."
+        )
     if signal.waits_for == "plan_approval" and signal.status == "waiting":
         found += _plan_problems(signal, folder, state)
     if signal.status == "done":
@@ -193,10 +198,4 @@ def _done_problems(state: SessionState, status: WorktreeStatus | None) -> list[s
         )
     if left := uncommitted(state, status):
         problems.append(f"done needs every tracked change committed; not committed: {few(left)}.")
-    branch = status.branch if status and state.approved else ""
-    if branch and state.worktree and branch != state.worktree.branch:
-        problems.append(
-            f"done needs the work on the session's branch; {branch} is checked out: "
-            "bring the commits to the session's branch and switch back."
-        )
     return problems
