@@ -15,6 +15,7 @@ from samocode.git.repository import Repository
 from samocode.git.worktree import check_moved
 from samocode.iteration import Iterations
 from samocode.record.exits import ExitCode, Stop, UserError
+from samocode.record.files import real
 from samocode.record.state import WorktreeStatus
 from samocode.record.words import counted
 from samocode.session import Session, code_of
@@ -89,7 +90,7 @@ def _uncommitted(session: Session, settings: Settings) -> int:
     top = repository.top
     own = (project.file, project.sessions, session.checkout.worktree.path.parent)
     said = repository.call("status", "--porcelain", "-z", "--no-renames", "--untracked-files=all")
-    paths = (top.resolve() / entry[3:] for entry in (said or "").split("\0") if entry)
+    paths = (real(top) / entry[3:] for entry in (said or "").split("\0") if entry)
     return sum(not any(path.is_relative_to(place) for place in own) for path in paths)
 
 
@@ -103,10 +104,10 @@ def _visible_folders(session: Session, settings: Settings) -> list[str]:
 
 def visible_folders(repository: Repository, places: Mapping[str, Path]) -> list[str]:
     """Warn about SESSIONS or WORKTREES in the repository that git does not ignore."""
-    top = repository.top.resolve()
+    top = real(repository.top)
     return [
         f"{name} lies inside the repository; add this line to its .gitignore: "
-        f"/{path.resolve().relative_to(top)}/"
+        f"/{real(path).relative_to(top)}/"
         for name, path in places.items()
         if not repository.ignores(path)
     ]

@@ -175,7 +175,7 @@ def _new_worktree(project: Project, name: str, repository: Repository) -> Worktr
     repository.check_identity()
     branches = Branches.read(repository)
     base = branches.base(project.base_branch)
-    path = project.worktrees.resolve() / name
+    path = project.worktrees / name
     tree = Worktree(path, f"samocode/{name}", base, branches.commit(base))
     if tree.commit is None:
         raise repository.no_commit()

@@ -71,6 +71,7 @@ FOUND = {
     "ln -s /bin/true $GIT/hooks/pre-commit; rm $GIT/hooks/pre-push": [
         "hooks/pre-commit", "hooks/pre-push",
     ],
+    "ln -s pre-commit $GIT/hooks/": ["hooks/pre-commit"],
 }  # fmt: skip
 """What a child does in its worktree, and the names that are reported."""
 
@@ -103,6 +104,7 @@ SIDE_BY_SIDE = (
     "git -c protocol.file.allow=always submodule --quiet add $ORIGIN lib; git submodule init",
     "git bisect start; git bisect bad; git bisect reset",
     "git maintenance run --task=prefetch --task=commit-graph; git config maintenance.auto false",
+    "git worktree add -qb mine ../mine; rm -r ../mine; ln -s mine ../mine",
     "git gc -q --prune=now; git pack-refs --all --prune; echo > $GIT/hooks/x.sample",
 )
 """What the user, other sessions and tools do during a session, one after the other."""

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from samocode.record.exits import ExitCode, UserError
+from samocode.record.files import real
 
 TIMEOUT = 300  # seconds; creating a worktree of a very large repository takes minutes
 LOCATION_VARIABLES = (
@@ -36,7 +37,7 @@ def not_above(top: Path, environ: Mapping[str, str]) -> dict[str, str]:
     """Return an environment in which git does not search above `top`. A worktree that had lost its
     .git was inside the user's repository, and a child's `git reset` changed that repository."""
     given = environ.get(CEILING)
-    return {**environ, CEILING: f"{top.resolve().parent}{os.pathsep + given if given else ''}"}
+    return {**environ, CEILING: f"{real(top).parent}{os.pathsep + given if given else ''}"}
 
 
 def in_worktree(

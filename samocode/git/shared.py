@@ -102,13 +102,13 @@ class Shared:
             name = ref.replace("refs/heads/", BRANCH, 1).replace("refs/tags/", TAG, 1)
             if not ref.startswith("refs/heads/samocode/"):
                 seen[name] = [target, peeled or target]
-            if at and Path(at).resolve() != self.tree.resolve():
+            if at and files.real(Path(at)) != files.real(self.tree):
                 held.add(name)
         return Look(since, fetched, frozenset(held), seen | hooks)
 
     def _switched(self, since: int) -> set[str]:
         """Return the branches that another worktree switched to or from since then."""
-        common, own = self.repository.common, gitdir.of(self.tree).resolve()
+        common, own = self.repository.common, files.real(gitdir.of(self.tree))
         places = [place for place in (common, *common.glob("worktrees/*")) if place != own]
         logs = [files.read_any(place / "logs/HEAD").decode(errors="replace") for place in places]
         found = [switch for log in logs for switch in SWITCH.findall(log)]
@@ -132,8 +132,8 @@ def _hooks(folder: Path) -> dict[str, list[str]]:
     return {
         f"hooks/{path.name}": [
             str(path.lstat().st_mode & 0o111),
-            str(path.resolve()),
-            files.read_any(path.resolve()).decode("latin-1"),
+            str(files.real(path)),
+            files.read_any(files.real(path)).decode("latin-1"),
         ]
         for path in sorted(folder.glob("*"))
         if path.suffix != ".sample"

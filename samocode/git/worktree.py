@@ -23,7 +23,7 @@ def ensure(repository: Repository, worktree: Worktree, head: str | None = None) 
     """Create the worktree unless it exists. Return what was done, or None. UserError if the path or
     the branch is in use, or git fails. A missing branch is created at `head`, the session's last
     commit, or at the base."""
-    at = worktree.path.resolve()
+    at = files.real(worktree.path)
     if _is_made(repository, at) and at.is_dir():
         return None
     if at.exists():
@@ -79,7 +79,7 @@ def check_free(branches: Branches, worktree: Worktree) -> None:
             f"Branch {worktree.branch} exists already: choose another --session name, or remove "
             f"it with the commits on it: {_remove(branches, worktree.branch)}"
         )
-    if worktree.path.exists() or worktree.path.resolve() in branches.holders.values():
+    if worktree.path.exists() or files.real(worktree.path) in branches.holders.values():
         raise UserError(
             f"{worktree.path} already exists: choose another --session name, or move it away."
         )

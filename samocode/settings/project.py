@@ -8,6 +8,7 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
+from samocode.record import files
 from samocode.settings.sources import Layer, expanded, from_file, kind
 from samocode.settings.table import ProjectTable
 
@@ -71,7 +72,7 @@ def nowhere(cwd: Path) -> Project:
 
 def _usable(path: Path, must_exist: bool) -> Path:
     """Return the resolved path. ValueError if it is not usable as a folder."""
-    path = Path(os.path.realpath(path))  # Path.resolve() raises for a loop of links
+    path = files.real(path)
     if not must_exist and (found := re.search(r"[][{}\\]", str(path))):
         raise ValueError(
             f"{path} contains {found[0]}, which breaks claude's deny rules: name another folder"
