@@ -153,6 +153,7 @@ remove_links() {
 
 # Link main.py as the program samocode.
 link_program() {
+    local said
     if [ -z "$bin" ]; then
         warn "HOME is not set: there is no place for the link samocode. Set SAMOCODE_BIN to a folder, or call $clone/main.py"
         return
@@ -162,6 +163,7 @@ link_program() {
     remove_link "$bin/samocode" stale
     link "$clone/main.py" "$bin/samocode" || return 1
     say "samocode is linked in $bin"
+    said=$("$bin/samocode" --version 2>&1 </dev/null) || warn "samocode does not start ($said). It needs a working python3 on your PATH: put one there, or call $(printf '%q' "$venv/bin/python") $(printf '%q' "$clone/main.py") instead."
     case ":$PATH:" in
         *":$bin:"*) ;;
         *) warn "$bin is not on your PATH. Add it in your shell's profile: export PATH=\"$bin:\$PATH\"" ;;
