@@ -68,6 +68,12 @@ def _lacking(repository: Repository, place: Place) -> Iterator[Finding]:
             "the repository has submodules, and they are empty in a new worktree",
             "Add to .samocode: SETUP='git submodule update --init --recursive'",
         )
+    if repository.call("config", "--type=bool", "commit.gpgsign") == "true\n":
+        yield warning(
+            "commits are signed (commit.gpgsign): without you, signing must not need a passphrase",
+            "Unlock the key's agent for the whole run, or switch signing off: "
+            f"{typed(repository.top)} config commit.gpgsign false",
+        )
     if remedy := lacking.lfs(repository):
         yield problem("the repository keeps files in git LFS, and it does not work here", remedy)
 

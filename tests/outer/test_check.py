@@ -93,6 +93,7 @@ def broken(stage: Stage) -> None:
     git("commit", "-qm", "More", cwd=stage.repo)
     git("branch", "samocode", cwd=stage.repo)
     git("config", "core.hooksPath", ".husky/_", cwd=stage.repo)
+    git("config", "commit.gpgsign", "yes", cwd=stage.repo)
     (stage.folder / "gitconfig").write_text("[user]\n\tuseConfigOnly = true\n")
     claudes = stage.folder / "home/.claude"
     claudes.mkdir()
@@ -119,6 +120,7 @@ BROKEN = (
     ("problem", "git does not know who commits. Run: git config", ""),
     ("warning", "core.hooksPath is .husky/_", "SETUP"),
     ("warning", "submodules", "git submodule update"),
+    ("warning", "commits are signed", "config commit.gpgsign false"),
     ("problem", "git LFS", "Install git-lfs"),
     ("warning", "claude 9.9.9", "is the tested version|npm install"),
     ("problem", "claude is not logged in", "claude auth login"),
@@ -148,7 +150,7 @@ def test_a_broken_machine(stage: Stage) -> None:
     assert ("warning", "live: no call was made", "Correct the settings first.") in found
     for level, text, remedy in found:
         assert level == "ok" or remedy or ". Run: " in text or ": " in text.partition(": ")[2], text
-    assert ended.code == 2 and re.search(r"\n\d\d problems, \d warnings\.\n$", ended.out)
+    assert ended.code == 2 and re.search(r"\n\d\d problems, \d+ warnings\.\n$", ended.out)
     assert "Traceback" not in ended.out and WRONG_TOKEN not in ended.out
 
 
