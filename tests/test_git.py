@@ -37,10 +37,9 @@ def at(folder: Path, **environ: str) -> Repository:
     return found
 
 
-def start(folder: Path) -> str | None:
+def start(folder: Path) -> str:
     """The commit that a session would start from."""
-    found = Branches.read(at(folder))
-    return found.commit(found.base(None))
+    return Branches.read(at(folder)).start(None)[1]
 
 
 def sh(script: str, cwd: Path, check: bool = True) -> None:
@@ -168,9 +167,19 @@ def test_no_commit(tmp_path: Path, name: str) -> None:
     git("init", "-q", cwd=new)
     if name == "two words":
         (new / "a.py").touch()
-    assert start(new) is None
-    sh(str(at(new).no_commit()).partition("has no commit yet. Run: ")[2], new)
+    with pytest.raises(UserError) as said:
+        start(new)
+    sh(str(said.value).partition("has no commit yet. Run: ")[2], new)
     assert start(new) and git("ls-files", "-o", cwd=new) == ""
+
+
+def test_a_branch_without_a_commit(repo: Path) -> None:
+    """An orphan branch in the checkout does not matter, unless it would be the base."""
+    git("checkout", "-q", "--orphan", "pages", cwd=repo)
+    assert start(repo) == git("rev-parse", "main", cwd=repo)
+    git("branch", "-m", "main", "develop", cwd=repo)
+    with pytest.raises(UserError, match=r"pages has no commit: set BASE_BRANCH .*such as develop"):
+        start(repo)
 
 
 @pytest.mark.parametrize("gone", [False, True])

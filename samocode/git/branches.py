@@ -63,6 +63,22 @@ class Branches(NamedTuple):
         copies = next((found for n in names if n and (found := self._copies(n))), None)
         return self._newer(copies) if copies else self.repository.current()
 
+    def start(self, wanted: str | None) -> tuple[str, str]:
+        """Return the base of a new session and its commit. UserError if none can start there."""
+        base, place = self.base(wanted), self.repository.prefix.rstrip("/")
+        commit = self.commit(base)
+        if commit is None and self.commits:
+            other = next(iter(self.commits)).split("/", 2)[2]
+            raise UserError(f"{base} has no commit: set BASE_BRANCH in .samocode, such as {other}.")
+        if commit is None:
+            raise self.repository.no_commit()
+        if place and self.repository.call("cat-file", "-e", f"{commit}:{place}") is None:
+            raise UserError(
+                f"{place} is not in {base}, where the session would start: commit that folder "
+                "there, or set MAIN_REPO to the repository's top."
+            )
+        return base, commit
+
     def _copies(self, name: str) -> list[str]:
         """Return the existing refs of a branch: its local and origin copies, else the remote branch
         of exactly this name (`origin/main`)."""

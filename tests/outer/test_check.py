@@ -193,6 +193,13 @@ def test_without_settings_the_rest_is_checked(good: Stage, config: str) -> None:
     assert "sessions can only do research" in ended.out and "claude 2.1.332 (" in ended.out
 
 
+def test_the_base_is_checked_as_a_start_does(good: Stage) -> None:
+    (good.repo / "newapp").mkdir()
+    good.configure(MAIN_REPO="repo/newapp")
+    for ended in (good.run("--check", fast=True), good.begin()):
+        assert ended.code == 2 and "newapp is not in main, where" in ended.out, ended.out
+
+
 def test_a_claude_that_hangs_is_a_warning_and_ended(good: Stage) -> None:
     """The three calls of claude run at the same time. Each late one is a warning, and is ended."""
     pids, hung = good.folder / "pids", good.folder / "hung"
