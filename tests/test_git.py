@@ -106,6 +106,13 @@ def test_base(repo: Path, script: str, wanted: str | None, base: str) -> None:
     assert Branches.read(at(repo)).base(wanted) == hashes.get(base, base)
 
 
+def test_the_head_of_a_remote_is_no_branch(repo: Path) -> None:
+    """BASE_BRANCH=HEAD would start from origin's default branch, and no switch leads there."""
+    sh(f"{REMOTE}/origin/trunk main; {TRUNK}", repo)
+    with pytest.raises(UserError, match="BASE_BRANCH HEAD is not a branch"):
+        Branches.read(at(repo)).base("HEAD")
+
+
 def test_a_tag_of_the_same_name_is_not_the_base(tmp_path: Path, repo: Path) -> None:
     git("tag", "main", cwd=repo)
     tip = commit(repo)
@@ -252,6 +259,10 @@ MERGES = {
     "here": ("true", "main", "main"),
     "a git directory elsewhere": ("git init -q --separate-git-dir ../elsewhere", "main", "main"),
     "of a remote": (f"{REMOTE}/up/main main", "up/main", "main"),
+    "of one of two remotes": (
+        "git remote add up .; git remote add fork .; git fetch -q --all; git switch -qc mine; "
+        f"git branch -m main old; {REMOTE}/up/rel mine; {REMOTE}/fork/rel mine", "up/rel", "rel",
+    ),
     "checked out nowhere": ("git switch -qc mine", "main", "main"),
     "in another worktree": (
         "git switch -qc mine; git worktree add -q '../an other' main", "main", "main",
@@ -270,6 +281,16 @@ def test_the_merge_command_merges(repo: Path, tree: Worktree, case: str) -> None
     tip = commit(tree.path, "b.py")
     sh(worktrees.merge(at(repo), tree._replace(base=base)), Path("/"))
     assert git("rev-parse", into, cwd=repo) == tip
+
+
+def test_a_pull_request_names_the_base_of_another_remote(tmp_path: Path, repo: Path) -> None:
+    """Without --base, gh takes the default branch."""
+    (tmp_path / "gh").write_text("#!/bin/sh\n")
+    (tmp_path / "gh").chmod(0o755)
+    sh(f"git remote add origin .; git remote add up .; {REMOTE}/up/rel main", repo)
+    found = at(repo, PATH=f"{tmp_path}:{os.environ['PATH']}")
+    tree = Worktree(tmp_path / "w", "samocode/s", "up/rel")
+    assert " --base rel " in (worktrees.pull_request(found, tree, "t", "b") or "")
 
 
 # The status

@@ -32,7 +32,7 @@ class Branches(NamedTuple):
         rows = [row.split("\0") for row in said.split("\n") if row]
         held = {name.removeprefix(LOCAL): Path(at) for name, _, _, at in rows if at}
         default = next((to for name, _, to, _ in rows if name == f"{REMOTE}origin/HEAD"), None)
-        commits = {name: commit for name, commit, _, _ in rows}
+        commits = {name: commit for name, commit, _, _ in rows if not name.endswith("/HEAD")}
         return cls(repository, commits, held, default and default.removeprefix(f"{REMOTE}origin/"))
 
     def has(self, branch: str) -> bool:
@@ -47,6 +47,10 @@ class Branches(NamedTuple):
     def full(self, name: str) -> str:
         """Return a branch's full ref name, which no tag can shadow. Return other names as is."""
         return next((p + name for p in (LOCAL, REMOTE) if p + name in self.commits), name)
+
+    def short(self, name: str) -> str:
+        """Return a branch's name without its remote."""
+        return name.partition("/")[2] if self.full(name).startswith(REMOTE) else name
 
     def commit(self, name: str) -> str | None:
         """Return the commit of a branch or hash, or None."""

@@ -102,15 +102,15 @@ def merge(repository: Repository, worktree: Worktree) -> str:
     """Return the command that merges the session's branch: where the base is checked out, else in
     MAIN_REPO after a switch to the base (if that is a branch)."""
     branches = Branches.read(repository)
-    base, full, top = worktree.base, branches.full(worktree.base), typed(repository.top)
-    if full.startswith(REMOTE):
-        base = base.partition("/")[2]
+    base, top = branches.short(worktree.base), typed(repository.top)
     merging = f"merge {shlex.quote(worktree.branch)}"
     here = repository.current() == base
     if not here and (elsewhere := branches.holder(base)):
         return f"{typed(elsewhere)} {merging}"
-    is_branch = full != worktree.base
-    return (f"{top} switch {shlex.quote(base)} && " if is_branch else "") + f"{top} {merging}"
+    if branches.full(worktree.base) == worktree.base:  # not a branch
+        return f"{top} {merging}"
+    to = ["--track"] * (not branches.has(base)) + [base if branches.has(base) else worktree.base]
+    return f"{top} switch {shlex.join(to)} && {top} {merging}"
 
 
 def pull_request(
@@ -122,8 +122,10 @@ def pull_request(
     if not remotes or which("gh", path=repository.environ.get("PATH", "")) is None:
         return None
     remote = "origin" if "origin" in remotes else remotes[0]
-    branches, base = Branches.read(repository), worktree.base.removeprefix(f"{remote}/")
-    known = f"{REMOTE}{remote}/{base}" in branches.commits  # else gh takes the default branch
+    branches = Branches.read(repository)
+    base = branches.short(worktree.base)
+    known = base != worktree.base or f"{REMOTE}{remote}/{base}" in branches.commits
+    # without a known base, gh takes the default branch
     push = ["git", "push", "-u", remote, worktree.branch]
     create = ["gh", "pr", "create", "--head", worktree.branch, *(["--base", base] if known else [])]
     create += ["--title", title, "--body", body]
