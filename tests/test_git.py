@@ -513,3 +513,13 @@ def test_a_daemon_that_git_leaves_holds_nobody_up(
     daemon = psutil.Process(int((tmp_path / "pid").read_text()))
     assert said.returncode == 124 and daemon.is_running(), "it was not waited for"
     daemon.kill()
+
+
+def test_a_checkout_may_take_longer_than_other_calls(
+    tmp_path: Path, repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "TIMEOUT", 1)
+    sh("echo '*.py filter=slow' > .gitattributes; git add .; git commit -qm slow", repo)
+    git("config", "filter.slow.smudge", "sleep 1; cat", cwd=repo)
+    worktrees.ensure(at(repo), Worktree(tmp_path / "w", "samocode/s", "main"))
+    assert (tmp_path / "w" / "test_a.py").exists()
