@@ -178,6 +178,14 @@ def test_a_wrong_project_file(place: Place, text: str, says: list[str]) -> None:
         assert re.search(pattern, problem) and str(place.dots) in problem
 
 
+@pytest.mark.parametrize("name", ["pr\udcffoj", "two\nlines"], ids=["Latin-1", "newline"])
+def test_a_folder_whose_name_is_not_plain_text(tmp_path: Path, name: str) -> None:
+    """Pages with the path could not be written, and git's answers could not be read."""
+    (tmp_path / name).mkdir()
+    problems = made(tmp_path / name).problems()
+    assert len(problems) == 3 and all("use a folder with a plain name" in p for p in problems)
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [

@@ -73,6 +73,8 @@ def nowhere(cwd: Path) -> Project:
 def _usable(path: Path, must_exist: bool) -> Path:
     """Return the resolved path. ValueError if it is not usable as a folder."""
     path = files.real(path)
+    if found := re.search(r"[\x00-\x1f\x7f\ud800-\udfff]", str(path)):
+        raise ValueError(f"{str(path)!a} contains {found[0]!a}: use a folder with a plain name")
     if not must_exist and (found := re.search(r"[][{}\\]", str(path))):
         raise ValueError(
             f"{path} contains {found[0]}, which breaks claude's deny rules: name another folder"
