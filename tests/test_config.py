@@ -82,11 +82,11 @@ def test_plain_lines_are_read_as_python_dotenv_reads_them(lines: list[str]) -> N
 
 def test_paths_start_at_home_or_at_the_file(place: Place) -> None:
     (place.folder / "repo/sub").mkdir()
-    place.dots.write_text("MAIN_REPO=./repo/sub/..\nWORKTREES=~/w\nSESSIONS=$HOME-s\n")
+    place.dots.write_text("MAIN_REPO=./repo/sub/..\nWORKTREES=~/w\nSESSIONS=~-s\n")
     project = place.load().project
     assert project.main_repo == place.folder / "repo"
     assert project.worktrees == place.folder / "my home/w"
-    assert project.sessions == place.folder / "$HOME-s"
+    assert project.sessions == place.folder / "~-s"
 
 
 @pytest.mark.parametrize("config", [".samocode", ".", "repo/../.samocode", "~/../.samocode"])
@@ -163,6 +163,8 @@ def test_a_folder_that_the_child_needs_is_made_absolute(place: Place, name: str)
         (DOTS.replace("=sessions", "=bin/claude"), ["SESSIONS: .*/bin/claude is not a directory"]),
         (DOTS.replace("=sessions", "=a/b/c"), ["SESSIONS: .*/a/b does not exist: create it"]),
         (DOTS.replace("=sessions", "=a[b]"), ["SESSIONS: .* contains \\[, which breaks"]),
+        (DOTS.replace("=sessions", "=$HOME/s"), [r"\$HOME/s: variables are not replaced: write ~"]),
+        (DOTS.replace("=worktrees", "=.git/worktrees"), ["WORKTREES: .* is inside .git"]),
         (DOTS.replace("=worktrees", "=loop"), ["WORKTREES: .*: name"]),
         (DOTS.replace("=sessions", "=worktrees"), ["SESSIONS is inside WORKTREES"]),
         (DOTS.replace("=sessions", "=repo/../bin/s").replace("=worktrees", "=bin"), ["inside"]),

@@ -75,6 +75,10 @@ def _usable(path: Path, must_exist: bool) -> Path:
     path = files.real(path)
     if found := re.search(r"[\x00-\x1f\x7f\ud800-\udfff]", str(path)):
         raise ValueError(f"{str(path)!a} contains {found[0]!a}: use a folder with a plain name")
+    if "/$" in str(path):
+        raise ValueError(f"{path}: variables are not replaced: write ~, or the path itself")
+    if not must_exist and ".git" in path.parts:
+        raise ValueError(f"{path} is inside .git, which belongs to git: name another folder")
     if not must_exist and (found := re.search(r"[][{}\\]", str(path))):
         raise ValueError(
             f"{path} contains {found[0]}, which breaks claude's deny rules: name another folder"
