@@ -165,7 +165,7 @@ link_program() {
     say "samocode is linked in $bin"
     said=$("$bin/samocode" --version 2>&1 </dev/null) || warn "samocode does not start ($said). It needs a working python3 on your PATH: put one there, or call $(printf '%q' "$venv/bin/python") $(printf '%q' "$clone/main.py") instead."
     case ":$PATH:" in
-        *":$bin:"*) ;;
+        *":$bin:"*) [ "$(command -v samocode)" -ef "$clone/main.py" ] || warn "$(command -v samocode) comes first on your PATH and is another program: rename it, or put $bin before its folder." ;;
         *) warn "$bin is not on your PATH. Add it in your shell's profile: export PATH=\"$bin:\$PATH\"" ;;
     esac
 }

@@ -322,6 +322,13 @@ def test_the_short_command_is_linked_and_taken_away(machine: Machine) -> None:
 
 
 @needs_wheels
+def test_another_samocode_that_comes_first_is_named(machine: Machine) -> None:
+    other = machine.executable("samocode", "exit 0")
+    path = f"{machine.bin}:{machine.home}/.local/bin"
+    assert f"{other} comes first on your PATH" in machine.knowing(PATH=path).install().stderr
+
+
+@needs_wheels
 def test_a_short_command_that_does_not_start_is_named(machine: Machine) -> None:
     """install.sh finds a python of another name, main.py only python3. The printed words start."""
     assert "does not start" not in machine.install().stderr
