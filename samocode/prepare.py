@@ -53,7 +53,7 @@ def prepare(iterations: Iterations, texts: Texts) -> Stop | None:
         )
     if made or not session.state.set_up:
         set_up(session, settings, iterations.shutdown, say)
-    for warning in session.shared.warnings() if session.shared else ():
+    for warning in session.shared.warnings(settings.project.setup or "") if session.shared else ():
         say(f"warning: {warning}")
     decided = session.state.stopped is not None and session.state.stopped[0] in DECISIONS
     code = session.status()

@@ -469,7 +469,7 @@ def ask_all(repo: Path, session: Session) -> None:
         session.ensure_worktree, session.status,
         lambda: uncommitted(state, session.status()),
         lambda: changed_code(state, session.status(), os.environ), lambda: story(found, tree),
-        Shared(found, tree.path).changed, Shared(found, tree.path).warnings,
+        Shared(found, tree.path).changed, lambda: Shared(found, tree.path).warnings(""),
     ):  # fmt: skip
         try:
             call()

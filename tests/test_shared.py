@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from samocode.git import gitdir
 from samocode.git import worktree as worktrees
 from samocode.git.repository import Repository
 from samocode.git.shared import Shared
@@ -117,6 +118,23 @@ def test_what_others_do_is_not_reported(shared: Shared) -> None:
         assert (script, shared.changed()) == (script, [])
     sh(shared, f"{COMMIT}; git branch -f gone; git tag v1", shared.tree)
     assert shared.changed() == ["branch gone", "tag v1"]
+
+
+def test_what_does_not_work_in_the_worktree(shared: Shared) -> None:
+    """SETUP may check out the submodules. The lock of a killed git makes every commit fail; the
+    printed command removes it."""
+    (shared.tree / ".gitmodules").touch()
+    assert shared.warnings("git submodule update --init") == []
+    (warning,) = shared.warnings("")
+    assert "has submodules" in warning
+    (gitdir.of(shared.tree) / "index.lock").touch()
+    (warning,) = shared.warnings("git submodule update --init")
+    sh(
+        shared,
+        warning.partition("remove it: ")[2] + "; git commit -q --allow-empty -m x",
+        shared.tree,
+    )
+    assert shared.warnings("git submodule update --init") == []
 
 
 def test_a_repository_that_git_cannot_read_is_not_reported(shared: Shared) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import time
 from pathlib import Path
 from typing import NamedTuple, final
@@ -65,8 +66,8 @@ class Shared:
             usual |= self._tags_of_remotes({n: now.seen[n][-1] for n in names if n in now.seen})
         return [name for name in names if name not in usual]
 
-    def warnings(self) -> list[str]:
-        """Return warnings about hooks and submodules that do not work in the worktree."""
+    def warnings(self, setup: str) -> list[str]:
+        """Return warnings about what does not work in the worktree: hooks, submodules, commits."""
         found: list[str] = []
         hooks = self.start.seen.get("core.hookspath", [""])[-1] if self.start else ""
         if not hooks.startswith(("/", "~")) and not (self.tree / hooks).is_dir():
@@ -74,10 +75,15 @@ class Shared:
                 f"core.hooksPath is {hooks}, and the worktree has no such folder: commits there "
                 "run none of your hooks. Create it in SETUP."
             )
-        if (self.tree / ".gitmodules").is_file():
+        if (self.tree / ".gitmodules").is_file() and "submodule" not in setup:
             found.append(
                 "the repository has submodules: SETUP must check them out (git submodule "
-                "update --init). Commits in them exist only in this worktree until you push them."
+                "update --init)."
+            )
+        if (lock := gitdir.of(self.tree) / "index.lock").exists():
+            found.append(
+                "no commit can be made: a git that was killed left its lock. If none runs in the "
+                f"worktree now, remove it: rm {shlex.quote(str(lock))}"
             )
         return found
 
