@@ -154,6 +154,7 @@ remove_links() {
 
 # Link main.py as the program samocode.
 link_program() {
+    local said
     if [ -z "$bin" ]; then
         warn "HOME is not set: there is no place for the link samocode. Set SAMOCODE_BIN to a folder, or call $clone/main.py"
         return
@@ -163,8 +164,9 @@ link_program() {
     remove_link "$bin/samocode" stale
     link "$clone/main.py" "$bin/samocode" "set SAMOCODE_BIN to another folder" || return 1
     say "samocode is linked in $bin"
+    said=$("$bin/samocode" --version 2>&1 </dev/null) || warn "samocode does not start ($said). It needs a working python3 on your PATH: put one there, or call $(printf '%q' "$venv/bin/python") $(printf '%q' "$clone/main.py") instead."
     case ":$PATH:" in
-        *":$bin:"*) ;;
+        *":$bin:"*) [ "$(command -v samocode)" -ef "$clone/main.py" ] || warn "$(command -v samocode) comes first on your PATH and is another program: rename it, or put $bin before its folder." ;;
         *) warn "$bin is not on your PATH. Add it in your shell's profile: export PATH=\"$bin:\$PATH\"" ;;
     esac
 }

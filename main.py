@@ -98,8 +98,8 @@ def run(settings: Settings, timeouts: Timeouts) -> int:
             task.make(session, texts, notices.view.say)
     if settings.max_iterations == 0:
         notices.show_status()
-    if stop:  # without the lock, since the last message may take minutes
-        notices.tell(stop)
+    if stop:
+        notices.tell(stop)  # without the lock, since the last message may take minutes
     return stop.code if stop else ExitCode.DONE
 
 

@@ -7,9 +7,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from samocode import __version__, task
+from samocode.decide.facts import HEARD
+from samocode.git import gitdir
+from samocode.git.branches import Branches
+from samocode.git.command import typed
 from samocode.git.repository import Repository
+from samocode.git.worktree import check_moved
 from samocode.iteration import Iterations
-from samocode.record.exits import ExitCode, Stop
+from samocode.record.exits import ExitCode, Stop, UserError
+from samocode.record.files import real
+from samocode.record.state import WorktreeStatus
 from samocode.record.words import counted
 from samocode.session import Session, code_of
 from samocode.settings.load import Settings
@@ -32,6 +39,8 @@ def prepare(iterations: Iterations, texts: Texts) -> Stop | None:
     settings = iterations.settings
     for warning in [*settings.warnings, *_visible_folders(session, settings)]:
         say(f"warning: {warning}")
+    if session.checkout:
+        check_moved(*session.checkout, settings.project.worktrees)
     made = session.ensure_worktree()
     if made:
         say(made)
@@ -45,15 +54,33 @@ def prepare(iterations: Iterations, texts: Texts) -> Stop | None:
     set_up(session, settings, iterations.shutdown, say)
     if iterations.shutdown.requested:
         return iterations.shutdown.stop
-    for warning in session.shared.warnings() if session.shared else ():
+    for warning in session.shared.warnings(settings.project.setup or "") if session.shared else ():
         say(f"warning: {warning}")
     decided = session.state.stopped is not None and session.state.stopped[0] in DECISIONS
-    code = session.status() if made or session.state.as_made is None else None
+    code = session.status()
+    _check_branch(session, code)
     session.history.append(
         "start", pid=os.getpid(), version=__version__, model=settings.model,
         made=made is not None or None, decision=decided or None, **code_of(code),
     )  # fmt: skip
     return None
+
+
+def _check_branch(session: Session, code: WorktreeStatus | None) -> None:
+    """UserError if a person left the worktree on another branch: after a valid signal it was on the
+    session's. What a child left, the next child is told when it signals."""
+    last, checkout = session.state.last, session.checkout
+    if code is None or checkout is None or (last and last.outcome not in HEARD):
+        return
+    path, branch = checkout.worktree[:2]
+    if code.branch != branch:
+        renamed = not Branches.read(checkout.repository).has(branch)
+        busy = "".join(f" ({what})" for what in gitdir.unfinished(path))
+        remedy = f"{typed(path)} {'branch -m' if renamed else 'switch'} {branch}"
+        raise UserError(
+            f"{path} has {code.branch} checked out{busy}, not {branch}. Run: {remedy}",
+            exit_code=ExitCode.BLOCKED,
+        )
 
 
 def _uncommitted(session: Session, settings: Settings) -> int:
@@ -64,7 +91,7 @@ def _uncommitted(session: Session, settings: Settings) -> int:
     top = repository.top
     own = (project.file, project.sessions, session.checkout.worktree.path.parent)
     said = repository.call("status", "--porcelain", "-z", "--no-renames", "--untracked-files=all")
-    paths = (top.resolve() / entry[3:] for entry in (said or "").split("\0") if entry)
+    paths = (real(top) / entry[3:] for entry in (said or "").split("\0") if entry)
     return sum(not any(path.is_relative_to(place) for place in own) for path in paths)
 
 
@@ -78,10 +105,10 @@ def _visible_folders(session: Session, settings: Settings) -> list[str]:
 
 def visible_folders(repository: Repository, places: Mapping[str, Path]) -> list[str]:
     """Warn about SESSIONS or WORKTREES in the repository that git does not ignore."""
-    top = repository.top.resolve()
+    top = real(repository.top)
     return [
         f"{name} lies inside the repository; add this line to its .gitignore: "
-        f"/{path.resolve().relative_to(top)}/"
+        f"/{real(path).relative_to(top)}/"
         for name, path in places.items()
         if not repository.ignores(path)
     ]

@@ -62,7 +62,7 @@ class Session:
                 f"{self.name} began in a git repository, but {self.main_repo} is no longer in one: "
                 "restore the repository, or begin a new session."
             )
-        made = self.checkout.ensure() if self.checkout else None
+        made = self.checkout.ensure(self.state.head) if self.checkout else None
         if made:
             self.history.append("setup")  # it needs SETUP
         return made

@@ -206,17 +206,8 @@ def _fill(making: Path, name: str, texts: Texts, tree: Worktree | None, place: s
 def _new_worktree(project: Project, name: str, repository: Repository) -> Worktree:
     repository.check_identity()
     branches = Branches.read(repository)
-    base = branches.base(project.base_branch)
-    path = project.worktrees.resolve() / name
-    tree = Worktree(path, f"samocode/{name}", base, branches.commit(base))
-    if tree.commit is None:
-        raise repository.no_commit()
-    place = repository.prefix.rstrip("/")
-    if place and repository.call("cat-file", "-e", f"{branches.full(base)}:{place}") is None:
-        raise UserError(
-            f"{place} is not in {base}, where the session would start: commit that folder there, "
-            "or set MAIN_REPO to the repository's top."
-        )
+    base, commit = branches.start(project.base_branch)
+    tree = Worktree(project.worktrees / name, f"samocode/{name}", base, commit)
     worktrees.check_free(branches, tree)
     return tree
 

@@ -100,7 +100,9 @@ def fresh_clone(to: Path) -> Path:
         shutil.copy(ROOT / name, to)
     for name in ("commands", ".claude-plugin"):
         shutil.copytree(ROOT / name, to / name)
-    (to / "main.py").write_text("import sys, dotenv, requests\nprint('main.py', *sys.argv[1:])\n")
+    words = "import sys, dotenv, requests\nprint('main.py', *sys.argv[1:])\n"
+    (to / "main.py").write_text("#!/usr/bin/env python3\n" + words)
+    (to / "main.py").chmod(0o755)
     return to
 
 

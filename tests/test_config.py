@@ -75,11 +75,11 @@ def test_plain_lines_are_read_as_python_dotenv_reads_them(lines: list[str]) -> N
 
 def test_paths_start_at_home_or_at_the_file(place: Place) -> None:
     (place.folder / "repo/sub").mkdir()
-    place.dots.write_text("MAIN_REPO=./repo/sub/..\nWORKTREES=~/w\nSESSIONS=$HOME-s\n")
+    place.dots.write_text("MAIN_REPO=./repo/sub/..\nWORKTREES=~/w\nSESSIONS=~-s\n")
     project = place.load().project
     assert project.main_repo == place.folder / "repo"
     assert project.worktrees == place.folder / "my home/w"
-    assert project.sessions == place.folder / "$HOME-s"
+    assert project.sessions == place.folder / "~-s"
 
 
 @pytest.mark.parametrize("config", [".samocode", ".", "repo/../.samocode", "~/../.samocode"])
@@ -156,6 +156,8 @@ def test_a_folder_that_the_child_needs_is_made_absolute(place: Place, name: str)
         (DOTS.replace("=sessions", "=bin/claude"), ["SESSIONS: .*/bin/claude is not a directory"]),
         (DOTS.replace("=sessions", "=a/b/c"), ["SESSIONS: .*/a/b does not exist: create it"]),
         (DOTS.replace("=sessions", "=a[b]"), ["SESSIONS: .* contains \\[, which breaks"]),
+        (DOTS.replace("=sessions", "=$HOME/s"), [r"\$HOME/s: variables are not replaced: write ~"]),
+        (DOTS.replace("=worktrees", "=.git/worktrees"), ["WORKTREES: .* is inside .git"]),
         (DOTS.replace("=worktrees", "=loop"), ["WORKTREES: .*: name"]),
         (DOTS.replace("=sessions", "=worktrees"), ["SESSIONS is inside WORKTREES"]),
         (DOTS.replace("=sessions", "=repo/../bin/s").replace("=worktrees", "=bin"), ["inside"]),
@@ -169,6 +171,14 @@ def test_a_wrong_project_file(place: Place, text: str, says: list[str]) -> None:
     assert len(problems) == len(says)
     for problem, pattern in zip(problems, says, strict=True):
         assert re.search(pattern, problem) and str(place.dots) in problem
+
+
+@pytest.mark.parametrize("name", ["pr\udcffoj", "two\nlines"], ids=["Latin-1", "newline"])
+def test_a_folder_whose_name_is_not_plain_text(tmp_path: Path, name: str) -> None:
+    """Pages with the path could not be written, and git's answers could not be read."""
+    (tmp_path / name).mkdir()
+    problems = made(tmp_path / name).problems()
+    assert len(problems) == 3 and all("use a folder with a plain name" in p for p in problems)
 
 
 @pytest.mark.parametrize(

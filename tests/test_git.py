@@ -36,10 +36,9 @@ def at(folder: Path, **environ: str) -> Repository:
     return found
 
 
-def start(folder: Path) -> str | None:
+def start(folder: Path) -> str:
     """The commit that a session would start from."""
-    found = Branches.read(at(folder))
-    return found.commit(found.base(None))
+    return Branches.read(at(folder)).start(None)[1]
 
 
 def commit(repo: Path, name: str = "a.py", words: str = "x") -> str:
@@ -96,6 +95,13 @@ def test_base(repo: Path, script: str, wanted: str | None, base: str) -> None:
     names = "; ".join(f"{name}={tip}" for name, tip in hashes.items())
     sh(f"{names}; {script}", repo)
     assert Branches.read(at(repo)).base(wanted) == hashes.get(base, base)
+
+
+def test_the_head_of_a_remote_is_no_branch(repo: Path) -> None:
+    """BASE_BRANCH=HEAD would start from origin's default branch, and no switch leads there."""
+    sh(f"{REMOTE}/origin/trunk main; {TRUNK}", repo)
+    with pytest.raises(UserError, match="BASE_BRANCH HEAD is not a branch"):
+        Branches.read(at(repo)).base("HEAD")
 
 
 def test_a_tag_of_the_same_name_is_not_the_base(tmp_path: Path, repo: Path) -> None:
@@ -159,9 +165,19 @@ def test_no_commit(tmp_path: Path, name: str) -> None:
     git("init", "-q", cwd=new)
     if name == "two words":
         (new / "a.py").touch()
-    assert start(new) is None
-    sh(str(at(new).no_commit()).partition("has no commit yet. Run: ")[2], new)
+    with pytest.raises(UserError) as said:
+        start(new)
+    sh(str(said.value).partition("has no commit yet. Run: ")[2], new)
     assert start(new) and git("ls-files", "-o", cwd=new) == ""
+
+
+def test_a_branch_without_a_commit(repo: Path) -> None:
+    """An orphan branch in the checkout does not matter, unless it would be the base."""
+    git("checkout", "-q", "--orphan", "pages", cwd=repo)
+    assert start(repo) == git("rev-parse", "main", cwd=repo)
+    git("branch", "-m", "main", "develop", cwd=repo)
+    with pytest.raises(UserError, match=r"pages has no commit: set BASE_BRANCH .*such as develop"):
+        start(repo)
 
 
 @pytest.mark.parametrize("gone", [False, True])
@@ -234,6 +250,10 @@ MERGES = {
     "here": ("true", "main", "main"),
     "a git directory elsewhere": ("git init -q --separate-git-dir ../elsewhere", "main", "main"),
     "of a remote": (f"{REMOTE}/up/main main", "up/main", "main"),
+    "of one of two remotes": (
+        "git remote add up .; git remote add fork .; git fetch -q --all; git switch -qc mine; "
+        f"git branch -m main old; {REMOTE}/up/rel mine; {REMOTE}/fork/rel mine", "up/rel", "rel",
+    ),
     "checked out nowhere": ("git switch -qc mine", "main", "main"),
     "in another worktree": (
         "git switch -qc mine; git worktree add -q '../an other' main", "main", "main",
@@ -252,6 +272,16 @@ def test_the_merge_command_merges(repo: Path, tree: Worktree, case: str) -> None
     tip = commit(tree.path, "b.py")
     sh(worktrees.merge(at(repo), tree._replace(base=base)), Path("/"))
     assert git("rev-parse", into, cwd=repo) == tip
+
+
+def test_a_pull_request_names_the_base_of_another_remote(tmp_path: Path, repo: Path) -> None:
+    """Without --base, gh takes the default branch."""
+    (tmp_path / "gh").write_text("#!/bin/sh\n")
+    (tmp_path / "gh").chmod(0o755)
+    sh(f"git remote add origin .; git remote add up .; {REMOTE}/up/rel main", repo)
+    found = at(repo, PATH=f"{tmp_path}:{os.environ['PATH']}")
+    tree = Worktree(tmp_path / "w", "samocode/s", "up/rel")
+    assert " --base rel " in (worktrees.pull_request(found, tree, "t", "b") or "")
 
 
 # The status
@@ -417,7 +447,7 @@ def ask_all(repo: Path, session: Session) -> None:
         session.ensure_worktree, session.status,
         lambda: uncommitted(state, session.status()),
         lambda: changed_code(state, session.status(), os.environ), lambda: story(found, tree),
-        Shared(found, tree.path).changed, Shared(found, tree.path).warnings,
+        Shared(found, tree.path).changed, lambda: Shared(found, tree.path).warnings(""),
     ):  # fmt: skip
         try:
             call()
@@ -461,3 +491,13 @@ def test_a_daemon_that_git_leaves_holds_nobody_up(
     daemon = psutil.Process(int((tmp_path / "pid").read_text()))
     assert said.returncode == 124 and daemon.is_running(), "it was not waited for"
     daemon.kill()
+
+
+def test_a_checkout_may_take_longer_than_other_calls(
+    tmp_path: Path, repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "TIMEOUT", 1)
+    sh("echo '*.py filter=slow' > .gitattributes; git add .; git commit -qm slow", repo)
+    git("config", "filter.slow.smudge", "sleep 1; cat", cwd=repo)
+    worktrees.ensure(at(repo), Worktree(tmp_path / "w", "samocode/s", "main"))
+    assert (tmp_path / "w" / "test_a.py").exists()

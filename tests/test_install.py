@@ -316,6 +316,24 @@ def test_the_short_command_is_linked_and_taken_away(machine: Machine) -> None:
 
 
 @needs_wheels
+def test_another_samocode_that_comes_first_is_named(machine: Machine) -> None:
+    other = machine.executable("samocode", "exit 0")
+    path = f"{machine.bin}:{machine.home}/.local/bin"
+    assert f"{other} comes first on your PATH" in machine.knowing(PATH=path).install().stderr
+
+
+@needs_wheels
+def test_a_short_command_that_does_not_start_is_named(machine: Machine) -> None:
+    """install.sh finds a python of another name, main.py only python3. The printed words start."""
+    assert "does not start" not in machine.install().stderr
+    (machine.bin / "python3").rename(machine.bin / "python3.12")
+    said = machine.install().stderr
+    assert "samocode does not start (" in said and "python3" in said
+    (words,) = re.findall(r"or call (.*) instead", said)
+    subprocess.run(["bash", "-c", words], check=True, capture_output=True, timeout=30)
+
+
+@needs_wheels
 def test_the_short_command_finds_its_python_and_is_in_what_it_prints(machine: Machine) -> None:
     """`samocode` runs by its link, even if the python on PATH has no packages, and the commands it
     prints use that name. SAMOCODE_BIN is a known variable."""

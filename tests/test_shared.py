@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from samocode.git import gitdir
 from samocode.git import worktree as worktrees
 from samocode.git.repository import Repository
 from samocode.git.shared import Shared
@@ -65,6 +66,7 @@ FOUND = {
     "ln -s /bin/true $GIT/hooks/pre-commit; rm $GIT/hooks/pre-push": [
         "hooks/pre-commit", "hooks/pre-push",
     ],
+    "ln -s pre-commit $GIT/hooks/": ["hooks/pre-commit"],
 }  # fmt: skip
 """What a child does in its worktree, and the names that are reported."""
 
@@ -97,6 +99,7 @@ SIDE_BY_SIDE = (
     "git -c protocol.file.allow=always submodule --quiet add $ORIGIN lib; git submodule init",
     "git bisect start; git bisect bad; git bisect reset",
     "git maintenance run --task=prefetch --task=commit-graph; git config maintenance.auto false",
+    "git worktree add -qb mine ../mine; rm -r ../mine; ln -s mine ../mine",
     "git gc -q --prune=now; git pack-refs --all --prune; echo > $GIT/hooks/x.sample",
 )
 """What the user, other sessions and tools do during a session, one after the other."""
@@ -109,6 +112,19 @@ def test_what_others_do_is_not_reported(shared: Shared) -> None:
         assert (script, shared.changed()) == (script, [])
     act(shared, f"{COMMIT}; git branch -f gone; git tag v1", shared.tree)
     assert shared.changed() == ["branch gone", "tag v1"]
+
+
+def test_what_does_not_work_in_the_worktree(shared: Shared) -> None:
+    """SETUP may check out the submodules. The lock of a killed git makes every commit fail; the
+    printed command removes it."""
+    (shared.tree / ".gitmodules").touch()
+    assert shared.warnings("git submodule update --init") == []
+    (warning,) = shared.warnings("")
+    assert "has submodules" in warning
+    (gitdir.of(shared.tree) / "index.lock").touch()
+    (warning,) = shared.warnings("git submodule update --init")
+    act(shared, f"{warning.partition('remove it: ')[2]}; {COMMIT}", shared.tree)
+    assert shared.warnings("git submodule update --init") == []
 
 
 def test_a_repository_that_git_cannot_read_is_not_reported(shared: Shared) -> None:

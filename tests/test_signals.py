@@ -138,10 +138,10 @@ def named(plan: str | None) -> dict[str, Any]:
         (PLAN, {"git": False}, "research only: end it with done"),
         (DONE, {"phase": "quality", "approved": True}, "this is quality"),
         (DONE, {"phase": "done", "dirty": "a"}, "not committed: a"),
-        (DONE, {"phase": "done", "branch": "other", "approved": True},
-            "session's branch; other is checked out"),
-        (DONE, {"phase": "done", "branch": "other"}, None),
-        ({"status": "continue"}, {"dirty": "a", "branch": "other", "approved": True}, None),
+        (DONE, {"phase": "done", "branch": "other"}, "other is checked out, not the session's"),
+        ({"status": "continue"}, {"branch": "other"}, "switch back, or signal blocked"),
+        ({"status": "blocked", "reason": "r"}, {"branch": "other"}, None),
+        ({"status": "continue"}, {"dirty": "a", "approved": True}, None),
     ],
 )  # fmt: skip
 def test_judged_by_phase_files_and_git(
@@ -160,17 +160,17 @@ def test_judged_by_phase_files_and_git(
 
 def test_a_missing_file_is_told_from_a_bad_one(tmp_path: Path) -> None:
     planning, last = session(), session("done")
-    check = signals.read(tmp_path, planning, None)
+    check = signals.read(tmp_path, planning, None, {})
     assert check.missing and "No _signal.json: write it" in check.problems[0]
     (tmp_path / SIGNAL).write_text("")
-    assert signals.read(tmp_path, planning, None) == SignalCheck(None, (OBJECT,))
+    assert signals.read(tmp_path, planning, None, {}) == SignalCheck(None, (OBJECT,))
     (tmp_path / SIGNAL).write_text('{"status": "continue"}' + " " * 65_536)
-    check = signals.read(tmp_path, planning, None)
+    check = signals.read(tmp_path, planning, None, {})
     assert "64 KB: remove it and write one JSON object" in check.problems[0] and not check.missing
     (tmp_path / SIGNAL).write_text('{"status": "continue", "phase": "done"}')
-    assert "approved plan" in signals.read(tmp_path, planning, None).problems[0]
+    assert "approved plan" in signals.read(tmp_path, planning, None, {}).problems[0]
     (tmp_path / SIGNAL).write_text('{"status": "done", "summary": "s"}')
-    assert signals.read(tmp_path, last, None) == SignalCheck(Signal("done", summary="s"))
+    assert signals.read(tmp_path, last, None, {}) == SignalCheck(Signal("done", summary="s"))
 
 
 @pytest.mark.parametrize("depth", [100, 900, 980, 990, 3000, 100_000])

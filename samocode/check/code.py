@@ -25,10 +25,7 @@ def code(place: Place) -> Iterator[Finding]:
             f"For code: {typed(place.code)} init, and commit.",
         )
         return
-    if repository.commit("HEAD") is None:
-        yield from map(problem, repository.no_commit().problems)
-    else:
-        yield from _base(repository, place)
+    yield from _base(repository, place)
     yield _identity(repository)
     yield from _lacking(repository, place)
 
@@ -36,7 +33,7 @@ def code(place: Place) -> Iterator[Finding]:
 def _base(repository: Repository, place: Place) -> Iterator[Finding]:
     branches = Branches.read(repository)
     try:
-        base = branches.base(place.settings.project.base_branch)
+        base, _ = branches.start(place.settings.project.base_branch)
     except UserError as error:
         yield from map(problem, error.problems)
     else:
@@ -67,6 +64,12 @@ def _lacking(repository: Repository, place: Place) -> Iterator[Finding]:
         yield warning(
             "the repository has submodules, and they are empty in a new worktree",
             "Add to .samocode: SETUP='git submodule update --init --recursive'",
+        )
+    if repository.call("config", "--type=bool", "commit.gpgsign") == "true\n":
+        yield warning(
+            "commits are signed (commit.gpgsign): without you, signing must not need a passphrase",
+            "Unlock the key's agent for the whole run, or switch signing off: "
+            f"{typed(repository.top)} config commit.gpgsign false",
         )
     if remedy := lacking.lfs(repository):
         yield problem("the repository keeps files in git LFS, and it does not work here", remedy)

@@ -75,7 +75,7 @@ def _end(ended: RunResult) -> Iterator[Finding]:
 def _signal(ended: RunResult, folder: Path) -> Iterator[Finding]:
     if not ended.answered:
         return
-    check = read(folder, SessionState(), None)
+    check = read(folder, SessionState(), None, {})
     if check.signal:
         yield ok("claude wrote its signal")
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -86,13 +87,14 @@ def read(
     first = state.iteration == 0  # the index of a new worktree is refreshed once
     status = checkout.status(refresh=first) if checkout else None
     tree = checkout.worktree.path if checkout else None
+    environ: Mapping[str, str] = checkout.repository.environ if checkout else {}
     return IterationFacts(
         run=run,
-        check=signals.read(folder, state, status),
+        check=signals.read(folder, state, status, environ),
         phase=state.phase,
         now=time.time(),
         head=status.head if status else None,
-        changed_code=changed_code(state, status, checkout.repository.environ) if checkout else (),
+        changed_code=changed_code(state, status, environ),
         tampered=tampered,
         uncommitted=uncommitted(state, status),
         untracked=status.untracked if status else (),

@@ -39,7 +39,7 @@ def problems_of(folder: Path, environ: Mapping[str, str]) -> tuple[str, ...]:
     if state.program != __version__:  # another version: the clone was updated while the loop runs
         return ()
     status = look(state.worktree.path, environ) if state.worktree else None
-    problems = signals.read(folder, state, status).problems
+    problems = signals.read(folder, state, status, environ).problems
     if changed := changed_code(state, status, environ):
         listed = ", ".join(changed[:20])
         restore = (

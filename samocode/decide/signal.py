@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from samocode.decide import questions
-from samocode.decide.changes import built, uncommitted
+from samocode.decide.changes import uncommitted
 from samocode.decide.questions import short
+from samocode.git.status import nested
 from samocode.pages.names import SIGNAL
 from samocode.record import files, untrusted
 from samocode.record.state import PHASES as PHASES
@@ -46,7 +48,9 @@ class SignalCheck(NamedTuple):
     missing: bool = False
 
 
-def read(folder: Path, state: SessionState, status: WorktreeStatus | None) -> SignalCheck:
+def read(
+    folder: Path, state: SessionState, status: WorktreeStatus | None, environ: Mapping[str, str]
+) -> SignalCheck:
     """Read and check the session's signal. An invalid signal gives problems, never a guess.
     `status` is the worktree's, None without git."""
     try:
@@ -60,6 +64,8 @@ def read(folder: Path, state: SessionState, status: WorktreeStatus | None) -> Si
     signal, problems = parse(data)
     if signal:
         problems = judge(signal, folder, state, status)
+        if signal.status == "done" and not problems:
+            problems = _nested_problems(state, environ)
     return SignalCheck(signal=None if problems else signal, problems=problems)
 
 
@@ -91,7 +97,12 @@ def judge(
     signal: Signal, folder: Path, state: SessionState, status: WorktreeStatus | None
 ) -> tuple[str, ...]:
     """Return one sentence per reason why the signal is not allowed now."""
-    found = _phase_problems(signal, state)
+    found, tree = _phase_problems(signal, state), state.worktree
+    if status and tree and status.branch != tree.branch and signal.status != "blocked":
+        found.append(
+            f"{status.branch} is checked out, not the session's branch {tree.branch}: bring your "
+            "commits to that branch and switch back, or signal blocked."
+        )
     if signal.waits_for == "plan_approval" and signal.status == "waiting":
         found += _plan_problems(signal, folder, state)
     if signal.status == "done":
@@ -165,6 +176,16 @@ def _plan_problems(signal: Signal, folder: Path, state: SessionState) -> list[st
     )
 
 
+def _nested_problems(state: SessionState, environ: Mapping[str, str]) -> tuple[str, ...]:
+    tree = state.worktree
+    found = nested(tree.path, environ, tree.commit) if tree and tree.commit else ()
+    return tuple(
+        f"{name} is a git repository of its own, and the branch has none of its files. Remove "
+        f"{name}/.git, run git rm -q --cached {shlex.quote(name)}, add it again, and commit."
+        for name in found
+    )
+
+
 def _done_problems(state: SessionState, status: WorktreeStatus | None) -> list[str]:
     problems: list[str] = []
     if state.phase not in MAY_END and state.worktree:
@@ -177,10 +198,4 @@ def _done_problems(state: SessionState, status: WorktreeStatus | None) -> list[s
         )
     if left := uncommitted(state, status):
         problems.append(f"done needs every tracked change committed; not committed: {few(left)}.")
-    branch = status.branch if status and built(state, status) else ""
-    if branch and state.worktree and branch != state.worktree.branch:
-        problems.append(
-            f"done needs the work on the session's branch; {branch} is checked out: "
-            "bring the commits to the session's branch and switch back."
-        )
     return problems

@@ -32,7 +32,7 @@ class Branches(NamedTuple):
         rows = [row.split("\0") for row in said.split("\n") if row]
         held = {name.removeprefix(LOCAL): Path(at) for name, _, _, at in rows if at}
         default = next((to for name, _, to, _ in rows if name == f"{REMOTE}origin/HEAD"), None)
-        commits = {name: commit for name, commit, _, _ in rows}
+        commits = {name: commit for name, commit, _, _ in rows if not name.endswith("/HEAD")}
         return cls(repository, commits, held, default and default.removeprefix(f"{REMOTE}origin/"))
 
     def has(self, branch: str) -> bool:
@@ -48,6 +48,10 @@ class Branches(NamedTuple):
         """Return a branch's full ref name, which no tag can shadow. Return other names as is."""
         return next((p + name for p in (LOCAL, REMOTE) if p + name in self.commits), name)
 
+    def short(self, name: str) -> str:
+        """Return a branch's name without its remote."""
+        return name.partition("/")[2] if self.full(name).startswith(REMOTE) else name
+
     def commit(self, name: str) -> str | None:
         """Return the commit of a branch or hash, or None."""
         return self.commits.get(self.full(name)) or self.repository.commit(name)
@@ -62,6 +66,22 @@ class Branches(NamedTuple):
         names = [wanted, self.default, "main", "master"]
         copies = next((found for n in names if n and (found := self._copies(n))), None)
         return self._newer(copies) if copies else self.repository.current()
+
+    def start(self, wanted: str | None) -> tuple[str, str]:
+        """Return the base of a new session and its commit. UserError if none can start there."""
+        base, place = self.base(wanted), self.repository.prefix.rstrip("/")
+        commit = self.commit(base)
+        if commit is None and self.commits:
+            other = next(iter(self.commits)).split("/", 2)[2]
+            raise UserError(f"{base} has no commit: set BASE_BRANCH in .samocode, such as {other}.")
+        if commit is None:
+            raise self.repository.no_commit()
+        if place and self.repository.call("cat-file", "-e", f"{commit}:{place}") is None:
+            raise UserError(
+                f"{place} is not in {base}, where the session would start: commit that folder "
+                "there, or set MAIN_REPO to the repository's top."
+            )
+        return base, commit
 
     def _copies(self, name: str) -> list[str]:
         """Return the existing refs of a branch: its local and origin copies, else the remote branch

@@ -40,9 +40,17 @@ class Checkout(NamedTuple):
         entries = (said or "").split("\0")
         return tuple(entry[3:] for entry in entries if entry.startswith("!! "))
 
-    def ensure(self) -> str | None:
-        """Create the worktree if needed. Return what was done, or None."""
-        done = worktrees.ensure(self.repository, self.worktree)
+    def unpushed(self) -> list[str]:
+        """Return the submodules that the session set to a commit that none of their remotes has."""
+        environ, tree = self.repository.environ, self.worktree
+        found = status.gitlinks(tree.path, environ, tree.commit) if tree.commit else {}
+        asked = ("rev-list", "-1", "--not", "--remotes", "--not")
+        call = self.repository.call
+        return [name for name, at in found.items() if call(*asked, at, cwd=tree.path / name)]
+
+    def ensure(self, head: str | None) -> str | None:
+        """Create the worktree if needed, see `worktree.ensure`. Return what was done, or None."""
+        done = worktrees.ensure(self.repository, self.worktree, head)
         if not self.cwd.is_dir():
             raise UserError(
                 f"{self.repository.prefix} is gone from {self.worktree.path}: the session's own "

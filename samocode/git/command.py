@@ -11,8 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from samocode.record.exits import ExitCode, UserError
+from samocode.record.files import real
 
-TIMEOUT = 300  # seconds; creating a worktree of a very large repository takes minutes
+TIMEOUT = 300  # seconds
+CHECKOUT = 3600  # seconds for a new worktree, whose files may come from a slow network (LFS)
 LOCATION_VARIABLES = (
     "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY",
     "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_PREFIX", "GIT_NAMESPACE",
@@ -36,7 +38,7 @@ def not_above(top: Path, environ: Mapping[str, str]) -> dict[str, str]:
     """Return an environment in which git does not search above `top`. A worktree that had lost its
     .git was inside the user's repository, and a child's `git reset` changed that repository."""
     given = environ.get(CEILING)
-    return {**environ, CEILING: f"{top.resolve().parent}{os.pathsep + given if given else ''}"}
+    return {**environ, CEILING: f"{real(top).parent}{os.pathsep + given if given else ''}"}
 
 
 def in_worktree(
@@ -73,17 +75,18 @@ def git(
     except OSError as error:  # not installed, or being updated at this moment
         gone = f"git cannot be run ({error}): install it, or correct PATH, then run again."
         raise UserError(gone, exit_code=ExitCode.FAILED) from error
-    return subprocess.CompletedProcess(args, *_ended(process))
+    limit = CHECKOUT if args[:2] == ("worktree", "add") else TIMEOUT
+    return subprocess.CompletedProcess(args, *_ended(process, limit))
 
 
-def _ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+def _ended(process: subprocess.Popen[str], limit: float) -> tuple[int, str, str]:
     """Wait for git and return its exit code, stdout and stderr. A daemon that git left behind may
-    hold the pipes open for ever, so reading stops after TIMEOUT."""
+    hold the pipes open for ever, so reading stops after `limit` seconds."""
     with process:
         try:
-            out, err = process.communicate(timeout=TIMEOUT)
+            out, err = process.communicate(timeout=limit)
         except subprocess.TimeoutExpired:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-            return 124, "", f"git gave no answer in {TIMEOUT} s"
+            return 124, "", f"git gave no answer in {limit} s"
     return process.returncode, out, err

@@ -27,7 +27,7 @@ def known(common: Path, worktree: Path) -> Path | None:
     repository's git folder, `worktree` a resolved path."""
     for folder in common.glob("worktrees/*"):
         named = files.read_any(folder / "gitdir").decode(errors="surrogateescape").rstrip("\n")
-        if named and (folder / named).resolve() == worktree / ".git":
+        if named and files.real(folder / named) == worktree / ".git":
             return folder
     return None
 

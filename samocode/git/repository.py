@@ -37,7 +37,7 @@ class Repository:
             answer = None
         if answer is not None and answer.returncode == 0:
             top, prefix, common, *_ = answer.stdout.split("\n")
-            return cls(Path(top), prefix, (folder / common).resolve(), environ)
+            return cls(Path(top), prefix, files.real(folder / common), environ)
         if answer and git(folder, environ, "rev-parse", "--is-bare-repository").stdout == "true\n":
             raise _bare(folder)
         marks = [d for d in (folder, *folder.parents) if (d / ".git").exists()]
@@ -98,14 +98,14 @@ class Repository:
         """Return the git folder of the worktree at `at` if it is of another repository."""
         own = gitdir.of(at)
         common = files.read_any(own / "commondir").decode(errors="surrogateescape").rstrip("\n")
-        there = (own / common).resolve()
+        there = files.real(own / common)
         return there if common and there != self.common else None
 
     def ignores(self, path: Path) -> bool:
         """Whether git ignores the path, or it is outside the repository."""
-        if not path.resolve().is_relative_to(self.top.resolve()):
+        if not files.real(path).is_relative_to(files.real(self.top)):
             return True
-        return self.call("check-ignore", "-q", str(path.resolve())) is not None
+        return self.call("check-ignore", "-q", str(files.real(path))) is not None
 
 
 def _bare(folder: Path) -> UserError:

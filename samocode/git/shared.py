@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import time
 from pathlib import Path
 from typing import NamedTuple, final
@@ -65,8 +66,8 @@ class Shared:
             usual |= self._tags_of_remotes({n: now.seen[n][-1] for n in names if n in now.seen})
         return [name for name in names if name not in usual]
 
-    def warnings(self) -> list[str]:
-        """Return warnings about hooks and submodules that do not work in the worktree."""
+    def warnings(self, setup: str) -> list[str]:
+        """Return warnings about what does not work in the worktree: hooks, submodules, commits."""
         found: list[str] = []
         hooks = self.start.seen.get("core.hookspath", [""])[-1] if self.start else ""
         if not hooks.startswith(("/", "~")) and not (self.tree / hooks).is_dir():
@@ -74,10 +75,15 @@ class Shared:
                 f"core.hooksPath is {hooks}, and the worktree has no such folder: commits there "
                 "run none of your hooks. Create it in SETUP."
             )
-        if (self.tree / ".gitmodules").is_file():
+        if (self.tree / ".gitmodules").is_file() and "submodule" not in setup:
             found.append(
                 "the repository has submodules: SETUP must check them out (git submodule "
-                "update --init). Commits in them exist only in this worktree until you push them."
+                "update --init)."
+            )
+        if (lock := gitdir.of(self.tree) / "index.lock").exists():
+            found.append(
+                "no commit can be made: a git that was killed left its lock. If none runs in the "
+                f"worktree now, remove it: rm {shlex.quote(str(lock))}"
             )
         return found
 
@@ -102,13 +108,13 @@ class Shared:
             name = ref.replace("refs/heads/", BRANCH, 1).replace("refs/tags/", TAG, 1)
             if not ref.startswith("refs/heads/samocode/"):
                 seen[name] = [target, peeled or target]
-            if at and Path(at).resolve() != self.tree.resolve():
+            if at and files.real(Path(at)) != files.real(self.tree):
                 held.add(name)
         return Look(since, fetched, frozenset(held), seen | hooks)
 
     def _switched(self, since: int) -> set[str]:
         """Return the branches that another worktree switched to or from since then."""
-        common, own = self.repository.common, gitdir.of(self.tree).resolve()
+        common, own = self.repository.common, files.real(gitdir.of(self.tree))
         places = [place for place in (common, *common.glob("worktrees/*")) if place != own]
         logs = [files.read_any(place / "logs/HEAD").decode(errors="replace") for place in places]
         found = [switch for log in logs for switch in SWITCH.findall(log)]
@@ -132,8 +138,8 @@ def _hooks(folder: Path) -> dict[str, list[str]]:
     return {
         f"hooks/{path.name}": [
             str(path.lstat().st_mode & 0o111),
-            str(path.resolve()),
-            files.read_any(path.resolve()).decode("latin-1"),
+            str(files.real(path)),
+            files.read_any(files.real(path)).decode("latin-1"),
         ]
         for path in sorted(folder.glob("*"))
         if path.suffix != ".sample"

@@ -18,7 +18,7 @@ STATUS = (
     "--no-ahead-behind",
     "--no-renames",
     "--untracked-files=all",
-    "--ignore-submodules=untracked",
+    "--ignore-submodules=none",
 )
 
 
@@ -44,6 +44,10 @@ def look(
             last = 10 if entry.startswith("u ") else 8  # an unmerged entry has two more fields
             fields = entry.split(" ", last)
             name, submodule, mode = fields[-1], fields[2], fields[5 if last == 8 else 6]
+            if (fields[1], submodule) == (".M", "S..U"):  # nothing but new files in a submodule
+                untracked.append(f"{name}/")
+                continue
+            submodule = submodule.replace("U", ".")
             dirty[name] = f"{mode} {submodule} {_digest(top / name)}"
     dirty |= dict.fromkeys(gitdir.unfinished(top), "")
     return WorktreeStatus(facts["branch.oid"], dirty, facts["branch.head"], tuple(untracked))
@@ -58,6 +62,22 @@ def changes(
         return names
     said = in_worktree(top, environ, "diff", "--name-only", "-z", before.head, now.head)
     return tuple(dict.fromkeys((*names, *filter(None, said.stdout.split("\0")))))
+
+
+def gitlinks(top: Path, environ: Mapping[str, str], base: str) -> dict[str, str]:
+    """Return path and commit of each submodule that HEAD has in another state than `base`."""
+    said = in_worktree(top, environ, "diff-tree", "-r", "-z", base, "HEAD").stdout.split("\0")
+    rows = [(meta.split(" "), name) for meta, name in zip(said[::2], said[1::2], strict=False)]
+    return {name: fields[3] for fields, name in rows if fields[1] == "160000"}
+
+
+def nested(top: Path, environ: Mapping[str, str], base: str) -> tuple[str, ...]:
+    """Return the gitlinks that .gitmodules lacks: repositories of which the branch has no file."""
+    found = gitlinks(top, environ, base)
+    listing = ("config", "-z", "--blob", "HEAD:.gitmodules", "--get-regexp", r"\.path$")
+    said = in_worktree(top, environ, *listing).stdout if found else ""
+    known = {entry.partition("\n")[2] for entry in said.split("\0")}
+    return tuple(name for name in found if name not in known)
 
 
 def _unreadable(top: Path, main: Path, said: str) -> UserError:

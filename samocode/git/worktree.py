@@ -9,20 +9,21 @@ from shutil import which
 
 from samocode.git import gitdir
 from samocode.git.branches import REMOTE, Branches
-from samocode.git.command import TIMEOUT, typed
+from samocode.git.command import CHECKOUT, typed
 from samocode.git.repository import Repository
 from samocode.record import files
-from samocode.record.exits import UserError
+from samocode.record.exits import ExitCode, UserError
 from samocode.record.state import Worktree
 
 HALF_MADE = ("failed to read", "not a git repository", ".lock", "File exists")
 WAITS = (0.1, 0.3, 1.0, 3.0)  # seconds between attempts
 
 
-def ensure(repository: Repository, worktree: Worktree) -> str | None:
+def ensure(repository: Repository, worktree: Worktree, head: str | None = None) -> str | None:
     """Create the worktree unless it exists. Return what was done, or None. UserError if the path or
-    the branch is in use, or git fails."""
-    at = worktree.path.resolve()
+    the branch is in use, or git fails. A missing branch is created at `head`, the session's last
+    commit, or at the base."""
+    at = files.real(worktree.path)
     if _is_made(repository, at) and at.is_dir():
         return None
     if at.exists():
@@ -31,21 +32,32 @@ def ensure(repository: Repository, worktree: Worktree) -> str | None:
         )
     branches = Branches.read(repository)
     if taken := branches.holder(worktree.branch):
+        move = f"{typed(repository.top)} worktree move {shlex.join([str(taken), str(at)])}"
         raise UserError(
-            f"Branch {worktree.branch} is checked out in {taken}: switch that to another branch."
+            f"Branch {worktree.branch} is checked out in {taken}: switch that to another branch. "
+            f"If the session's worktree was moved there, move it back: {move}"
         )
     add = ("worktree", "add", "-f", str(at), worktree.branch)
     if branches.has(worktree.branch):
         _call(repository, *add)
         return f"worktree {at} recreated from branch {worktree.branch}"
-    _call(repository, "branch", "--no-track", worktree.branch, branches.full(worktree.base))
+    start = head or branches.commit(worktree.base) or worktree.commit or worktree.base
+    if head and repository.commit(head) is None:
+        refs = f"origin {worktree.branch}:{worktree.branch}"
+        raise UserError(
+            f"The branch {worktree.branch} is gone, and its last commit {head[:9]} is not in "
+            f"{repository.top}. Fetch it from where it is: {typed(repository.top)} fetch {refs}",
+            exit_code=ExitCode.BLOCKED,
+        )
+    _call(repository, "branch", worktree.branch, start)
     try:
         _call(repository, *add)
     except UserError:  # a missing filter or a full disk: leave nothing behind
         repository.call("worktree", "remove", "-f", "-f", str(at))
         repository.call("branch", "-q", "-D", worktree.branch)
         raise
-    return f"worktree {at} on new branch {worktree.branch}, from {worktree.base}"
+    source = f"at its last commit {head[:9]}" if head else f"from {worktree.base}"
+    return f"worktree {at} on new branch {worktree.branch}, {source}"
 
 
 def in_the_way(branches: Branches) -> str | None:
@@ -67,9 +79,22 @@ def check_free(branches: Branches, worktree: Worktree) -> None:
             f"Branch {worktree.branch} exists already: choose another --session name, or remove "
             f"it with the commits on it: {_remove(branches, worktree.branch)}"
         )
-    if worktree.path.exists() or worktree.path.resolve() in branches.holders.values():
+    if worktree.path.exists() or files.real(worktree.path) in branches.holders.values():
         raise UserError(
             f"{worktree.path} already exists: choose another --session name, or move it away."
+        )
+
+
+def check_moved(repository: Repository, worktree: Worktree, folder: Path) -> None:
+    """Raise UserError if a session's worktree was moved into `folder`, perhaps with the repository.
+    A new one at its recorded path would lack the uncommitted work."""
+    now = folder / worktree.path.name
+    if now.is_dir() and not worktree.path.exists():
+        new, old, parent = (shlex.quote(f"{p}") for p in (now, worktree.path, worktree.path.parent))
+        repair = f"{typed(repository.top)} worktree repair {old}"
+        raise UserError(
+            f"The session's worktree {worktree.path} was moved to {now}. Move it back, and you can "
+            f"go on: mkdir -p {parent} && mv {new} {old} && {repair}"
         )
 
 
@@ -77,15 +102,15 @@ def merge(repository: Repository, worktree: Worktree) -> str:
     """Return the command that merges the session's branch: where the base is checked out, else in
     MAIN_REPO after a switch to the base (if that is a branch)."""
     branches = Branches.read(repository)
-    base, full, top = worktree.base, branches.full(worktree.base), typed(repository.top)
-    if full.startswith(REMOTE):
-        base = base.partition("/")[2]
+    base, top = branches.short(worktree.base), typed(repository.top)
     merging = f"merge {shlex.quote(worktree.branch)}"
     here = repository.current() == base
     if not here and (elsewhere := branches.holder(base)):
         return f"{typed(elsewhere)} {merging}"
-    is_branch = full != worktree.base
-    return (f"{top} switch {shlex.quote(base)} && " if is_branch else "") + f"{top} {merging}"
+    if branches.full(worktree.base) == worktree.base:  # not a branch
+        return f"{top} {merging}"
+    to = ["--track"] * (not branches.has(base)) + [base if branches.has(base) else worktree.base]
+    return f"{top} switch {shlex.join(to)} && {top} {merging}"
 
 
 def pull_request(
@@ -97,8 +122,10 @@ def pull_request(
     if not remotes or which("gh", path=repository.environ.get("PATH", "")) is None:
         return None
     remote = "origin" if "origin" in remotes else remotes[0]
-    branches, base = Branches.read(repository), worktree.base.removeprefix(f"{remote}/")
-    known = f"{REMOTE}{remote}/{base}" in branches.commits  # else gh takes the default branch
+    branches = Branches.read(repository)
+    base = branches.short(worktree.base)
+    known = base != worktree.base or f"{REMOTE}{remote}/{base}" in branches.commits
+    # without a known base, gh takes the default branch
     push = ["git", "push", "-u", remote, worktree.branch]
     create = ["gh", "pr", "create", "--head", worktree.branch, *(["--base", base] if known else [])]
     create += ["--title", title, "--body", body]
@@ -131,7 +158,7 @@ def _call(repository: Repository, *args: str) -> None:
 def _is_made(repository: Repository, at: Path) -> bool:
     """Whether git has a worktree at this path. Waits while git is still creating it. If the loop is
     killed, `git worktree add` may still be running or cleaning up."""
-    for _ in range(TIMEOUT):
+    for _ in range(CHECKOUT):
         own = gitdir.known(repository.common, at)
         if own is None or b"initializing" not in files.read_any(own / "locked"):
             return own is not None

@@ -20,6 +20,11 @@ class Unreadable(Exception):
     """The path is not a regular file within the size limit. The message says what it is."""
 
 
+def real(path: Path) -> Path:
+    """Return the path without links, as Path.resolve(), which raises for a loop of links."""
+    return Path(os.path.realpath(path))
+
+
 def opened(path: Path, limit: int = MAX_BYTES) -> BinaryIO | None:
     """Open a regular file of at most `limit` bytes for reading. Return None if it does not exist.
     Symbolic links are not followed and a FIFO does not block, since a child can create either.

@@ -44,6 +44,7 @@ def fold(state: SessionState, line: Line) -> None:
         state.start_counting()
     state.lines += 1
     state.notes += notes
+    state.head = line.get("head", state.head)
     if phase and phase != state.phase:
         state.entered[phase] = state.entered.get(phase, 0) + 1
         state.phase = phase
@@ -63,6 +64,7 @@ def _task(state: SessionState, line: Line) -> None:
     if "round" in line:
         state.round, state.phase, state.done = line["round"], "investigation", None
         state.approved, state.approval_id, state.plan_to_ask = None, None, None
+        state.head = None  # the branch may be merged and deleted by now
 
 
 def _start(state: SessionState, line: Line) -> None:

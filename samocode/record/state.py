@@ -164,6 +164,8 @@ class SessionState:
     """When the plan was approved: forecast of the remaining cost, and the cost so far, in USD."""
     as_made: WorktreeStatus | None = None
     """The worktree after SETUP. Changes until then (LFS, line ends, modes) are ignored."""
+    head: str | None = None
+    """The last known commit of the worktree in this round."""
     done: str | None = None
     """The summary, if the session is done."""
     restarted: float = 0.0

@@ -8,6 +8,7 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
+from samocode.record import files
 from samocode.settings.sources import Layer, expanded, from_file, kind
 from samocode.settings.table import ProjectTable
 
@@ -71,7 +72,13 @@ def nowhere(cwd: Path) -> Project:
 
 def _usable(path: Path, must_exist: bool) -> Path:
     """Return the resolved path. ValueError if it is not usable as a folder."""
-    path = Path(os.path.realpath(path))  # Path.resolve() raises for a loop of links
+    path = files.real(path)
+    if found := re.search(r"[\x00-\x1f\x7f\ud800-\udfff]", str(path)):
+        raise ValueError(f"{str(path)!a} contains {found[0]!a}: use a folder with a plain name")
+    if "/$" in str(path):
+        raise ValueError(f"{path}: variables are not replaced: write ~, or the path itself")
+    if not must_exist and ".git" in path.parts:
+        raise ValueError(f"{path} is inside .git, which belongs to git: name another folder")
     if not must_exist and (found := re.search(r"[][{}\\]", str(path))):
         raise ValueError(
             f"{path} contains {found[0]}, which breaks claude's deny rules: name another folder"

@@ -94,7 +94,7 @@ def path(text: str) -> Path:
 def phase_models(text: str) -> Mapping[str, str]:
     """Return the model of each named phase, as `model` or `model:effort`."""
     found = dict[str, str]()
-    for word in text.split():
+    for word in text.replace(",", " ").split():
         phase, _, model = word.partition("=")
         if phase not in PHASES or not model or phase in found:
             raise ValueError(

@@ -6,6 +6,7 @@ from samocode.decide.forecast import Forecast, forecast
 from samocode.gate.approval import plan_text
 from samocode.git import worktree as worktrees
 from samocode.git.branches import story
+from samocode.git.command import typed
 from samocode.lock import is_running
 from samocode.pages.names import LOGS, OVERVIEW, QA
 from samocode.pages.questions import page
@@ -146,14 +147,22 @@ def to_go_on(command: str, blocked: bool) -> str:
 
 
 def left_out(session: Session) -> list[str]:
-    """List the files that a merge leaves out: untracked ones, and ignored ones if nothing was
-    committed."""
-    status, state = session.status(), session.state
-    names = status.untracked if status else ()
+    """List what a merge leaves out: untracked files, ignored ones if nothing was committed, and
+    commits of submodules that were not pushed."""
+    status, state, checkout = session.status(), session.state, session.checkout
+    if status is None or checkout is None:
+        return []
+    names, lines = status.untracked, list[str]()
     made = state.as_made.head if state.as_made and state.approved else None
-    if session.checkout and status and status.head == made:  # maybe all work is in ignored files
-        names += session.checkout.ignored()
-    return [f"Not in any commit: {few(names)}", ""] if names else []
+    if status.head == made:  # maybe all work is in ignored files
+        names += checkout.ignored()
+    if names:
+        lines += [f"Not in any commit: {few(names)}", ""]
+    for name in checkout.unpushed():
+        at, branch = checkout.worktree[:2]
+        push = f"{typed(at / name)} push origin HEAD:refs/heads/{branch}"
+        lines += [f"Only in this worktree: commits in {name}. Before you merge, run: {push}", ""]
+    return lines
 
 
 def done_lines(session: Session) -> list[str]:

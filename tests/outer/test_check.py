@@ -94,6 +94,7 @@ def broken(stage: Stage) -> None:
     git("commit", "-qm", "More", cwd=stage.repo)
     git("branch", "samocode", cwd=stage.repo)
     git("config", "core.hooksPath", ".husky/_", cwd=stage.repo)
+    git("config", "commit.gpgsign", "yes", cwd=stage.repo)
     (stage.folder / "gitconfig").write_text("[user]\n\tuseConfigOnly = true\n")
     claudes = stage.folder / "home/.claude"
     claudes.mkdir()
@@ -118,6 +119,7 @@ BROKEN = (
     ("problem", "git does not know who commits. Run: git config", ""),
     ("warning", "core.hooksPath is .husky/_", "SETUP"),
     ("warning", "submodules", "git submodule update"),
+    ("warning", "commits are signed", "config commit.gpgsign false"),
     ("problem", "git LFS", "Install git-lfs"),
     ("warning", "claude 9.9.9", "is the tested version|npm install"),
     ("problem", "claude is not logged in", "claude auth login"),
@@ -147,7 +149,7 @@ def test_a_broken_machine(stage: Stage) -> None:
     assert ("warning", "live: no call was made", "Correct the settings first.") in found
     for level, text, remedy in found:
         assert level == "ok" or remedy or ". Run: " in text or ": " in text.partition(": ")[2], text
-    assert ended.code == 2 and re.search(r"\n\d\d problems, \d warnings\.\n$", ended.out)
+    assert ended.code == 2 and re.search(r"\n\d\d problems, \d+ warnings\.\n$", ended.out)
     assert "Traceback" not in ended.out and WRONG_TOKEN not in ended.out
 
 
@@ -203,6 +205,13 @@ def test_the_commands_as_a_plugin(good: Stage, enabled: bool, level: str, remedy
     found = [line for line in lines(ended) if line[1].startswith("commands:")]
     assert [line[0] for line in found] == [level, "warning"], ended.out
     assert remedy in found[1][2] and ("the plugin samocode@samocode" in found[0][1]) == enabled
+
+
+def test_the_base_is_checked_as_a_start_does(good: Stage) -> None:
+    (good.repo / "newapp").mkdir()
+    good.configure(MAIN_REPO="repo/newapp")
+    for ended in (good.run("--check", fast=True), good.begin()):
+        assert ended.code == 2 and "newapp is not in main, where" in ended.out, ended.out
 
 
 def test_a_claude_that_hangs_is_a_warning_and_ended(good: Stage) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -54,6 +56,43 @@ def test_work_that_git_ignores_is_named(stage: Stage, name: str) -> None:
     make = f"Path('out').mkdir(); Path({name!r}).write_text('x'); "
     build(stage, make + TO_DONE)
     assert f"Not in any commit: {name.partition('x')[0]}" in stage.begin("--yes").out
+
+
+def in_shell(script: str) -> str:
+    """A step that runs this script in the worktree."""
+    return f"subprocess.run({script!r}, shell=True, check=True); "
+
+
+def test_a_repository_in_the_worktree_is_no_work_on_the_branch(stage: Stage) -> None:
+    """A generator may run `git init`. Git then commits a link to that repository instead of its
+    files. `done` does not count until the child followed the remedy."""
+    make = "mkdir web; cd web; git init -q; echo x > app.js; git add .; git commit -qm web; cd ..; "
+    mend = "rm -rf web/.git; git rm -q --cached web; "
+    add = "git add -A 2>&1; git commit -qm web"
+    build(stage, in_shell(make + add) + TO_DONE, DONE, in_shell(mend + add) + DONE)
+    assert stage.begin("--yes").code == 0
+    assert stage.outcomes == [*BUILT, "bad_signal", "done"]
+    assert "Remove web/.git, run git rm -q --cached web, add it again" in stage.told(5)
+    assert git("show", f"{stage.branch}:web/app.js", cwd=stage.repo) == "x"
+
+
+def test_work_in_a_submodule_is_named(stage: Stage) -> None:
+    """At `done`, commits of a submodule that no remote has are named, with the push, and so are new
+    files in it."""
+    config = stage.folder / "gitconfig"
+    config.write_text(config.read_text() + '[protocol "file"]\n\tallow = always\n')
+    git("clone", "-q", "--bare", str(stage.repo), "inner.git", cwd=stage.folder)
+    add = ("-c", "protocol.file.allow=always", "submodule", "--quiet", "add")
+    git(*add, str(stage.folder / "inner.git"), "lib", cwd=stage.repo)
+    commit_all(stage)
+    stage.configure(SETUP="git submodule -q update --init")
+    work = "cd lib; echo 1 > b.py; git add .; git commit -qm sub; cd ..; git commit -qam bump; "
+    build(stage, in_shell(work + "touch lib/c.py") + TO_DONE)
+    ended = stage.begin("--yes")
+    assert ended.code == 0 and "Not in any commit: lib/\n" in ended.out, ended.out
+    (push,) = re.findall(r"commits in lib\. Before you merge, run: (.*)", ended.out)
+    subprocess.run(["/bin/sh", "-c", push], check=True, capture_output=True, env=stage.environ)
+    assert git("show", f"{stage.branch}:b.py", cwd=stage.folder / "inner.git") == "1"
 
 
 # Identity and paths.

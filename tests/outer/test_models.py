@@ -25,7 +25,7 @@ def models(stage: Stage) -> list[tuple[str, str]]:
 def test_each_phase_has_its_model(stage: Stage) -> None:
     """The model of each phase is in the header, in the heading of each iteration and on record.
     After a failure, the next iteration has the default model."""
-    stage.configure(**{KEY: f"investigation=sonnet:low planning={BEDROCK}"})
+    stage.configure(**{KEY: f"investigation=sonnet:low, planning={BEDROCK}"})
     stage.script("os._exit(1)", TO_PLANNING, "text('Hm'); " + TO_PLANNING, DONE)
     ended = stage.begin("--model", "haiku", "--max-iterations", "4", fast=True)
     assert models(stage)[:3] == [("sonnet", "low"), ("haiku", ""), (BEDROCK, "")], ended.out

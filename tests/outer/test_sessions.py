@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -192,3 +193,47 @@ def test_the_worktree_comes_back(stage: Stage) -> None:
     assert stage.begin("--yes", "--max-iterations", "3").code == 5
     git("worktree", "remove", "--force", str(stage.worktree), cwd=stage.repo)
     assert stage.run().code == 0 and (stage.worktree / "a.py").read_text() == "two\n"
+
+
+@pytest.mark.parametrize("how", ["with the project", "by git"])
+def test_a_worktree_that_was_moved_is_not_made_again(stage: Stage, how: str) -> None:
+    """A new one would lack the uncommitted work. The printed command moves it back."""
+    stage.script("signal('blocked', reason='look')", WORK)
+    assert stage.begin().code == 3
+    old, elsewhere = stage.worktree, stage.folder / "elsewhere"
+    (old / "a.py").write_text("uncommitted\n")
+    if how == "by git":
+        git("worktree", "move", str(old), str(elsewhere), cwd=stage.repo)
+    else:
+        elsewhere.mkdir()
+        for name in ("repo", "worktrees"):
+            (stage.folder / name).rename(elsewhere / name)
+        stage.configure(MAIN_REPO="elsewhere/repo", WORKTREES="elsewhere/worktrees")
+    refused = stage.run()
+    assert refused.code == 2 and not old.exists(), refused.out
+    (back,) = re.findall(r"(?:back|go on): (.*)", refused.out)
+    subprocess.run(["/bin/sh", "-c", back], check=True, capture_output=True)
+    assert stage.run("--max-iterations", "1").code == 5
+    assert (old / "a.py").read_text() == "uncommitted\n"
+
+
+def test_a_branch_that_is_gone_comes_back_at_its_last_commit(stage: Stage) -> None:
+    """A session with commits never starts again from the base. In a clone that lacks its last
+    commit, the start is blocked, and the printed command fetches it."""
+    stage.script(TO_PLANNING, "plan()", "commit('a.py', 'two\\n'); signal()", "signal()", DONE)
+    assert stage.begin("--yes", "--max-iterations", "3").code == 5
+    git("clone", "-q", "--bare", str(stage.repo), "shared", cwd=stage.folder)
+    git("worktree", "remove", "--force", str(stage.worktree), cwd=stage.repo)
+    git("branch", "-D", stage.branch, cwd=stage.repo)
+    assert stage.run("--max-iterations", "1").code == 5
+    assert (stage.worktree / "a.py").read_text() == "two\n"
+    shutil.rmtree(stage.worktree)
+    shutil.rmtree(stage.repo)
+    git("clone", "-q", "--single-branch", "-b", "main", "file://" + str(stage.folder / "shared"),
+        "repo", cwd=stage.folder)  # fmt: skip
+    blocked = stage.run()
+    assert blocked.code == 3 and "its last commit" in blocked.out, blocked.out
+    (fetch,) = re.findall(r"git -C \S+ fetch .*", blocked.out)
+    subprocess.run(["/bin/sh", "-c", fetch], check=True, capture_output=True)
+    assert stage.run("--max-iterations", "1").code == 5
+    assert (stage.worktree / "a.py").read_text() == "two\n"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+
 import pytest
 
 from tests.outer import speech
-from tests.outer.stage import DONE, EXIT, TO_DONE, TO_PLANNING, WORK, Stage
+from tests.outer.stage import DONE, EXIT, TO_DONE, TO_PLANNING, WORK, Stage, git
 
 FILE = "(SESSION / '_signal.json')"
 MALFORMED = {
@@ -36,12 +39,26 @@ def test_done_with_work_that_no_commit_holds(stage: Stage) -> None:
     assert stage.outcomes[-1] == "done" and stage.children == 5
 
 
-def test_done_on_another_branch(stage: Stage) -> None:
-    """Done does not count on another branch than the session's."""
+def test_a_signal_on_another_branch(stage: Stage) -> None:
+    """No signal but blocked counts on another branch than the session's. The next child is told."""
     away = "git('switch', '-qc', 'mine'); commit('a.py', 'two\\n'); " + TO_DONE
     stage.script(TO_PLANNING, "plan()", away, default="work(); " + DONE)
     assert stage.begin("--yes").code == 3
-    assert "done" not in stage.outcomes and "mine" in stage.told(5)
+    assert stage.outcomes[2:] == ["bad_signal"] * 3 and "mine is checked out" in stage.told(4)
+
+
+@pytest.mark.parametrize("script", ["branch -m mine", "switch -qc mine"])
+def test_a_start_on_another_branch(stage: Stage, script: str) -> None:
+    """What a person switched or renamed is refused before a child costs anything. The printed
+    command repairs it."""
+    stage.script("signal('blocked', reason='look')", WORK)
+    assert stage.begin().code == 3
+    git(*script.split(), cwd=stage.worktree)
+    refused = stage.run()
+    assert refused.code == 3 and "has mine checked out" in refused.out, refused.out
+    (remedy,) = re.findall(r"Run: (.*)", refused.out)
+    subprocess.run(["/bin/sh", "-c", remedy], check=True, capture_output=True)
+    assert stage.children == 1 and stage.run("--max-iterations", "1").code == 5
 
 
 def test_a_good_signal_after_a_bad_one_goes_on(stage: Stage) -> None:
