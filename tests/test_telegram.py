@@ -316,7 +316,6 @@ QUESTION, NOTICE = Sent("w", CHAT, 3, 2, "abc"), Sent("o", CHAT, 4)
         ("note work tabs", [WORK], None, "w", "command", ""),
         ("note", [WORK, OTHER], None, "", "answer", "Which session"),
         ("/start", [WORK], None, "", "answer", HELP),
-        ("stop", [DEAD], None, "", "answer", "No session runs now."),
         ("thanks", [OTHER], NOTICE, "", "answer", HELP),
         ("B", [DEAD], None, "", "answer", HELP),
         ("stop", [DEAD], None, "", "answer", NONE_RUNS),

@@ -45,7 +45,7 @@ def route(heard: Heard, peers: Sequence[Peer]) -> Route | None:
     if heard.in_group and not heard.text.startswith("/"):  # people talk there with each other
         return Route()
     if heard.command and not running:  # the reader's own loop has stopped
-        return Route(say="No session runs now.")
+        return Route(say=NONE_RUNS)
     if heard.command:
         return _command(heard, running)
     if heard.reply_to:  # perhaps to a session on another machine
@@ -81,8 +81,6 @@ def _command(heard: Heard, running: Sequence[Peer]) -> Route:
         return Route((running[0],)) if plain else Route(say=HELP)
     if word == "help":
         return Route(say=HELP)
-    if not running:
-        return Route(say=NONE_RUNS)
     if len(named) > 1:
         how = f"Reply /{word} to a message of one."
         return Route(say=f"{len(named)} sessions have that name. {how}")
