@@ -161,7 +161,10 @@ class TypedAnswers:
                 self._command(data)
                 return
             self._editor.feed(data)
-            wait = PASTE if self._editor.entered else 0.0  # a pasted "yes" may continue below
+            # a pasted "yes" may continue below, and Esc may begin a key
+            wait = PASTE if self._editor.entered or self._editor.escaped else 0.0
+        if self._editor.escaped:
+            self._editor.escape()
         if self._editor.ended:
             self._editor.clear()
             self._away = True
@@ -172,10 +175,12 @@ class TypedAnswers:
         """Handle a key while the prompt is hidden, or a plan is paged."""
         if self._away:
             self._away = b"\n" not in keys
-        elif keys[:1] in (b"q", b"\x04", b"\x1b"):
-            self._pages = []
-        else:
+        elif keys[:1] in (b"\r", b"\n", b" "):
             self._page()
+        else:
+            self._pages = []
+            if keys[:1] not in (b"q", b"\x04") and keys != b"\x1b":
+                self._editor.feed(keys)  # an answer begins
         self._prompted = False
 
     def _page(self) -> None:

@@ -85,8 +85,8 @@ def test_a_long_answer_is_whole(quick: Stage, at: Open, after: str) -> None:
 
 @needs_tmux
 def test_approval_needs_words(quick: Stage, at: Open) -> None:
-    """`p` shows the plan, Enter the next page, q ends it. Neither Enter alone nor what was typed
-    before the question approves the plan."""
+    """`p` shows the plan, Enter the next page, q or an answer ends it. Neither Enter alone nor what
+    was typed before the question approves the plan."""
     early = "up()\nwhile not (STEPS / 'go').exists(): time.sleep(0.05)\n"
     quick.script(TO_PLANNING, early + PLAN, "plan(name='plan2.md')", STOP)
     prompt = "Your answer to Q1 [yes, or what to change; p: the plan; ?: help]:"
@@ -98,6 +98,7 @@ def test_approval_needs_words(quick: Stage, at: Open) -> None:
     terminal.keys("Enter").wait_last("7 more lines").keys("q").wait_last(prompt)
     assert "step 52" in terminal.text and "step 53" not in terminal.text
     terminal.keys("Enter").wait("Enter alone is not an answer here: yes, or what").wait_last(prompt)
+    terminal.keys("p", "Enter").wait_last("34 more lines of the plan")
     terminal.keys("yes, but smaller", "Enter").wait("taken as a change request")
     terminal.wait_last(prompt.replace("Q1", "Q2")).keys("Yes.", "Enter").wait("taken as a yes")
     terminal.wait("CODE=3")
@@ -166,3 +167,13 @@ def test_keys(keys: bytes, text: str) -> None:
     for editor in (whole, cut):
         editor.finish()
         assert editor.text == text and editor.entered
+
+
+def test_esc_alone_is_no_key() -> None:
+    """The next letter is not taken for the rest of a longer key."""
+    editor = Editor()
+    editor.feed(b"\x1b")
+    assert editor.escaped
+    editor.escape()
+    editor.feed(b"Ok")
+    assert editor.text == "Ok" and not editor.escaped
