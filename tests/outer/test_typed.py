@@ -62,11 +62,13 @@ def test_editing_in_a_window_that_changes(quick: Stage, at: Open) -> None:
 
 @needs_tmux
 def test_answered_elsewhere_while_somebody_types(quick: Stage, at: Open) -> None:
-    """An answer in the file counts. The half-typed answer is dropped, with a message."""
+    """An answer in the file counts. The half-typed answer is dropped, with a message, and the Enter
+    that ends it does not answer the next question."""
     quick.script(ASK, STOP)
     terminal = at().wait_last(ASKED).keys("not thi").wait_last("not thi")
     speech.answer(quick.session, 1, "from the file")
     terminal.wait("answer (file): from the file").wait("What you had typed for Q1 was dropped.")
+    terminal.wait_last(SECOND).keys("Enter").wait("The question has changed.")
     terminal.wait_last(SECOND).keys("C-d").wait("Ctrl-D hid the prompt")
     terminal.keys("Enter").wait_last(SECOND).keys("B", "Enter").wait("CODE=3")
     assert quick.answers == [("from the file", "file"), ("B", "terminal")]
