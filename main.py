@@ -84,7 +84,8 @@ def run(settings: Settings, timeouts: Timeouts) -> int:
     repository = sessions.repository_of(settings)
     name = settings.session or naming.session(project, repository, texts)
     folder, made = sessions.find_or_create(project, name, texts, repository, bool(settings.session))
-    if texts and (said := sessions.hand_over(folder, texts)):
+    said = sessions.hand_over(folder, texts) if texts else ""
+    if said:
         print(f"{folder.name} is running. {said}")
         return ExitCode.DONE
     shutdown = Shutdown()

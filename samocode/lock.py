@@ -6,6 +6,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import signal
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -69,6 +70,7 @@ def signal_holder(folder: Path, number: int) -> int:
             f"({holder(folder)}): stop it where it was started."
         )
     os.kill(pid, number)
+    os.kill(pid, signal.SIGCONT)  # Ctrl-Z may have suspended it
     return pid
 
 

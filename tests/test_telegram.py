@@ -27,7 +27,7 @@ from samocode.telegram.bot import Bot, Request
 from samocode.telegram.cards import card, keyboard
 from samocode.telegram.outbox import Outbox
 from samocode.telegram.reader import TOO_EARLY, Reader
-from samocode.telegram.routing import GONE, HELP, NONE_RUNS, UNKNOWN, route
+from samocode.telegram.routing import EDITED, GONE, HELP, NONE_RUNS, UNKNOWN, route
 from samocode.telegram.spool import Peer, Sent, Spool
 from samocode.telegram.text import LIMIT, fit, short, units
 from samocode.telegram.updates import Heard, button, heard
@@ -263,6 +263,11 @@ def test_a_hostile_update_changes_nothing(number: int) -> None:
     assert heard(strange[number]) is None
 
 
+def test_an_edited_message() -> None:
+    said = heard({"update_id": 7, "edited_message": {"chat": {"id": 5}, "text": "B"}})
+    assert said and said.edited and said.text == "B"
+
+
 def test_a_spool_with_rubbish_in_it(tmp_path: Path) -> None:
     """A missing spool is empty. Files that the token has not signed for this name are ignored."""
     spool = Spool({"XDG_CACHE_HOME": str(tmp_path)}, TOKEN)
@@ -354,6 +359,7 @@ def test_where_a_message_goes(
         (Heard(1, "-7", "", "6", 9, "/stop"), [GROUP._replace(approvers=())], "g"),
         (Heard(1, CHAT, "@me", "42", 9, "B"), [WORK], "w"),
         (Heard(1, CHAT, "", "42", 9, session="x", press="1"), [WORK], ""),
+        (Heard(1, CHAT, "", "42", 9, "B", edited=True), [WORK], ""),
     ],
 )
 def test_who_is_heard(message: Heard, peers: list[Peer], to: str | None) -> None:
@@ -362,6 +368,7 @@ def test_who_is_heard(message: Heard, peers: list[Peer], to: str | None) -> None
     found = route(message, peers)
     assert (None if found is None else "".join(peer.key for peer in found.to)) == to
     assert not message.press or (found and found.say == GONE)
+    assert not message.edited or (found and found.say == EDITED)
 
 
 def test_a_button_fits_and_names_what_was_shown() -> None:

@@ -134,6 +134,8 @@ class Board:
     def _wrote(self, heard: Heard) -> tuple[Question, Added] | str:
         """Return the question and the answer of a text, or the reply if it is not clear. A text
         that replies to nothing answers the question before it, if only one is open."""
+        if not heard.text.strip():
+            return "I can read only text."
         number, digest = heard.question, heard.digest
         if not number:
             sent = [one for one in self._spool.questions(self._key) if one.message < heard.message]

@@ -16,6 +16,7 @@ HELP = (
     "Answer a question by its buttons, or by a reply to it."
 )
 NONE_RUNS = "No session runs here now."
+EDITED = "An edit does not count. Change the answer in _qa.md, or send a note."
 GONE = "No session here knows that question."
 UNKNOWN = "I do not know that message. Reply to the question itself."
 
@@ -40,6 +41,8 @@ def route(heard: Heard, peers: Sequence[Peer]) -> Route | None:
     asked = tuple(peer for peer in peers if peer.key == heard.session)
     if heard.press:
         return Route(asked, say="" if asked else GONE)
+    if heard.edited:
+        return Route(say=EDITED if asked or not heard.in_group else "")
     if asked:
         return _reply(heard, asked[0])
     if heard.in_group and not heard.text.startswith("/"):  # people talk there with each other

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from samocode.record.untrusted import items, mapping
 
-KINDS = ["message", "callback_query"]
+KINDS = ["message", "edited_message", "callback_query"]
 """`allowed_updates` of getUpdates."""
 COMMAND = re.compile(
     r"\s*/?(?:(?P<now>stop|status)(?:@\w+)?[.!]*(?:\s+(?:now|please)[.!]*)?"
@@ -65,6 +65,7 @@ class Heard(NamedTuple):
     digest: str = ""
     choice: str = ""
     """What the button stands for."""
+    edited: bool = False
 
     @property
     def in_group(self) -> bool:
@@ -90,7 +91,8 @@ def heard(update: object) -> Heard | None:
     given = mapping(update)
     number = given.get("update_id")
     press = mapping(given.get("callback_query"))
-    message = mapping(press.get("message") or given.get("message"))
+    edited = mapping(given.get("edited_message"))
+    message = mapping(press.get("message") or given.get("message")) or edited
     chat, user = mapping(message.get("chat")), mapping((press or message).get("from"))
     if type(number) is not int or "id" not in chat:
         return None
@@ -107,6 +109,7 @@ def heard(update: object) -> Heard | None:
         press=_text(press, "id"),
         reply_to=_number(above, "message_id"),
         moved_to=str(moved) if type(moved) is int else "",
+        edited=bool(edited),
         **(about._asdict() if about else {}),
     )
 

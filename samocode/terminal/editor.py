@@ -61,6 +61,15 @@ class Editor:
             at = key.end() if key else at + 1
             self._press(key[0] if key else "")
 
+    @property
+    def escaped(self) -> bool:
+        """Whether the last key was Esc, unless more of a longer key follows."""
+        return self._rest == "\x1b" and not self._pasting
+
+    def escape(self) -> None:
+        """Ignore that Esc: nothing followed."""
+        self._rest = ""
+
     def _paste(self, typed: str, at: int) -> int:
         """Insert a paste up to its end mark. Return where the typed keys continue."""
         end = typed.find(PASTED, at)

@@ -80,6 +80,7 @@ class TypedAnswers:
         self._mode = Mode(descriptor, not room.moves, room.screen.brackets)
         self._editor = Editor()
         self._open, self._away, self._prompted = True, False, False
+        self._dropped = False  # a half-typed answer to the last question, and its Enter may follow
         self._number = 0  # of the question that the prompt shows
         self._pages: list[str] = []  # the rest of a plan that is paged
 
@@ -118,7 +119,8 @@ class TypedAnswers:
     def _turn_to(self, number: int) -> None:
         """Switch to another question, and drop a half-typed answer to the last one."""
         self._room.screen.unblock()
-        if self._editor.text.strip():
+        self._dropped = bool(self._editor.text.strip())
+        if self._dropped:
             self._room.say(f"   What you had typed for Q{self._number} was dropped.")
         self._editor.clear()
         self._pages, self._away, self._prompted = [], False, False
@@ -161,7 +163,10 @@ class TypedAnswers:
                 self._command(data)
                 return
             self._editor.feed(data)
-            wait = PASTE if self._editor.entered else 0.0  # a pasted "yes" may continue below
+            # a pasted "yes" may continue below, and Esc may begin a key
+            wait = PASTE if self._editor.entered or self._editor.escaped else 0.0
+        if self._editor.escaped:
+            self._editor.escape()
         if self._editor.ended:
             self._editor.clear()
             self._away = True
@@ -172,10 +177,12 @@ class TypedAnswers:
         """Handle a key while the prompt is hidden, or a plan is paged."""
         if self._away:
             self._away = b"\n" not in keys
-        elif keys[:1] in (b"q", b"\x04", b"\x1b"):
-            self._pages = []
-        else:
+        elif keys[:1] in (b"\r", b"\n", b" "):
             self._page()
+        else:
+            self._pages = []
+            if keys[:1] not in (b"q", b"\x04") and keys != b"\x1b":
+                self._editor.feed(keys)  # an answer begins
         self._prompted = False
 
     def _page(self) -> None:
@@ -187,12 +194,16 @@ class TypedAnswers:
 
     def _finished(self, question: Question, hint: str) -> str | None:
         """Return what was entered as an answer. None if it asked for help or the plan, or if it is
-        empty and nothing is suggested."""
+        empty and nothing is suggested, or may have been meant for the last question."""
         self._editor.finish()
         self._prompt(hint)
         self._room.screen.leave()
         text, self._prompted = self._editor.text, False
         self._editor.clear()
+        dropped, self._dropped = self._dropped, False
+        if dropped and not text.strip():
+            self._room.say("   The question has changed. Press Enter again to take the suggestion.")
+            return None
         if text.strip() == "?":
             enter = " Enter alone takes the suggestion." if question.suggested else ""
             plan = "\np shows the plan, page by page." if question.plan else ""

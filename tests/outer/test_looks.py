@@ -101,6 +101,7 @@ def test_stop_reaches_only_the_loop_that_holds_the_lock(stage: Stage) -> None:
     other.kill()
     other.wait()
     lock.write_text(json.dumps(held))
+    loop.send(signal.SIGSTOP)  # as Ctrl-Z does: --stop wakes it
     assert stage.run("--stop", "now").code == 0 and loop.wait().code == 143
     ended = stage.run("--stop")
     assert ended.code == 2 and "nothing to stop" in ended.out

@@ -148,6 +148,8 @@ def test_an_answer_from_elsewhere_closes_the_question(stage: Stage, api: Telegra
     loop = stage.start()
     shown(api, Q1)
     late = api.messages[0]["buttons"][0][1]
+    api.say("", to=Q1)  # a photo
+    shown(api, "I can read only text.")
     speech.answer(stage.session, 1, "B")
     shown(api, "Q1: B, Two (by file)")
     stage.up(2)

@@ -62,11 +62,13 @@ def test_editing_in_a_window_that_changes(quick: Stage, at: Open) -> None:
 
 @needs_tmux
 def test_answered_elsewhere_while_somebody_types(quick: Stage, at: Open) -> None:
-    """An answer in the file counts. The half-typed answer is dropped, with a message."""
+    """An answer in the file counts. The half-typed answer is dropped, with a message, and the Enter
+    that ends it does not answer the next question."""
     quick.script(ASK, STOP)
     terminal = at().wait_last(ASKED).keys("not thi").wait_last("not thi")
     speech.answer(quick.session, 1, "from the file")
     terminal.wait("answer (file): from the file").wait("What you had typed for Q1 was dropped.")
+    terminal.wait_last(SECOND).keys("Enter").wait("The question has changed.")
     terminal.wait_last(SECOND).keys("C-d").wait("Ctrl-D hid the prompt")
     terminal.keys("Enter").wait_last(SECOND).keys("B", "Enter").wait("CODE=3")
     assert quick.answers == [("from the file", "file"), ("B", "terminal")]
@@ -85,8 +87,8 @@ def test_a_long_answer_is_whole(quick: Stage, at: Open, after: str) -> None:
 
 @needs_tmux
 def test_approval_needs_words(quick: Stage, at: Open) -> None:
-    """`p` shows the plan, Enter the next page, q ends it. Neither Enter alone nor what was typed
-    before the question approves the plan."""
+    """`p` shows the plan, Enter the next page, q or an answer ends it. Neither Enter alone nor what
+    was typed before the question approves the plan."""
     quick.script(TO_PLANNING, "hold(); " + PLAN, "plan(name='plan2.md')", STOP)
     prompt = "Your answer to Q1 [yes, or what to change; p: the plan; ?: help]:"
     terminal = at()
@@ -97,6 +99,7 @@ def test_approval_needs_words(quick: Stage, at: Open) -> None:
     terminal.keys("Enter").wait_last("7 more lines").keys("q").wait_last(prompt)
     assert "step 52" in terminal.text and "step 53" not in terminal.text
     terminal.keys("Enter").wait("Enter alone is not an answer here: yes, or what").wait_last(prompt)
+    terminal.keys("p", "Enter").wait_last("34 more lines of the plan")
     terminal.keys("yes, but smaller", "Enter").wait("taken as a change request")
     terminal.wait_last(prompt.replace("Q1", "Q2")).keys("Yes.", "Enter").wait("taken as a yes")
     terminal.wait("CODE=3")
@@ -166,3 +169,13 @@ def test_keys(keys: bytes, text: str) -> None:
     for editor in (whole, cut):
         editor.finish()
         assert editor.text == text and editor.entered
+
+
+def test_esc_alone_is_no_key() -> None:
+    """The next letter is not taken for the rest of a longer key."""
+    editor = Editor()
+    editor.feed(b"\x1b")
+    assert editor.escaped
+    editor.escape()
+    editor.feed(b"Ok")
+    assert editor.text == "Ok" and not editor.escaped
