@@ -56,7 +56,7 @@ def test_same_and_before(stage: Stage) -> None:
     that they refer to, they are not an answer and stay on the page."""
     stage.script("ask('Before or after?', 'Where?')", DONE)
     stage.begin(*EXIT)
-    said = [("same", ""), ("before", ""), ("", "is open again"), ("same", "`same` refers to")]
+    said = [("same", ""), ("before", ""), ("", "is open again"), ("same", "no text that it refers")]
     for text, says in said:
         stage.answer(1, text)
         ended = stage.run(*EXIT)

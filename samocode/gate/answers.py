@@ -41,8 +41,12 @@ class Answers:
                 continue  # the page was saved without a change
             if nothing_yet(added.text) and answer and number not in state.found:
                 self._reopen({number: answer.text})
-            if not self.take(question, added, "file") and question in state.open:
+            if self.take(question, added, "file"):
+                continue
+            if question in state.open:
                 self._unfinished = self.page.file.data
+            else:
+                self._keep(f"the answer to Q{number} stays as it was")
         self._reopen(reading.removed)
         self._say_rest(reading)
 
@@ -79,18 +83,19 @@ class Answers:
         self.page.print()
 
     def take(self, question: Question, added: Added, by: str) -> bool:
-        """Record an answer. Return False if it is empty, incomplete or too long."""
-        number, text = question.id, self._meant(question, added.text)
+        """Record an answer. If it is empty, incomplete or too long, say so, record that for those
+        who look from elsewhere, and return False."""
+        text, lacks = self._meant(question, added.text), None
         if len(added.text) > MAX_ANSWER:
-            why = f"the answer to Q{number} is too long; put it in a file, and answer with its name"
-            self._keep(why) if by == "file" else self.say(f"   Not recorded: {why}.")
+            lacks = "it is too long: put it in a file, and answer with its name"
         elif text is None:
-            self.say(f"Q{number}: there is no text that `{added.text.strip()}` refers to.")
-        elif lacks := missing(question, text):
-            self.say(f"Q{number}: `{text.strip()[-60:]}` is not taken: {lacks}.")
-        else:
+            lacks = "there is no text that it refers to"
+        elif not (lacks := missing(question, text)):
             self._record(question, text, taken(question, Added(text, added.marked)), by)
             return True
+        why = f"`{added.text.strip()[-60:]}` is not taken: {lacks}"
+        self._session.history.append("refused", id=question.id, why=why)
+        self.say(f"Q{question.id}: {why}.")
         return False
 
     def take_line(self, question: Question, line: str) -> bool:

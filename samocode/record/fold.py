@@ -161,6 +161,7 @@ def _answer(state: SessionState, line: Line) -> None:
     answer = Answer(str(line["text"]), tuple(line.get("took", ())), line.get("by", ""))
     state.answers[number] = answer
     state.found.pop(number, None)
+    state.refused.pop(number, None)
     if answer.took == CHANGE:
         state.approved = None
 
@@ -169,6 +170,10 @@ def _found(state: SessionState, line: Line) -> None:
     """Reopen a question: text was found after a child ran, or (empty) the answer was removed. The
     answer stays on record until the next one."""
     state.found[_number(state, line)] = str(line["text"])
+
+
+def _refused(state: SessionState, line: Line) -> None:
+    state.refused[_number(state, line)] = str(line["why"])
 
 
 def _number(state: SessionState, line: Line) -> int:
@@ -214,6 +219,7 @@ _STEPS: Mapping[str, Callable[[SessionState, Line], None]] = {
     "asked": _asked,
     "answer": _answer,
     "found": _found,
+    "refused": _refused,
     "approved": _approved,
     "lapsed": _lapsed,
     "stop": _stop,

@@ -189,6 +189,8 @@ class SessionState:
         self.found: dict[int, str] = {}
         """Text found after a child ran, by question, or empty if the answer was removed. The
         question is open until a person answers it; --yes does not answer it."""
+        self.refused: dict[int, str] = {}
+        """Why the last answer to a question was not taken."""
         self.spent: dict[str, Spent] = {}
         """By phase."""
         self.notes: list[str] = []

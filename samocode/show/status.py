@@ -33,8 +33,13 @@ def questions(session: Session) -> dict[int, str]:
 
 
 def questions_text(session: Session) -> str:
-    """Return the open questions as printed in `_qa.md`."""
-    return "\n\n".join(questions(session).values())
+    """Return the open questions as printed in `_qa.md`, and which answers were not taken."""
+    return "\n\n".join([*questions(session).values(), *not_taken(session.state)])
+
+
+def not_taken(state: SessionState) -> list[str]:
+    """Say which answers to open questions were not taken, and why."""
+    return [f"Q{q.id}: {state.refused[q.id]}." for q in state.open if q.id in state.refused]
 
 
 def for_screen(question: str, columns: int = 10_000) -> str:

@@ -168,6 +168,7 @@ def _waiting(session: Session) -> str:
     how = status.how_to_answer(session, terminal=False)
     title = f"samocode {session.name}: {TITLES[ExitCode.WAITING]}"
     following = f"For the next wait: --until-change {session.state.lines}"
+    titles += status.not_taken(session.state)
     return "\n".join([title, *titles, how, status.so_far(session.state), following])
 
 

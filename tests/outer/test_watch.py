@@ -91,7 +91,10 @@ def test_a_parent_that_waits_for_changes(stage: Stage) -> None:
     second = changed(stage)
     for woken in (second, again.wait()):
         assert woken.code == 4 and "Q3:" in woken.out and "Q1:" not in woken.out
-    speech.approve(stage.session)
+    again = other(stage, "--until-change", second.out.split()[-1])
+    speech.answer(stage.session, 3, "B")
+    assert "Q3: `B` is not taken: say what to change" in again.wait().out, "it wakes, too"
+    speech.answer(stage.session, 3, "yes")
     assert changed(stage).code == loop.wait().code == 0
     assert changed(stage).code == 0, "it is over, and that is said again"
 
