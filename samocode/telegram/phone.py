@@ -121,6 +121,8 @@ class Phone:
         if self._waits is not False:
             self._board.rest()
             self._join(waits=False)
+            with contextlib.suppress(OSError):
+                self._reply_late()
 
     def _begin(self) -> None:
         """A wait begins. Answers that were given before this start are read first."""
@@ -162,11 +164,14 @@ class Phone:
             time.sleep(pause)
 
     def _obey(self) -> None:
-        """Obey the commands that arrived, and reply to late answers: the loop's thread handles
-        answers only while it waits at a gate."""
+        """Obey the commands that arrived, and reply to late answers."""
         for path, heard in self._inbox("command"):
             path.unlink(missing_ok=True)
             self._board.back(heard, self._command(*(heard.command or ("help", ""))))
+        self._reply_late()
+
+    def _reply_late(self) -> None:
+        """Reply to answers that came too late: they are taken only at a gate."""
         with self._answers:
             for path, heard in self._inbox("answer"):
                 text = self._board.late(heard.question)
