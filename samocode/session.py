@@ -178,7 +178,8 @@ class Session:
             if files.read_any(path) != wanted:
                 kept = files.keep(path)
                 files.write(path, wanted)
-                say(f"   {name} was changed: printed again ({kept}). Send a note with --task.")
+                how = " A note is sent with --task." if name == TASK else ""
+                say(f"   {name} was changed ({kept}) and is printed again.{how}")
         return tampered
 
 

@@ -45,7 +45,7 @@ def ask(session: Session) -> None:
     text = plan_text(session, plan) or ""
     why = state.ask_why or f"nothing is built before you say yes; read {session.folder / plan}"
     if costs := forecast(state, text):
-        why += f"{chr(10) if chr(10) in why else '. '}Forecast: {costs}"
+        why += ("\n" if "\n" in why else ". ") + f"Forecast: {costs}"
     copy = f"{state.iteration:03d}-asked-plan.md"
     files.write(session.logs / copy, text)
     session.history.append(
