@@ -52,13 +52,15 @@ class Iterations(NamedTuple):
     say: Callable[[str], None]
 
     def run_next(self, view: View) -> Decision | None:
-        """Run one iteration, shown by `view`. Return None if VERIFY was interrupted. If the account
-        is known to have reached a limit, none begins; the decision says how long to wait."""
+        """Run one iteration, shown by `view`. Return None if SETUP or VERIFY was interrupted. If
+        the account is known to have reached a limit, none begins, and the decision says how long to
+        wait."""
         if limited := self._limited():
             return limited
         for line in self.session.restore():
             self.say(line)
-        verify.set_up(self.session, self.settings, self.shutdown, self.say)
+        if not self._set_up():
+            return None
         state, settings = self.session.state, self.settings
         again = bool(state.strikes or state.cut_off or state.api_waited)
         model = settings.model_for(state.phase, again)
@@ -69,6 +71,9 @@ class Iterations(NamedTuple):
         if decision:
             view.ended(ended)
         return decision
+
+    def _set_up(self) -> bool:
+        return verify.set_up(self.session, self.settings, self.shutdown, self.say)
 
     def _limited(self) -> Decision | None:
         state = self.session.state
@@ -94,13 +99,14 @@ class Iterations(NamedTuple):
         return decision
 
     def _conclude(self, run: RunResult, before: Mark | None) -> tuple[Decision | None, Line]:
-        """Decide and record. `before` is None after a kill. There is no decision if VERIFY was
-        interrupted: the next start reads the signal again."""
+        """Decide and record. `before` is None after a kill. There is no decision if SETUP or
+        VERIFY was interrupted: the next start reads the signal again."""
         session = self.session
         tampered = session.put_back(before, self.say)
         if session.top and not session.top.is_dir() and (made := session.ensure_worktree()):
             self.say(f"   the worktree was gone: {made}")
-            verify.set_up(session, self.settings, self.shutdown, self.say)
+        if not self._set_up():
+            return None, {}
         found = facts.read(
             session.folder, session.state, session.checkout, run,
             before, tampered, self.shutdown.requested,

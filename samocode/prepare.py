@@ -51,8 +51,7 @@ def prepare(iterations: Iterations, texts: Texts) -> Stop | None:
             "This session began without a git repository, so it is research only. To change code, "
             f"begin a new one in a repository ({session.cwd}: git init, and a first commit)."
         )
-    set_up(session, settings, iterations.shutdown, say)
-    if iterations.shutdown.requested:
+    if not set_up(session, settings, iterations.shutdown, say):
         return iterations.shutdown.stop
     for warning in session.shared.warnings(settings.project.setup or "") if session.shared else ():
         say(f"warning: {warning}")

@@ -23,12 +23,12 @@ LIMIT = "a limit (the time of CLAUDE_TIMEOUT or --timeout, or 1 GB of output)"
 Say = Callable[[str], None]
 
 
-def set_up(session: Session, settings: Settings, shutdown: Shutdown, say: Say) -> None:
-    """Run SETUP in a worktree that had none. Record its exit code and what it changed. UserError
-    (blocked) if it fails."""
+def set_up(session: Session, settings: Settings, shutdown: Shutdown, say: Say) -> bool:
+    """Run SETUP in a worktree that had none. Record its exit code and what it changed. Return False
+    if a stop request interrupted it. UserError (blocked) if it fails."""
     command = settings.project.setup
     if session.state.set_up or not command or (before := session.status()) is None:
-        return
+        return True
     say(f"SETUP: {command}")
     log = session.new_log("setup")
     session.history.append("setup", log=log.name)
@@ -47,6 +47,7 @@ def set_up(session: Session, settings: Settings, shutdown: Shutdown, say: Say) -
             f"SETUP ended {how} (log: {log}). Correct that, then run again.\n{end}",
             exit_code=ExitCode.BLOCKED,
         )
+    return code == 0
 
 
 def confirm(

@@ -101,6 +101,18 @@ def test_setup_runs_again_in_a_worktree_that_is_made_again(stage: Stage) -> None
     assert (stage.folder / "ran").read_text() == "x\n" * 3
 
 
+def test_a_stop_during_a_later_setup(stage: Stage) -> None:
+    """No child is started in a worktree whose SETUP was interrupted. The next start runs it."""
+    stage.configure(SETUP="[ ! -e ../../once ] || { touch ../../up; sleep 600; }; touch ../../once")
+    stage.script("import shutil; shutil.rmtree(os.getcwd()); " + WORK, DONE)
+    loop = stage.start()
+    wait_for((stage.folder / "up").exists)
+    loop.send(signal.SIGINT)
+    assert loop.wait().code == 130 and stage.children == 1
+    (stage.folder / "once").unlink()
+    assert stage.run().code == 0 and stage.outcomes == ["continue", "done"]
+
+
 @pytest.mark.parametrize("first", ["none", "interrupted"])
 def test_what_a_later_setup_changes_does_not_prevent_done(stage: Stage, first: str) -> None:
     """SETUP was interrupted, or set after the first run. Its changes are not the session's."""
