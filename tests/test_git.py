@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from samocode.decide.changes import changed_code, uncommitted
 from samocode.git import command, gitdir
 from samocode.git import worktree as worktrees
-from samocode.git.branches import Branches, story
+from samocode.git.branches import Branches
 from samocode.git.checkout import Checkout
 from samocode.git.repository import Repository
 from samocode.git.shared import Shared
@@ -26,6 +26,7 @@ from samocode.record.exits import UserError
 from samocode.record.history import History
 from samocode.record.state import Worktree
 from samocode.session import Session
+from samocode.show import landing
 from tests.outer.stage import executable, git, photo, sh
 
 
@@ -110,7 +111,7 @@ def test_a_tag_of_the_same_name_is_not_the_base(tmp_path: Path, repo: Path) -> N
     tree = Worktree(tmp_path / "w", "samocode/s", "main")
     worktrees.ensure(at(repo), tree)
     assert git("rev-parse", "HEAD", cwd=tree.path) == tip
-    assert story(at(repo), tree) == ("", "")
+    assert landing.story(at(repo), tree) == ("", "")
 
 
 # What is refused
@@ -240,7 +241,7 @@ def test_story_of_a_base_that_was_renamed(repo: Path, tree: Worktree) -> None:
     commit(repo, "unrelated.py")
     git("branch", "-m", "main", "trunk", cwd=repo)
     for known in (tree, recorded):
-        commits, stat = story(at(repo), known)
+        commits, stat = landing.story(at(repo), known)
         git("merge", "-q", tree.branch, cwd=repo)
         assert commits.endswith("change b.py") and "\n" not in commits
         assert "b.py | 1 +" in stat and "unrelated" not in stat
@@ -270,7 +271,7 @@ def test_the_merge_command_merges(repo: Path, tree: Worktree, case: str) -> None
     base = git("rev-parse", base, cwd=repo) if base == "HEAD" else base
     sh(script, repo)
     tip = commit(tree.path, "b.py")
-    sh(worktrees.merge(at(repo), tree._replace(base=base)), Path("/"))
+    sh(landing.merge(at(repo), tree._replace(base=base)), Path("/"))
     assert git("rev-parse", into, cwd=repo) == tip
 
 
@@ -281,7 +282,7 @@ def test_a_pull_request_names_the_base_of_another_remote(tmp_path: Path, repo: P
     sh(f"git remote add origin .; git remote add up .; {REMOTE}/up/rel main", repo)
     found = at(repo, PATH=f"{tmp_path}:{os.environ['PATH']}")
     tree = Worktree(tmp_path / "w", "samocode/s", "up/rel")
-    assert " --base rel " in (worktrees.pull_request(found, tree, "t", "b") or "")
+    assert " --base rel " in (landing.pull_request(found, tree, "t", "b") or "")
 
 
 # The status
@@ -446,7 +447,8 @@ def ask_all(repo: Path, session: Session) -> None:
     for call in (
         session.ensure_worktree, session.status,
         lambda: uncommitted(state, session.status()),
-        lambda: changed_code(state, session.status(), os.environ), lambda: story(found, tree),
+        lambda: changed_code(state, session.status(), os.environ),
+        lambda: landing.story(found, tree),
         Shared(found, tree.path).changed, lambda: Shared(found, tree.path).warnings(""),
     ):  # fmt: skip
         try:

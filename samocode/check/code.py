@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from samocode.check import lacking
 from samocode.check.finding import Finding, Place, ok, problem, warning
-from samocode.git import lacking
 from samocode.git.branches import Branches
 from samocode.git.command import typed
 from samocode.git.repository import Repository

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from samocode.git.repository import Repository
 from samocode.record.exits import UserError
-from samocode.record.state import Worktree
 
 LOCAL, REMOTE = "refs/heads/", "refs/remotes/"
 FIELDS = "--format=%(refname)%00%(objectname)%00%(symref)%00%(worktreepath)"
@@ -95,14 +94,3 @@ class Branches(NamedTuple):
         commits = [self.commits[self.full(copy)] for copy in copies]
         older = len(set(commits)) == 2 and self.repository.contains(*commits)
         return copies[1] if older else copies[0]
-
-
-def story(repository: Repository, worktree: Worktree) -> tuple[str, str]:
-    """Return the commits since the base and `diff --stat`, as git prints them. If the base branch
-    no longer exists, the recorded base commit is used."""
-    branches = Branches.read(repository)
-    base = branches.commit(worktree.base) or worktree.commit or "HEAD"
-    branch = branches.full(worktree.branch)
-    commits = repository.call("log", "--oneline", "--no-decorate", f"{base}..{branch}") or ""
-    stat = repository.call("diff", "--stat", f"{base}...{branch}") or ""
-    return commits.rstrip(), stat.rstrip()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from samocode.git.branches import story
 from samocode.record.exits import ExitCode, Stop
 from samocode.record.words import counted, short_name
 from samocode.session import Session, open_session
 from samocode.settings.flags import RAISED
+from samocode.show import landing
 from samocode.show.columns import clip
 from samocode.show.doing import doing
 from samocode.show.row import standing
@@ -23,7 +23,7 @@ def stop_text(session: Session, stop: Stop, command: str) -> str:
         lines = [f"{counted(len(state.open), 'open question')}."]
     if stop.code == ExitCode.DONE and session.checkout:
         repository, tree = session.checkout
-        count = len((story(repository, tree)[0] or "").splitlines())
+        count = len((landing.story(repository, tree)[0] or "").splitlines())
         lines.append(f"{counted(count, 'commit')} on {tree.branch}")
     lines.append(so_far(state))
     if stop.code != ExitCode.DONE:

@@ -7,14 +7,13 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from samocode.git.branches import story
 from samocode.pages.names import LOGS, OVERVIEW, QA, REPORT, TASK
 from samocode.pages.questions import options
 from samocode.record import files
 from samocode.record.history import local_now
 from samocode.record.state import Answer, Question
 from samocode.session import Session
-from samocode.show import status
+from samocode.show import landing, status
 from samocode.show.ledger import BRIEF, MOST, each, picture, spent, trouble
 from samocode.show.page import Folder, Markup, bullets, document, joined, section, tag, text
 from samocode.show.past import Past
@@ -152,7 +151,7 @@ def _forecast(session: Session) -> Markup:
 def _commits(session: Session) -> Markup:
     if session.checkout is None:
         return text("")
-    commits, stat = story(*session.checkout)
+    commits, stat = landing.story(*session.checkout)
     shown = joined(tag("pre", _lines(part)) for part in (commits, stat) if part)
     return shown or tag("p", "No commits on the session's branch.", class_="dim")
 

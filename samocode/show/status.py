@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from samocode.decide.forecast import Forecast, forecast
 from samocode.gate.approval import plan_text
-from samocode.git import worktree as worktrees
-from samocode.git.branches import story
 from samocode.git.command import typed
 from samocode.lock import is_running
 from samocode.pages.names import LOGS, OVERVIEW, QA
@@ -15,6 +13,7 @@ from samocode.record.state import SessionState
 from samocode.record.words import counted, few
 from samocode.session import Session
 from samocode.settings.flags import RAISED
+from samocode.show import landing
 from samocode.show.columns import clip, printable, wrap
 from samocode.show.doing import Doing, doing
 from samocode.show.row import standing
@@ -175,18 +174,18 @@ def done_lines(session: Session) -> list[str]:
     if session.checkout is None:
         return [f"Research only; the documents are in {session.folder}", ""]
     repository, tree = session.checkout
-    commits, stat = story(repository, tree)
+    commits, stat = landing.story(repository, tree)
     if not commits:
         return [f"No commits on {tree.branch}; the documents are in {session.folder}", ""]
     # All on one line: the task is the title of a pull request, the summary its body.
     title = clip(printable(session.state.task or session.name), TITLE)
     body = clip(printable(session.state.done or ""), BODY)
-    request = worktrees.pull_request(repository, tree, title, body)
+    request = landing.pull_request(repository, tree, title, body)
     return [
         f"Branch {tree.branch} in {tree.path}",
         commits,
         stat,
-        f"Merge:   {worktrees.merge(repository, tree)}",
+        f"Merge:   {landing.merge(repository, tree)}",
         *([f"Or:      {request}"] if request else []),
         f"Archive: /session-archive {session.name} in Claude Code",
         "",
