@@ -85,7 +85,10 @@ def from_words(text: str) -> str:
 
 
 def _began_with(folder: Path, texts: Texts) -> bool:
-    state = _state(folder)
+    try:
+        state = _state(folder)
+    except UserError:  # damaged: another session has the name
+        return False
     known = {(kind, text) for _, kind, text in state.texts}
     return state.done is None and texts.items() <= known
 

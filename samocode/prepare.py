@@ -28,19 +28,19 @@ DECISIONS = (ExitCode.BLOCKED, ExitCode.LIMIT, ExitCode.INTERRUPTED)
 
 
 def prepare(iterations: Iterations, texts: Texts) -> Stop | None:
-    """Prepare the session for its first spawn. UserError if the worktree or SETUP fails. Returns a
-    Stop if a recovered iteration ended in one and the user wrote nothing new."""
-    session, say = iterations.session, iterations.say
+    """Prepare the session for its first spawn. UserError if the worktree or SETUP fails, or the
+    worktree is not where or as it was left. Returns a Stop if a recovered iteration ended in one
+    and the user wrote nothing new, or if a stop was requested during SETUP."""
+    session, say, settings = iterations.session, iterations.say, iterations.settings
+    if session.checkout:
+        check_moved(*session.checkout, settings.project.worktrees)
     recovered = iterations.recover()
     new = task.new(session, texts)
     task.take(session, texts, say)
     if recovered and recovered.stop and not new:
         return recovered.stop
-    settings = iterations.settings
     for warning in [*settings.warnings, *_visible_folders(session, settings)]:
         say(f"warning: {warning}")
-    if session.checkout:
-        check_moved(*session.checkout, settings.project.worktrees)
     made = session.ensure_worktree()
     if made:
         say(made)
@@ -49,7 +49,7 @@ def prepare(iterations: Iterations, texts: Texts) -> Stop | None:
     if session.checkout is None:
         say(
             "This session began without a git repository, so it is research only. To change code, "
-            f"begin a new one in a repository ({session.cwd}: git init, and a first commit)."
+            f"make {session.cwd} a repository (git init, a first commit) and begin a new session."
         )
     if not set_up(session, settings, iterations.shutdown, say):
         return iterations.shutdown.stop
@@ -66,18 +66,18 @@ def prepare(iterations: Iterations, texts: Texts) -> Stop | None:
 
 
 def _check_branch(session: Session, code: WorktreeStatus | None) -> None:
-    """UserError if a person left the worktree on another branch: after a valid signal it was on the
-    session's. What a child left, the next child is told when it signals."""
+    """UserError if a person switched the worktree to another branch. A child that did so is told
+    when it signals, so this is checked only after a signal that needs the session's branch."""
     last, checkout = session.state.last, session.checkout
-    if code is None or checkout is None or (last and last.outcome not in HEARD):
+    if code is None or checkout is None or (last and last.outcome not in HEARD - {"blocked"}):
         return
     path, branch = checkout.worktree[:2]
     if code.branch != branch:
         renamed = not Branches.read(checkout.repository).has(branch)
-        busy = "".join(f" ({what})" for what in gitdir.unfinished(path))
+        busy = "".join(f" First end {what}." for what in gitdir.unfinished(path))
         remedy = f"{typed(path)} {'branch -m' if renamed else 'switch'} {branch}"
         raise UserError(
-            f"{path} has {code.branch} checked out{busy}, not {branch}. Run: {remedy}",
+            f"{path} has {code.branch} checked out, not {branch}.{busy} Run: {remedy}",
             exit_code=ExitCode.BLOCKED,
         )
 

@@ -178,7 +178,7 @@ class Session:
             if files.read_any(path) != wanted:
                 kept = files.keep(path)
                 files.write(path, wanted)
-                how = " A note is sent with --task." if name == TASK else ""
+                how = " To send a note, use --task." if name == TASK else ""
                 say(f"   {name} was changed ({kept}) and is printed again.{how}")
         return tampered
 

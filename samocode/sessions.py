@@ -37,8 +37,10 @@ def repository_of(settings: Settings) -> Repository | None:
     if found and found.is_linked and settings.project.file.is_relative_to(found.top):
         head = files.read_any(gitdir.of(found.top) / "HEAD")
         if head.startswith(b"ref: refs/heads/samocode/"):
-            main = found.common.parent
-            raise UserError(f"{found.top} is the worktree of a session. Run this in {main}.")
+            raise UserError(
+                f"{found.top} is the worktree of a session. Run this in {found.common.parent}, or "
+                "where the project's own .samocode is."
+            )
     return found
 
 
@@ -102,11 +104,19 @@ def _check_new(sessions: Path, name: str, like: Path | None) -> None:
         raise UserError(f"There is no session {name!r}.{near} To begin one, leave the date out.")
     whole = short_name(like.name) if like else ""
     begins = like and whole.startswith(f"{name}-")  # job-1 is no beginning of job-10
-    if like and begins and History(like / HISTORY).load(repair=False).state.done is None:
+    if like and begins and _is_unfinished(like):
         raise UserError(
-            f"Session {whole} is unfinished. Add --session {whole} to send it a note, or begin "
-            f"another one under a name that {whole} does not begin with."
+            f"Session {whole} is unfinished. Add --session {whole} to send it a note. To begin "
+            f"another one, choose a name that is not the beginning of {whole}."
         )
+
+
+def _is_unfinished(folder: Path) -> bool:
+    """Whether the session can go on: it is neither done nor damaged."""
+    try:
+        return History(folder / HISTORY).load(repair=False).state.done is None
+    except UserError:
+        return False
 
 
 def nearest(sessions: Path, name: str) -> str:
@@ -213,8 +223,8 @@ def _new_worktree(project: Project, name: str, repository: Repository) -> Worktr
 
 
 def hand_over(folder: Path, texts: Texts) -> str:
-    """Send the texts as a note to a running loop, and return what becomes of it. Empty if no loop
-    runs, or if it ended meanwhile: this start then reads a note that was sent."""
+    """Send the text as a note to the running loop, and return a sentence for the user. A text that
+    is a task already is not sent. Empty if no loop runs any more: this start reads the note."""
     if not is_running(folder):
         return ""
     if "dive" in texts:

@@ -26,7 +26,7 @@ Say = Callable[[str], None]
 
 def add(history: History, kind: str, text: str, inbox: str | None = None) -> None:
     """Record a text: the first one, a note to an unfinished session, or a new round. A note from
-    `_inbox` does not reset the counters, because a child may have written it; a new round does."""
+    `_inbox` does not reset the counters, because a child may have written it."""
     state, opens, note = history.state, None, None
     if state.done is not None:
         opens, note = state.round + 1, "The human opened a new round: read the end of _task.md."
@@ -34,7 +34,7 @@ def add(history: History, kind: str, text: str, inbox: str | None = None) -> Non
         note = "The human added a note: read the end of _task.md."
     history.append(
         "task", kind=kind, text=text, round=opens, notes=[note] if note else None, inbox=inbox,
-        decision=inbox is None or opens is not None or None,
+        decision=inbox is None or None,
     )  # fmt: skip
 
 

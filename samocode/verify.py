@@ -24,8 +24,8 @@ Say = Callable[[str], None]
 
 
 def set_up(session: Session, settings: Settings, shutdown: Shutdown, say: Say) -> bool:
-    """Run SETUP in a worktree that had none. Record its exit code and what it changed. Return False
-    if a stop request interrupted it. UserError (blocked) if it fails."""
+    """Run SETUP unless it has succeeded in this worktree. Record its exit code and what it changed.
+    Return False if a stop request interrupted it. UserError (blocked) if it fails."""
     command = settings.project.setup
     if session.state.set_up or not command or (before := session.status()) is None:
         return True
@@ -53,7 +53,8 @@ def set_up(session: Session, settings: Settings, shutdown: Shutdown, say: Say) -
 def confirm(
     decision: Decision, session: Session, settings: Settings, shutdown: Shutdown, say: Say
 ) -> Decision | None:
-    """Run VERIFY for a `done` with code. Return the decision, None if interrupted."""
+    """Run VERIFY if `done` is signalled and the session may have code. Return the decision, None if
+    interrupted."""
     command = settings.project.verify
     if decision.outcome != "done" or not command:
         return decision

@@ -52,7 +52,7 @@ def hint(settings: Settings, since: float = 0.0) -> Hint | None:
     """Return the hint for the account that pays, unless it is past or was written before `since`
     (epoch seconds)."""
     with contextlib.suppress(OSError):
-        # .claude.json may be large, so read it only if some hint still holds. Old ones stay.
+        # .claude.json may be large: read it only if some hint still holds (old hints stay).
         paths = _folder(settings.environ).iterdir()
         known = {path: found for path in paths if (found := _read(path, since))}
         own = _path(settings) if known else None

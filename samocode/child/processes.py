@@ -36,7 +36,7 @@ _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 _reaper = False
 _others: dict[int, subprocess.Popen[bytes] | None] = {}
 """Children that no iteration started: those of `run_beside`, which another thread waits for, and
-(None) inherited ones, such as tee in `main.py > >(tee log)`."""
+(None) inherited ones, such as tee in `main.py > >(tee log)`, and those of another user."""
 
 
 def become_reaper() -> None:
@@ -110,7 +110,7 @@ def end_tree(
         main.wait(KILL_SECONDS)
     except subprocess.TimeoutExpired as error:
         raise UserError(
-            f"Process {main.pid} runs as another user and cannot be ended from here: end it.",
+            f"Process {main.pid} runs as another user, or waits in the kernel: end it yourself.",
             exit_code=ExitCode.FAILED,
         ) from error
     return tuple(process for process in found if process.pid != main.pid)
@@ -123,18 +123,17 @@ def end_orphans(tag: Path, grace: float = TERM_GRACE) -> tuple[Process, ...]:
 
 def _end(entry: str, looks: float, left: Callable[[], bool], grace: float) -> tuple[Process, ...]:
     """Send SIGTERM, and SIGKILL after `grace` seconds, until no process is left. That is when
-    `left` returns False, or `looks` scans in a row find nothing (LOOKS if there are `_others`).
-    Returns all processes that it could signal."""
+    `left` returns False, or `looks` scans in a row find nothing (LOOKS, if it is infinite and there
+    are `_others`). Returns all processes that it could signal."""
     found: dict[int, Process] = {}
     began, empty = time.monotonic(), 0
     while (
         left()
-        and empty < (LOOKS if _others else looks)
+        and empty < (LOOKS if _others and looks == math.inf else looks)
         and (passed := time.monotonic() - began) < grace + KILL_SECONDS
     ):
         empty += 1
         for process in _tree(entry):
-            empty = 0
             if passed > grace or process.pid not in found:
                 try:
                     os.kill(process.pid, signal.SIGKILL if passed > grace else signal.SIGTERM)
@@ -143,6 +142,7 @@ def _end(entry: str, looks: float, left: Callable[[], bool], grace: float) -> tu
                 except PermissionError:  # another user's, such as a service started by sudo
                     _others[process.pid] = None
                     continue
+            empty = 0
             found.setdefault(process.pid, process)
         time.sleep(0.001 if passed > grace else 0.02)
     return tuple(found.values())

@@ -74,7 +74,7 @@ class RunResult(NamedTuple):
     limit_rejected: bool = False
     limit_resets_at: float | None = None
     limit_name: str = ""
-    """Of the last report: five_hour, seven_day, seven_day_opus, ..."""
+    """Of the rejected limit, else of the last report: five_hour, seven_day, seven_day_opus, ..."""
     windows: tuple[Window, ...] = ()
     """The last report of each limit, if the CLI gave any."""
     auth_retries: int = 0

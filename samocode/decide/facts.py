@@ -49,7 +49,7 @@ class IterationFacts(NamedTuple):
     """Epoch seconds, like the reset time of a usage limit."""
     head: str | None = None
     changed_code: tuple[str, ...] = ()
-    """Tracked files changed before a plan was approved."""
+    """What the child changed before a plan was approved: tracked files, HEAD, or a merge begun."""
     tampered: bool = False
     """The child changed the history. It was restored."""
     uncommitted: tuple[str, ...] = ()

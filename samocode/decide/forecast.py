@@ -19,7 +19,7 @@ class Forecast(NamedTuple):
     phases: int
     """Open phases of the plan, each one iteration."""
     each_usd: float
-    """By iteration: of the implementation, else of the whole session."""
+    """Average cost of an iteration: of those in implementation, or of all before there are any."""
     usd: float
     seconds: float
 

@@ -71,7 +71,7 @@ def cap(state: SessionState, limits: Limits) -> Stop | None:
 
 def heed(hint: Hint, now: float, limits: Limits, times: Timeouts) -> Stop | Pause | None:
     """Return the pause, or the Stop, if a hint says that the account reached a usage limit."""
-    why = f"usage limit reached (reported by session {hint.session}; a new start ignores it)"
+    why = f"usage limit reached (by session {hint.session}; Ctrl-C and a start to ignore that)"
     return _wait(why, hint.resets_at, now, limits, times)
 
 
@@ -119,7 +119,7 @@ def _cut_off(facts: IterationFacts, state: SessionState) -> Decision:
 
 def _until_reset(facts: IterationFacts, limits: Limits, times: Timeouts) -> Stop | Pause | None:
     """Return the pause until a usage limit resets, or a Stop if that is too late. None without a
-    limit, or with a reset that is unknown or past."""
+    limit, or with a reset that is unknown, past or too far away."""
     resets = facts.run.limit_resets_at
     if not facts.run.limit_rejected or resets is None:
         return None

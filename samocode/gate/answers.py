@@ -61,7 +61,8 @@ class Answers:
         child or a person may have written it, so the question is open until a person confirms.
 
         The page is printed before the child's questions are recorded. Its first line says how many
-        history lines it was made from, and a child could have written a page of the next number."""
+        history lines it was made from: a child could guess the number of the page with its own
+        questions, and write that page with answers."""
         reading, state = self.page.read(), self._session.state
         for number, added in reading.added.items():
             if len(added.text) > MAX_ANSWER:
@@ -83,8 +84,8 @@ class Answers:
         self.page.print()
 
     def take(self, question: Question, added: Added, by: str) -> bool:
-        """Record an answer. If it is empty, incomplete or too long, say so, record that for those
-        who look from elsewhere, and return False."""
+        """Record an answer. If it is empty, incomplete or too long, say why, record the reason
+        (--status and --until-change show it), and return False."""
         text, lacks = self._meant(question, added.text), None
         if len(added.text) > MAX_ANSWER:
             lacks = "it is too long: put it in a file, and answer with its name"
@@ -110,14 +111,15 @@ class Answers:
 
     def say_yes(self) -> None:
         """Answer with the suggestions and approve plans (--yes). Skips actions, questions that are
-        open again because an answer was removed or text was found after a child ran, and a question
-        that was asked before."""
+        open again because an answer was removed or text was found after a child ran, those whose
+        suggestion was not taken, and a question that was asked before."""
         state = self._session.state
         for question in state.open:
             added = Added("approve") if question.kind == "approval" else suggestion(question)
             earlier = [q.title for q in state.asked.values() if q.id < question.id]
             repeated = question.kind == "qa" and question.title in earlier  # a child in a circle
-            theirs = question.kind == "action" or question.id in state.found or repeated
+            back = question.id in state.found or question.id in state.refused
+            theirs = question.kind == "action" or back or repeated
             if added and not theirs:
                 self.take(question, added, "yes")
 

@@ -35,8 +35,8 @@ def clean(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def not_above(top: Path, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment in which git does not search above `top`. A worktree that had lost its
-    .git was inside the user's repository, and a child's `git reset` changed that repository."""
+    """Return an environment in which git does not search above `top`. A worktree inside the
+    user's repository once lost its .git, and a child's `git reset` changed the user's instead."""
     given = environ.get(CEILING)
     return {**environ, CEILING: f"{real(top).parent}{os.pathsep + given if given else ''}"}
 

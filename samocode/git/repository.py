@@ -53,7 +53,7 @@ class Repository:
     @property
     def is_linked(self) -> bool:
         """Whether MAIN_REPO is in a worktree that `git worktree add` made."""
-        return (self.top / ".git").is_file()
+        return files.real(gitdir.of(self.top)) != files.real(self.common)
 
     def run(self, *args: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
         """Run git at the top of a worktree, by default of the main one."""
@@ -95,7 +95,7 @@ class Repository:
         return self.call("merge-base", "--is-ancestor", old, new) is not None
 
     def other_holder(self, at: Path) -> Path | None:
-        """Return the git folder of the worktree at `at` if it is of another repository."""
+        """Return the git folder of the repository of the worktree at `at` if it is another one."""
         own = gitdir.of(at)
         common = files.read_any(own / "commondir").decode(errors="surrogateescape").rstrip("\n")
         there = files.real(own / common)

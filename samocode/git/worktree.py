@@ -8,7 +8,7 @@ from pathlib import Path
 
 from samocode.git import gitdir
 from samocode.git.branches import Branches
-from samocode.git.command import CHECKOUT, typed
+from samocode.git.command import TIMEOUT, typed
 from samocode.git.repository import Repository
 from samocode.record import files
 from samocode.record.exits import ExitCode, UserError
@@ -122,7 +122,7 @@ def _call(repository: Repository, *args: str) -> None:
 def _is_made(repository: Repository, at: Path) -> bool:
     """Whether git has a worktree at this path. Waits while git is still creating it. If the loop is
     killed, `git worktree add` may still be running or cleaning up."""
-    for _ in range(CHECKOUT):
+    for _ in range(TIMEOUT):
         own = gitdir.known(repository.common, at)
         if own is None or b"initializing" not in files.read_any(own / "locked"):
             return own is not None

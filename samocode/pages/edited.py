@@ -14,7 +14,7 @@ from samocode.record.words import clean
 
 @final
 class EditedFile:
-    """A file that the loop prints and a person edits. It is read only if its stat changed."""
+    """A file that the loop prints and a person edits. It is read again only if its stat changed."""
 
     def __init__(
         self, path: Path, printed: Callable[[str], str], say: Callable[[str], None],

@@ -30,9 +30,10 @@ def is_yes(text: str) -> bool:
 
 
 def missing(question: Question, text: str) -> str | None:
-    """Return what an answer lacks, None if nothing. Each needs a word. To a plan, a yes with a
-    comma lacks the rest (some editors save while one types), and a request for a change what to
-    change. To a question with options, a letter lacks its option; Y and N are words."""
+    """Return what an answer lacks, None if nothing. Every answer needs a word. An answer to a plan
+    is incomplete if it is a yes with a comma (some editors save while one types), or asks for a
+    change without saying which. If there are options, a single letter must be one of them, Y or
+    N."""
     if nothing_yet(text):
         return "that is no answer yet, write it in words"
     text = COMMENT.sub("", text).strip(AROUND)

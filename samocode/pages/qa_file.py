@@ -22,7 +22,7 @@ class QaFile:
     def __init__(self, folder: Path, history: History, say: Callable[[str], None]) -> None:
         self.file = EditedFile(folder / QA, lambda text: self._print_of(text)[1], say, MAX_PAGE)
         self.untaken: frozenset[int] = frozenset()
-        """Questions that the last page read showed as open again (Block.found)."""
+        """Questions that were open again (Block.found) on the page that was last read."""
         self._history = history
         self._last: Page | None = None
         self._shown: tuple[int, bytes | None] = (0, None)  # lines of the history, content

@@ -56,6 +56,6 @@ def known_trouble(error: Exception, folder: Path | None = None) -> Stop | None:
         why = "The session folder is gone: somebody removed it while the loop ran."
         return Stop(ExitCode.FAILED, why)
     if isinstance(error, OSError) and error.errno in DISK:
-        remedy = "free disk space or give access, then run again."
+        remedy = "free disk space, give access or mend the disk, then run again."
         return Stop(ExitCode.FAILED, f"{error}: {remedy}")
     return None

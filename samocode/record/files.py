@@ -153,7 +153,7 @@ def _unlinked_copy(path: Path, folder: Path, limit: int) -> int:
             with file:
                 while data := file.read(1 << 20):
                     write_whole(fd, data, path)
-    except OSError:
+    except (OSError, Unreadable):
         os.close(fd)
         raise
     return fd

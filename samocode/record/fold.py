@@ -1,8 +1,8 @@
 """Build the SessionState from the lines of the history.
 
 The fold stores facts and decides nothing: a line already holds what was decided. Any line may have
-`next` (the phase from now on), `notes` (sentences for the next child) and `decision` (a person
-decided something, so all counters restart).
+`next` (the phase from now on), `head` (the worktree's commit), `notes` (sentences for the next
+child) and `decision` (a person decided something, so all counters restart).
 """
 
 from __future__ import annotations

@@ -128,7 +128,8 @@ class Notifier(NamedTuple):
         self.command("pause", pause.why, onward)
 
     def tell(self, stop: Stop) -> None:
-        """Show and send how a run ended. The session is unlocked: another loop may run it."""
+        """Show and send how a run ended. The session is unlocked, except after a bug: another loop
+        may run it."""
         if self.phone:
             self.phone.leave()
         text = status.stop_text(self.session, stop, self.resume())

@@ -149,7 +149,7 @@ def test_a_copy_of_the_project_file_in_a_worktree_is_refused(stage: Stage) -> No
     copy.write_text("MAIN_REPO=.\nWORKTREES=../w\nSESSIONS=../s\n")
     for more in (["--status"], ["--task", "a note"]):
         ended = stage.run("--config", str(copy), *more)
-        assert ended.code == 2 and f"Run this in {stage.repo}." in ended.out
+        assert ended.code == 2 and f"Run this in {stage.repo}, or" in ended.out
     assert stage.children == 2
 
 
