@@ -112,7 +112,7 @@ make_folder() {
     remember "folder $1"
 }
 
-# Link one file. If something else has its name, report it with another way ($3) and return 1.
+# Link one file. If something else has its name, say so, name an alternative ($3) and return 1.
 link() {
     local source=$1 name=$2 other=$3
     if [ "$name" -ef "$source" ]; then return; fi
@@ -212,7 +212,7 @@ link_all() {
     link_program || left=$((left + 1))
     [ "$left" = 0 ] && return
     warn "Links not made: $left (see above)."
-    [ -z "$gone" ] || warn "If the links that are gone point to where this clone was before, run: rm$gone; and then this script again."
+    [ -z "$gone" ] || warn "If these dead links point to the former place of this clone, remove them and run this script again: rm$gone"
     return 1
 }
 
