@@ -66,15 +66,19 @@ def prepare(iterations: Iterations, texts: Texts) -> Stop | None:
 
 
 def _check_branch(session: Session, code: WorktreeStatus | None) -> None:
-    """UserError if a person switched the worktree to another branch. A child that did so is told
-    when it signals, so this is checked only after a signal that needs the session's branch."""
+    """UserError if a person switched the worktree to another branch. What a child left is not
+    refused: after a failed iteration the next child is told, and a blocked one may have stopped in
+    the middle of a rebase."""
     last, checkout = session.state.last, session.checkout
-    if code is None or checkout is None or (last and last.outcome not in HEARD - {"blocked"}):
+    if code is None or checkout is None or (last and last.outcome not in HEARD):
         return
     path, branch = checkout.worktree[:2]
+    left = gitdir.unfinished(path)
+    if left and last and last.outcome == "blocked":  # the child's own rebase, for example
+        return
     if code.branch != branch:
         renamed = not Branches.read(checkout.repository).has(branch)
-        busy = "".join(f" First end {what}." for what in gitdir.unfinished(path))
+        busy = "".join(f" First end {what}." for what in left)
         remedy = f"{typed(path)} {'branch -m' if renamed else 'switch'} {branch}"
         raise UserError(
             f"{path} has {code.branch} checked out, not {branch}.{busy} Run: {remedy}",
