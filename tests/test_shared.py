@@ -110,7 +110,9 @@ def test_what_others_do_is_not_reported(shared: Shared) -> None:
     for script in SIDE_BY_SIDE:
         act(shared, script, shared.repository.top)
         assert (script, shared.changed()) == (script, [])
-    act(shared, f"{COMMIT}; git branch -f gone; git tag v1", shared.tree)
+    # words of its own: the same commit in the same second would be the one that was pushed
+    own = "git commit -q --allow-empty -m 'of the child'"
+    act(shared, f"{own}; git branch -f gone; git tag v1", shared.tree)
     assert shared.changed() == ["branch gone", "tag v1"]
 
 
