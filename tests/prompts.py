@@ -1,7 +1,5 @@
 """workflow.md and the command files, as the tests and the trials read them."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import re

@@ -1,7 +1,5 @@
 """A report as a browser parses it, and texts that try to inject markup."""
 
-from __future__ import annotations
-
 import re
 from html.parser import HTMLParser
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Plan approval: the loop asks, stores a copy, and asks again when the plan changes."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections.abc import Callable

@@ -2,8 +2,6 @@
 that DOORS names, small files, and leaves that the loop can run without. A room is a folder or a
 single module."""
 
-from __future__ import annotations
-
 import ast
 import shutil
 from collections.abc import Iterator

@@ -1,8 +1,6 @@
 """What an iteration, the Stop hook and --help may cost. These tests count git processes, imports
 and system calls, not time, so a busy machine does not matter."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

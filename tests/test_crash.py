@@ -1,8 +1,6 @@
 """A loop that is killed at any moment loses nothing and does nothing twice.
 tests/outer/test_kills.py kills at every append to the history."""
 
-from __future__ import annotations
-
 import inspect
 import json
 import shutil

@@ -1,7 +1,5 @@
 """The demo, played by main.py as ./install.sh --demo starts it."""
 
-from __future__ import annotations
-
 import json
 import os
 import pty

@@ -1,8 +1,6 @@
 """The files in deploy/ treat each exit code as documented. The queue is really run, with the stub
 in place of claude."""
 
-from __future__ import annotations
-
 import json
 import re
 import shlex

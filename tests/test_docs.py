@@ -1,7 +1,5 @@
 """README, CONTRIBUTING and --help are promises: each name in them exists in the code."""
 
-from __future__ import annotations
-
 import re
 
 from samocode.decide import signal as signals

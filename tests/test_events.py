@@ -1,7 +1,5 @@
 """What the loop reads from the CLI's output, in real recordings and in arbitrary bytes."""
 
-from __future__ import annotations
-
 import json
 import tracemalloc
 from itertools import pairwise

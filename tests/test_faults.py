@@ -1,8 +1,6 @@
 """Faults of the machine: a full disk, missing rights, a clock that jumps, closed streams. The error
 names the remedy, and nothing is lost."""
 
-from __future__ import annotations
-
 import errno
 import json
 import os

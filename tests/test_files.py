@@ -1,7 +1,5 @@
 """Files that others may damage: bounded reads, atomic writes, durable appends."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,8 +1,6 @@
 """The gate: it reads the saves of real editors, and nothing is built on an answer that the human
 took back."""
 
-from __future__ import annotations
-
 import signal
 import time
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The package git: it chooses the base, makes the worktree, and changes nothing of the user's."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import tempfile

@@ -1,7 +1,5 @@
 """`_history.jsonl`: the state that its lines give, and its repair after a kill or damage."""
 
-from __future__ import annotations
-
 import json
 import os
 from datetime import UTC, datetime

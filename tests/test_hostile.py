@@ -1,8 +1,6 @@
 """A child that does what it should not: the session continues or says why it stopped. Nothing that
 the human wrote is lost, and nothing that the child wrote counts as the human's."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

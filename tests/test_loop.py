@@ -1,8 +1,6 @@
 """Behaviour of the loop that needs a stand-in child and a faster clock. tests/outer runs main.py
 with its real clock."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import signal

@@ -1,7 +1,5 @@
 """`_qa.md`: an unchanged page says nothing, and what a person adds is read and never lost."""
 
-from __future__ import annotations
-
 import re
 import signal
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """How an iteration ends: one table with a row for each outcome, without files or a clock."""
 
-from __future__ import annotations
-
 import random
 from collections import Counter
 from dataclasses import dataclass, field

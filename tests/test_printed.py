@@ -1,7 +1,5 @@
 """The pages that the loop prints into a session folder, and what counts as a child's progress."""
 
-from __future__ import annotations
-
 import json
 import time
 from datetime import datetime

@@ -3,8 +3,6 @@
 Each scene runs in its own process, which becomes the reaper as the loop does.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import shlex

@@ -1,7 +1,5 @@
 """The prompts match the code: what they name exists, and the signals they show are valid."""
 
-from __future__ import annotations
-
 import json
 import re
 import subprocess

@@ -1,7 +1,5 @@
 """The report of a session with arbitrary texts in its history and file names."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

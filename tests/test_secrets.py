@@ -1,8 +1,6 @@
 """Keys and tokens are in no file of a session, in no output and in no command line. A child does
 not get the bot token."""
 
-from __future__ import annotations
-
 import json
 import os
 import stat

@@ -1,7 +1,5 @@
 """How a session folder is found, created, locked and repaired."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

@@ -1,7 +1,5 @@
 """The repository that sessions share with their user: which changes are reported at a stop."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """`_signal.json`: which signals are valid, and that nothing unclear ever counts as `continue`."""
 
-from __future__ import annotations
-
 import json
 import os
 from pathlib import Path

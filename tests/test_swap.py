@@ -1,7 +1,5 @@
 """Replacing a page, with a save or a kill before each step of it."""
 
-from __future__ import annotations
-
 import json
 import os
 import stat

@@ -1,7 +1,5 @@
 """Parts of Telegram: calls of the Bot API, texts, routing, and the shared folder."""
 
-from __future__ import annotations
-
 import contextlib
 import fcntl
 import json

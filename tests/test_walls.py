@@ -1,7 +1,5 @@
 """The walls (permission rules) for the CLI, and the checks of its init event."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest
