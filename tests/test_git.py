@@ -79,13 +79,12 @@ REMOTE = "git update-ref refs/remotes"
         ("git branch release/1 $old; git branch trunk", "release/1", "release/1"),
         (f"{REMOTE}/origin/dev $new", "dev", "origin/dev"),
         (f"git branch dev $new; {REMOTE}/origin/dev $old", "origin/dev", "origin/dev"),
-        (f"{REMOTE}/up/dev $new", "up/dev", "up/dev"),
+        ("git checkout -q --orphan pages", None, "main"),
     ],
 )
 def test_base(repo: Path, script: str, wanted: str | None, base: str) -> None:
-    """The base is BASE_BRANCH, else origin's default branch, main, master, or the current branch.
-    Of its local and remote copies it is the newer one; the local one if they diverged. A
-    BASE_BRANCH of the form origin/NAME is taken as it is."""
+    """BASE_BRANCH, else origin's default branch, main, master, or the current branch. Of its local
+    and remote copies the newer one, the local one if they diverged."""
     hashes = {"old": git("rev-parse", "HEAD", cwd=repo)}
     for name, file in (("new", "a.py"), ("other", "b.py")):
         git("checkout", "-q", "--detach", hashes["old"], cwd=repo)
@@ -96,11 +95,18 @@ def test_base(repo: Path, script: str, wanted: str | None, base: str) -> None:
     assert Branches.read(at(repo)).base(wanted) == hashes.get(base, base)
 
 
-def test_the_head_of_a_remote_is_no_branch(repo: Path) -> None:
-    """BASE_BRANCH=HEAD would start from origin's default branch, and no switch leads there."""
-    sh(f"{REMOTE}/origin/trunk main; {TRUNK}", repo)
-    with pytest.raises(UserError, match="BASE_BRANCH HEAD is not a branch"):
-        Branches.read(at(repo)).base("HEAD")
+@pytest.mark.parametrize(
+    ("script", "wanted", "says"),
+    [
+        (f"{REMOTE}/origin/trunk main; {TRUNK}", "HEAD", "BASE_BRANCH HEAD is not a branch"),
+        ("git checkout -q --orphan pages; git branch -m main develop", None,
+            "pages has no commit: set BASE_BRANCH .*such as develop"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_the_base(repo: Path, script: str, wanted: str | None, says: str) -> None:
+    sh(script, repo)
+    with pytest.raises(UserError, match=says):
+        Branches.read(at(repo)).start(wanted)
 
 
 def test_a_tag_of_the_same_name_is_not_the_base(tmp_path: Path, repo: Path) -> None:
@@ -133,8 +139,7 @@ def test_a_repository_that_git_refuses(tmp_path: Path, repo: Path) -> None:
 
 
 def test_a_bare_repository(tmp_path: Path, repo: Path) -> None:
-    """A bare repository is refused, alone and with a .git file beside it. The printed command lists
-    its worktrees."""
+    """It is refused, alone and with a .git file beside it. The command lists its worktrees."""
     home = tmp_path / "the home"
     git("clone", "-q", "--bare", str(repo), f"{home}/.bare", cwd=tmp_path)
     (home / ".git").write_text("gitdir: ./.bare\n")
@@ -146,37 +151,23 @@ def test_a_bare_repository(tmp_path: Path, repo: Path) -> None:
     assert at(home / "main").top == home / "main"
 
 
-def test_core_bare_by_mistake(repo: Path) -> None:
-    """core.bare may come from a `git config` in one worktree, which sets it for all. The printed
-    command repairs it."""
-    git("config", "core.bare", "true", cwd=repo)
-    with pytest.raises(UserError, match=r"core\.bare set by mistake") as said:
-        at(repo)
-    sh(str(said.value).partition("Run: ")[2], repo)
-    assert start(repo)
-
-
-@pytest.mark.parametrize("name", ["empty", "two words"])
-def test_no_commit(tmp_path: Path, name: str) -> None:
-    """Without a commit, the printed command makes the first one, of all files."""
-    new = tmp_path / name
-    new.mkdir()
-    git("init", "-q", cwd=new)
-    if name == "two words":
-        (new / "a.py").touch()
-    with pytest.raises(UserError) as said:
-        start(new)
-    sh(str(said.value).partition("has no commit yet. Run: ")[2], new)
-    assert start(new) and git("ls-files", "-o", cwd=new) == ""
-
-
-def test_a_branch_without_a_commit(repo: Path) -> None:
-    """An orphan branch in the checkout does not matter, unless it would be the base."""
-    git("checkout", "-q", "--orphan", "pages", cwd=repo)
-    assert start(repo) == git("rev-parse", "main", cwd=repo)
-    git("branch", "-m", "main", "develop", cwd=repo)
-    with pytest.raises(UserError, match=r"pages has no commit: set BASE_BRANCH .*such as develop"):
+@pytest.mark.parametrize(
+    ("script", "says"),
+    [
+        ("git config core.bare true", r"core\.bare set by mistake"),
+        ("git update-ref -d HEAD", "has no commit yet"),
+        ("rm -rf .git * .gitignore; git init -q", "has no commit yet"),
+    ],
+)
+def test_the_printed_command_repairs(tmp_path: Path, repo: Path, script: str, says: str) -> None:
+    """It unsets core.bare, which a `git config` in one worktree sets for all, or makes the first
+    commit, of all files."""
+    repo = repo.rename(tmp_path / "two words")
+    sh(script, repo)
+    with pytest.raises(UserError, match=says) as said:
         start(repo)
+    sh(str(said.value).partition("Run: ")[2], repo)
+    assert start(repo) and git("ls-files", "-o", cwd=repo) == ""
 
 
 @pytest.mark.parametrize("gone", [False, True])
@@ -232,8 +223,7 @@ def test_paths_of_any_kind(tmp_path: Path, repo: Path, name: str) -> None:
 
 
 def test_story_of_a_base_that_was_renamed(repo: Path, tree: Worktree) -> None:
-    """It has the commits since the recorded base, or since the checked-out branch if no base is on
-    record."""
+    """It has the commits since the recorded base, else since the checked-out branch."""
     recorded = tree._replace(commit=git("rev-parse", "main", cwd=repo))
     commit(tree.path, "b.py")
     commit(repo, "unrelated.py")
@@ -275,8 +265,7 @@ def test_the_merge_command_merges(repo: Path, tree: Worktree, case: str) -> None
 
 def test_a_pull_request_names_the_base_of_another_remote(tmp_path: Path, repo: Path) -> None:
     """Without --base, gh takes the default branch."""
-    (tmp_path / "gh").write_text("#!/bin/sh\n")
-    (tmp_path / "gh").chmod(0o755)
+    executable(tmp_path / "gh")
     sh(f"git remote add origin .; git remote add up .; {REMOTE}/up/rel main", repo)
     found = at(repo, PATH=f"{tmp_path}:{os.environ['PATH']}")
     tree = Worktree(tmp_path / "w", "samocode/s", "up/rel")
@@ -287,45 +276,33 @@ def test_a_pull_request_names_the_base_of_another_remote(tmp_path: Path, repo: P
 
 
 @pytest.mark.parametrize(
-    "script",
+    ("script", "names"),
     [
-        "echo x > a.py",
-        "rm a.py",
-        "ln -sf /nowhere a.py",
-        "rm a.py; mkfifo a.py",
-        "rm a.py; mkdir a.py",
-        "chmod +x a.py",
-        "git rm -q --cached a.py",
-        "echo x > a.py; git add a.py; git checkout-index -f a.py; git config diff.relative true",
+        *((script, ("a.py",)) for script in (
+            "echo x > a.py", "rm a.py", "ln -sf /nowhere a.py", "rm a.py; mkfifo a.py",
+            "rm a.py; mkdir a.py", "chmod +x a.py", "git rm -q --cached a.py", "git checkout a.py",
+            "echo x > a.py; git add a.py; git checkout-index -f a.py; git config diff.relative 1",
+        )),
+        ("rm test_a.py; echo x > a.py", ("a.py", "test_a.py")),
+        ("echo x > b.py; git add b.py; git commit -qm b", ("HEAD", "b.py")),
+        ("touch new.txt test_a.py", ()),
     ],
-)
-def test_each_kind_of_change_is_seen(tree: Worktree, script: str) -> None:
+)  # fmt: skip
+def test_every_change_of_a_tracked_file_is_seen(
+    tree: Worktree, script: str, names: tuple[str, ...]
+) -> None:
+    """Also a commit, and a second change of a changed file. Not an untracked file, and not a file
+    of which only the time changed."""
+    (tree.path / "a.py").write_text("changed before")
     before = look(tree.path, os.environ)
     sh(script, tree.path)
-    assert look(tree.path, os.environ).changes_since(before) == ("a.py",)
+    found = changes(tree.path, os.environ, before, look(tree.path, os.environ))
+    assert tuple(name.partition(" (")[0] for name in found) == names
 
-
-def test_status_tells_every_tracked_change(tree: Worktree) -> None:
-    """It names edits and commits since an earlier status, but no untracked file and no file of
-    which only the time changed."""
-    before = look(tree.path, os.environ)
-    (tree.path / "new.txt").write_text("untracked")
-    os.utime(tree.path / "a.py")
-    assert look(tree.path, os.environ).changes_since(before) == ()
-    (tree.path / "a.py").write_text("one")
-    first = look(tree.path, os.environ)
-    (tree.path / "a.py").write_text("two")
-    (tree.path / "test_a.py").unlink()
-    second = look(tree.path, os.environ)
-    assert second.changes_since(first) == ("a.py", "test_a.py") == before.changes_since(second)
-    commit(tree.path, "b.py")
-    moved, *names = changes(tree.path, os.environ, before, look(tree.path, os.environ))
-    assert moved.startswith("HEAD (") and names == ["a.py", "test_a.py", "b.py"]
 
 
 def test_a_submodule_changes_as_the_rest_does(tmp_path: Path, repo: Path) -> None:
-    """An edit or a commit in a submodule is a change. An untracked file in it, such as a build log,
-    is not."""
+    """An edit or a commit in a submodule is a change. A build log in it is not."""
     git("clone", "-q", str(repo), "inner", cwd=tmp_path)
     sh("git -c protocol.file.allow=always submodule --quiet add ../inner lib", repo)
     git("commit", "-qm", "lib", cwd=repo)
@@ -352,8 +329,7 @@ UNFINISHED = {
 
 @pytest.mark.parametrize("script", UNFINISHED)
 def test_what_git_is_in_the_middle_of(repo: Path, tree: Worktree, script: str) -> None:
-    """An unfinished merge, revert, pick or rebase is a change of the worktree, since no commit has
-    its result yet."""
+    """It is a change of the worktree, since no commit has its result yet."""
     git("switch", "-qc", "side", cwd=repo)
     for place, words in ((repo, "side"), (tree.path, "ours")):
         commit(place, words=words)
@@ -367,12 +343,10 @@ def test_what_git_is_in_the_middle_of(repo: Path, tree: Worktree, script: str) -
 def test_a_worktree_that_git_cannot_read(repo: Path, tree: Worktree) -> None:
     """The session is blocked, with a command to look at it. GIT_CEILING_DIRECTORIES cannot contain
     a path with a colon, so git could then find a repository in a folder above."""
-    shutil.rmtree(tree.path)
-    with pytest.raises(
-        UserError, match=r"cannot read the worktree .*: git -C '.*/w x' status"
-    ) as e:
+    says = r"cannot read the worktree .*: git -C '.*/w x' status"
+    with pytest.raises(UserError, match=says) as raised:
         look(tree.path.with_name("w x"), os.environ)
-    assert e.value.exit_code == 3
+    assert raised.value.exit_code == 3
     inside = Worktree(repo / "wt:s" / "s", "samocode/t", "main")
     worktrees.ensure(at(repo), inside)
     assert look(inside.path, os.environ).dirty == {}
@@ -386,7 +360,7 @@ def test_a_worktree_that_git_cannot_read(repo: Path, tree: Worktree) -> None:
 
 @pytest.mark.parametrize("configured", [False, True])
 def test_no_hook_of_the_users_runs(tmp_path: Path, repo: Path, configured: bool) -> None:
-    """The loop's git calls run no hook from .git/hooks or core.hooksPath, and no core.fsmonitor."""
+    """Neither from .git/hooks nor from core.hooksPath, and no core.fsmonitor."""
     hooks = tmp_path / "hooks" if configured else repo / ".git" / "hooks"
     for name in ("post-checkout", "reference-transaction", "post-index-change", "pre-commit"):
         executable(hooks / name, f"#!/bin/sh\necho {name} >> {tmp_path}/ran\n")
@@ -458,8 +432,7 @@ def ask_all(repo: Path, session: Session) -> None:
 @given(st.lists(st.tuples(st.sampled_from(BEHAVIOUR), st.booleans()), min_size=1, max_size=7))
 @settings(max_examples=25, deadline=None)
 def test_the_loop_changes_nothing_of_the_users(behaviour: list[tuple[str, bool]]) -> None:
-    """After any behaviour of a child, the loop leaves HEAD, index, stash, refs and files of
-    MAIN_REPO and worktree byte for byte as they are."""
+    """Whatever a child did, HEAD, index, stash, refs and files stay byte for byte as they are."""
     with scene() as (repo, session):
         for script, in_tree in behaviour:
             if (place := session.cwd if in_tree else repo).is_dir():
@@ -470,8 +443,7 @@ def test_the_loop_changes_nothing_of_the_users(behaviour: list[tuple[str, bool]]
 
 
 def test_a_worktree_made_again_touches_only_itself() -> None:
-    """When the loop makes a worktree again, staged, stashed and changed files of MAIN_REPO stay as
-    they are."""
+    """Staged, stashed and changed files of MAIN_REPO stay as they are."""
     with scene() as (repo, session):
         sh("echo n > new.txt; git add new.txt; git stash -q -u; echo x >> a.py", repo)
         shutil.rmtree(session.cwd)

@@ -32,7 +32,6 @@ def asking(*asked: Any, waits_for: str = "qa_answers", **more: Any) -> dict[str,
 
 
 def session(phase: str = "planning", approved: bool = False, git: bool = True) -> SessionState:
-    """A session in this phase."""
     plan = Approval("plan.md", "d", "c") if approved else None
     return SessionState(phase=phase, approved=plan, worktree=TREE if git else None)
 
@@ -58,19 +57,15 @@ def judged(
         (b'{"status": ' + b"9" * 5000 + b"}", OBJECT),
         (["continue"], OBJECT),
         ({"phase": "testing"}, STATUS + "null"),
-        ({"status": {"continue": 1}}, STATUS),
         (b'{"status": NaN}', STATUS + "NaN"),
         ({"status": "continue "}, STATUS),
         ({"status": "z" * 78}, STATUS + '"' + CUT),
         ({"status": "continue", "phase": "coding"}, "`phase` must be one of investigation, req"),
-        ({"status": "continue", "phase": ["testing"]}, "`phase` must be text"),
         ({"status": "blocked", "reason": " \n"}, "`blocked` needs `reason`"),
-        ({"status": "blocked", "reason": "r", "needs": 3}, "`needs` must be text"),
         ({"status": "done"}, "`done` needs `summary`"),
         ({"status": "waiting"}, "`waiting` needs `for`"),
         ({"status": "waiting", "for": "godot"}, "`for` must be one of qa_answers, plan_approval"),
         ({"status": "waiting", "for": ["qa_answers"]}, "`for` must be text"),
-        ({"status": "continue", "phse": "testing"}, '"phse" is not a key (nearest: phase).'),
         ({"status": "continue", "question": 1}, '"question" is not a key (nearest: questions).'),
         ({"status": "continue", "questions": 0}, "`questions` are only allowed in waiting"),
         (PLAN | {"questions": [ASK]}, "`questions` are only allowed in waiting"),
@@ -84,7 +79,6 @@ def test_bad_form(value: Any, says: str) -> None:
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        ({"status": "continue", "phase": None, "questions": None}, Signal("continue")),
         (b'\xef\xbb\xbf{"status":"continue"}\r\n', Signal("continue")),
         (b'{"status": "blocked", "reason": "\\ud800 \\u0000", "needs": "n"}',
             Signal("blocked", reason="\ud800 \0", needs="n")),
@@ -100,14 +94,12 @@ def test_good_form(value: Any, expected: Signal) -> None:
 
 
 def named(plan: str | None) -> dict[str, Any]:
-    """A request for approval of a plan of this name."""
     return PLAN | {"plan": plan}
 
 
 @pytest.mark.parametrize(
     ("value", "now", "says"),
     [
-        ({"status": "continue", "phase": "implementation"}, {"approved": True}, None),
         ({"status": "continue", "phase": "implementation"}, {}, "needs an approved plan"),
         ({"status": "continue", "phase": "testing"}, {"approved": True, "git": False},
             "needs a git repository"),
@@ -118,35 +110,28 @@ def named(plan: str | None) -> dict[str, Any]:
         (PLAN, {"phase": "implementation", "approved": True},
             "allowed only in phase planning; this is implementation"),
         (named(None), {}, "needs `plan`"),
-        (named("missing.md"), {}, "missing.md is not in the session folder, or empty"),
-        (named("empty.md"), {}, "or empty"),
+        (named("empty.md"), {}, "empty.md is not in the session folder, or empty"),
         (named("../plan.md"), {}, 'plain name of a .md file in the session folder; it is "../p'),
         (named("plan.txt"), {}, "plain name"),
-        (named("_overview.md"), {}, "plain name"),
         (named(".md"), {}, "plain name"),
         (named("line\nend.md"), {}, "plain name"),
         (named("fifo.md"), {}, "plain file"),
         (named("x" * 300 + ".md"), {}, "The plan x"),
-        (DONE, {"phase": "done"}, None),
         (DONE, {"phase": "investigation"}, None),
-        (DONE, {"phase": "requirements", "git": False}, None),
         (DONE, {"phase": "planning"}, "this is planning: signal waiting for plan_approval"),
         (DONE, {"phase": "planning", "approved": True}, 'signal continue with "phase": "done"'),
         (DONE, {"phase": "planning", "git": False}, None),
         (PLAN, {"git": False}, "research only: end it with done"),
-        (DONE, {"phase": "quality", "approved": True}, "this is quality"),
         (DONE, {"phase": "done", "dirty": "a"}, "not committed: a"),
         (DONE, {"phase": "done", "branch": "other"}, "other is checked out, not the session's"),
         ({"status": "continue"}, {"branch": "other"}, "switch back, or signal blocked"),
         ({"status": "blocked", "reason": "r"}, {"branch": "other"}, None),
-        ({"status": "continue"}, {"dirty": "a", "approved": True}, None),
     ],
 )  # fmt: skip
 def test_judged_by_phase_files_and_git(
     tmp_path: Path, value: dict[str, Any], now: dict[str, Any], says: str | None
 ) -> None:
-    """A signal is judged by phase, files and git. A plan's name must not contain a line end, which
-    would add lines to the question."""
+    """A line end in the name of a plan would add lines to the question."""
     for name in ("plan.md", "line\nend.md"):
         (tmp_path / name).write_text("# Plan\n")
     (tmp_path / "empty.md").write_text(" \n")
@@ -171,10 +156,9 @@ def test_a_missing_file_is_told_from_a_bad_one(tmp_path: Path) -> None:
     assert signals.read(tmp_path, last, None, {}) == SignalCheck(Signal("done", summary="s"))
 
 
-@pytest.mark.parametrize("depth", [100, 900, 980, 990, 3000, 100_000])
+@pytest.mark.parametrize("depth", [100, 980, 990, 100_000])
 def test_deep_nesting(depth: int) -> None:
-    """Deeply nested JSON is a bad signal. Near the interpreter's limit, a value can be parsed but
-    not printed."""
+    """Near the interpreter's limit, a value can be parsed but not printed."""
     for value in (b"[" * depth + b"]" * depth, b'{"a":' * depth + b"1" + b"}" * depth):
         assert judged(b'{"status": ' + value + b"}")[0] is None
 
@@ -183,30 +167,30 @@ WHICH, MATTERS, TWO = "Which?", "It matters.", ("JWT", "Sessions")
 SIX = ("ab", "a b", "c", "d", "e", "f")
 
 
-GOOD: list[tuple[Any, tuple[Any, ...]]] = [
-    (ASK | {"because": ""}, (WHICH, MATTERS, (), "foo")),
-    (ASK | OPTIONS | {"suggested": " b "}, (WHICH, MATTERS, TWO, "b", "it fits")),
-    (ASK | {"suggested": "B", "options": []}, (WHICH, MATTERS, (), "B")),
-    (ASK | {"options": SIX, "suggested": "JWT, short"}, (WHICH, MATTERS, SIX, "JWT, short")),
-    ({"title": "t" * 200, "why": "w" * 600, "options": None, "because": None,
-        "suggested": "s" * 200}, ("t" * 200, "w" * 600, (), "s" * 200)),
-    ({"title": " 好\u00a0\U0001f44d ", "why": "\u0915\u0940 \ue000", "suggested": "½"},
-        ("好\u00a0\U0001f44d", "\u0915\u0940 \ue000", (), "½")),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("asked", "expected"), GOOD)
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        (ASK | {"because": ""}, (WHICH, MATTERS, (), "foo")),
+        (ASK | OPTIONS | {"suggested": " b "}, (WHICH, MATTERS, TWO, "b", "it fits")),
+        (ASK | {"suggested": "B", "options": []}, (WHICH, MATTERS, (), "B")),
+        (ASK | {"options": SIX, "suggested": "JWT, short"}, (WHICH, MATTERS, SIX, "JWT, short")),
+        ({"title": "t" * 200, "why": "w" * 600, "options": None, "because": None,
+            "suggested": "s" * 200}, ("t" * 200, "w" * 600, (), "s" * 200)),
+        ({"title": " 好\u00a0\U0001f44d ", "why": "\u0915\u0940 \ue000", "suggested": "½"},
+            ("好\u00a0\U0001f44d", "\u0915\u0940 \ue000", (), "½")),
+    ],
+)  # fmt: skip
 def test_a_good_question(asked: Any, expected: tuple[Any, ...]) -> None:
-    """A valid question is accepted, and eight of them in one signal."""
+    """A signal may have eight of them."""
     signal, problems = judged(asking(*[asked] * 8))
     assert signal and signal.questions == (Question(0, "qa", *expected),) * 8, problems
 
 
 @pytest.mark.parametrize("waits_for", ["qa_answers", "human_action"])
-@pytest.mark.parametrize("more", [{}, {"questions": []}, {"questions": "Which?"}])
-def test_a_wait_without_questions_is_refused_with_an_example(waits_for: str, more: Any) -> None:
-    """Without questions, the problem shows an example, which is a valid signal with every field."""
-    signal, problems = judged({"status": "waiting", "for": waits_for} | more)
+@pytest.mark.parametrize("asked", [None, [], "Which?"])
+def test_a_wait_without_questions_is_refused_with_an_example(waits_for: str, asked: Any) -> None:
+    """The example is a valid signal with every field."""
+    signal, problems = judged({"status": "waiting", "for": waits_for, "questions": asked})
     assert signal is None and "\n" not in problems and "a list of 1 to 8: {" in problems
     shown = judged(("{" + problems.partition("{")[2]).encode())[0]
     assert shown and shown.waits_for == waits_for and len(shown.questions) == 1
@@ -221,16 +205,13 @@ def test_a_wait_without_questions_is_refused_with_an_example(waits_for: str, mor
         ([ASK, {}], "Question 2: `title` is missing.\nQuestion 2: `why` is missing.\n"
             "Question 2: `suggested` is missing."),
         ([ASK | {"title": "?!"}], 'Question 1: `title` says nothing; it is "?!".'),
-        ([ASK | {"title": 5}], "Question 1: `title` must be text; it is 5."),
         ([ASK | {"why": ["z" * 76]}], "Question 1: `why` must be text; it is [\"" + CUT[1:]),
         ([ASK | {"title": "t" * 201}], "Question 1: `title` has 201 characters; at most 200 fit."),
         ([ASK | {"why": "w" * 601}], "Question 1: `why` has 601 characters; at most 600 fit."),
-        ([ASK | {"because": "b" * 201}], "`because` has 201"),
         ([ASK | {"Option": 1}], 'Question 1: "Option" is not a key (nearest: options).'),
         ([ASK | {"options": ["one"]}], "Question 1: `options` must be a list of 2 to 6 texts"),
-        ([ASK | {"options": list("abcdefg")}], "must be a list of 2 to 6 texts"),
+        ([ASK | {"options": list("abcdefg")}], "2 to 6 texts"),
         ([ASK | {"options": ["a", 1]}], "Question 1: each option must be text; it is 1."),
-        ([ASK | {"options": ["a", ""]}], "each option says nothing"),
         ([ASK | {"options": ["a  b", "A b"]}], "two `options` are the same."),
         ([ASK | OPTIONS | {"suggested": "c"}], "`suggested` is C, and there is no such option."),
         ([ASK | {"suggested": "tbd"}], "`suggested` must be usable as an answer"),
@@ -279,8 +260,7 @@ waiting = st.tuples(
     st.booleans(),
 )
 def test_any_json_value(value: Any, phase: str, approved: bool) -> None:
-    """Any JSON value is a valid signal or has printable problems. Only `continue` means
-    continue."""
+    """It is a valid signal or has printable problems. Only `continue` means continue."""
     signal, problems = judged(value, phase=phase, approved=approved)
     assert (signal is None) == bool(problems)
     assert "\ud800" not in problems
@@ -299,7 +279,7 @@ def test_any_json_value(value: Any, phase: str, approved: bool) -> None:
 
 @given(st.binary() | anything.map(lambda value: json.dumps(value).encode()[:-1]))
 def test_any_bytes(data: bytes) -> None:
-    """Arbitrary bytes mean continue only as a JSON object whose status is exactly `continue`."""
+    """They mean continue only as a JSON object whose status is exactly `continue`."""
     signal, problems = judged(data)
     assert (signal is None) == bool(problems)
     status = untrusted.mapping(untrusted.parse(data)).get("status")
