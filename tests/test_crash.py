@@ -45,8 +45,7 @@ else:
 
 @pytest.mark.parametrize("place", WEAK)
 def test_killed_between_two_steps(stage: Stage, place: str) -> None:
-    """Killed at this place early in one start and late in the next one, the session loses nothing
-    and does nothing twice."""
+    """Early in one start and late in the next one."""
     stage.script(default=WHOLE)
     for hit in (1, 3):
         killed = run_until(stage, f"samocode/{place}:{hit}", "--yes", "--task", TASK)
@@ -69,8 +68,8 @@ def lines_of(function: Callable[..., object]) -> dict[str, int]:
 
 
 def test_killed_while_a_page_is_printed(stage: Stage) -> None:
-    """After the next start, what the human wrote into both pages is on record once, and both pages
-    are complete. tests/test_swap.py kills before every step of a print."""
+    """What the human wrote into both pages is on record once, and both pages are complete.
+    tests/test_swap.py kills before every step of a print."""
     stage.script("ask()", default=DONE)
     assert stage.begin(*EXIT).code == 4
     with (stage.session / "_task.md").open("a") as file:
@@ -88,8 +87,7 @@ def test_killed_while_a_page_is_printed(stage: Stage) -> None:
 
 @linux
 def test_killed_before_the_kernel_knows_whose_child_it_is(stage: Stage) -> None:
-    """If the loop is killed before F_SETOWN, the new child ends, too, without having read a
-    prompt."""
+    """Before F_SETOWN: the new child ends, too, and has read no prompt."""
     stage.script("time.sleep(60)")
     (place,) = (n for line, n in lines_of(processes.spawn).items() if "F_SETOWN" in line)
     killed = run_until(stage, f"samocode/child/processes.py:{place}:1", "--task", TASK)
@@ -122,9 +120,8 @@ def test_a_killed_loop_takes_a_compound_setup_with_it(stage: Stage) -> None:
 
 @pytest.mark.parametrize("logs", ["", "import shutil; shutil.rmtree(SESSION / '_logs');"])
 def test_an_answer_of_a_killed_loops_child(stage: Stage, logs: str) -> None:
-    """An answer that appeared while the child of a killed loop could write is not taken, even if
-    the child removed its log. The recorded answer stays until a human accepts the new one; --yes
-    does not accept it."""
+    """It is not taken, even if the child removed its log. The recorded answer stays until a human
+    accepts the new one; --yes does not accept it."""
     stage.script("ask()", f"{logs}forge(1, 'other'); write('there'); time.sleep(60)", default=DONE)
     assert stage.begin(*EXIT).code == 4
     stage.answer(1, "mine")
@@ -145,7 +142,6 @@ def test_an_answer_of_a_killed_loops_child(stage: Stage, logs: str) -> None:
 
 
 def test_killed_and_the_working_directory_gone(stage: Stage) -> None:
-    """The session continues although recovery cannot read the working directory."""
     before = begun(stage)
     (stage.steps / "2.py").write_text("signal('continue'); write('there'); time.sleep(60)")
     loop = stage.start()
@@ -155,18 +151,8 @@ def test_killed_and_the_working_directory_gone(stage: Stage) -> None:
     goes_on(stage, before)
 
 
-def test_a_signal_is_obeyed_once(stage: Stage) -> None:
-    """A signal whose iteration is on record is not read again, whatever `_iteration.json` says."""
-    forge = "(SESSION / '_iteration.json').write_text('{\"iteration\": 2}')"
-    stage.script("signal('blocked', reason='r'); " + forge, default=DONE)
-    assert stage.begin().code == 3
-    assert stage.run().code == 0
-    assert stage.outcomes == ["blocked", "done"]
-
-
 def test_everything_that_a_kill_can_leave(stage: Stage) -> None:
-    """The session continues after a torn line, a stale lock, a temporary file, half a signal and a
-    missing log."""
+    """A torn line, a stale lock, a temporary file, half a signal and a missing log."""
     stage.script(default=DONE)
     stage.begin("--max-iterations", "0")
     folder = stage.session

@@ -36,7 +36,7 @@ def at_gate(stage: Stage) -> Path:
     ids=["piece by piece", "emptied first"],
 )
 def test_half_a_save_is_no_answer(stage: Stage, saves: tuple[str, ...], answer: str) -> None:
-    """A page is read only once it has not changed for a while. The loop never overwrites a save."""
+    """A page is read once it has not changed for a while. The loop never overwrites a save."""
     stage.extra = {"FAKE_SETTLE": "2"}
     stage.script("ask()", DONE)
     loop = stage.start()
@@ -50,8 +50,8 @@ def test_half_a_save_is_no_answer(stage: Stage, saves: tuple[str, ...], answer: 
 
 
 def test_same_and_before(stage: Stage) -> None:
-    """They are plain words, unless text was found or the answer was removed. If there is no text
-    that they refer to, they are not an answer and stay on the page."""
+    """They are plain words, unless text was found or the answer was removed. Without a text that
+    they refer to, they are no answer and stay on the page."""
     stage.script("ask('Before or after?', 'Where?')", DONE)
     stage.begin(*EXIT)
     said = [("same", ""), ("before", ""), ("", "is open again"), ("same", "no text that it refers")]
@@ -100,7 +100,6 @@ def approved(stage: Stage, *steps: str, args: tuple[str, ...] = ()) -> Loop:
 
 
 def built(stage: Stage) -> bool:
-    """Whether code was built on the plan."""
     return (stage.worktree / "a.py").read_text() == "built"
 
 
@@ -109,7 +108,7 @@ TAKEN_BACK = ["Answer: no, stop", "Answer:"]
 
 @pytest.mark.parametrize("new", TAKEN_BACK)
 def test_an_approval_taken_back_after_a_kill(stage: Stage, new: str) -> None:
-    """The human is asked again, since the child of the killed loop may have changed the page."""
+    """The human is asked again, since the killed loop's child may have changed the page."""
     approved(stage, SLEEP, BUILD).kill()
     edit(stage, "Answer: yes", new)
     again = stage.run(*EXIT)
@@ -139,8 +138,7 @@ def test_an_approval_taken_back_while_a_child_runs(
 
 
 def test_an_approval_taken_back_leaves_the_commits(stage: Stage) -> None:
-    """Commits that were made before the approval was taken back stay, and do not count as changes
-    of the next child."""
+    """They do not count as changes of the next child."""
     note = "write('told', repr(ITERATION['notes'])); plan(name='plan2.md')"
     stage.script(TO_PLANNING, "plan()", "commit('a.py', 'built'); ask()", note)
     stage.begin(*EXIT)
@@ -155,7 +153,7 @@ def test_an_approval_taken_back_leaves_the_commits(stage: Stage) -> None:
 
 
 def test_a_plan_that_changes_during_a_wait(stage: Stage) -> None:
-    """If an approved plan changes during a wait, the loop also shows the new approval question."""
+    """The loop shows the new approval question, too."""
     stage.script(TO_PLANNING, "plan()", "ask()", TOLD)
     loop = stage.start()
     stage.answer(1, "yes")
@@ -166,8 +164,7 @@ def test_a_plan_that_changes_during_a_wait(stage: Stage) -> None:
 
 
 def test_the_humans_own_changes_before_approval(stage: Stage) -> None:
-    """What a person commits or edits in the worktree between two children does not count as a
-    child's change of code before approval."""
+    """They do not count as a child's change of code."""
     stage.script("ask()", TO_PLANNING, "plan()")
     assert stage.begin(*EXIT).code == 4
     (stage.worktree / "a.py").write_text("the human's\n")

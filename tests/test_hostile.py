@@ -22,7 +22,7 @@ def calm(ended: Ended) -> str:
 
 
 def answered(stage: Stage, text: str, *steps: str) -> None:
-    """A session that stopped at its first question, which now has this answer; then `steps`."""
+    """Stop at the first question, and give it this answer."""
     stage.script("ask()", *steps, default=DONE)
     assert stage.run(*EXIT, task=TASK).code == 4
     stage.answer(1, text)
@@ -90,8 +90,8 @@ for _ in range(300):
 
 
 def test_what_does_not_stop_the_session(stage: Stage) -> None:
-    """None of these acts in one session stops it. After each one, the answer is on the page
-    verbatim, and the child's version of a page is kept under another name."""
+    """After each act, the human's answer is on the page verbatim. What the child made of a page is
+    kept under another name."""
     acts = [f"{NAMES}{act}\n{WORK}" for act in ACTS.values()]
     answered(stage, MINE, *acts, NAMES + r"signal('done', summary='\x1b[2Jdone \x07')")
     ended = stage.run(*EXIT)
@@ -146,8 +146,8 @@ ask('More?')""",
 
 @pytest.mark.parametrize("name", FORGERIES)
 def test_a_forged_answer_is_not_taken(stage: Stage, name: str) -> None:
-    """The page shows a forged answer as not taken yet, and the question is open. The human's answer
-    `before` restores their earlier answer."""
+    """The page shows it as not taken yet, and the question is open. `before` is the human's earlier
+    answer."""
     forge = f"{PAGE}{FORGERIES[name]}\nsignal('waiting', **{{'for': 'qa_answers'}}) if ASKED else "
     answered(stage, "mine", forge + "signal('continue')")
     ended = stage.run(*EXIT)
@@ -164,10 +164,11 @@ def test_a_forged_answer_is_not_taken(stage: Stage, name: str) -> None:
 
 
 @pytest.mark.parametrize("first", ["", "<!-- Samocode printed this page (3). -->"])
-@pytest.mark.parametrize("end", ["plan()", "ask()"])
-def test_a_page_from_before_the_question(stage: Stage, first: str, end: str) -> None:
-    """A page that a child wrote before the question was asked answers and approves nothing."""
-    title = "Approve the plan plan.md?" if end == "plan()" else "Which?"
+@pytest.mark.parametrize(
+    ("end", "title"), [("plan()", "Approve the plan plan.md?"), ("ask()", "Which?")]
+)
+def test_a_page_from_before_the_question(stage: Stage, first: str, end: str, title: str) -> None:
+    """It answers and approves nothing."""
     page = f"{first}\n\n## Q1: {title}\n\nAnswer: yes\n"
     write = f"(SESSION / '_qa.md').write_text({page!r})"
     stage.script(f"{write}; signal('continue', phase='planning')", f"{write}; {end}")
@@ -179,40 +180,34 @@ def test_a_page_from_before_the_question(stage: Stage, first: str, end: str) -> 
 
 # What stops the session.
 
-STOPS = {
-    # name: (step, what is said, how a person repairs it)
-    "rewrites the history in place": ("""
+REWRITE = """
 path = SESSION / "_history.jsonl"
 old = path.stat()
 path.write_text(path.read_text().replace("the human", "a machin"))
-os.utime(path, ns=(old.st_atime_ns, old.st_mtime_ns))""", "_history.jsonl", ()),
-    "changes code under an odd name": (
-        "Path('a.py').rename('b\\x1b[2J.py'); git('add', '.')",
-        "Code changed", ("commit", "-qam", "accepted"),
-    ),
-}  # fmt: skip
+os.utime(path, ns=(old.st_atime_ns, old.st_mtime_ns))"""
+RENAME = "Path('a.py').rename('b\\x1b[2J.py'); git('add', '.')"
 
 
-@pytest.mark.parametrize("name", STOPS)
-def test_what_stops_the_session(stage: Stage, name: str) -> None:
-    """The message says why the session stopped. After a repair, the same command continues."""
-    step, said, repair = STOPS[name]
+@pytest.mark.parametrize(
+    ("step", "said"), [(REWRITE, "_history.jsonl"), (RENAME, "Code changed")]
+)
+def test_what_stops_the_session(stage: Stage, step: str, said: str) -> None:
+    """The message says why. The same command continues, with a change that a person committed."""
     stage.script(f"{step}\n{WORK}", default=DONE)
     ended = stage.run(*EXIT, task=TASK)
     assert ended.code == 3 and said in calm(ended)
     assert stage.history("session") and TASK in (stage.session / "_task.md").read_text()
-    if repair:
-        git(*repair, cwd=stage.worktree)
+    if step == RENAME:
+        git("commit", "-qam", "accepted", cwd=stage.worktree)
     again = stage.run(*EXIT)
     assert again.code == 0, calm(again)
-    assert (stage.worktree / "a.py").exists() is not name.startswith("changes")
+    assert (stage.worktree / "a.py").exists() is (step == REWRITE)
 
 
 @pytest.mark.parametrize(
     "how", ["shutil.rmtree(SESSION)", "SESSION.rename(SESSION.with_name('gone'))"]
 )
 def test_the_session_folder_is_gone(stage: Stage, how: str) -> None:
-    """If the session folder is gone, the message says where it was."""
     stage.script(f"import shutil; {how}", default=DONE)
     ended = stage.run(task=TASK)
     assert ended.code in (1, 3) and "sessions" in calm(ended)
@@ -220,8 +215,7 @@ def test_the_session_folder_is_gone(stage: Stage, how: str) -> None:
 
 @pytest.mark.parametrize("program", ["git", "claude"])
 def test_a_program_is_gone(stage: Stage, program: str) -> None:
-    """If a program is removed while a child works (by an update), the message names it, and a later
-    start continues."""
+    """An update may remove it while a child works. The message names it, and a start continues."""
     tools = stage.folder / "bin"
     tools.mkdir()
     for tool in ("git", "python3", "sh", "env"):
@@ -243,8 +237,7 @@ def test_a_program_is_gone(stage: Stage, program: str) -> None:
 def test_a_lost_worktree_never_means_the_repository_around_it(
     stage: Stage, repo: Path, below: str
 ) -> None:
-    """If the worktree is inside the user's repository and its .git is gone, a `git reset` in it
-    does not reach the user's work."""
+    """Where the worktree is inside it, a `git reset` does not reach the user's work."""
     (repo / "sub").mkdir()
     (repo / "sub" / "b.py").write_text("x\n")
     git("add", ".", cwd=repo)

@@ -14,8 +14,7 @@ from tests.outer.stage import DONE, EXIT, TO_DONE, TO_PLANNING, WORK, Stage, exe
 
 
 def test_a_claude_of_another_machine(stage: Stage) -> None:
-    """A claude that this machine cannot run is not tried again. The message names the reason and
-    CLAUDE_PATH."""
+    """It is not tried again. The message names the reason and CLAUDE_PATH."""
     odd = executable(stage.folder / "odd", "\x7fNOT A PROGRAM")
     stage.extra = {"CLAUDE_PATH": str(odd)}
     ended = stage.begin()
@@ -28,8 +27,7 @@ def test_a_claude_of_another_machine(stage: Stage) -> None:
 
 @pytest.mark.parametrize("note", [None, "The disk was full."])
 def test_a_start_after_1_is_no_decision_and_a_note_is(stage: Stage, note: str | None) -> None:
-    """After exit code 1, a start without a note does not reset the count of failures. So a
-    supervisor that restarts the loop does not get three tries each time."""
+    """So a supervisor that restarts the loop does not get three tries each time."""
     stage.script("write('a'); signal('continue')", default="os._exit(1)")
     assert stage.begin().code == 1
     assert stage.run(task=note).code == 1
@@ -47,7 +45,7 @@ def test_a_start_after_3_or_5_is_a_decision(stage: Stage, caps: tuple[str, ...],
 
 @pytest.mark.parametrize("person", [True, False])
 def test_an_answer_is_a_decision_if_a_person_gave_it(stage: Stage, person: bool) -> None:
-    """An answer by a person resets the count of iterations without progress; --yes does not."""
+    """It resets the count of iterations without progress; --yes does not."""
     stage.script("signal()", "signal()", "ask()", default="signal()")
     if person:
         assert stage.begin(*EXIT).code == 4
@@ -58,9 +56,8 @@ def test_an_answer_is_a_decision_if_a_person_gave_it(stage: Stage, person: bool)
 
 
 def test_a_note_to_a_running_loop(stage: Stage) -> None:
-    """The next child reads a note to a running loop, also one that was sent before. The note does
-    not count as a decision, since a child may have sent it. A dive is refused, and the task of the
-    session is not sent again."""
+    """The next child reads it, also if it was sent before. It is no decision, since a child may
+    have sent it. A dive is refused, and the task of the session is not sent again."""
     read = "assert 'and make it blue' in (SESSION / '_task.md').read_text()\n"
     stage.script("signal()", "hold(); signal()", read + "signal()", default="os._exit(1)")
     loop = stage.start()
@@ -79,8 +76,8 @@ def test_a_note_to_a_running_loop(stage: Stage) -> None:
 
 
 def test_done_does_not_pass_over_a_note(stage: Stage) -> None:
-    """A note that comes during the last iteration opens a round, in the same run. So does one that
-    waits when a session that is done, or whose done was not recorded, is started."""
+    """It opens a round, in the same run. So does one that waits when a session that is done, or
+    whose done was not recorded, is started."""
     stage.script(f"hold(); {DONE}", default=DONE)
     loop = stage.start()
     stage.up(1)
@@ -101,8 +98,7 @@ def test_done_does_not_pass_over_a_note(stage: Stage) -> None:
 
 
 def test_a_start_while_the_last_message_is_sent(stage: Stage) -> None:
-    """A loop that has stopped does not keep the session: a decision starts the next run at once,
-    and --status shows the stop."""
+    """A decision starts the next run at once, and --status shows the stop."""
     waits = f"while [ ! -e '{stage.steps}/go' ]; do sleep 0.05; done"
     stage.extra["SAMOCODE_NOTIFY_COMMAND"] = waits
     stage.script("signal('blocked', reason='which bucket?')", f"(STEPS / 'go').touch(); {DONE}")
@@ -117,7 +113,7 @@ def test_a_start_while_the_last_message_is_sent(stage: Stage) -> None:
 
 
 def test_a_killed_loop_does_not_spend_unseen(stage: Stage) -> None:
-    """The budget of a killed run is held back from the cap, as its cost is unknown."""
+    """Its budget is held back from the cap, as its cost is unknown."""
     stage.script("text('there'); time.sleep(60)", DONE)
     caps = ("--max-cost", "10")
     loop = stage.start(*caps)
@@ -133,7 +129,7 @@ def test_a_killed_loop_does_not_spend_unseen(stage: Stage) -> None:
 
 @pytest.mark.parametrize("stream", [1, 2])
 def test_a_flood_of_output_is_ended(stage: Stage, stream: int) -> None:
-    """A child whose output exceeds 1 GB is ended. Here the log is a sparse file of that size."""
+    """Of more than 1 GB, here a sparse file."""
     flood = f"os.ftruncate({stream}, 1 << 30); os.lseek({stream}, 0, 2)\nos.write({stream}, b'x')\n"
     stage.script(flood + "time.sleep(600)", "signal('blocked', reason='x')")
     assert stage.begin().code == 3
@@ -142,7 +138,7 @@ def test_a_flood_of_output_is_ended(stage: Stage, stream: int) -> None:
 
 
 def test_a_flood_switches_no_limit_off(stage: Stage) -> None:
-    """The time limit works for a child that writes faster than the loop can read."""
+    """Such as the time limit, if a child writes faster than the loop can read."""
     stage.script("b = b'{}\\n' * 20000\nwhile True: os.write(1, b); time.sleep(0.002)", DONE)
     ended = stage.begin("--timeout", "6")
     assert (ended.code, stage.outcomes) == (0, ["timeout", "done"])
@@ -158,8 +154,8 @@ def test_the_end_of_a_flood_is_read(stage: Stage) -> None:
 
 @pytest.mark.parametrize("key", ["SETUP", "VERIFY"])
 def test_one_long_line_of_a_command_does_no_harm(stage: Stage, key: str) -> None:
-    """If SETUP or VERIFY prints one line of 9 MB, only a part of it is shown and recorded, since a
-    history line or page above the size limit could not be read again."""
+    """Only a part of it is shown and recorded, since a history line or page above the size limit
+    could not be read again."""
     stage.configure(**{key: "head -c 9000000 /dev/zero; false"})
     blocked = "signal('blocked', reason='x')"
     stage.script(TO_PLANNING, "plan()", TO_DONE, DONE, default=blocked)
@@ -170,7 +166,6 @@ def test_one_long_line_of_a_command_does_no_harm(stage: Stage, key: str) -> None
 
 
 def test_a_flood_of_setup_is_ended(stage: Stage) -> None:
-    """SETUP is ended when its output exceeds 1 GB, here in a sparse file."""
     stage.configure(SETUP="truncate -s 1100M /proc/self/fd/1; sleep 600")
     ended = stage.begin()
     assert ended.code == 3 and "1 GB of output" in ended.out and stage.alive == []
@@ -180,7 +175,7 @@ def test_a_flood_of_setup_is_ended(stage: Stage) -> None:
 
 
 def test_a_child_that_does_not_start(stage: Stage) -> None:
-    """A child without any event in time counts as crashed. tests/real tests slow hooks."""
+    """It counts as crashed. tests/real tests slow hooks."""
     stage.extra = {"FAKE_INIT_GRACE": "8"}
     stage.script(WORK, "NO_INIT = 1; time.sleep(600)", default=DONE)
     assert stage.begin().code == 0
@@ -207,8 +202,7 @@ def test_ctrl_c_while_git_runs(stage: Stage, word: str) -> None:
 
 @pytest.mark.parametrize("touched", [False, True])
 def test_a_file_that_is_dirty_from_birth(stage: Stage, touched: bool) -> None:
-    """A file that git shows as changed right after checkout (a clean filter) does not count as the
-    child's change before approval, unless the child changes it."""
+    """A clean filter may cause that. It counts as a change of code only if the child changes it."""
     repo = stage.repo
     git("config", "filter.point.clean", "sed s/raw/pointer/", cwd=repo)
     (repo / "big.bin").write_text("raw\n")
@@ -226,8 +220,7 @@ def test_a_file_that_is_dirty_from_birth(stage: Stage, touched: bool) -> None:
 
 
 def test_files_that_are_not_in_the_worktree_are_counted(stage: Stage) -> None:
-    """The start counts changed and new files of MAIN_REPO that the worktree lacks, without ignored
-    files and Samocode's own."""
+    """Changed and new files of MAIN_REPO, without ignored files and Samocode's own."""
     stage.script(DONE)
     repo = stage.repo
     settings = {"MAIN_REPO": ".", "WORKTREES": "worktrees", "SESSIONS": "sessions"}
@@ -243,7 +236,7 @@ def test_files_that_are_not_in_the_worktree_are_counted(stage: Stage) -> None:
     assert "the worktree lacks 2 uncommitted or new files of your checkout" in ended.out
 
 
-def test_a_terminal_that_cannot_show_a_character_does_not_stop_the_loop(stage: Stage) -> None:
+def test_a_terminal_without_a_character_does_not_stop_the_loop(stage: Stage) -> None:
     stage.extra = {"PYTHONIOENCODING": "latin-1:strict"}
     stage.script(f"text('\u2192 \u5b57'); {DONE}")
     ended = stage.begin()
