@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
-from types import TracebackType
 from typing import Any, Self
 
 from tests.replies import Drop, Error, Hang, Reply, Text, Tool, Turn
@@ -21,10 +20,8 @@ Event = dict[str, Any]
 
 
 class ScriptedApi:
-    """A context manager that serves a script. `requests`: what the script was asked, parsed.
-
-    An exception in the script becomes a 400, which ends the run, and is raised again at the end.
-    """
+    """A context manager that serves a script. An exception in the script becomes a 400, which ends
+    the run, and is raised again at the end."""
 
     def __init__(self, script: Sequence[Reply] | Answer) -> None:
         """Takes a function from request to reply, or a list whose last reply repeats."""
@@ -43,7 +40,6 @@ class ScriptedApi:
             return list(self._requests)
 
     def reply_to(self, request: Request) -> Reply:
-        """The script's answer, one request at a time."""
         with self._lock:
             self._requests.append(request)
             try:
@@ -53,18 +49,12 @@ class ScriptedApi:
                 return Error(400, "invalid_request_error", f"the test's script: {failure!r}")
 
     def __enter__(self) -> Self:
-        """Starts to serve."""
         serve = partial(self._server.serve_forever, poll_interval=0.02)
         threading.Thread(target=serve, daemon=True).start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        """Stops, lets hanging replies go, and raises what the script raised."""
+    def __exit__(self, kind: object, error: object, traceback: object) -> None:
+        """Lets hanging replies go, and raises what the script raised."""
         self.closing.set()
         self._server.shutdown()
         self._server.server_close()
@@ -79,7 +69,7 @@ class _Server(ThreadingHTTPServer):
     block_on_close: bool = False
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Print nothing."""
+        pass
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -91,7 +81,7 @@ class _Handler(BaseHTTPRequestHandler):
         super().__init__(*args)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Keeps the test's output clean."""
+        pass
 
     def do_HEAD(self) -> None:
         self._send(200, "application/json", b"", {})
@@ -157,11 +147,9 @@ def _message(turn: Turn, model: str) -> Event:
 
 def _block(block: Text | Tool, call: str) -> Event:
     """One content block of a finished message; `call` is the id of a tool call."""
-    match block:
-        case Text(text):
-            return {"type": "text", "text": text}
-        case Tool(name, given):
-            return {"type": "tool_use", "id": call, "name": name, "input": dict(given)}
+    if isinstance(block, Text):
+        return {"type": "text", "text": block.text}
+    return {"type": "tool_use", "id": call, "name": block.name, "input": dict(block.input)}
 
 
 def _events(message: Event) -> Iterator[Event]:
@@ -169,22 +157,16 @@ def _events(message: Event) -> Iterator[Event]:
     start: Event = message | {"content": [], "stop_reason": None}
     yield {"type": "message_start", "message": start}
     for index, block in enumerate(message["content"]):
-        yield from _block_events(index, block)
+        if block["type"] == "text":
+            empty: Event = block | {"text": ""}
+            delta = {"type": "text_delta", "text": block["text"]}
+        else:
+            empty = block | {"input": {}}
+            delta = {"type": "input_json_delta", "partial_json": json.dumps(block["input"])}
+        yield {"type": "content_block_start", "index": index, "content_block": empty}
+        yield {"type": "content_block_delta", "index": index, "delta": delta}
+        yield {"type": "content_block_stop", "index": index}
     ending = {"stop_reason": message["stop_reason"], "stop_sequence": None}
     output = {"output_tokens": message["usage"]["output_tokens"]}
     yield {"type": "message_delta", "delta": ending, "usage": output}
     yield {"type": "message_stop"}
-
-
-def _block_events(index: int, block: Event) -> Iterator[Event]:
-    """One block: an empty one, its content in one piece, its end."""
-    if block["type"] == "text":
-        empty: Event = block | {"text": ""}
-        delta = {"type": "text_delta", "text": block["text"]}
-    else:
-        given = json.dumps(block["input"])
-        empty = block | {"input": {}}
-        delta = {"type": "input_json_delta", "partial_json": given}
-    yield {"type": "content_block_start", "index": index, "content_block": empty}
-    yield {"type": "content_block_delta", "index": index, "delta": delta}
-    yield {"type": "content_block_stop", "index": index}

@@ -87,5 +87,5 @@ def quick(tmp_path: Path) -> Iterator[Stage]:
 
 @pytest.fixture
 def stage(quick: Stage) -> Stage:
-    """The same as `quick`. In tests/outer it has the real clock."""
+    """In tests/outer it has the real clock."""
     return quick

@@ -40,7 +40,6 @@ class Machine:
     def install(
         self, *args: str, script: Path | None = None, cwd: Path | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run install.sh."""
         return subprocess.run(
             [script or self.clone / "install.sh", *args],
             cwd=cwd or self.home,
@@ -78,7 +77,6 @@ def copy_of(clone: Path, to: Path) -> Path:
 
 
 def names(folder: Path) -> set[str]:
-    """The names in a folder."""
     return {path.name for path in folder.iterdir()}
 
 

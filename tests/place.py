@@ -38,14 +38,12 @@ class Place:
     def load(
         self, flags: Mapping[str, str] = RUN, env: Mapping[str, str] | None = None, uid: int = 1000
     ) -> Settings:
-        """The settings with `env` added to the environment."""
         environ = {**self.environ, **(env or {})}
         return Settings(flags, environ, self.env_file, self.folder / "repo", uid=lambda: uid)
 
     def problems(
         self, flags: Mapping[str, str] = RUN, env: Mapping[str, str] | None = None, uid: int = 1000
     ) -> tuple[str, ...]:
-        """The problems that Settings reports."""
         with pytest.raises(UserError) as refused:
             self.load(flags, env, uid)
         assert refused.value.exit_code == 2
@@ -53,7 +51,6 @@ class Place:
 
 
 def made(folder: Path) -> Place:
-    """Create a place in which Settings finds no problem."""
     (folder / "repo").mkdir()
     (folder / "my home").mkdir()
     executable(folder / "bin/claude")
@@ -65,7 +62,6 @@ def made(folder: Path) -> Place:
 def iterated(
     session: Session, outcome: str = "continue", next_: str | None = None, **more: object
 ) -> None:
-    """Record one more iteration of a session."""
     n, phase = session.state.iteration + 1, session.state.phase
     session.history.append(
         "iteration", n=n, phase=phase, outcome=outcome, next=next_ or phase, heard=True, **more
@@ -73,7 +69,6 @@ def iterated(
 
 
 def changed(project: Project, **values: object) -> Project:
-    """A project that differs in these settings."""
     other = copy(project)
     vars(other).update(values)
     return other

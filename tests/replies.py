@@ -78,7 +78,7 @@ def bash(command: str) -> Tool:
 
 
 def write(path: object, content: str) -> Tool:
-    """A file written by the real Write tool."""
+    """By the real Write tool."""
     return Tool("Write", {"file_path": str(path), "content": content})
 
 
@@ -97,11 +97,8 @@ OVERLOADED = Error(529, "overloaded_error", "Overloaded")
 
 
 def limit_headers(status: str, resets_at: int, utilization: float = 1.0) -> dict[str, str]:
-    """The headers that make the CLI print a rate_limit_event (subscription only).
-
-    status: allowed, allowed_warning or rejected. resets_at: epoch seconds. utilization: 0 to 1;
-    a warning needs the threshold header too.
-    """
+    """The headers that make the CLI print a rate_limit_event (subscription only). status: allowed,
+    allowed_warning (which needs the threshold header) or rejected. resets_at: epoch seconds."""
     prefix = "anthropic-ratelimit-unified"
     return {
         f"{prefix}-status": status,

@@ -46,19 +46,14 @@ def iteration_on_disk(sessions: Path, name: str) -> Callable[[], int]:
 
 @dataclass(frozen=True)
 class SessionScript:
-    """A whole session: the turns of claude for each iteration number.
-
-    It keeps no state: the iteration comes from `current`, the turn from the conversation. A turn
-    may be a function of the request. After its last turn a child only says that it is done. An
-    iteration that is not in the script is an error of the test.
-    """
+    """A whole session: the turns of claude for each iteration number. After its last turn a child
+    only says that it is done. Stateless: the turn comes from the conversation."""
 
     iterations: Turns
     current: Callable[[], int]
     helper: Reply = NOTHING
 
     def __call__(self, request: Request) -> Reply:
-        """The reply to one request."""
         if from_helper(request):
             return self.helper
         turns = self.iterations[self.current()]

@@ -40,7 +40,6 @@ class Seen(HTMLParser):
         self.text = "\n".join(self.words)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Only known elements with known attributes, nested as they should be."""
         given = {name: value or "" for name, value in attrs}
         assert tag in ELEMENTS and len(attrs) == len(given), tag
         assert given.keys() <= ATTRIBUTES.get(tag, set()), given

@@ -44,8 +44,8 @@ CONFLICT = refusal(409, "Conflict: terminated by other getUpdates request")
 
 
 class TelegramApi:
-    """`with TelegramApi(answers) as api:` The first requests get `answers`, calls of getUpdates get
-    `polls`. After that it works. `down`: it drops every connection."""
+    """The first requests get `answers`, calls of getUpdates get `polls`. After that it works.
+    `down`: it drops every connection."""
 
     def __init__(
         self, answers: Iterable[Answer] = (), polls: Iterable[Answer] = (), chat: str = CHAT
@@ -82,7 +82,6 @@ class TelegramApi:
 
     @property
     def environ(self) -> dict[str, str]:
-        """The settings that lead here."""
         secrets = {"TELEGRAM_BOT_TOKEN": TOKEN, "TELEGRAM_CHAT_ID": self.chat}
         return secrets | {"TELEGRAM_API_URL": self.url}
 
@@ -95,7 +94,6 @@ class TelegramApi:
 
     @property
     def texts(self) -> list[str]:
-        """The texts of these messages."""
         return [message["text"] for message in self.messages]
 
     def find(self, words: str) -> dict[str, Any] | None:
@@ -233,8 +231,6 @@ class TelegramApi:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """One request."""
-
     def __init__(self, api: TelegramApi, *args: Any) -> None:
         self.api: TelegramApi = api
         super().__init__(*args)
@@ -263,10 +259,8 @@ class Handler(BaseHTTPRequestHandler):
         form = BytesParser(policy=HTTP).parsebytes(f"Content-Type: {kind}\n\n".encode() + payload)
         found: dict[str, Any] = {}
         for part in form.iter_parts():
-            name, data = (
-                part.get_param("name", header="content-disposition"),
-                part.get_payload(decode=True),
-            )
+            name = part.get_param("name", header="content-disposition")
+            data = part.get_payload(decode=True)
             text = data.decode() if isinstance(data, bytes) else ""
             if file := part.get_filename():
                 found[str(name)] = (file, text)

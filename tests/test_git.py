@@ -300,7 +300,6 @@ def test_every_change_of_a_tracked_file_is_seen(
     assert tuple(name.partition(" (")[0] for name in found) == names
 
 
-
 def test_a_submodule_changes_as_the_rest_does(tmp_path: Path, repo: Path) -> None:
     """An edit or a commit in a submodule is a change. A build log in it is not."""
     git("clone", "-q", str(repo), "inner", cwd=tmp_path)

@@ -188,9 +188,7 @@ os.utime(path, ns=(old.st_atime_ns, old.st_mtime_ns))"""
 RENAME = "Path('a.py').rename('b\\x1b[2J.py'); git('add', '.')"
 
 
-@pytest.mark.parametrize(
-    ("step", "said"), [(REWRITE, "_history.jsonl"), (RENAME, "Code changed")]
-)
+@pytest.mark.parametrize(("step", "said"), [(REWRITE, "_history.jsonl"), (RENAME, "Code changed")])
 def test_what_stops_the_session(stage: Stage, step: str, said: str) -> None:
     """The message says why. The same command continues, with a change that a person committed."""
     stage.script(f"{step}\n{WORK}", default=DONE)

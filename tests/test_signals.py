@@ -167,19 +167,19 @@ WHICH, MATTERS, TWO = "Which?", "It matters.", ("JWT", "Sessions")
 SIX = ("ab", "a b", "c", "d", "e", "f")
 
 
-@pytest.mark.parametrize(
-    ("asked", "expected"),
-    [
-        (ASK | {"because": ""}, (WHICH, MATTERS, (), "foo")),
-        (ASK | OPTIONS | {"suggested": " b "}, (WHICH, MATTERS, TWO, "b", "it fits")),
-        (ASK | {"suggested": "B", "options": []}, (WHICH, MATTERS, (), "B")),
-        (ASK | {"options": SIX, "suggested": "JWT, short"}, (WHICH, MATTERS, SIX, "JWT, short")),
-        ({"title": "t" * 200, "why": "w" * 600, "options": None, "because": None,
-            "suggested": "s" * 200}, ("t" * 200, "w" * 600, (), "s" * 200)),
-        ({"title": " 好\u00a0\U0001f44d ", "why": "\u0915\u0940 \ue000", "suggested": "½"},
-            ("好\u00a0\U0001f44d", "\u0915\u0940 \ue000", (), "½")),
-    ],
-)  # fmt: skip
+GOOD: list[tuple[Any, tuple[Any, ...]]] = [
+    (ASK | {"because": ""}, (WHICH, MATTERS, (), "foo")),
+    (ASK | OPTIONS | {"suggested": " b "}, (WHICH, MATTERS, TWO, "b", "it fits")),
+    (ASK | {"suggested": "B", "options": []}, (WHICH, MATTERS, (), "B")),
+    (ASK | {"options": SIX, "suggested": "JWT, short"}, (WHICH, MATTERS, SIX, "JWT, short")),
+    ({"title": "t" * 200, "why": "w" * 600, "options": None, "because": None,
+        "suggested": "s" * 200}, ("t" * 200, "w" * 600, (), "s" * 200)),
+    ({"title": " 好\u00a0\U0001f44d ", "why": "\u0915\u0940 \ue000", "suggested": "½"},
+        ("好\u00a0\U0001f44d", "\u0915\u0940 \ue000", (), "½")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("asked", "expected"), GOOD)
 def test_a_good_question(asked: Any, expected: tuple[Any, ...]) -> None:
     """A signal may have eight of them."""
     signal, problems = judged(asking(*[asked] * 8))
