@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from samocode.record.exits import UserError
-from samocode.settings.load import PAYERS, Settings, Telegram, paying
+from samocode.settings.load import PAYERS, Telegram, paying
 from samocode.settings.sources import PLAIN, parsed
 from samocode.settings.table import ProjectTable, RunTable
 from tests.outer.stage import executable
@@ -51,17 +51,16 @@ def test_every_setting_arrives(place: Place) -> None:
     assert TOKEN not in repr(got) and got.warnings == ()
 
 
+def test_a_file_as_editors_save_it(place: Place) -> None:
+    """A byte order mark, Windows line ends and comments do no harm."""
+    place.dots.write_bytes(f"\ufeff\n# x\n\n{DOTS}".replace("\n", "\r\n").encode())
+    assert place.load().project.sessions == place.folder / "sessions"
+
+
 def test_a_copied_example_changes_nothing(place: Place) -> None:
     before = vars(place.load())
     place.env_file.write_text((Path(__file__).parents[1] / ".env.example").read_text())
     assert {**vars(place.load()), "project": None} == {**before, "project": None}
-
-
-@pytest.mark.parametrize("text", ["\ufeff" + DOTS, DOTS.replace("\n", "\r\n"), f"\n# x\n\n{DOTS}"])
-def test_a_file_as_editors_save_it(place: Place, text: str) -> None:
-    """A byte order mark, Windows line ends and comments do no harm."""
-    place.dots.write_bytes(text.encode())
-    assert place.load().project.sessions == place.folder / "sessions"
 
 
 @given(st.lists(st.from_regex(r"[A-Z_]{0,3}=?[\w@%+:,./~# '\"-]{0,4}", fullmatch=True)))
@@ -74,25 +73,20 @@ def test_plain_lines_are_read_as_python_dotenv_reads_them(lines: list[str]) -> N
 
 
 def test_paths_start_at_home_or_at_the_file(place: Place) -> None:
+    """--config names the file or its folder."""
     (place.folder / "repo/sub").mkdir()
     place.dots.write_text("MAIN_REPO=./repo/sub/..\nWORKTREES=~/w\nSESSIONS=~-s\n")
     project = place.load().project
     assert project.main_repo == place.folder / "repo"
     assert project.worktrees == place.folder / "my home/w"
     assert project.sessions == place.folder / "~-s"
-
-
-@pytest.mark.parametrize("config", [".samocode", ".", "repo/../.samocode", "~/../.samocode"])
-def test_config_names_the_file_or_its_folder(place: Place, config: str) -> None:
-    flags = {**RUN, "--config": config}
-    found = Settings(flags, place.environ, None, place.folder, uid=lambda: 1000).project.file
-    assert found.samefile(place.dots)
+    for config in ("../.samocode", "..", "~/../.samocode"):
+        assert place.load({**RUN, "--config": config}).project.file.samefile(place.dots)
 
 
 @pytest.mark.parametrize(
     ("written", "verify"),
     [
-        ("'make # it'", "make # it"),
         ("\"grep 'a #b' c\" # all of c", "grep 'a #b' c"),
         ("make#it", "make#it"),
         ("'\nmake # first\nmake test\n'", "make # first\nmake test"),
@@ -106,32 +100,25 @@ def test_a_command_is_never_cut(place: Place, written: str, verify: str | None) 
     assert (project.base_branch, project.verify) == ("dev", verify)
 
 
-@pytest.mark.parametrize(
-    ("path", "found"),
-    [
-        ("claude", "bin/claude"),
-        ("../bin/claude", "repo/../bin/claude"),
-        ("~/c", "my home/c"),
-        ("{folder}/bin/claude", "bin/claude"),
-    ],
-)
-def test_claude_is_a_name_on_path_or_a_path(
-    place: Place, monkeypatch: pytest.MonkeyPatch, path: str, found: str
+def test_what_the_child_needs_is_made_absolute(
+    place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A relative CLAUDE_PATH, or one found by a relative entry of PATH, becomes absolute, because
-    the child runs in the worktree."""
+    """The child runs in the worktree, where a relative folder, CLAUDE_PATH or entry of PATH leads
+    elsewhere."""
+    for name in ("CLAUDE_CONFIG_DIR", "TMPDIR"):
+        for written, meant in (("../x", f"{place.folder}/repo/../x"), ("/x", "/x"), ("", "")):
+            assert place.load(env={name: written}).environ[name] == meant
     executable(place.folder / "my home/c")
-    env = {"CLAUDE_PATH": path.format(folder=place.folder)}
-    assert place.load(env=env).claude == place.folder / found
+    relative = place.folder / "repo/../bin/claude"
+    for path, claude in (
+        ("claude", place.folder / "bin/claude"),
+        ("../bin/claude", relative),
+        ("~/c", place.folder / "my home/c"),
+        (str(relative), relative),
+    ):
+        assert place.load(env={"CLAUDE_PATH": path}).claude == claude
     monkeypatch.chdir(place.folder / "repo")
-    assert place.load(env={"PATH": "../bin"}).claude == place.folder / "repo/../bin/claude"
-
-
-@pytest.mark.parametrize("name", ["CLAUDE_CONFIG_DIR", "TMPDIR"])
-def test_a_folder_that_the_child_needs_is_made_absolute(place: Place, name: str) -> None:
-    """The child runs in the worktree, where `../x` is another folder."""
-    for written, meant in (("../x", f"{place.folder}/repo/../x"), ("/x", "/x"), ("", "")):
-        assert place.load(env={name: written}).environ[name] == meant
+    assert place.load(env={"PATH": "../bin"}).claude == relative
 
 
 # What is wrong with them
@@ -147,20 +134,17 @@ def test_a_folder_that_the_child_needs_is_made_absolute(place: Place, name: str)
         (DOTS + "VERIFY=grep 'a #b' c\n", ["VERIFY: the text from ' #' .* put quotes around the"]),
         (DOTS + "export SETUP = make # it\n", ["SETUP: .* or the comment on a line of its own"]),
         (DOTS + "SESSION=b\n", [r"'SESSION' is not a known key \(nearest: SESSIONS\)"]),
-        (DOTS + "CLAUDE_MODEL=x\n", ["'CLAUDE_MODEL' is not a known key: correct it"]),
         (DOTS + 'BASE_BRANCH="a\nb"\n', ["BASE_BRANCH: .* is not a name"]),
         (DOTS + 'VERIFY="a\\ab"\n', ["VERIFY: .* is not one line .* single quotes around"]),
         (DOTS.replace("=repo", "=gone"), ["MAIN_REPO: .*/gone is not a directory: name one"]),
         (DOTS.replace("=repo", "='re\npo'"), ["MAIN_REPO: .* is not one line"]),
         (DOTS.replace("=repo", "=" + "x" * 300), ["MAIN_REPO: .* is not a directory"]),
-        (DOTS.replace("=sessions", "=bin/claude"), ["SESSIONS: .*/bin/claude is not a directory"]),
         (DOTS.replace("=sessions", "=a/b/c"), ["SESSIONS: .*/a/b does not exist: create it"]),
         (DOTS.replace("=sessions", "=a[b]"), ["SESSIONS: .* contains \\[, which breaks"]),
         (DOTS.replace("=sessions", "=$HOME/s"), [r"\$HOME/s: variables are not replaced: write ~"]),
         (DOTS.replace("=worktrees", "=.git/worktrees"), ["WORKTREES: .* is inside .git"]),
         (DOTS.replace("=worktrees", "=loop"), ["WORKTREES: .*: name"]),
         (DOTS.replace("=sessions", "=worktrees"), ["SESSIONS is inside WORKTREES"]),
-        (DOTS.replace("=sessions", "=repo/../bin/s").replace("=worktrees", "=bin"), ["inside"]),
         (DOTS.replace("=worktrees", "=./repo/"), ["MAIN_REPO is also WORKTREES or SESSIONS"]),
     ],
 )
@@ -184,7 +168,6 @@ def test_a_folder_whose_name_is_not_plain_text(tmp_path: Path, name: str) -> Non
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        (b"CLAUDE_TIMEOUT=x\n", "CLAUDE_TIMEOUT: 'x' is not a number"),
         (b"\nCLAUD_PATH=x\n", r"'CLAUD_PATH' is not a known key \(nearest: CLAUDE_PATH\)"),
         (b"ANTHROPIC_API_KEY=sk-secret\n", "'ANTHROPIC_API_KEY' .*: .*or export it in your shell"),
         (b"CLAUDE_MODEL=x\nsk-secret oops\n", "could not parse .* line 2: write KEY=value"),
@@ -205,9 +188,9 @@ def test_what_is_no_text_file_is_not_read(place: Place) -> None:
     place.dots.write_bytes(DOTS.encode("utf-16"))
     (said,) = place.problems()
     assert said.startswith(f"{place.dots}: cannot be read (it is not UTF-8 text): ")
-    os.mkfifo(place.env_file)
-    place.dots.unlink()
-    os.mkfifo(place.dots)
+    for path in (place.env_file, place.dots):
+        path.unlink(missing_ok=True)
+        os.mkfifo(path)
     first, second = place.problems()
     assert "it is not a file" in first and "There is no .samocode" in second
 
@@ -226,7 +209,6 @@ def test_without_a_project_the_error_shows_one_that_works(place: Place) -> None:
     ("env", "says"),
     [
         ({"SAMOCODE_MAX_ITERATIONS": "0"}, "SAMOCODE_MAX_ITERATIONS: with 0 nothing runs: write 1"),
-        ({"CLAUDE_MODEL": "a\nb"}, "CLAUDE_MODEL: .* is not a name"),
         ({"CLAUDE_PERMISSION_MODE": "plan"}, "'plan' is not valid: write accept"),
         ({"CLAUDE_ARGS": "--x 'a"}, "CLAUDE_ARGS: No closing quotation: write"),
         ({"CLAUDE_ARGS": "--model=x"}, "CLAUDE_ARGS: leave --model out: Samocode passes it"),
@@ -238,28 +220,23 @@ def test_without_a_project_the_error_shows_one_that_works(place: Place) -> None:
         ({"TELEGRAM_BOT_TOKEN": f"{TOKEN[:-1]}é", "TELEGRAM_CHAT_ID": CHAT}, "not a bot token"),
         ({"TELEGRAM_API_URL": f"http://x/bot{TOKEN}/?x"}, "TELEGRAM_API_URL: it is not"),
         ({"TELEGRAM_API_URL": "127.0.0.1:80"}, "TELEGRAM_API_URL: it is not a web address such as"),
-        ({"TELEGRAM_API_URL": "http://x:99999"}, "TELEGRAM_API_URL: it is not"),
         ({"SAMOCODE_MAXCOST": "1"}, r"'SAMOCODE_MAXCOST' .*\(nearest: SAMOCODE_MAX_COST\): unset"),
         *(({"SAMOCODE_PHASE_MODELS": text}, "SAMOCODE_PHASE_MODELS: .*PHASE=MODEL")
-            for text in ("plan=opus", "planning", "planning=", "done=a done=b")),
+            for text in ("plan=opus", "planning=", "done=a done=b")),
         ({"SAMOCODE_RUN": "/s"}, "own child"),
         ({"PATH": ""}, "'claude' is not on PATH: install it .npm install -g @anthropic-ai"),
-        ({"CLAUDE_PATH": "../bin/gone"}, "'../bin/gone' is not executable: install"),
-        ({"CLAUDE_PATH": "../.samocode"}, "'../.samocode' is not executable"),
+        ({"CLAUDE_PATH": "../.samocode"}, "'../.samocode' is not executable: install"),
     ],
 )  # fmt: skip
-def test_a_wrong_value_names_its_key_and_the_remedy(
-    place: Place, env: dict[str, str], says: str
-) -> None:
-    """The message is one line without a secret. A child (SAMOCODE_RUN) may not start the loop,
-    since it could then speak as the human."""
+def test_a_wrong_value_has_a_remedy(place: Place, env: dict[str, str], says: str) -> None:
+    """In one line, without a secret. A child (SAMOCODE_RUN) may not start the loop, since it could
+    then speak as the human."""
     (problem,) = place.problems(env=env)
     assert re.search(says, problem)
     assert TOKEN[:-1] not in problem and "\n" not in problem
 
 
 def test_all_problems_come_at_once(place: Place) -> None:
-    """Problems of flags, environment, .env and .samocode are in one error."""
     place.dots.write_text("MAIN_REPO=gone\nSESSION=a\n")
     place.env_file.write_text("CLAUDE_TIMEOUT=x\nNONSENSE=1\n")
     env = {"SAMOCODE_MAX_COST": "x", "PATH": "", "TELEGRAM_CHAT_ID": "1"}
@@ -288,26 +265,15 @@ def test_any_text_gives_settings_or_problems(
 # What a person should know before the first child
 
 
-@pytest.mark.parametrize(
-    ("env", "accepted"),
-    [
-        ({}, False),
-        ({"IS_SANDBOX": "true"}, False),
-        ({"IS_SANDBOX": "1"}, True),
-        ({"CLAUDE_CODE_BUBBLEWRAP": "0"}, False),
-        ({"CLAUDE_CODE_BUBBLEWRAP": "yes"}, True),
-        ({"CLAUDE_PERMISSION_MODE": "acceptEdits"}, True),
-    ],
-)
-def test_root_is_told_before_claude_refuses(
-    place: Place, env: dict[str, str], accepted: bool
-) -> None:
+def test_root_is_told_before_claude_refuses(place: Place) -> None:
     """Root needs what the CLI wants from root (tests/real checks this). A run that starts no child
     needs neither that nor claude."""
-    if accepted:
-        assert place.load(env=env, uid=0)
-    else:
-        (problem,) = place.problems(env=env, uid=0)
+    for variable in ("IS_SANDBOX=1", "CLAUDE_CODE_BUBBLEWRAP=yes", "CLAUDE_PERMISSION_MODE=auto"):
+        name, _, value = variable.partition("=")
+        assert place.load(env={name: value}, uid=0)
+    for variable in ("IS_SANDBOX=true", "CLAUDE_CODE_BUBBLEWRAP=0", "IS_SANDBOX="):
+        name, _, value = variable.partition("=")
+        (problem,) = place.problems(env={name: value}, uid=0)
         assert re.search("another user.*IS_SANDBOX=1.*acceptEdits", problem)
     assert place.load({**RUN, "--max-iterations": "0"}, {"PATH": ""}, uid=0)
 
@@ -315,18 +281,12 @@ def test_root_is_told_before_claude_refuses(
 @pytest.mark.parametrize(
     ("mode", "args", "warned"),
     [
-        ("acceptEdits", "", True),
-        ("default", "", True),
-        ("dontAsk", "--verbose", True),
-        ("acceptEdits", "--allowedTools Bash", False),
-        ("dontAsk", "--allowed-tools=Bash,Edit,Write", False),
-        ("auto", "", False),
-        ("bypassPermissions", "", False),
+        ("acceptEdits", "", True), ("default", "", True), ("dontAsk", "--verbose", True),
+        ("acceptEdits", "--allowedTools Bash", False), ("auto", "", False),
+        ("dontAsk", "--allowed-tools=Bash,Edit,Write", False), ("bypassPermissions", "", False),
     ],
-)
-def test_a_mode_that_denies_the_commit_gives_a_warning(
-    place: Place, mode: str, args: str, warned: bool
-) -> None:
+)  # fmt: skip
+def test_a_mode_that_denies_the_commit(place: Place, mode: str, args: str, warned: bool) -> None:
     got = place.load(env={"CLAUDE_PERMISSION_MODE": mode, "CLAUDE_ARGS": args}).warnings
     assert len(got) == warned and all("--allowedTools" in warning for warning in got)
 
