@@ -3,25 +3,15 @@ took back."""
 
 import signal
 import time
-from pathlib import Path
 
 import pytest
 
 from tests.conftest import git
 from tests.outer import speech
 from tests.outer.speech import wait_for
-from tests.outer.stage import DONE, EXIT, TO_PLANNING, Loop, Stage
+from tests.outer.stage import DONE, EXIT, TO_PLANNING, Stage
 
 BUILD = "commit('a.py', 'built'); signal('blocked', reason='built')"
-TOLD = "signal('blocked', reason=repr(ITERATION['notes']))"
-SLEEP = "up(); time.sleep(60)"
-
-
-def at_gate(stage: Stage) -> Path:
-    """The page, once the loop has printed it and waits."""
-    stage.asked()
-    wait_for((stage.session / "_qa.md").exists)
-    return stage.session / "_qa.md"
 
 
 # In an editor.
@@ -40,7 +30,8 @@ def test_half_a_save_is_no_answer(stage: Stage, saves: tuple[str, ...], answer: 
     stage.extra = {"FAKE_SETTLE": "2"}
     stage.script("ask()", DONE)
     loop = stage.start()
-    path = at_gate(stage)
+    path = stage.session_soon() / "_qa.md"
+    wait_for(path.exists)
     whole = path.read_text()
     for save in saves:
         path.write_text(whole.replace("Answer:\n", save) if save else "")
@@ -88,45 +79,21 @@ def edit(stage: Stage, old: str, new: str) -> None:
     speech.save(path, path.read_text().replace(old, new, 1))
 
 
-def approved(stage: Stage, *steps: str, args: tuple[str, ...] = ()) -> Loop:
-    """A loop whose plan is approved, and whose child now runs the first of these steps."""
-    stage.script(TO_PLANNING, "plan()", *steps)
-    loop = stage.start(*args)
-    if "--yes" not in args:
-        at_gate(stage)
-        stage.answer(1, "yes")
-    stage.up(3)
-    return loop
-
-
 def built(stage: Stage) -> bool:
     return (stage.worktree / "a.py").read_text() == "built"
 
 
-TAKEN_BACK = ["Answer: no, stop", "Answer:"]
-
-
-@pytest.mark.parametrize("new", TAKEN_BACK)
-def test_an_approval_taken_back_after_a_kill(stage: Stage, new: str) -> None:
-    """The human is asked again, since the killed loop's child may have changed the page."""
-    approved(stage, SLEEP, BUILD).kill()
-    edit(stage, "Answer: yes", new)
-    again = stage.run(*EXIT)
-    assert again.code == 4 and not built(stage), again.out
-    words = new.removeprefix("Answer:").strip()
-    assert f"Not taken yet:\n> {words}" in again.out or not words
-    stage.answer(1, "same" if words else "no, stop")
-    assert stage.run("--max-iterations", "1").code in (3, 5)
-    assert stage.history("answer")[-1]["took"] == ["change"]
-
-
-@pytest.mark.parametrize("new", TAKEN_BACK)
+@pytest.mark.parametrize("new", ["Answer: no, stop", "Answer:"])
 @pytest.mark.parametrize("yes", [(), ("--yes",)], ids=["by the human", "by --yes"])
 def test_an_approval_taken_back_while_a_child_runs(
     stage: Stage, yes: tuple[str, ...], new: str
 ) -> None:
     """The iteration ends, and then the human is asked again. --yes does not answer for them."""
-    loop = approved(stage, "hold(); signal()", BUILD, args=(*EXIT, *yes) if yes else ())
+    stage.script(TO_PLANNING, "plan()", "hold(); signal()", BUILD)
+    loop = stage.start(*((*EXIT, *yes) if yes else ()))
+    if not yes:
+        stage.answer(1, "yes")
+    stage.up(3)
     edit(stage, "Answer: approve" if yes else "Answer: yes", new)
     stage.go()
     if not yes:
@@ -154,7 +121,7 @@ def test_an_approval_taken_back_leaves_the_commits(stage: Stage) -> None:
 
 def test_a_plan_that_changes_during_a_wait(stage: Stage) -> None:
     """The loop shows the new approval question, too."""
-    stage.script(TO_PLANNING, "plan()", "ask()", TOLD)
+    stage.script(TO_PLANNING, "plan()", "ask()")
     loop = stage.start()
     stage.answer(1, "yes")
     wait_for(lambda: 2 in speech.asked(stage.session))

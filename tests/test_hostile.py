@@ -176,6 +176,7 @@ def test_a_page_from_before_the_question(stage: Stage, first: str, end: str, tit
     assert ended.code == 4, calm(ended)
     assert stage.history("answer") == stage.history("approved") == []
     assert (stage.session / "_qa.md").read_text().endswith("\nAnswer:\n")
+    assert (stage.session / "_qa.md.kept-1").read_text() == page
 
 
 # What stops the session.

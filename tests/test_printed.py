@@ -17,83 +17,22 @@ from samocode.record.state import Approval, Iteration, SessionState, Worktree, W
 NOTHING = Reading({}, {}, (), "")
 
 
-@pytest.fixture
-def said() -> list[str]:
-    return []
-
-
-@pytest.fixture
-def qa(tmp_path: Path, said: list[str]) -> QaFile:
-    """A printed page with one question."""
+def test_a_page_is_read_and_printed_again_only_after_a_change(tmp_path: Path) -> None:
+    """Without its first line, it is compared with the page that was printed last."""
     history = History(tmp_path / "_history.jsonl").load()
     history.append("asked", id=1, kind="qa", title="Which?", why="so", suggested="x")
-    file = QaFile(tmp_path, history, said.append)
-    assert file.read() == Reading({}, {}, (1,), "") and file.print()
-    return file
-
-
-def test_a_page_is_read_again_only_after_a_change(qa: QaFile, said: list[str]) -> None:
-    """An unchanged page says nothing and is not printed again. A page without its first line
-    is compared with the page that was printed last."""
-    path = qa.file.path
+    qa, path, said = QaFile(tmp_path, history, list[str]().append), tmp_path / "_qa.md", NOTHING
+    assert qa.read() == Reading({}, {}, (1,), "") and qa.print()
     before = path.stat()
-    assert qa.read() == qa.read() == NOTHING and qa.print() and path.stat() == before
-    bare = path.read_text().partition("\n\n")[2]
-    path.write_text(bare.rstrip() + " B\n")
-    assert qa.read() == Reading({1: Added("B")}, {}, (), "")
-    assert qa.read() == NOTHING and said == []
+    assert qa.read() == qa.read() == said and qa.print() and path.stat() == before
+    path.write_text(path.read_text().partition("\n\n")[2].rstrip() + " B\n")
+    assert qa.read() == Reading({1: Added("B")}, {}, (), "") and qa.read() == said
     path.write_text("a person saved meanwhile")
     assert qa.print() is False and path.read_text() == "a person saved meanwhile"
-    assert qa.read().stray and qa.file.keep() == "_qa.md.kept-1"
-    assert path.with_name("_qa.md.kept-1").read_text() == "a person saved meanwhile"
-
-
-def test_untaken_has_only_questions_that_show_not_taken_yet(tmp_path: Path) -> None:
-    history = History(tmp_path / "_history.jsonl").load()
-    for number in (1, 2):
-        history.append("asked", id=number, kind="qa", title=f"Q{number}?", why="so", suggested="x")
-    history.append("found", id=2, text="B")
-    file = QaFile(tmp_path, history, print)
-    file.read()
-    assert file.print()
-    history.append("lapsed", why="x", plan=None)
-    assert file.print() is True, "the page is as before"
-    file.file.path.write_text(file.file.path.read_text() + "same")
-    assert file.read().added == {2: Added("same")} and file.untaken == {2}
-
-
-def test_a_page_that_nobody_printed_is_set_aside(tmp_path: Path, said: list[str]) -> None:
-    (tmp_path / "_qa.md").write_text("mine")
-    file = QaFile(tmp_path, History(tmp_path / "_history.jsonl").load(), said.append)
-    assert file.read() == NOTHING and (tmp_path / "_qa.md.kept-1").read_text() == "mine"
-    assert said == [
-        "   _qa.md was written before anything was asked. It was renamed to _qa.md.kept-1."
-    ]
-    assert file.print() and not (tmp_path / "_qa.md").exists()
-
-
-def test_a_save_is_read_when_it_has_settled(qa: QaFile, tmp_path: Path) -> None:
-    """A changed page is read only once it has settled, as editors save in pieces. An unchanged page
-    needs no wait."""
-    path = qa.file.path
-    page = path.read_text()
-    assert qa.file.settled(60)
-    path.write_text(page + "half")
-    assert not qa.file.settled(60) and not qa.file.settled(60) and qa.file.settled(0)
-    path.write_bytes(page.encode() + b"half a word \xff")
-    assert not qa.file.settled(60) and qa.file.changed()
-    path.write_text("\ufeff" + page.replace("\n", "\r\n"))
-    assert qa.file.settled(60) and not qa.file.changed()
-    path.unlink()
-    assert not qa.file.settled(60)
-    (tmp_path / "_qa.md.swap").write_text("a print that was killed")
-    QaFile(tmp_path, History(tmp_path / "_history.jsonl").load(), print)
-    assert path.read_text() == "a print that was killed"
 
 
 def test_the_page_of_an_iteration(tmp_path: Path) -> None:
-    """`_iteration.json` has every field, for a first iteration and for a later one with a plan,
-    notes and a budget."""
+    """It has every field, for a first iteration and for a later one."""
     now = datetime(2026, 1, 8, 11, 0, 7)
     first = json.loads(printed.iteration(SessionState(), now, 3600, None, None))
     assert first == {
@@ -117,27 +56,18 @@ def test_the_page_of_an_iteration(tmp_path: Path) -> None:
 
 
 def test_the_notebook_comes_back(tmp_path: Path) -> None:
-    """A missing or unreadable notebook is replaced, and the next child is told the new name of the
-    old one."""
+    """An empty or unreadable one is replaced. The new one names what it replaces."""
     page = tmp_path / "_overview.md"
     printed.create_overview(tmp_path, "work")
-    assert page.read_text().startswith("# work\n\n## Status\n")
-    assert printed.restore_overview(tmp_path) is None
+    assert page.read_text().startswith("# work\n") and printed.restore_overview(tmp_path) is None
     page.write_text(" \n")
-    assert printed.restore_overview(tmp_path) == (
-        "_overview.md was missing or empty. An empty notebook was created."
-    )  # fmt: skip
+    assert "missing or empty" in (printed.restore_overview(tmp_path) or "")
     assert page.read_text().endswith("\n## Files\n")
     page.unlink()
     page.mkdir()
-    why = printed.restore_overview(tmp_path)
-    assert why and "_overview.md" in why and why.endswith(
-        ", and was renamed to _overview.md.kept-1. An empty notebook was created."
-    )  # fmt: skip
+    assert "was renamed to _overview.md.kept-1" in (printed.restore_overview(tmp_path) or "")
     assert page.read_text().startswith(f"# {tmp_path.name}\n")
-    assert page.read_text().endswith(
-        "- _overview.md.kept-1: the notebook until now; copy what matters from it, briefly\n"
-    )
+    assert "- _overview.md.kept-1: the notebook until now; " in page.read_text()
 
 
 CODE = WorktreeStatus("abc", untracked=("new.py", "gone.py"))
@@ -158,8 +88,8 @@ CODE = WorktreeStatus("abc", untracked=("new.py", "gone.py"))
     ],
 )
 def test_what_is_progress(tmp_path: Path, write: str, moved: bool, old: bool) -> None:
-    """A changed or new file in the session folder (up to a depth) or an untracked one in the
-    worktree is progress, except for the files that the loop and every child write."""
+    """A changed or new file in the session folder (up to a depth), but not one that the loop or
+    every child writes, or an untracked file in the worktree."""
     folder, tree = tmp_path / "session", tmp_path / "tree"
     for path in (folder / "_iteration.json", tree / "new.py", tmp_path / write):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from samocode import lock, sessions, task
+from samocode import sessions, task
 from samocode.decide.facts import Limits
 from samocode.git.repository import Repository
 from samocode.record.exits import UserError
@@ -25,19 +25,16 @@ LIMITS = Limits(max_iterations=10, max_cost=None, max_wait=60)
 
 @pytest.fixture
 def place(repo: Path) -> Project:
-    """A project's settings."""
     return project_of(repo)
 
 
 @pytest.fixture
 def session(place: Project) -> Session:
-    """A new session, open."""
     folder, _ = sessions.create(place, "work", {"task": "the täsk"}, around(place.main_repo))
     return reopened(place.main_repo, folder)
 
 
 def reopened(main_repo: Path, folder: Path) -> Session:
-    """The session as the next start opens it."""
     return open_session(main_repo, folder, around(main_repo))
 
 
@@ -57,7 +54,6 @@ BAD = ("", "a/b", "..", ".hidden", "-x", "a b", "a..b", "x.lock", "x.", "ä", "x
 @given(st.sampled_from(BAD) | st.from_regex(r"[\w.@{~^-]{1,66}", fullmatch=True))
 @settings(max_examples=60, deadline=None)
 def test_every_accepted_name_works_as_a_folder_and_as_a_branch(name: str) -> None:
-    """Each accepted name works as a folder and as a branch. Others are refused."""
     try:
         sessions.check_name(name)
     except UserError as error:
@@ -69,8 +65,8 @@ def test_every_accepted_name_works_as_a_folder_and_as_a_branch(name: str) -> Non
 
 
 def test_find(tmp_path: Path) -> None:
-    """A session is found by its exact name, else by its short name in any case (the newest one). A
-    similar name is only suggested."""
+    """By its exact name, else by its short name in any case (the newest one). A similar name is
+    only suggested."""
     old, new = make(tmp_path / "25-12-31-Work"), make(tmp_path / "26-01-08-work")
     exact = make(tmp_path / "work-2")
     make(tmp_path / ".new-26-02-01-work-77")
@@ -97,17 +93,10 @@ def test_a_folder_that_is_no_session_is_never_taken(tmp_path: Path, name: str) -
 # Create
 
 
-def test_a_start_that_comes_second_made_nothing(place: Project, session: Session) -> None:
-    """So a usage error in it does not remove the folder of the first."""
-    second = sessions.create(place, "work", {"task": "t"}, around(place.main_repo))
-    assert second == (session.folder, False)
-
-
 @pytest.mark.parametrize("trouble", ["identity", "path", "branch", "base", "folder"])
 def test_create_is_all_or_nothing(
     tmp_path: Path, place: Project, session: Session, trouble: str
 ) -> None:
-    """If creation fails, the exit code is 2, and there is neither a session nor a worktree."""
     shutil.rmtree(session.folder)
     name, repo, environ = session.name, place.main_repo, dict(os.environ)
     says = "choose another --session name"
@@ -153,31 +142,12 @@ def test_a_repository_that_is_gone(tmp_path: Path, session: Session) -> None:
 def test_another_clones_session_is_left_alone(
     tmp_path: Path, place: Project, session: Session
 ) -> None:
-    """In another clone, which has the commit, the session is refused, since the worktree belongs to
-    the first clone."""
+    """In another clone, which has the commit, it is refused."""
     session.ensure_worktree()
     git("clone", "-q", str(session.main_repo), "second", cwd=tmp_path)
     second = changed(place, main_repo=tmp_path / "second")
     with pytest.raises(UserError, match="of another clone"):
         sessions.find_or_create(second, "work", {"task": "t"}, around(second.main_repo))
-
-
-@pytest.mark.parametrize("data", ["", "[]", '{"pid": 1, "host": "x", "since": "y"}\n'])
-def test_only_the_kernel_says_who_holds_the_lock(session: Session, data: str) -> None:
-    """Only the kernel's lock counts, not the content of the lock file, which is for people."""
-    file = session.folder.parent / ".locks" / session.name
-    file.parent.mkdir(exist_ok=True)
-    file.write_text(data)
-    assert not lock.is_running(session.folder)
-    with lock.locked(session.folder):
-        with (
-            pytest.raises(UserError, match=f"running already: pid {os.getpid()} on .* since"),
-            lock.locked(session.folder),
-        ):
-            pass
-        file.write_text(data)
-        assert lock.is_running(session.folder)
-        assert ("does not name the process" in lock.holder(session.folder)) == ("pid" not in data)
 
 
 # The human's words
@@ -210,8 +180,8 @@ def test_a_long_note_arrives_or_is_refused(session: Session) -> None:
 
 
 def test_the_same_words_are_taken_once(session: Session) -> None:
-    """A repeated text is not added again, since the command may be the old one. A dive with the
-    text of the task is added. After "blocked", a note equal to the last one is a new decision."""
+    """The command may be the old one. A dive with the text of the task is added. After "blocked",
+    a note equal to the last one is a new decision."""
     assert take(session, {"task": " the täsk\n"}) == ("task",)
     assert take(session, {"task": "the täsk", "dive": "the täsk"}) == ("task",)
     iterated(session)
@@ -226,8 +196,7 @@ def test_the_same_words_are_taken_once(session: Session) -> None:
 
 
 def test_no_new_words_between_a_kill_and_its_recovery(session: Session) -> None:
-    """After a kill, a text is refused until a run has recovered. Else it would count as read by the
-    killed child."""
+    """They would count as read by the killed child."""
     session.history.append("begin", n=1, phase="investigation", log="x.jsonl")
     with pytest.raises(UserError, match="killed in the middle"):
         task.make(session, {"task": "more"}, print)
@@ -236,7 +205,7 @@ def test_no_new_words_between_a_kill_and_its_recovery(session: Session) -> None:
 
 
 def test_each_log_is_a_new_file(session: Session) -> None:
-    """Each log has a new name, even if a killed loop made one in the same minute."""
+    """Even if a killed loop made one in the same minute."""
     session.ensure_worktree()
     first = session.begin(60, LIMITS)[0].log
     assert re.fullmatch(r"001-\d\d-\d\d-\d{4}-investigation\.jsonl", first.name)
@@ -250,7 +219,7 @@ def test_each_log_is_a_new_file(session: Session) -> None:
 
 
 def test_folders_inside_the_repository_belong_in_its_gitignore(stage: Stage) -> None:
-    """The warning has the lines to add to .gitignore. With these lines there is no warning."""
+    """The warning has the lines to add."""
     inside = {"SESSIONS": f"{stage.repo}/s", "WORKTREES": f"{stage.repo}/w"}
     stage.configure(**inside)
     warned = stage.begin().out
@@ -261,8 +230,7 @@ def test_folders_inside_the_repository_belong_in_its_gitignore(stage: Stage) -> 
 
 
 def test_a_look_changes_nothing(stage: Stage) -> None:
-    """--max-iterations 0 shows where the session stopped and the command that resumes it. It
-    repairs neither a page nor a torn line, since it does not hold the lock."""
+    """--max-iterations 0 repairs neither a page nor a torn line: it does not hold the lock."""
     stage.script("ask('Where to?'); signal('waiting', **{'for': 'qa_answers'})")
     assert stage.begin(*EXIT).code == 4
     (stage.session / "_qa.md").unlink()
