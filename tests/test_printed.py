@@ -27,6 +27,7 @@ def test_a_page_is_read_and_printed_again_only_after_a_change(tmp_path: Path) ->
     assert qa.read() == qa.read() == said and qa.print() and path.stat() == before
     path.write_text(path.read_text().partition("\n\n")[2].rstrip() + " B\n")
     assert qa.read() == Reading({1: Added("B")}, {}, (), "") and qa.read() == said
+    assert qa.untaken == set(), "no text was found after a child ran"
     path.write_text("a person saved meanwhile")
     assert qa.print() is False and path.read_text() == "a person saved meanwhile"
 

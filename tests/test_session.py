@@ -93,6 +93,12 @@ def test_a_folder_that_is_no_session_is_never_taken(tmp_path: Path, name: str) -
 # Create
 
 
+def test_a_start_that_comes_second_made_nothing(place: Project, session: Session) -> None:
+    """So a usage error in it does not remove the folder of the first."""
+    second = sessions.create(place, "work", {"task": "t"}, around(place.main_repo))
+    assert second == (session.folder, False)
+
+
 @pytest.mark.parametrize("trouble", ["identity", "path", "branch", "base", "folder"])
 def test_create_is_all_or_nothing(
     tmp_path: Path, place: Project, session: Session, trouble: str
