@@ -1,10 +1,8 @@
 """Plan approval: the loop asks, stores a copy, and asks again when the plan changes."""
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -52,13 +50,11 @@ def session(repo: Path) -> Session:
 
 @pytest.fixture
 def approved(session: Session) -> Session:
-    """The same session after a yes."""
     assert answer(session, "yes") == [APPROVED]
     return session
 
 
 def record(session: Session, number: int, text: str) -> None:
-    """Take an answer as the gate does."""
     assert Answers(session, print).take(session.state.asked[number], Added(text), "file")
 
 
@@ -69,21 +65,8 @@ def answer(session: Session, text: str) -> list[str]:
     return approval.settle(session)
 
 
-def recorded(session: Session) -> dict[str, Any]:
-    """The last line of the history."""
-    line: dict[str, Any] = json.loads(session.history.path.read_text().splitlines()[-1])
-    return line
-
-
-def copy_of(session: Session) -> str:
-    """The stored text of the approved plan."""
-    assert session.state.approved is not None
-    return (session.folder / "_logs" / session.state.approved.copy).read_text()
-
-
 def test_the_question_is_recorded_and_printed_once(session: Session) -> None:
-    """The question has its own number and is not asked twice. The text of the plan at that moment
-    is stored."""
+    """With a number of its own. The text of the plan at that moment is stored."""
     iterated(session, "waiting", asked=[{"id": 7, "kind": "qa", "title": "Older", "why": "w"}])
     iterated(session, "waiting", plan="plan.md")
     record(session, 7, "x")
@@ -102,8 +85,8 @@ def test_the_question_is_recorded_and_printed_once(session: Session) -> None:
 
 
 def test_a_yes_is_for_the_text_of_that_moment(session: Session) -> None:
-    """A yes approves the plan as it is then, and stores a copy, even if a child removed _logs or
-    the text is not UTF-8. If it changed since the question, the message shows the change."""
+    """A copy is stored, even if a child removed _logs or the text is not UTF-8. If it changed since
+    the question, the message shows the change."""
     approval.ask(session)
     now = PLAN.replace("write it", "write \udcff")
     (session.folder / "plan.md").write_bytes(now.encode("utf-8", "surrogateescape"))
@@ -117,14 +100,14 @@ def test_a_yes_is_for_the_text_of_that_moment(session: Session) -> None:
     assert session.state.approved is None and session.state.phase == "planning"
     (session.folder / "plan.md").write_text(PLAN)
     assert answer(session, "ok") == [APPROVED]
-    assert copy_of(session) == PLAN and session.state.phase == "implementation"
+    assert session.state.approved and session.state.approved.copy == "001-approved-plan.md"
+    assert (session.folder / "_logs/001-approved-plan.md").read_text() == PLAN
+    assert session.state.phase == "implementation" and approval.settle(session) == []
     assert session.state.notes[-1] == "The human approved the plan plan.md."
-    assert recorded(session)["copy"] == "001-approved-plan.md"
-    assert approval.settle(session) == []
 
 
 def test_a_plan_that_is_gone_cannot_be_approved(session: Session) -> None:
-    """A yes to a missing plan is used up, and the next child gets a note."""
+    """The yes is used up, and the next child gets a note."""
     approval.ask(session)
     (session.folder / "plan.md").unlink()
     assert answer(session, "yes") == ["The plan plan.md is gone: it cannot be approved."]
@@ -134,8 +117,7 @@ def test_a_plan_that_is_gone_cannot_be_approved(session: Session) -> None:
 
 
 HARMLESS: dict[str, Callable[[str], str]] = {
-    "ticks": lambda text: text.replace("[ ]", "[x]"),
-    "capital ticks": lambda text: text.replace("- [ ] write", "- [X] write"),
+    "ticks": lambda text: text.replace("[ ]", "[x]", 3).replace("[ ]", "[X]"),
     "notes": lambda text: text.replace("none yet", "much learned\n### in detail\n- [ ] even a box"),
     "line ends": lambda text: text.replace("\n", "\r\n"),
     "blanks at line ends": lambda text: text.replace("\n", "  \n"),
@@ -143,7 +125,6 @@ HARMLESS: dict[str, Callable[[str], str]] = {
 }
 HARMFUL: dict[str, Callable[[str], str]] = {
     "a word": lambda text: text.replace("write it", "write something else"),
-    "a step more": lambda text: text.replace("## Notes", "- [ ] deploy\n\n## Notes"),
     "a step less": lambda text: text.replace("- [ ] tidy\n", ""),
     "no step any more": lambda text: text.replace("- [ ] tidy", " tidy"),
     "another check": lambda text: text.replace("tests/run", "true"),
@@ -155,20 +136,18 @@ HARMFUL: dict[str, Callable[[str], str]] = {
 
 @pytest.mark.parametrize("name", [*HARMLESS, *HARMFUL])
 def test_what_of_a_plan_may_change(name: str) -> None:
-    """Ticks, notes and blanks may change. Every other change needs a new approval."""
     changed = (HARMLESS | HARMFUL)[name](PLAN)
     assert (approval.essence(changed) == approval.essence(PLAN)) == (name in HARMLESS)
 
 
 def test_a_changed_plan_is_asked_about_again(approved: Session) -> None:
-    """After a change of an approved plan, the message and the new question show what changed."""
+    """The message and the new question show what changed."""
     plan = approved.folder / "plan.md"
     plan.write_text("\ufeff" + HARMLESS["notes"](HARMLESS["ticks"](PLAN)))
     assert approval.settle(approved) == [] and approved.state.approved
     plan.write_text(HARMFUL["a word"](PLAN))
-    assert approval.settle(approved) == [
-        LAPSED + "-- [ ] write it\n+- [ ] write something else"
-    ]  # fmt: skip
+    lapsed = LAPSED + "-- [ ] write it\n+- [ ] write something else"
+    assert approval.settle(approved) == [lapsed]
     assert approved.state.approved is None and approved.state.plan_to_ask == "plan.md"
     approval.ask(approved)
     shown = page(approved.state)
@@ -189,8 +168,7 @@ def test_a_line_like_a_diff_header_is_shown(approved: Session, line: str) -> Non
 
 
 def test_a_plan_that_cannot_be_read_lapses(approved: Session) -> None:
-    """If the plan's file is gone, the approval lapses, and the message names the approved copy. If
-    only the copy is missing, nothing changes."""
+    """The message names the approved copy. If only the copy is missing, nothing changes."""
     shutil.rmtree(approved.folder / "_logs")
     assert approval.settle(approved) == []
     (approved.folder / "plan.md").unlink()
@@ -198,20 +176,19 @@ def test_a_plan_that_cannot_be_read_lapses(approved: Session) -> None:
     (said,) = approval.settle(approved)
     assert "plan.md is gone; the approved text is _logs/001-approved-plan.md" in said
     assert approved.state.approved is None
-    assert recorded(approved)["notes"] == [said.replace("approval", "approval of the plan")]
+    assert approved.state.notes[-1] == said.replace("approval", "approval of the plan")
 
 
-@pytest.mark.parametrize("phase", ["planning", "requirements", "investigation"])
+@pytest.mark.parametrize("phase", ["planning", "requirements"])
 def test_going_back_ends_the_approval(approved: Session, phase: str) -> None:
     iterated(approved, "continue", phase)
-    assert approval.settle(approved) == [
-        f"The approval lapsed: the session went back to phase {phase}."
-    ]
+    why = f"the session went back to phase {phase}"
+    assert approval.settle(approved) == [f"The approval lapsed: {why}."]
     assert approved.state.approved is None and approved.state.plan_to_ask is None
 
 
 def test_an_older_question_decides_nothing(session: Session) -> None:
-    """A yes to a question about an older plan approves nothing. It is a note to the next child."""
+    """A yes to it approves nothing. It is a note to the next child."""
     answer(session, "no")
     (session.folder / "plan2.md").write_text(PLAN)
     iterated(session, "waiting", plan="plan2.md")

@@ -224,7 +224,7 @@ def test_a_program_is_gone(stage: Stage, program: str) -> None:
     hide = f"Path({str(tools / program)!r}).rename({str(tools / 'hidden')!r})"
     stage.script(f"{hide}\n{WORK}", default=DONE)
     ended = stage.run(task=TASK)
-    said = "git cannot be run" if program == "git" else f"{tools}/claude cannot be run"
+    said = "git cannot be run" if program == "git" else str(tools / "claude")
     assert ended.code in (1, 2, 3) and said in calm(ended)
     (tools / "hidden").rename(tools / program)
     again = stage.run()

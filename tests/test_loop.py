@@ -12,6 +12,16 @@ from tests.conftest import git
 from tests.outer.speech import wait_for
 from tests.outer.stage import DONE, EXIT, TO_DONE, TO_PLANNING, WORK, Stage, executable
 
+
+def test_a_claude_of_another_machine(stage: Stage) -> None:
+    """It is not tried again. The message names the reason and CLAUDE_PATH."""
+    odd = executable(stage.folder / "odd", "\x7fNOT A PROGRAM")
+    stage.extra = {"CLAUDE_PATH": str(odd)}
+    ended = stage.begin()
+    assert (ended.code, stage.outcomes) == (3, ["crash"]) and ended.err == ""
+    assert "cannot be run" in ended.out and "CLAUDE_PATH" in ended.out
+
+
 # Work without progress stops. A person's decision resets the counters.
 
 
