@@ -16,7 +16,7 @@ GATEWAY = {"ANTHROPIC_AUTH_TOKEN": "t"}
 
 
 def test_only_a_commit_waits_for_the_approval() -> None:
-    """The approval lifts only the wall against commits. tests/real tests the walls with the CLI."""
+    """tests/real tests the walls with the CLI."""
     before, after = (str(walls(Path("/s"), approved)) for approved in (False, True))
     assert "'Edit(//s/_qa.md)'" in before and "'Bash(git push:*)'" in before
     assert "'Agent(Plan)'" in before and "Agent(Explore)" not in before
@@ -27,7 +27,6 @@ def test_only_a_commit_waits_for_the_approval() -> None:
     ("env", "init", "reason"),
     [
         ({}, None, None),
-        ({}, Init(key_source="none"), None),
         ({}, Init(key_source=""), None),  # an older CLI
         ({}, Init(key_source="/login managed key"), None),  # a stored login of an API account
         ({}, Init(key_source="ANTHROPIC_API_KEY"), "payer"),
@@ -47,14 +46,12 @@ def test_only_a_commit_waits_for_the_approval() -> None:
 def test_a_payer_or_a_mode_that_was_not_announced(
     place: Place, env: dict[str, str], init: Init | None, reason: str | None
 ) -> None:
-    """The run must end if an API key pays although the user neither set nor accepted one, or if the
-    mode is not the configured one."""
+    """A key pays although the user neither set nor accepted one, or the mode is not the user's."""
     assert not_as_announced(place.load(env=env), init) == reason
 
 
 def test_how_claude_is_introduced() -> None:
-    """The line names the payer only if it is a key, since the header shows the others. For a
-    version that was not tested, it also names the tested one."""
+    """With the payer only if it is a key, and the tested version if this is another one."""
     assert introduced(Init("opus-x", "auto", "none", True, TESTED)) == (
         f"claude {TESTED}: model opus-x, permission mode auto, sandbox on"
     )
