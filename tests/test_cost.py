@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import statistics
-import subprocess
 import sys
 from pathlib import Path
 
@@ -26,28 +25,14 @@ GIT = '#!/bin/sh\necho "$*" >>"$GIT_SEEN"\nexec {} "$@"\n'
 
 @pytest.fixture
 def stage(tmp_path: Path) -> Stage:
-    """A project whose child costs next to nothing."""
     child = executable(tmp_path / "child", CHILD)
     return Stage(tmp_path / "project", extra={"CLAUDE_PATH": str(child)}).with_git()
 
 
 def run(stage: Stage, iterations: int, *before: str) -> None:
     """Run so many iterations, under a program such as strace."""
-    arguments = ("--task", "t") if not stage.has_history() else ()
-    command = stage.command(*arguments, "--max-iterations", str(iterations))
-    ended = stage.execute([*before, *command])
+    ended = stage.run("--max-iterations", str(iterations), task="t", before=before)
     assert ended.code == 5, ended.out
-
-
-def modules(stage: Stage, *arguments: str) -> set[str]:
-    """The modules that a command of main.py imports."""
-    looking = [sys.executable, "-X", "importtime", str(MAIN), *arguments]
-    told = subprocess.run(
-        looking, env=stage.environ, cwd=stage.folder, capture_output=True, text=True, check=True
-    ).stderr
-    found = re.findall(r"^import time: .*\| +(\S+)$", told, re.M)
-    assert "samocode" in found, told
-    return set(found)
 
 
 def gits(stage: Stage, iterations: int) -> int:
@@ -69,48 +54,40 @@ def test_git_is_started_twice_for_an_iteration(stage: Stage) -> None:
     assert new - 2 <= 13
 
 
-def test_the_hook_imports_little(stage: Stage) -> None:
-    """The Stop hook runs in every iteration, so it imports no settings and nothing slow."""
+@pytest.mark.parametrize(
+    ("argv", "most", "slow"),
+    [
+        ("--help", 90, "subprocess json logging samocode.session samocode.child"),
+        ("--check-signal {session}", 119, "dataclasses inspect logging argparse hashlib ctypes "
+            "requests samocode.child samocode.settings.load samocode.gate samocode.show samocode.session"),
+        ("--config {config} --session work --max-iterations 0", 206, "dataclasses inspect ast "
+            "hashlib uuid socket requests difflib"),
+    ],
+    ids=["help", "Stop hook", "start"],
+)  # fmt: skip
+def test_little_is_imported(stage: Stage, argv: str, most: int, slow: str) -> None:
+    """The Stop hook runs in every iteration. Each slow module takes as long to import as several
+    rooms of Samocode."""
     run(stage, 1)
     (stage.session / "_signal.json").write_text('{"status": "continue"}')
-    found = modules(stage, "--check-signal", str(stage.session))
-    slow = {"dataclasses", "inspect", "logging", "argparse", "hashlib", "ctypes", "requests"}
-    rooms = {f"samocode.{room}" for room in ("child", "settings.load", "gate", "show", "session")}
-    assert not found & (slow | rooms)
-    assert len(found) <= 119, sorted(found)
-
-
-def test_help_imports_little(stage: Stage) -> None:
-    """--help imports nothing of the loop."""
-    found = modules(stage, "--help")
-    assert not found & {"subprocess", "json", "logging", "samocode.session", "samocode.child"}
-    assert len(found) <= 90, sorted(found)
-
-
-def test_a_start_imports_nothing_slow(stage: Stage) -> None:
-    """Each of these modules takes as long to import as several rooms of Samocode."""
-    run(stage, 1)
-    here = ["--config", str(stage.config), "--session", "work"]
-    found = modules(stage, *here, "--max-iterations", "0")
-    slow = {"dataclasses", "inspect", "ast", "hashlib", "uuid", "socket", "requests", "difflib"}
-    assert not found & slow
-    assert len(found) <= 206, len(found)
+    words = argv.format(session=stage.session, config=stage.config).split()
+    looking = [sys.executable, "-X", "importtime", str(MAIN), *words]
+    found = set(re.findall(r"^import time: .*\| +(\S+)$", stage.execute(looking).err, re.M))
+    assert "samocode" in found and not found & set(slow.split())
+    assert len(found) <= most, sorted(found)
 
 
 @pytest.mark.skipif(not shutil.which("strace"), reason="no strace here; .ci/run installs it")
 def test_the_system_calls_of_an_iteration(stage: Stage) -> None:
-    """The number of the loop's own system calls from one `_iteration.json` to the next is bounded,
-    and does not grow with a thousand artifacts."""
+    """The loop's own, from one `_iteration.json` to the next. A thousand artifacts add few."""
     counts: list[float] = []
     for name, artifacts in (("few", 3), ("many", 1000)):
         stage.name = name
-        command = stage.command("--task", "t", "--max-iterations", "1")
-        assert stage.execute(command).code == 5
+        run(stage, 1)
         for number in range(artifacts):
             (stage.session / f"01-01-00:00-dive-{number}.md").touch()
         trace = stage.folder / f"trace-{name}"
-        command = stage.command("--max-iterations", "9")
-        assert stage.execute(["strace", "-o", str(trace), *command]).code == 5
+        run(stage, 9, "strace", "-o", str(trace))
         iterations = re.split(r"^rename.*_iteration\.json\"", trace.read_text(), flags=re.M)[1:-1]
         assert len(iterations) == 8
         counts.append(statistics.median(part.count("\n") for part in iterations))

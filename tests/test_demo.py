@@ -17,8 +17,6 @@ import pytest
 from samocode.demo import prepare
 from tests.outer.stage import ROOT, git
 
-NOW = datetime(2026, 1, 8, 11, 0, 7)
-UNITTEST = (sys.executable, "-m", "unittest")
 ON_TERMINAL = """
 import fcntl, os, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # standard input becomes the controlling terminal
@@ -27,7 +25,7 @@ os.execv(sys.argv[1], sys.argv[1:])
 
 
 def run(*command: object, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
-    """A finished process that inherits PATH and nothing else."""
+    """Run it with PATH and nothing else of the environment."""
     return subprocess.run(
         [str(part) for part in command], cwd=cwd, env={"PATH": os.environ["PATH"]} | env,
         stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False,
@@ -52,7 +50,7 @@ def slug(repo: Path, call: str) -> str:
 
 
 def test_the_whole_demo_without_a_terminal(clone: Path, tmp_path: Path) -> None:
-    """The demo runs from the dive to done, HOME stays empty, and the printed commands work."""
+    """From the dive to done. HOME stays empty, and the printed commands work."""
     home = tmp_path / "empty home"
     home.mkdir()
     done = run(sys.executable, clone / "main.py", "--demo", cwd=tmp_path, HOME=str(home))
@@ -68,7 +66,7 @@ def test_the_whole_demo_without_a_terminal(clone: Path, tmp_path: Path) -> None:
 
 
 def test_a_person_at_a_terminal_is_asked(clone: Path, tmp_path: Path) -> None:
-    """A person answers B twice, asks for a change of the plan, and approves the new plan."""
+    """They answer B twice, ask for a change of the plan, and approve the new plan."""
     person, theirs = pty.openpty()
     demo = subprocess.Popen(
         [sys.executable, "-c", ON_TERMINAL, sys.executable, str(clone / "main.py"), "--demo"],
@@ -94,7 +92,6 @@ def test_a_person_at_a_terminal_is_asked(clone: Path, tmp_path: Path) -> None:
 
 
 def read_until(terminal: int, pattern: str, limit: float = 120) -> None:
-    """Read the terminal up to `pattern`; fail after `limit` seconds without it."""
     seen, until = "", time.monotonic() + limit
     while not re.search(pattern, seen, flags=re.M):
         ready = select.select([terminal], [], [], max(0, until - time.monotonic()))[0]
@@ -103,14 +100,12 @@ def read_until(terminal: int, pattern: str, limit: float = 120) -> None:
 
 
 def test_the_project_is_its_own(tmp_path: Path) -> None:
-    """The project has one failing test and its own git identity. Two demos in the same second get
-    different folders."""
-    first, second = prepare(tmp_path, NOW), prepare(tmp_path, NOW)
+    """It has one failing test and its own git identity. Two demos in one second differ."""
+    first, second = (prepare(tmp_path, datetime(2026, 1, 8, 11, 0, 7)) for _ in range(2))
     assert first.folder != second.folder and first.folder.parent == tmp_path / ".demo"
-    for project in (first, second):
-        repo = project.folder / "repo"
-        assert git("log", "--format=%ae %s", cwd=repo).startswith("demo@samocode.invalid ")
-        assert git("status", "--short", cwd=repo) == ""
-        assert run(*UNITTEST, cwd=repo).returncode == 1
-        assert project.environ["HOME"] == str(project.folder / "home")
-        assert set(project.environ) == {"PATH", "HOME", "LANG"}
+    repo = second.folder / "repo"
+    assert git("log", "--format=%ae %s", cwd=repo).startswith("demo@samocode.invalid ")
+    assert git("status", "--short", cwd=repo) == ""
+    assert run(sys.executable, "-m", "unittest", cwd=repo).returncode == 1
+    assert second.environ["HOME"] == str(second.folder / "home")
+    assert set(second.environ) == {"PATH", "HOME", "LANG"}

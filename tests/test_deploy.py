@@ -29,34 +29,25 @@ NAME = "NAME = SESSION.name.rpartition('-')[2]\n"
 
 
 def needs(program: str) -> None:
-    """Skip the test if a program is missing. .ci/run installs parallel."""
+    """.ci/run installs parallel."""
     if shutil.which(program) is None:
         pytest.skip(f"{program} is not installed")
 
 
-def unit() -> str:
-    """The systemd unit."""
-    return (DEPLOY / "samocode@.service").read_text()
-
-
-def listed(key: str) -> set[int]:
-    """The exit codes of a line of the unit."""
-    found = re.search(rf"^{key}=(.*)$", unit(), re.M)
-    assert found, key
-    return {int(code) for code in found[1].split()}
+UNIT = (DEPLOY / "samocode@.service").read_text()
 
 
 def test_the_unit_restarts_only_what_a_restart_can_help() -> None:
-    assert listed("RestartPreventExitStatus") == FOR_A_PERSON
-    assert listed("SuccessExitStatus") == ASKED
-    assert "\nRestart=on-failure\n" in unit() and "\nStartLimitBurst=" in unit()
+    for key, codes in (("RestartPreventExitStatus", FOR_A_PERSON), ("SuccessExitStatus", ASKED)):
+        (listed,) = re.findall(rf"^{key}=(.*)$", UNIT, re.M)
+        assert {int(code) for code in listed.split()} == codes
+    assert "\nRestart=on-failure\n" in UNIT and "\nStartLimitBurst=" in UNIT
 
 
 @pytest.mark.parametrize("restarts", ["0", "2", ""])
 def test_only_restarts_count_against_the_limit(tmp_path: Path, restarts: str) -> None:
-    """A start by a person resets systemd's count of starts; a restart does not. systemd 252 counts
-    every start, so it refused to start after three answers in a day."""
-    (line,) = re.findall(r"^ExecStartPre=-(.*)$", unit().replace("\\\n", " "), re.M)
+    """systemd 252 counts every start, so it refused to start after three answers in a day."""
+    (line,) = re.findall(r"^ExecStartPre=-(.*)$", UNIT.replace("\\\n", " "), re.M)
     ran, asked = tmp_path / "ran", f"[ $2 = show ] && echo {restarts}"
     executable(tmp_path / "systemctl", f'#!/bin/sh\n{asked} || echo "$*" >{ran}\n')
     ran.touch()
@@ -80,7 +71,7 @@ def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("name", "ends"), [("job", "FailJob"), ("jobs", "FailIndex")])
 def test_a_job_has_a_rule_for_each_exit_code(name: str, ends: str) -> None:
-    """The job has a rule for each exit code but 0 and 1, which counts against the backoff limit."""
+    """But 0, and 1, which counts against the backoff limit."""
     spec: dict[str, Any] = yaml.safe_load((DEPLOY / f"{name}.yaml").read_text())["spec"]
     on_exit = {
         rule["action"]: set(rule["onExitCodes"]["values"])
@@ -109,8 +100,8 @@ def test_the_container_has_what_the_loop_needs(source: str) -> None:
 
 
 def test_process_1_of_a_container_does_not_ignore_signals() -> None:
-    """tini is process 1 of each container. The kernel drops signals that process 1 does not handle,
-    so a SIGTERM in the first 0.2 seconds was lost and the stop ended with a kill."""
+    """The kernel drops signals that process 1 does not handle, so a SIGTERM in the first 0.2
+    seconds was lost and the stop ended with a kill."""
     text = (DEPLOY / "Dockerfile").read_text()
     assert re.search(r"^ +.* tini ", text, re.M) and '\nENTRYPOINT ["tini", "--", ' in text
     spec = yaml.safe_load((DEPLOY / "jobs.yaml").read_text())["spec"]["template"]["spec"]
@@ -134,7 +125,6 @@ def queue(tmp_path: Path) -> Iterator[Stage]:
 
 
 def start(stage: Stage) -> subprocess.Popen[str]:
-    """Start the queue, one session at a time."""
     return subprocess.Popen(
         [str(DEPLOY / "queue.sh"), "issues", "1", "--quiet"], cwd=stage.folder, env=stage.environ,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
@@ -142,7 +132,6 @@ def start(stage: Stage) -> subprocess.Popen[str]:
 
 
 def states(stage: Stage) -> dict[str, str]:
-    """The state of each session in results.json."""
     found = json.loads((stage.folder / "issues/.queue/results.json").read_text())
     return {row["name"].rpartition("-")[2]: row["state"] for row in found["sessions"]}
 

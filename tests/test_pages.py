@@ -34,7 +34,6 @@ def made(
     *asked: Question, answers: dict[int, str] | None = None, found: dict[int, str] | None = None,
     before: dict[int, str] | None = None,
 ) -> Page:  # fmt: skip
-    """The page of a state with these questions and answers."""
     state = SessionState(lines=12, asked={q.id: q for q in asked or (LOGIN, NAME, KEY)})
     state.answers = {n: Answer(text) for n, text in {**(before or {}), **(answers or {})}.items()}
     state.found = {**dict.fromkeys(before or {}, ""), **(found or {})}
@@ -44,7 +43,6 @@ def made(
 
 
 def read(text: str, one: Page) -> Reading:
-    """What a person changed on a printed page."""
     return answers.read(clean(text), one)
 
 
@@ -157,8 +155,7 @@ def edited(data: st.DataObject, one: Page, kinds: tuple[str, ...]) -> tuple[str,
 def test_nothing_that_a_person_wrote_is_lost(
     data: st.DataObject, one: Page, layout: Callable[[str], str], kinds: tuple[str, ...]
 ) -> None:
-    """Added words are in an answer or in the stray text. Inside a block they answer its question
-    and no other."""
+    """It is in an answer or in the stray text. Inside a block it answers its question only."""
     text, where = edited(data, one, kinds)
     reading = read(layout(text), one)
     found = "\n".join([*(added.text for added in reading.added.values()), reading.stray])
@@ -199,8 +196,7 @@ def test_an_answer_that_was_removed_is_struck(data: st.DataObject, one: Page, in
 
 @given(pages(), texts)
 def test_an_answer_is_recorded_as_it_was_written(one: Page, text: str) -> None:
-    """An answer keeps its text, even with lines equal to printed ones. Headings and comments are
-    not tested here."""
+    """Even with lines equal to printed ones. Headings and comments are not tested here."""
     assume("#" not in text and "<!--" not in text)
     block = one.blocks[-1]
     assume(not block.answer)
@@ -217,7 +213,6 @@ AFTER = "Answer:\n\n## Q2"
     [
         (AFTER, "Answer: B\n\n## Q2", {1: "B"}),
         (AFTER, "**Answer:** B\n\n## Q2", {1: "B"}),
-        (AFTER, "Answer:\n```\nx = 1\n```\n\n## Q2", {1: "```\nx = 1\n```"}),
         (AFTER, "Answer:\n```html\n<!-- a -->\n<p>\n```\n\n## Q2",
             {1: "```html\n<!-- a -->\n<p>\n```"}),
         (AFTER, "Answer: - A) JWT\n\n## Q2", {1: "- A) JWT"}),
@@ -225,7 +220,6 @@ AFTER = "Answer:\n\n## Q2"
             {1: "Why: It decides where tokens live."}),
         (AFTER, "Answer: see\n## My view\nfoo\n\n## Q2", {1: "see\n## My view\nfoo"}),
         (AFTER, "Answer: \u200fב\n\n## Q2", {1: "\u200fב"}),
-        (AFTER, "Answer: 5.\n\n## Q2", {1: "5."}),
         (AFTER, "Answer: <!-- hm --> B\n\n## Q2", {1: "<!-- hm --> B"}),
         (AFTER, "Answer: <!-- hm\n\n## Q2", {1: "<!-- hm"}),
         (AFTER, "B\n\n## Q2", {1: "B"}),
@@ -241,7 +235,7 @@ AFTER = "Answer:\n\n## Q2"
     ],
 )  # fmt: skip
 def test_where_people_write(old: str, new: str, wanted: dict[int, str]) -> None:
-    """Words count wherever they are written. Changes of the layout do not count."""
+    """Words count wherever they are. Changes of the layout do not."""
     one = made()
     assert one.text.count(old) == 1
     assert said(one, one.text.replace(old, new)) == wanted
@@ -252,7 +246,6 @@ def test_where_people_write(old: str, new: str, wanted: dict[int, str]) -> None:
     [
         ("## Q2: Name?", "Q2: Name?", "Q2: Name?\n\nWhy: x\n\nSuggested: foo\n\nAnswer:"),
         ("## Q2: Name?", "## Q2: Name? Bob", "Bob"),
-        ("## Q2: Name?\n\n", "", "foo"),
         ("Answer:\n\n## Q2: Name?\n\nWhy", "Why", "foo"),
         ("foo\n\nAnswer:", "foo\n\nAnswer: Bob", "Bob"),
         ("## Q2: Name?\n\nWhy: x\n\nSuggested: foo\n\nAnswer:", "Answer: Bob", "Bob"),
@@ -260,8 +253,7 @@ def test_where_people_write(old: str, new: str, wanted: dict[int, str]) -> None:
     ],
 )  # fmt: skip
 def test_what_follows_a_lost_heading_answers_nothing(old: str, new: str, stray: str) -> None:
-    """If a heading is damaged, the text around it answers nothing, since it is unknown where the
-    answer above ends."""
+    """It is unknown where the answer above ends."""
     one = made()
     text = one.text.replace(old, new).replace("## Q2: Name?\n", "\n" * ("foo" in old))
     reading = read(text.replace("JWT", "JWT ✓") + " done", one)
@@ -270,8 +262,7 @@ def test_what_follows_a_lost_heading_answers_nothing(old: str, new: str, stray: 
 
 
 def test_a_deleted_question_leaves_the_others_their_words() -> None:
-    """After a question was deleted, answers to the others count, even if their text was part of the
-    deleted block."""
+    """Even if these were part of the deleted block."""
     one = made(found={2: "foo"})
     left = one.text.replace(one.blocks[1].text, "")
     for words in ("foo", "two words"):
@@ -280,8 +271,8 @@ def test_a_deleted_question_leaves_the_others_their_words() -> None:
 
 
 def test_a_question_that_is_there_twice_answers_nothing() -> None:
-    """A question that is on the page twice counts only if both copies are equal. Its heading in an
-    answer to a later question is part of that answer."""
+    """Unless both copies are equal. Its heading in an answer to a later question is part of that
+    answer."""
     one = made()
     assert said(one, one.text + one.text.partition("\n\n")[2]) == {}
     twice = read(one.text.replace(AFTER, "Answer: B\n\n## Q2") + one.text.partition("\n\n")[2], one)
@@ -304,10 +295,9 @@ def test_a_label_in_the_printed_text_is_not_the_label() -> None:
 @pytest.mark.parametrize(
     ("old", "new"),
     [("C", "C++"), ("C", "C#"), ("-1", "1"), ("x < 5", "x > 5"), ("का", "की"), ("e", "e\u0301"),
-     ("use a.b", "use a/b"), ("2 * 3", "2 + 3"), ("yes", "Yes?"), ("B", "B and more"),
-     ("1. a", "2. a"), ("port 80. So", "port 81. So"), ("one 2. x", "one x"),
-     ("a\n1. b", "a 2. b"), ("a 1. b", "a\n2. b"),
-     ("v1.5", "v15"), ("5 %", "5 $"), ("one two", "two one"), ("jwt", "JWT")],
+     ("use a.b", "use a/b"), ("yes", "Yes?"), ("1. a", "2. a"), ("port 80. So", "port 81. So"),
+     ("one 2. x", "one x"), ("a\n1. b", "a 2. b"), ("a 1. b", "a\n2. b"), ("v1.5", "v15"),
+     ("one two", "two one"), ("jwt", "JWT")],
 )  # fmt: skip
 def test_a_changed_answer_is_a_new_one(old: str, new: str) -> None:
     """An answer that differs in a letter, a digit or a meaningful sign is a new answer."""
@@ -320,14 +310,12 @@ B = "- B) Server sessions"
 
 @pytest.mark.parametrize(
     "instead",
-    ["- [X] B) Server sessions", "[x] B) Server sessions", "- x B) Server sessions",
-     "- B) Server sessions [x]",
-     "- B) Server sessions ✓", "✅ B) Server sessions", "- ☑ B) Server sessions",
-     "- **B) Server sessions**", "- **B)** Server sessions", "__B) Server sessions__",
-     "- B) **Server sessions**", "-> B) Server sessions", "=> B) Server sessions",
-     "- B) Server sessions <--", "- B) Server sessions 👈", "- B) Server sessions <<",
-     "* [x] B) Server\n  sessions", "- [x] B) Server sessions\r",
-     "-   [✓]   B) Server sessions", "\\[x\\] B) Server sessions", "- B) Server sessions x"],
+    ["- [X] B) Server sessions", "- x B) Server sessions", "- B) Server sessions [x]",
+     "✅ B) Server sessions", "- **B)** Server sessions", "__B) Server sessions__",
+     "- B) **Server sessions**", "=> B) Server sessions", "- B) Server sessions <--",
+     "- B) Server sessions 👈", "- B) Server sessions <<", "* [x] B) Server\n  sessions",
+     "- [x] B) Server sessions\r", "-   [✓]   B) Server sessions",
+     "\\[x\\] B) Server sessions", "- B) Server sessions x"],
 )  # fmt: skip
 def test_a_marked_option(instead: str) -> None:
     reading = read(made().text.replace(B, instead), made())
@@ -341,8 +329,7 @@ def test_a_marked_option(instead: str) -> None:
      "-   B) Server\n    sessions", "\\- B\\) Server sessions", "> " + B, "- `B) Server sessions`"],
 )  # fmt: skip
 def test_no_mark(instead: str) -> None:
-    """Another list marker, single emphasis (_..._), struck text, code and quotes do not choose an
-    option."""
+    """List markers, single emphasis (_..._), struck text, code and quotes choose no option."""
     assert said(made(), made().text.replace(B, instead)) == {}
 
 
@@ -362,9 +349,7 @@ ALIKE = LOGIN._replace(options=("JWT", "use a JWT", "A) JWT"))
         (made(found={1: "A) JWT and B) Server sessions"}), {B: X}, Added(B[2:], ("B",))),
     ],
 )  # fmt: skip
-def test_marks_beside_words_and_other_marks(
-    one: Page, edits: dict[str, str], wanted: Added
-) -> None:
+def test_marks_beside_words(one: Page, edits: dict[str, str], wanted: Added) -> None:
     """Words beside a mark make it a free answer. Similar options are distinguished."""
     text = one.text
     for old, new in edits.items():
@@ -417,7 +402,7 @@ def test_the_corpus_is_complete() -> None:
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
 def test_a_page_after_a_formatter(path: Path) -> None:
-    """A reformatted page says nothing until a person adds words or a mark, anywhere."""
+    """It says nothing until a person adds words or a mark, anywhere."""
     one, text = printed()[path.name.partition(".")[0]], path.read_text()
     assert read(text, one) == NOTHING
     rows = text.split("\n")
@@ -434,8 +419,7 @@ def test_a_page_after_a_formatter(path: Path) -> None:
 
 
 def test_texts_that_were_not_taken_are_quoted() -> None:
-    """Texts that were not taken are quoted line by line. Headings and link references are
-    escaped."""
+    """Line by line. Headings and link references are escaped."""
     one = made(LOGIN, found={1: "one\n## Q2: two"}, before={1: "[d]: https://e.org/d"})
     assert one.text == (
         '<!-- Samocode printed this page (12). Write after "Answer:" and save. -->\n\n'
@@ -462,7 +446,7 @@ def too_long(*_: object) -> None:
 
 @pytest.mark.parametrize("piece", REPEATED, ids=repr)
 def test_a_long_page_is_read_to_its_end(piece: str) -> None:
-    """64 KB of a repeated piece take about a second. A backtracking pattern would take hours."""
+    """64 KB of a repeated piece. A backtracking pattern would take hours."""
     text = "".join(piece.format(number) for number in range((64 << 10) // len(piece))) + "y"
     one, many = made(), made(answers={1: text}, found={2: text}, before={3: text})
     signal.signal(signal.SIGALRM, too_long)

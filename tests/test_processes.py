@@ -1,7 +1,5 @@
 """No process outlives its iteration, even if it is detached, ignores SIGTERM, forks or has no tag.
-
-Each scene runs in its own process, which becomes the reaper as the loop does.
-"""
+Each scene runs in its own process, which becomes the reaper as the loop does."""
 
 import json
 import os
@@ -111,7 +109,7 @@ until(lambda: Path(f'/proc/{main.pid}/stat').read_text().split()[2] == 'T')""",
 
 @pytest.mark.parametrize("name", TABLE)
 def test_the_whole_tree_is_ended(tmp_path: Path, name: str) -> None:
-    """All processes are ended and reported, and the exit code is that of the main process."""
+    """And reported. The exit code is that of the main process."""
     begin, running, left, code = TABLE[name]
     found = scene(tmp_path, f"{begin}\nsettled(*{running}); end(main)")
     assert sorted(set(found["left"])) == left
@@ -135,14 +133,12 @@ for _ in range(1500):
 
 
 def test_a_loop_of_forks(tmp_path: Path) -> None:
-    """A loop of forks is ended, although its process ids change all the time."""
     script = f"main = start(sys.executable, '-S', '-c', {FORKS!r})\nmain.wait(); end(main)"
     assert scene(tmp_path, script)["left"], "it was alive when the end began"
 
 
 def test_a_loop_of_forks_that_a_killed_loop_left(tmp_path: Path) -> None:
-    """A loop of forks without its parent is found by the tag alone, although each process lives
-    only for a moment."""
+    """It is found by the tag alone, although each process lives only for a moment."""
     beat = tmp_path / "beat"
     environ = {**os.environ, RUN_TAG: str(tmp_path / "a session")}
     subprocess.run([sys.executable, "-S", "-c", FORKS, str(beat)], env=environ, check=True)
@@ -154,36 +150,29 @@ def test_a_loop_of_forks_that_a_killed_loop_left(tmp_path: Path) -> None:
 
 
 def test_what_forks_in_its_signal_handler(tmp_path: Path) -> None:
-    """A process that is started by a SIGTERM handler is ended, too."""
-    found = scene(
-        tmp_path,
-        f"""
+    script = f"""
 deaf = 'trap "" TERM; setsid tail -f /dev/null & exit 0'
 main = shell(f"trap '{{deaf}}' TERM; echo > up; while :; do sleep 0.1; done")
-{UP}end(main)""",
-    )
+{UP}end(main)"""
+    found = scene(tmp_path, script)
     assert found["code"] == 0 and "tail" in found["left"]
 
 
 def test_orphans_are_reaped_by_their_pid(tmp_path: Path) -> None:
-    """Orphans are reaped one by one, so that no zombies pile up. `waitpid(-1)` could take the exit
-    code of the main process."""
-    found = scene(
-        tmp_path,
-        """
+    """So that no zombies pile up. `waitpid(-1)` could take the exit code of the main process."""
+    script = """
 os.mkfifo(tag / 'go')
 main = shell('for i in 1 2 3; do (setsid true &); done; echo > up; read line < go; exit 9')
 until(lambda: processes.reap(main) and (tag / 'up').exists() and children() == [main.pid])
 (tag / 'go').write_text('x')
 until(lambda: not processes.reap(main))
 end(main)
-""",
-    )
-    assert found["code"] == 9
+"""
+    assert scene(tmp_path, script)["code"] == 9
 
 
 def test_children_from_before_the_program_are_left_alone(tmp_path: Path) -> None:
-    """Children that the loop inherited are not ended, such as the tee of `main.py > >(tee log)`."""
+    """Such as the tee of `main.py > >(tee log)`."""
     folder = tmp_path / "a session"
     folder.mkdir()
     script = PRELUDE + "main = start('sleep', '300'); end(main)"
@@ -237,8 +226,7 @@ def without_proc(tmp_path: Path) -> list[str]:
 
 
 def test_without_proc_the_tree_is_read_from_ps(tmp_path: Path, without_proc: list[str]) -> None:
-    """Without /proc, as on macOS, ps shows the descendants of the main process, and orphans by
-    their tag."""
+    """As on macOS: the descendants of the main process, and orphans by their tag."""
     tools = 'env -i sleep 301 & setsid sleep 302 & (setsid sh -c "trap : TERM; echo > up; sleep 303'
     script = f"""
 main = shell('{tools}; sleep 304" &); wait')
@@ -254,10 +242,8 @@ end(main)"""
 def test_of_orphans_only_our_own_are_ended(
     tmp_path: Path, table: str, request: pytest.FixtureRequest
 ) -> None:
-    """Only orphans of this session are ended, not processes with a similar value in their
-    environment."""
-    ps = table == "ps"
-    launcher: list[str] = request.getfixturevalue("without_proc") if ps else []
+    """Not processes with a similar value in their environment."""
+    launcher: list[str] = request.getfixturevalue("without_proc") if table == "ps" else []
     session, variable = str(tmp_path / "a session"), RUN_TAG
     theirs = [
         {variable: f"{session}-2"},
@@ -300,8 +286,7 @@ print(json.dumps({{"code": code, "log": log.read_text(), "children": children(),
 def test_a_command_of_the_settings(
     tmp_path: Path, command: str, limit: float, stop: str, code: int | None, log: str | None
 ) -> None:
-    """The log has all output of SETUP and VERIFY, and none of their processes stays
-    alive."""
+    """The log has all output of SETUP and VERIFY. None of their processes stays alive."""
     found = scene(tmp_path, RUN.format(command=command, limit=limit, stop=stop))
     assert found["code"] == code
     assert found["log"] == (log if log is not None else f"{tmp_path}/a session\n")

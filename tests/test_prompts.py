@@ -48,17 +48,12 @@ WORDS = {
 }  # fmt: skip
 NAMES = FILES | FIELDS | PRINTED | WORDS | set(Worktree._fields) | {f"{n}.md" for n in EVERYTHING}
 PROGRAMS = {
-    "git": "status log diff show merge-base worktree restore archive -C",
-    "gh": "pr",
-    "date": "",
-    "mv": "",
-    "mktemp": "-d",
-    "timeout": "",
-}
+    "git": "status log diff show merge-base worktree restore archive -C", "gh": "pr", "date": "",
+    "mv": "", "mktemp": "-d", "timeout": "",
+}  # fmt: skip
 
 
 def flags_in(text: str) -> set[str]:
-    """Every option in a piece of shell."""
     return set(re.findall(r"(?<![\w-])(--?[a-z][a-z-]*)", text))
 
 
@@ -76,7 +71,7 @@ def is_known(span: str) -> bool:
 
 
 def session(folder: Path, phase: str) -> SessionState:
-    """A session in `phase` with a plan, which is approved if the phase needs that."""
+    """In `phase`, with a plan, which is approved if the phase needs that."""
     (folder / PLAN).write_text("# Plan")
     plan = Approval(PLAN, "d", "c") if phase in signals.NEEDS_APPROVAL else None
     return SessionState(phase=phase, approved=plan, worktree=Worktree(folder, "b", "main"))
@@ -90,7 +85,6 @@ def shown(text: str) -> list[signals.Signal]:
 
 
 def line_of(text: str, start: str) -> str:
-    """The only line that contains these words."""
     (line,) = [line for line in text.splitlines() if start in line]
     return line
 
@@ -104,8 +98,7 @@ def test_what_a_prompt_names_exists(name: str) -> None:
 
 @pytest.mark.parametrize("row", table(), ids=lambda row: row.phase)
 def test_the_phase_table_agrees_with_the_code(row: Row, tmp_path: Path) -> None:
-    """The check of signals accepts every ending in the table. Each phase has a command or a
-    section."""
+    """The check accepts every ending in it. Each phase has a command or a section."""
     assert tuple(row.phase for row in table()) == signals.PHASES
     assert set(row.reads) <= set(PHASE_WORK)
     section = {"testing": "Testing", "done": "Summary"}.get(row.phase)
@@ -122,8 +115,7 @@ def test_the_phase_table_agrees_with_the_code(row: Row, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", EVERYTHING)
 def test_every_signal_that_is_shown_is_legal(name: str, tmp_path: Path) -> None:
-    """Every signal in a prompt is valid in a phase that uses the prompt. workflow.md shows each
-    status and each kind of wait."""
+    """In a phase that uses the prompt. workflow.md shows each status and each kind of wait."""
     text = EVERYTHING[name]
     found = shown(text)
     assert len(found) == text.count('{"status"') and (found or name not in PHASE_WORK)
@@ -150,8 +142,8 @@ def test_the_limits_of_a_question_agree_with_the_check() -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_cli_can_load_a_command(name: str) -> None:
-    """A command has simple YAML frontmatter, one Input line, and nothing else that the CLI
-    substitutes. It has no allowed-tools, which would grant tools without asking."""
+    """Simple YAML frontmatter, one Input line, and nothing else that the CLI substitutes. No
+    allowed-tools, which would grant tools without asking."""
     lines = COMMANDS[name].split("---\n", 2)[1].splitlines()
     head = {key: value for key, _, value in (line.partition(": ") for line in lines)}
     assert set(head) == {"description", "argument-hint"}
@@ -173,7 +165,7 @@ def test_nothing_is_specific_to_a_machine_or_shouted(name: str) -> None:
 
 @pytest.mark.parametrize("name", PHASE_WORK)
 def test_one_text_serves_both_uses(name: str) -> None:
-    """Each command has a section for both uses. Used on its own it writes notes and no signal."""
+    """Used on its own, a command writes notes and no signal."""
     heads = re.findall(r"^## (In a session iteration|On its own)$", body(name), re.M)
     assert heads == ["In a session iteration", "On its own"]
     alone = body(name).partition("## On its own")[2]
@@ -182,7 +174,7 @@ def test_one_text_serves_both_uses(name: str) -> None:
 
 
 def test_a_form_stands_in_one_file() -> None:
-    """Each form is in one prompt only, except that of a plan phase, which has two modes."""
+    """Except that of a plan phase, which has two modes."""
     blocks = [block for text in EVERYTHING.values() for block in fences(text)]
     titles = [title for block in blocks for title in re.findall(r"^# .*", block, re.M)]
     assert len(titles) == len(set(titles)) + 1 and titles.count("# Phase N: NAME") == 2
@@ -207,7 +199,6 @@ def test_a_plan_in_its_form_can_be_ticked() -> None:
 
 
 def test_workflow_names_what_a_child_reads_and_writes() -> None:
-    """workflow.md names the read-only files and the sections of the notebook."""
     line = line_of(WORKFLOW, "- Read only: ")
     read_only = ["_task.md", "_qa.md", "_iteration.json", "_history.jsonl", "_inbox/", "_logs/"]
     assert set(re.findall(r"`([^`]+)`", line.partition(";")[0])) == set(read_only)
@@ -221,9 +212,8 @@ def test_the_parent_knows_answers_and_approvals() -> None:
     parent = COMMANDS["samocode"]
     for label in ("`Answer:`", "`Not taken yet:`", "`Answered before:`", "`same`", "`before`"):
         assert label in parent
-    approvals = re.findall(
-        r"[`\"](\w+)[`\"]", line_of(parent, "approved only by").partition(";")[0]
-    )
+    line = line_of(parent, "approved only by").partition(";")[0]
+    approvals = re.findall(r"[`\"](\w+)[`\"]", line)
     assert len(approvals) >= 4 and all(map(meaning.is_yes, approvals))
     assert not meaning.is_yes("go ahead")
 

@@ -47,8 +47,7 @@ def everywhere(words: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("words", HOSTILE, ids=range(len(HOSTILE)))
 def test_every_text_of_the_history_is_text(tmp_path: Path, words: str) -> None:
-    """Markup in a text is shown as text: it adds no element and no attribute, and nothing is
-    lost."""
+    """It adds no element and no attribute, and nothing is lost."""
     made = page(session(tmp_path / "work", *everywhere(words)), running=False)
     seen = Seen(made)
     assert seen.text.count(printable(words).strip()) >= 20
@@ -62,8 +61,7 @@ def test_a_huge_text_is_cut_with_a_word(tmp_path: Path) -> None:
 
 
 def test_values_of_the_wrong_kind_do_no_harm(tmp_path: Path) -> None:
-    """The report is made even if the history has numbers or lists in place of texts, or lines that
-    are not objects."""
+    """Numbers or lists in place of texts, and lines that are not objects."""
     odd: list[Any] = [None, 5, -1e300, True, [["<b>"]], {"<i>": "</i>"}]
     runs = [
         {"event": "iteration", "n": n, "phase": f"p{n}", "outcome": "crash", "why": value,
@@ -89,8 +87,7 @@ NAMES = (
 
 
 def test_links_lead_to_text_files_of_the_folder_only(tmp_path: Path) -> None:
-    """Text files are linked whatever their names are. Pages, folders, links, and names that only
-    the history has are not."""
+    """Whatever their names are. Not pages, folders, links, and names that only the history has."""
     folder = tmp_path / "work"
     (folder / "_logs").mkdir(parents=True)
     outside = ("../../secret.md", "/etc/passwd", "_logs/../../x.md", "http://127.0.0.1:9/x.md")
@@ -110,7 +107,7 @@ def test_links_lead_to_text_files_of_the_folder_only(tmp_path: Path) -> None:
 
 
 def test_a_size_that_is_not_whole_says_so(tmp_path: Path) -> None:
-    """A folder with too many files is not counted to its end, even if it has no folders."""
+    """A folder with too many files is not counted to its end."""
     folder = tmp_path / "folder"
     folder.mkdir()
     for name in "abc":
@@ -121,8 +118,7 @@ def test_a_size_that_is_not_whole_says_so(tmp_path: Path) -> None:
 
 
 def test_the_file_replaces_whatever_has_its_name(tmp_path: Path) -> None:
-    """A folder at its path is renamed, and a link is replaced, not followed. No temporary file is
-    left."""
+    """A folder is renamed, and a link is replaced, not followed. No temporary file is left."""
     made, folder = session(tmp_path / "work"), tmp_path / "work"
     (folder / "_report.html").mkdir()
     assert write(made, running=False).is_file()
@@ -135,7 +131,7 @@ def test_the_file_replaces_whatever_has_its_name(tmp_path: Path) -> None:
 
 
 def test_ten_thousand_iterations_make_a_small_file(tmp_path: Path) -> None:
-    """The report of 10,000 iterations is under 400 KB, since iterations share bars."""
+    """Under 400 KB, since iterations share bars."""
     runs = [
         {"event": "iteration", "n": n, "phase": ("testing", "implementation")[n // 7 % 2],
          "outcome": "crash" if n % 50 == 0 else "continue", "why": "<b>" * 200,

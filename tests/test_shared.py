@@ -71,7 +71,7 @@ FOUND = {
 
 @pytest.mark.parametrize("script", FOUND)
 def test_what_a_child_does_to_others_is_seen(shared: Shared, script: str) -> None:
-    """What a child changes outside of its branch is reported by name, without passwords in URLs."""
+    """It is reported by name, without passwords in URLs."""
     assert shared.changed() == []
     act(shared, script, shared.tree)
     assert sorted(shared.changed()) == sorted(FOUND[script])
@@ -104,7 +104,7 @@ SIDE_BY_SIDE = (
 
 
 def test_what_others_do_is_not_reported(shared: Shared) -> None:
-    """What others do is not reported, and does not hide what the child does."""
+    """Nor does it hide what the child does."""
     for script in SIDE_BY_SIDE:
         act(shared, script, shared.repository.top)
         assert (script, shared.changed()) == (script, [])
@@ -128,6 +128,5 @@ def test_what_does_not_work_in_the_worktree(shared: Shared) -> None:
 
 
 def test_a_repository_that_git_cannot_read_is_not_reported(shared: Shared) -> None:
-    """If git cannot read the repository, nothing is reported, and there is no error."""
     shared.repository.top.rename(shared.repository.top.with_name("moved"))
     assert shared.changed() == []

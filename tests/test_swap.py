@@ -77,7 +77,7 @@ Acts = tuple[tuple[int, str], ...]
 
 
 def stepping(*scenes: tuple[Path, Acts]) -> list[tuple[bool, int] | None]:
-    """Run the scenes. For each: (what swap returned, number of steps), or None if it was killed."""
+    """For each scene: (what swap returned, number of steps), or None if it was killed."""
     given = json.dumps([(str(folder), acts) for folder, acts in scenes])
     done = subprocess.run(
         [sys.executable, "-c", STEPPING], cwd=ROOT, input=given, capture_output=True, text=True,
@@ -105,8 +105,7 @@ def last(tmp_path: Path) -> int:
 
 @pytest.mark.parametrize("how", ["replace", "in-place", "old-inode"])
 def test_a_save_before_any_step_is_never_lost(tmp_path: Path, last: int, how: str) -> None:
-    """A save before any step is kept, whether the editor renames a new file, truncates the page, or
-    writes to the old inode."""
+    """Whether the editor renames a new file, truncates the page, or writes to the old inode."""
     if how == "old-inode":
         last -= 1  # a write after the last read cannot be detected
     steps = {tmp_path / str(step): step for step in range(1, last + 1)}
@@ -126,8 +125,7 @@ def test_two_editors_at_once_lose_nothing(tmp_path: Path, last: int) -> None:
 
 @pytest.mark.parametrize("how", ["", "replace", "old-inode", "delete"])
 def test_a_kill_before_any_step_loses_nothing(tmp_path: Path, last: int, how: str) -> None:
-    """A kill before any step loses nothing, also after a save. A page that a person deleted stays
-    deleted."""
+    """Also after a save. A page that a person deleted stays deleted."""
     kills = [(s, k) for k in range(1, last + 1) for s in (range(1, k) if how else (0,))]
     scenes = [
         (tmp_path / f"{k}-{s}", (*(((s, how),) if how else ()), (k, "kill"))) for s, k in kills
@@ -150,7 +148,7 @@ def test_an_older_swap_that_was_cut_off_is_not_overwritten(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("seen", [b"a", b"", None])
-@pytest.mark.parametrize("there", [b"a", b"b", b"", None])
+@pytest.mark.parametrize("there", [b"a", b"", None])
 def test_only_what_was_seen_is_printed_over(
     tmp_path: Path, there: bytes | None, seen: bytes | None
 ) -> None:
@@ -163,23 +161,19 @@ def test_only_what_was_seen_is_printed_over(
     assert found == ({} if wanted is None else {"_qa.md": wanted})
 
 
-@pytest.mark.parametrize("mode", [0o600, 0o644, 0o664, 0o400, None])
-def test_mode_and_owner_stay(tmp_path: Path, mode: int | None) -> None:
-    """The page keeps its mode and owner. Only its owner can read a new page."""
+@pytest.mark.parametrize("mode", [0o644, 0o400])
+def test_mode_and_owner_stay(tmp_path: Path, mode: int) -> None:
+    """Only its owner can read a new page."""
     page = tmp_path / "_qa.md"
-    if mode is None:
-        assert swap(page, b"x", None) and stat.S_IMODE(page.stat().st_mode) == 0o600
-        return
-    page.write_text("a")
+    assert swap(page, b"a", None) and stat.S_IMODE(page.stat().st_mode) == 0o600
     page.chmod(mode)
     if os.geteuid() == 0:
         os.chown(page, 12345, 23456)
     before = page.stat()
     assert swap(page, b"printed", b"a")
     after = page.stat()
-    assert (after.st_mode, after.st_uid, after.st_gid) == (
-        before.st_mode, before.st_uid, before.st_gid,
-    )  # fmt: skip
+    for name in ("st_mode", "st_uid", "st_gid"):
+        assert getattr(after, name) == getattr(before, name)
 
 
 # The page of questions, which is printed by swap
@@ -195,8 +189,7 @@ def questions(folder: Path, count: int = 1) -> History:
 
 @pytest.mark.parametrize("text", ["w " * 400_000, "a \udc80 b", "a \ud800 b", "a\0b"])
 def test_the_loop_can_read_whatever_it_printed(tmp_path: Path, text: str) -> None:
-    """The loop can read each page that it prints. Otherwise it would set the page aside and print
-    it again, until the disk is full."""
+    """Otherwise it would set the page aside and print it again, until the disk is full."""
     history, said = questions(tmp_path), list[str]()
     history.append("answer", id=1, text=text, by="telegram")
     history.append("found", id=1, text=text)
@@ -207,7 +200,7 @@ def test_the_loop_can_read_whatever_it_printed(tmp_path: Path, text: str) -> Non
     assert said == [] and [path.name for path in tmp_path.glob("_qa.md*")] == ["_qa.md"]
 
 
-def test_a_page_that_somebody_is_at_work_on_is_left_alone_until_it_is_whole(tmp_path: Path) -> None:
+def test_a_page_that_somebody_is_at_work_on_is_left_alone(tmp_path: Path) -> None:
     session = Session(tmp_path, tmp_path, None, questions(tmp_path, 2))
     answers, page = Answers(session, list[str]().append), tmp_path / "_qa.md"
     answers.collect()
