@@ -59,7 +59,8 @@ def test_git_is_started_twice_for_an_iteration(stage: Stage) -> None:
     [
         ("--help", 90, "subprocess json logging samocode.session samocode.child"),
         ("--check-signal {session}", 119, "dataclasses inspect logging argparse hashlib ctypes "
-            "requests samocode.child samocode.settings.load samocode.gate samocode.show samocode.session"),
+            "requests samocode.child samocode.settings.load samocode.gate samocode.show "
+            "samocode.session"),
         ("--config {config} --session work --max-iterations 0", 206, "dataclasses inspect ast "
             "hashlib uuid socket requests difflib"),
     ],

@@ -3,7 +3,6 @@ tests/outer/test_kills.py kills at every append to the history."""
 
 import inspect
 import json
-import shutil
 import signal
 import sys
 from collections.abc import Callable
@@ -17,7 +16,7 @@ from samocode.pages import swap
 from tests.outer import speech
 from tests.outer.speech import wait_for
 from tests.outer.stage import DONE, EXIT, TASK, Stage
-from tests.test_faults import begun, goes_on
+from tests.test_faults import goes_on
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 # Places between two steps that belong together. Not here: appends (tests/outer/test_kills.py) and
@@ -139,16 +138,6 @@ def test_an_answer_of_a_killed_loops_child(stage: Stage, logs: str) -> None:
     ended = loop.wait()
     assert ended.code == 0, ended.out
     assert stage.answers == [("mine", "file"), ("other", "file")]
-
-
-def test_killed_and_the_working_directory_gone(stage: Stage) -> None:
-    before = begun(stage)
-    (stage.steps / "2.py").write_text("signal('continue'); write('there'); time.sleep(60)")
-    loop = stage.start()
-    wait_for(lambda: (stage.session / "there").exists())
-    loop.kill()
-    shutil.rmtree(stage.worktree)
-    goes_on(stage, before)
 
 
 def test_everything_that_a_kill_can_leave(stage: Stage) -> None:

@@ -29,19 +29,16 @@ from tests.outer.stage import executable, git, photo, sh
 
 
 def at(folder: Path, **environ: str) -> Repository:
-    """The repository around a folder."""
     found = Repository.find(folder, {**os.environ, **environ})
     assert found is not None
     return found
 
 
 def start(folder: Path) -> str:
-    """The commit that a session would start from."""
     return Branches.read(at(folder)).start(None)[1]
 
 
 def commit(repo: Path, name: str = "a.py", words: str = "x") -> str:
-    """Commit a change on the current branch and return its hash."""
     (repo / name).write_text(words)
     git("add", name, cwd=repo)
     git("commit", "-qm", f"change {name}", cwd=repo)
@@ -122,7 +119,7 @@ def test_a_tag_of_the_same_name_is_not_the_base(tmp_path: Path, repo: Path) -> N
 
 
 def test_a_repository_that_git_refuses(tmp_path: Path, repo: Path) -> None:
-    """The error has all of git's output, since git's own remedy may be in the last line."""
+    """The error has all of git's output, whose last line may have the remedy."""
     broken = tmp_path / "broken"
     broken.mkdir()
     (broken / ".git").write_text("gitdir: nowhere\n")
@@ -206,10 +203,9 @@ def test_what_is_taken_is_left_alone(tmp_path: Path, repo: Path, tree: Worktree,
 # Places
 
 
-@pytest.mark.parametrize("name", ["plain name", "ünï", "-dash", "'quote\""])
+@pytest.mark.parametrize("name", ["-dash", "ünï 'quote\""])
 def test_paths_of_any_kind(tmp_path: Path, repo: Path, name: str) -> None:
-    moved = tmp_path / name
-    repo.rename(moved)
+    moved = repo.rename(tmp_path / name)
     tree = Worktree(tmp_path / f"w {name}" / "s", "samocode/s", "main")
     worktrees.ensure(at(moved), tree)
     assert worktrees.ensure(at(moved), tree) is None
@@ -301,7 +297,7 @@ def test_every_change_of_a_tracked_file_is_seen(
 
 
 def test_a_submodule_changes_as_the_rest_does(tmp_path: Path, repo: Path) -> None:
-    """An edit or a commit in a submodule is a change. A build log in it is not."""
+    """By an edit or a commit in it, not by a build log."""
     git("clone", "-q", str(repo), "inner", cwd=tmp_path)
     sh("git -c protocol.file.allow=always submodule --quiet add ../inner lib", repo)
     git("commit", "-qm", "lib", cwd=repo)
@@ -393,7 +389,7 @@ BEHAVIOUR = (
 
 @contextmanager
 def scene() -> Generator[tuple[Path, Session]]:
-    """A new repository, and a session with its worktree. Each hypothesis example makes one."""
+    """A repository, and a session with its worktree. Each hypothesis example makes one."""
     with tempfile.TemporaryDirectory() as folder:
         repo, tree = Path(folder) / "repo", Worktree(Path(folder) / "w" / "s", "samocode/s", "main")
         repo.mkdir()
@@ -455,7 +451,7 @@ def test_a_worktree_made_again_touches_only_itself() -> None:
 def test_a_daemon_that_git_leaves_holds_nobody_up(
     repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If a detached daemon keeps git's output open, the call of git ends at its time limit."""
+    """It keeps git's output open, so the call ends at its time limit."""
     monkeypatch.setattr(command, "TIMEOUT", 1)
     alias = f"alias.d=!setsid sleep 600 & echo $! > '{tmp_path}/pid'"
     said = command.git(repo, os.environ, "-c", alias, "d")
