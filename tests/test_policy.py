@@ -306,7 +306,6 @@ def test_what_a_child_may_spend(
         (NO_INIT, 0.0),
         (UNFINISHED._replace(ended="auth"), 0.0),
         (UNFINISHED._replace(ended="auth", answered=True), None),
-        (UNFINISHED._replace(ended="timeout"), None),
         (NO_INIT._replace(ended="killed_loop"), None),  # its log may be lost
         (NO_INIT._replace(answered=True), None),
         (told(), None),
@@ -319,8 +318,8 @@ def test_what_a_run_cost(run: RunResult, cost: float | None) -> None:
 
 @pytest.mark.parametrize(("failures", "code"), [(0, None), (1, None), (2, ExitCode.BLOCKED)])
 def test_verify_failed(failures: int, code: ExitCode | None) -> None:
-    """A failed VERIFY returns to implementation, with its output; to planning if the approval has
-    lapsed. The third failure blocks."""
+    """The session returns to implementation, or to planning if the approval has lapsed. The third
+    failure blocks."""
     lapsed = policy.verify_failed(after(verify_failures=failures), "boom")
     approved = Approval("p.md", "d", "c")
     found = policy.verify_failed(after(verify_failures=failures, approved=approved), "boom")
