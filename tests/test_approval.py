@@ -140,31 +140,20 @@ def test_what_of_a_plan_may_change(name: str) -> None:
     assert (approval.essence(changed) == approval.essence(PLAN)) == (name in HARMLESS)
 
 
-def test_a_changed_plan_is_asked_about_again(approved: Session) -> None:
-    """The message and the new question show what changed."""
+@pytest.mark.parametrize("line", ["a step more", "++ like a diff header", "@@ too"])
+def test_a_changed_plan_is_asked_about_again(approved: Session, line: str) -> None:
+    """The message and the new question show what changed. The forecast is no part of that."""
+    approved.state.spent["planning"] = Spent(1, 1.0)
     plan = approved.folder / "plan.md"
     plan.write_text("\ufeff" + HARMLESS["notes"](HARMLESS["ticks"](PLAN)))
     assert approval.settle(approved) == [] and approved.state.approved
-    plan.write_text(HARMFUL["a word"](PLAN))
-    lapsed = LAPSED + "-- [ ] write it\n+- [ ] write something else"
-    assert approval.settle(approved) == [lapsed]
-    assert approved.state.approved is None and approved.state.plan_to_ask == "plan.md"
-    approval.ask(approved)
-    shown = page(approved.state)
-    assert shown and [block.answer for block in shown.blocks] == ["yes", ""]
-    assert "+- [ ] write something else" in shown.blocks[1].above
-    assert answer(approved, "ok") == [APPROVED]
-
-
-@pytest.mark.parametrize("line", ["++ x", "@@ x"])
-def test_a_line_like_a_diff_header_is_shown(approved: Session, line: str) -> None:
-    """The forecast in the question is not a part of the shown lines."""
-    approved.state.spent["planning"] = Spent(1, 1.0)
-    (approved.folder / "plan.md").write_text(f"{line}\n{PLAN}")
+    plan.write_text(f"{line}\n{PLAN}")
     assert approval.settle(approved) == [f"{LAPSED}+{line}"]
+    assert approved.state.approved is None and approved.state.plan_to_ask == "plan.md"
     approval.ask(approved)
     (asked,) = approved.state.open
     assert f"\n+{line}\nForecast: " in asked.why
+    assert answer(approved, "ok") == [APPROVED]
 
 
 def test_a_plan_that_cannot_be_read_lapses(approved: Session) -> None:

@@ -46,9 +46,7 @@ def test_the_page_of_an_iteration(tmp_path: Path) -> None:
         worktree=Worktree(tmp_path, "b", "main"), approved=Approval("p.md", "d", "c"),
     )  # fmt: skip
     state.entered, state.notes = {"testing": 2}, ["a note"]
-    text = printed.iteration(state, now, 60, 2.5, "abc")
-    assert text.startswith('{\n "iteration": 5,\n') and text.endswith("\n}\n")
-    assert json.loads(text) == first | {
+    assert json.loads(printed.iteration(state, now, 60, 2.5, "abc")) == first | {
         "iteration": 5, "phase": "testing", "deadline": "2026-01-08T11:01:07",
         "entered": {"testing": 2}, "head": "abc", "git": True, "approved_plan": "p.md",
         "previous": {"iteration": 4, "outcome": "timeout", "note": "too long"},

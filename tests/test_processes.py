@@ -60,7 +60,9 @@ def end(main=None, grace=0.3):
 """
 
 
-def scene(tmp_path: Path, script: str, launcher: Sequence[str] = ()) -> dict[str, Any]:
+def scene(
+    tmp_path: Path, script: str, launcher: Sequence[str] = (), children: int = 0
+) -> dict[str, Any]:
     """Run a scene, assert that no process of it lives, and return what it printed."""
     folder = tmp_path / "a session"
     folder.mkdir(exist_ok=True)
@@ -71,7 +73,7 @@ def scene(tmp_path: Path, script: str, launcher: Sequence[str] = ()) -> dict[str
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
-    assert found["children"] == []
+    assert len(found["children"]) == children
     assert [pid for pid in found["pids"] if not gone(pid)] == []
     return found
 
@@ -173,22 +175,14 @@ end(main)
 
 def test_children_from_before_the_program_are_left_alone(tmp_path: Path) -> None:
     """Such as the tee of `main.py > >(tee log)`."""
-    folder = tmp_path / "a session"
-    folder.mkdir()
-    script = PRELUDE + "main = start('sleep', '300'); end(main)"
-    shell = 'sleep 44 >/dev/null & echo $! > theirs; exec "$0" -c "$1" "$2"'
-    done = subprocess.run(
-        ["sh", "-c", shell, sys.executable, script, str(folder)], cwd=folder,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE, text=True, timeout=60, check=True,
-    )  # fmt: skip
-    theirs = int((folder / "theirs").read_text())
-    found = json.loads(done.stdout)
-    try:
-        assert (found["code"], found["left"]) == (-15, [])
-        assert found["children"] == [theirs] and not gone(theirs)
-    finally:
-        os.kill(theirs, signal.SIGKILL)
+    shell = (
+        f'sleep 44 >/dev/null 2>&1 & echo $! >{shlex.quote(str(tmp_path))}/theirs; exec "$0" "$@"'
+    )
+    script = "main = start('sleep', '300'); end(main)"
+    found = scene(tmp_path, script, ["sh", "-c", shell], children=1)
+    theirs = int((tmp_path / "theirs").read_text())
+    assert (found["code"], found["left"], found["children"]) == (-15, [], [theirs])
+    os.kill(theirs, signal.SIGKILL)
 
 
 PS = """#!{python}
