@@ -100,9 +100,7 @@ def test_a_command_is_never_cut(place: Place, written: str, verify: str | None) 
     assert (project.base_branch, project.verify) == ("dev", verify)
 
 
-def test_what_the_child_needs_is_made_absolute(
-    place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_paths_are_made_absolute(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """The child runs in the worktree, where a relative folder, CLAUDE_PATH or entry of PATH leads
     elsewhere."""
     for name in ("CLAUDE_CONFIG_DIR", "TMPDIR"):

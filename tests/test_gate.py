@@ -85,9 +85,7 @@ def built(stage: Stage) -> bool:
 
 @pytest.mark.parametrize("new", ["Answer: no, stop", "Answer:"])
 @pytest.mark.parametrize("yes", [(), ("--yes",)], ids=["by the human", "by --yes"])
-def test_an_approval_taken_back_while_a_child_runs(
-    stage: Stage, yes: tuple[str, ...], new: str
-) -> None:
+def test_an_approval_taken_back(stage: Stage, yes: tuple[str, ...], new: str) -> None:
     """The iteration ends, and then the human is asked again. --yes does not answer for them."""
     stage.script(TO_PLANNING, "plan()", "hold(); signal()", BUILD)
     loop = stage.start(*((*EXIT, *yes) if yes else ()))

@@ -284,11 +284,9 @@ def test_a_pull_request_names_the_base_of_another_remote(tmp_path: Path, repo: P
         ("touch new.txt test_a.py", ()),
     ],
 )  # fmt: skip
-def test_every_change_of_a_tracked_file_is_seen(
-    tree: Worktree, script: str, names: tuple[str, ...]
-) -> None:
-    """Also a commit, and a second change of a changed file. Not an untracked file, and not a file
-    of which only the time changed."""
+def test_changes_of_tracked_files(tree: Worktree, script: str, names: tuple[str, ...]) -> None:
+    """Each kind, also a commit, and a second change of a changed file. Not an untracked file, and
+    not a file of which only the time changed."""
     (tree.path / "a.py").write_text("changed before")
     before = look(tree.path, os.environ)
     sh(script, tree.path)
@@ -448,9 +446,7 @@ def test_a_worktree_made_again_touches_only_itself() -> None:
         assert changed and all("/.git/worktrees/s" in path for path in changed), changed
 
 
-def test_a_daemon_that_git_leaves_holds_nobody_up(
-    repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_daemon_of_git(repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It keeps git's output open, so the call ends at its time limit."""
     monkeypatch.setattr(command, "TIMEOUT", 1)
     alias = f"alias.d=!setsid sleep 600 & echo $! > '{tmp_path}/pid'"
@@ -460,9 +456,8 @@ def test_a_daemon_that_git_leaves_holds_nobody_up(
     daemon.kill()
 
 
-def test_a_checkout_may_take_longer_than_other_calls(
-    tmp_path: Path, repo: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_slow_checkout(tmp_path: Path, repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may take longer than other calls."""
     monkeypatch.setattr(command, "TIMEOUT", 1)
     sh("echo '*.py filter=slow' > .gitattributes; git add .; git commit -qm slow", repo)
     git("config", "filter.slow.smudge", "sleep 1; cat", cwd=repo)

@@ -233,10 +233,8 @@ def test_a_program_is_gone(stage: Stage, program: str) -> None:
 
 
 @pytest.mark.parametrize("below", ["", "sub"])
-def test_a_lost_worktree_never_means_the_repository_around_it(
-    stage: Stage, repo: Path, below: str
-) -> None:
-    """Where the worktree is inside it, a `git reset` does not reach the user's work."""
+def test_a_lost_worktree_in_the_repository(stage: Stage, repo: Path, below: str) -> None:
+    """It never means the repository around it: a `git reset` does not reach the user's work."""
     (repo / "sub").mkdir()
     (repo / "sub" / "b.py").write_text("x\n")
     git("add", ".", cwd=repo)

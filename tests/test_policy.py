@@ -293,9 +293,7 @@ def test_cap(limits: dict[str, Any], state: SessionState, says: str) -> None:
         (after(), 0.0001, 0.0001),  # the CLI takes no budget of nothing
     ],
 )
-def test_what_a_child_may_spend(
-    state: SessionState, cap: float | None, budget: float | None
-) -> None:
+def test_a_childs_budget(state: SessionState, cap: float | None, budget: float | None) -> None:
     assert money.budget(state, cap) == budget
 
 

@@ -233,9 +233,7 @@ end(main)"""
 
 
 @pytest.mark.parametrize("table", ["/proc", "ps"])
-def test_of_orphans_only_our_own_are_ended(
-    tmp_path: Path, table: str, request: pytest.FixtureRequest
-) -> None:
+def test_only_our_orphans_end(tmp_path: Path, table: str, request: pytest.FixtureRequest) -> None:
     """Not processes with a similar value in their environment."""
     launcher: list[str] = request.getfixturevalue("without_proc") if table == "ps" else []
     session, variable = str(tmp_path / "a session"), RUN_TAG

@@ -113,9 +113,7 @@ def test_what_cannot_begin_is_not_created(tmp_path: Path, place: Project) -> Non
         assert raised.value.exit_code == 2 and not place.sessions.exists()
 
 
-def test_the_record_wins_over_changed_settings(
-    tmp_path: Path, place: Project, session: Session
-) -> None:
+def test_the_record_beats_settings(tmp_path: Path, place: Project, session: Session) -> None:
     elsewhere = changed(place, worktrees=tmp_path / "elsewhere", base_branch="nope")
     repository = around(elsewhere.main_repo)
     found = sessions.find_or_create(elsewhere, "work", {"task": "the täsk"}, repository)
@@ -130,9 +128,7 @@ def test_a_repository_that_is_gone(tmp_path: Path, session: Session) -> None:
         open_session(tmp_path, session.folder, None).ensure_worktree()
 
 
-def test_another_clones_session_is_left_alone(
-    tmp_path: Path, place: Project, session: Session
-) -> None:
+def test_the_session_of_a_clone(tmp_path: Path, place: Project, session: Session) -> None:
     """In another clone, which has the commit, it is refused."""
     session.ensure_worktree()
     git("clone", "-q", str(session.main_repo), "second", cwd=tmp_path)

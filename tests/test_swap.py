@@ -149,9 +149,7 @@ def test_an_older_swap_that_was_cut_off_is_not_overwritten(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("seen", [b"a", b"", None])
 @pytest.mark.parametrize("there", [b"a", b"", None])
-def test_only_what_was_seen_is_printed_over(
-    tmp_path: Path, there: bytes | None, seen: bytes | None
-) -> None:
+def test_only_what_was_seen_goes(tmp_path: Path, there: bytes | None, seen: bytes | None) -> None:
     page = tmp_path / "_qa.md"
     if there is not None:
         page.write_bytes(there)
