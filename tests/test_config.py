@@ -234,14 +234,6 @@ def test_a_wrong_value_has_a_remedy(place: Place, env: dict[str, str], says: str
     assert TOKEN[:-1] not in problem and "\n" not in problem
 
 
-def test_all_problems_come_at_once(place: Place) -> None:
-    place.dots.write_text("MAIN_REPO=gone\nSESSION=a\n")
-    place.env_file.write_text("CLAUDE_TIMEOUT=x\nNONSENSE=1\n")
-    env = {"SAMOCODE_MAX_COST": "x", "PATH": "", "TELEGRAM_CHAT_ID": "1"}
-    flags = {**RUN, "--model": "", "--on-wait": "never"}
-    assert len(place.problems(flags, env, uid=0)) == 12
-
-
 NAMES = st.sampled_from([*RunTable.keys(), *ProjectTable.keys()])
 LINES = st.builds("{}={}".format, NAMES, st.text()) | st.text()
 
