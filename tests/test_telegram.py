@@ -186,12 +186,12 @@ def test_an_update_is_handed_over_once(tmp_path: Path) -> None:
         ("", "stop", ""),
         ("", "stop other", "other"),  # that session runs already
         ("another process reads", "stop", "work"),
-        ("the first read fails", "stop", "work"),
+        ("the first read fails", "stop", ""),
     ],
 )
 def test_a_command_from_before_the_run(tmp_path: Path, before: str, said: str, to: str) -> None:
-    """A process refuses a command to its own session if its first turn reads it. All others reach
-    the session that runs."""
+    """A process refuses a command to its own session if its first successful turn reads it. All
+    others reach the session that runs."""
     folders = {name: tmp_path / name for name in ("work", "other")}
     with TelegramApi(polls=[DOWN] if "fails" in before else []) as api, locked(folders["work"]):
         sender = Sender(api, tmp_path)
@@ -300,6 +300,7 @@ QUESTION, NOTICE = Sent("w", CHAT, 3, 2, "abc"), Sent("o", CHAT, 4)
         ("note work tabs", [WORK, OTHER], None, "w", "command", ""),
         ("note work tabs", [WORK], None, "w", "command", ""),
         ("thanks", [OTHER], NOTICE, "", "answer", HELP),
+        ("ok", [WORK], NOTICE._replace(key="w"), "", "answer", HELP),
         ("stop", [DEAD], None, "", "answer", NONE_RUNS),
         ("stop", [DEAD], QUESTION._replace(key="d", question=0), "", "answer", "dead does not"),
         ("yes", [WORK], Sent("elsewhere", CHAT, 9), "", "answer", UNKNOWN),

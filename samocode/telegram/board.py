@@ -10,7 +10,7 @@ from typing import NamedTuple, final
 
 from samocode.gate.approval import plan_text
 from samocode.pages.answers import Added
-from samocode.pages.meaning import missing, taken
+from samocode.pages.meaning import taken
 from samocode.record.state import CHANGE, Question
 from samocode.record.words import short_name
 from samocode.session import Session
@@ -93,8 +93,7 @@ class Board:
         question, added = said
         take(question, added)
         if self._open(question.id):
-            lacks = missing(question, added.text) or "write it in full"
-            self.back(heard, f"I could not take that as an answer: {lacks}.")
+            self.back(heard, f"{self._session.state.refused[question.id]}.")
         else:
             self.back(heard, understood(self._session.state, question) if heard.press else "")
             if heard.press:  # its message may be unknown: the loop was killed after sending it

@@ -28,6 +28,7 @@ class Reader:
         """`key`: the session of this process."""
         self._outbox, self._spool, self._key = outbox, outbox.spool, key
         self._failures, self._said = 0, ""
+        self._behind = True  # what was sent before this start is not read yet
         self.caught_up = threading.Event()
         """Set after the first turn: the messages from before this start were read, or reading
         failed, or another process reads."""
@@ -35,6 +36,7 @@ class Reader:
     def turn(self) -> float:
         """Read once, and return the seconds until the next turn."""
         if not self._spool.may_read():
+            self._behind = False
             self.caught_up.set()
             return NEXT
         wait = POLL if self.caught_up.is_set() and not self._failures else 0
@@ -59,6 +61,7 @@ class Reader:
             found = heard(update)
             known = found is None or self._hand_over(found)
             self._spool.passed(number, not known)
+        self._behind = False
         return 0.0
 
     def _failed(self, reply: Reply) -> float:
@@ -84,7 +87,7 @@ class Reader:
         if found is None:
             return False
         own = all(peer.key == self._key for peer in found.to)
-        if found.kind == "command" and own and not self.caught_up.is_set():
+        if found.kind == "command" and own and self._behind:
             self._outbox.back(said, TOO_EARLY)
             return True
         for peer in found.to:

@@ -68,7 +68,7 @@ def _reply(heard: Heard, peer: Peer) -> Route:
         return Route(say=f"{short_name(peer.name)} does not run.")
     if heard.command:
         return Route((peer,), "command", heard.text)
-    return Route((peer,)) if peer.waits else Route(say=HELP)
+    return Route(say=HELP)  # that message asked nothing
 
 
 def _command(heard: Heard, running: Sequence[Peer]) -> Route:
