@@ -41,11 +41,11 @@ def test_half_a_save_is_no_answer(stage: Stage, saves: tuple[str, ...], answer: 
 
 
 def test_same_and_before(stage: Stage) -> None:
-    """They are plain words, unless text was found or the answer was removed. Without a text that
-    they refer to, they are no answer and stay on the page."""
+    """They are plain words, unless text was found or the answer was removed and the question does
+    not offer them. Without a text that they refer to, they are no answer and stay on the page."""
     stage.script("ask('Before or after?', 'Where?')", DONE)
     stage.begin(*EXIT)
-    said = [("same", ""), ("before", ""), ("", "is open again"), ("same", "no text that it refers")]
+    said = [("same", ""), ("after", ""), ("", "is open again"), ("same", "no text that it refers")]
     for text, says in said:
         stage.answer(1, text)
         ended = stage.run(*EXIT)
@@ -54,7 +54,7 @@ def test_same_and_before(stage: Stage) -> None:
     stage.answer(1, "before")
     stage.answer(2, "here")
     assert stage.run(*EXIT).code == 0
-    assert [text for text, _ in stage.answers] == ["same", "before", "before", "here"]
+    assert [text for text, _ in stage.answers] == ["same", "after", "before", "here"]
 
 
 def test_an_answer_without_a_word_stays_on_the_page(stage: Stage) -> None:

@@ -153,6 +153,12 @@ def test_a_question_is_open_until_a_human_has_the_last_word() -> None:
         assert state.answers[1].text == recorded and bool(state.found) == waits
 
 
+def test_a_new_plan_replaces_the_question_about_the_old_one() -> None:
+    """A "yes" to the old plan, written while the planner ran, held the gate of the new one."""
+    state = after(PLAN, answer(2, "use tabs", "change"), line("found", id=2, text="yes"))
+    assert [q.id for q in after({**PLAN, "id": 3}, state=state).open] == [3]
+
+
 @pytest.mark.parametrize("text", ["yes", "no"])
 def test_an_answer_means_what_it_was_taken_for(text: str) -> None:
     """Whatever its text. So a later version that understands the text differently neither approves

@@ -297,7 +297,7 @@ def test_a_label_in_the_printed_text_is_not_the_label() -> None:
     [("C", "C++"), ("C", "C#"), ("-1", "1"), ("x < 5", "x > 5"), ("का", "की"), ("e", "e\u0301"),
      ("use a.b", "use a/b"), ("yes", "Yes?"), ("1. a", "2. a"), ("port 80. So", "port 81. So"),
      ("one 2. x", "one x"), ("a\n1. b", "a 2. b"), ("a 1. b", "a\n2. b"), ("v1.5", "v15"),
-     ("one two", "two one"), ("jwt", "JWT")],
+     ("one two", "two one"), ("jwt", "JWT"), ("user_id", "user-id"), ("3.5", "3,5")],
 )  # fmt: skip
 def test_a_changed_answer_is_a_new_one(old: str, new: str) -> None:
     """An answer that differs in a letter, a digit or a meaningful sign is a new answer."""

@@ -125,9 +125,10 @@ class Answers:
 
     def _meant(self, question: Question, text: str) -> str | None:
         """Replace `same` and `before` by the text they refer to; None if there is no such text.
-        They are plain words unless text was found or the answer was removed."""
+        They are plain words if the question itself has them, or nothing was found or removed."""
         state, number, said = self._session.state, question.id, words(text)
-        if number not in state.found:
+        offered = words(" ".join([question.title, *question.options]))
+        if number not in state.found or set(said) & set(offered):
             return text
         if said == ["same"]:
             return state.found[number] or None

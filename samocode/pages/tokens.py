@@ -17,6 +17,7 @@ RULE_LINE = re.compile(r"^[\s|:=*_-]{2,}$", re.M)
 AUTOLINK = re.compile(r"<((?:https?://|mailto:)[^\s<>]+|[^\s<>@]+@[^\s<>@]+)>")
 TOKEN = re.compile(  # beyond ASCII: letters, combining marks, emoji; no typographic marks
     r"(?:[^\W_]|[^\x00-\xbf\u2000-\u206f\s])+|(?<![\w-])-(?=[^\W_])|(?<=[^\W_])#(?![^\W_#])|"
+    r"(?<=[^\W_])[-_.,:;](?=[^\W_])|"
     r"[+<>=/$%&@!?^]"
 )
 

@@ -139,6 +139,8 @@ def _asked(state: SessionState, line: Line) -> None:
     question = _question(line)
     state.asked[question.id] = question
     if question.kind == "approval":
+        for number in [n for n in state.found if state.asked[n].kind == "approval"]:
+            del state.found[number]  # the earlier question is replaced
         state.approval_id, state.plan_to_ask, state.ask_why = question.id, None, ""
 
 
