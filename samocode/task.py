@@ -11,6 +11,7 @@ from pathlib import Path
 from samocode.pages import printed
 from samocode.pages.edited import EditedFile
 from samocode.pages.names import INBOX, TASK
+from samocode.pages.qa_file import MAX_PAGE
 from samocode.pages.tokens import more
 from samocode.record import files
 from samocode.record.exits import ExitCode, UserError
@@ -103,7 +104,7 @@ def done(session: Session, say: Say) -> str | None:
 
 
 def page_file(session: Session, say: Say) -> EditedFile:
-    return EditedFile(session.folder / TASK, lambda _: _text(session), say)
+    return EditedFile(session.folder / TASK, lambda _: _text(session), say, MAX_PAGE)
 
 
 def _text(session: Session) -> str:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from samocode import sessions, task
 from samocode.decide.facts import Limits
 from samocode.git.repository import Repository
+from samocode.record import files
 from samocode.record.exits import UserError
 from samocode.session import Session, open_session
 from samocode.settings.project import Project
@@ -227,3 +228,11 @@ def test_a_look_changes_nothing(stage: Stage) -> None:
     for words in (str(stage.worktree), "investigation", "Q1: Where to?", "\nTo go on: "):
         assert words in shown.out
     assert photo(stage.session) == before
+
+
+def test_a_long_task_page_is_read(session: Session) -> None:
+    """A page above 1 MB was once put aside at every look, about 25 GB in a night."""
+    said: list[str] = []
+    task.add(session.history, "note", "x" * files.MAX_BYTES)
+    task.take(session, {}, said.append)
+    assert task.page_file(session, said.append).read() and said == []
