@@ -26,9 +26,14 @@ class Branches(NamedTuple):
 
     @classmethod
     def read(cls, repository: Repository) -> Branches:
-        """Read the branches. The result is empty if git fails."""
-        said = repository.call("for-each-ref", FIELDS, LOCAL, REMOTE) or ""
-        rows = [row.split("\0") for row in said.split("\n") if row]
+        """Read the branches. UserError if git fails: "no branches" would choose a wrong base."""
+        answer = repository.run("for-each-ref", FIELDS, LOCAL, REMOTE)
+        if answer.returncode != 0:
+            raise UserError(
+                f"git (2.23 or newer is needed) cannot list the branches of {repository.top}: "
+                f"{answer.stderr.strip()}"
+            )
+        rows = [row.split("\0") for row in answer.stdout.split("\n") if row]
         held = {name.removeprefix(LOCAL): Path(at) for name, _, _, at in rows if at}
         default = next((to for name, _, to, _ in rows if name == f"{REMOTE}origin/HEAD"), None)
         commits = {name: commit for name, commit, _, _ in rows if not name.endswith("/HEAD")}

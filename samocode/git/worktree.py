@@ -37,17 +37,18 @@ def ensure(repository: Repository, worktree: Worktree, head: str | None = None) 
             f"If the session's worktree was moved there, move it back: {move}"
         )
     add = ("worktree", "add", "-f", str(at), worktree.branch)
+    if head and repository.commit(head) is None:
+        refs = f"origin {worktree.branch}:{worktree.branch}"
+        raise UserError(
+            f"The last commit {head[:9]} of the branch {worktree.branch} is not in "
+            f"{repository.top}. If it is lost, begin a new session. Else fetch it from where it "
+            f"is: {typed(repository.top)} fetch {refs}",
+            exit_code=ExitCode.BLOCKED,
+        )
     if branches.has(worktree.branch):
         _call(repository, *add)
         return f"worktree {at} recreated from branch {worktree.branch}"
     start = head or branches.commit(worktree.base) or worktree.commit or worktree.base
-    if head and repository.commit(head) is None:
-        refs = f"origin {worktree.branch}:{worktree.branch}"
-        raise UserError(
-            f"The branch {worktree.branch} is gone, and its last commit {head[:9]} is not in "
-            f"{repository.top}. Fetch it from where it is: {typed(repository.top)} fetch {refs}",
-            exit_code=ExitCode.BLOCKED,
-        )
     _call(repository, "branch", worktree.branch, start)
     try:
         _call(repository, *add)

@@ -85,3 +85,13 @@ def test_killed_while_git_makes_the_worktree(stage: Stage) -> None:
     wait_for((stage.folder / "up").exists)
     assert loop.send(signal.SIGKILL).wait().code == -signal.SIGKILL
     assert stage.run().code == 0 and (stage.worktree / "f.bin").read_text() == "data\n"
+
+
+def test_git_cannot_list_the_branches(stage: Stage) -> None:
+    """A crash left another worktree's file empty, and most of git still works. Without the list the
+    session once began from a wrong branch."""
+    git("worktree", "add", "-qb", "other", "../other", cwd=stage.repo)
+    (stage.repo / ".git/worktrees/other/commondir").write_text("")
+    ended = stage.begin()
+    assert ended.code == 2 and "cannot list the branches" in ended.out, ended.out
+    assert not (stage.folder / "sessions").exists()
