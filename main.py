@@ -83,7 +83,8 @@ def run(settings: Settings, timeouts: Timeouts) -> int:
     texts, project = user_texts(settings), settings.project
     repository = sessions.repository_of(settings)
     name = settings.session or naming.session(project, repository, texts)
-    folder, made = sessions.find_or_create(project, name, texts, repository, bool(settings.session))
+    by_hand = bool(settings.session) and settings.on_wait == "pause"  # else a queue, for example
+    folder, made = sessions.find_or_create(project, name, texts, repository, by_hand)
     said = sessions.hand_over(folder, texts) if texts else ""
     if said:
         print(f"{folder.name} is running. {said}")

@@ -105,8 +105,8 @@ class Iterations(NamedTuple):
         tampered = session.put_back(before, self.say)
         if session.top and not session.top.is_dir() and (made := session.ensure_worktree()):
             self.say(f"   the worktree was gone: {made}")
-        if not self._set_up():
-            return None, {}
+            if not self._set_up():
+                return None, {}
         found = facts.read(
             session.folder, session.state, session.checkout, run,
             before, tampered, self.shutdown.requested,

@@ -79,7 +79,7 @@ def _check_branch(session: Session, code: WorktreeStatus | None) -> None:
     if code.branch != branch:
         renamed = not Branches.read(checkout.repository).has(branch)
         busy = "".join(f" First end {what}." for what in left)
-        remedy = f"{typed(path)} {'branch -m' if renamed else 'switch'} {branch}"
+        remedy = f"{typed(path)} {'switch -c' if renamed else 'switch'} {branch}"
         raise UserError(
             f"{path} has {code.branch} checked out, not {branch}.{busy} Run: {remedy}",
             exit_code=ExitCode.BLOCKED,

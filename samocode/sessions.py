@@ -230,7 +230,7 @@ def hand_over(folder: Path, texts: Texts) -> str:
     if "dive" in texts:
         raise UserError("--dive cannot be added to a running session. Wait, or send --task.")
     text, state = texts["task"], History(folder / HISTORY).load(repair=False).state
-    if text.strip() in [old.strip() for _, kind, old in state.texts if kind != "note"]:
+    if text.strip() == (state.task or "").strip():
         return "It has that task already."  # the start was repeated
     send(folder, text)
     return "It reads the note before its next iteration." if is_running(folder) else ""

@@ -77,7 +77,7 @@ def nested(top: Path, environ: Mapping[str, str], base: str) -> tuple[str, ...]:
     listing = ("config", "-z", "--blob", "HEAD:.gitmodules", "--get-regexp", r"\.path$")
     said = in_worktree(top, environ, *listing).stdout if found else ""
     known = {entry.partition("\n")[2] for entry in said.split("\0")}
-    return tuple(name for name in found if name not in known)
+    return tuple(n for n in found if n not in known and (top / n / ".git").exists())
 
 
 def _unreadable(top: Path, main: Path, said: str) -> UserError:

@@ -31,10 +31,10 @@ def look(settings: Settings, timeouts: Timeouts) -> int:
     """Show all sessions or one, or ask its loop to stop. Return the exit code. UserError if there
     is no such session."""
     project, name, say = settings.project, settings.session, View().say
+    repository = sessions.repository_of(settings)
     if name is None and (settings.status or settings.max_iterations == 0):
         say(_all(settings))
         return ExitCode.DONE
-    repository = sessions.repository_of(settings)
     folder = _awaited(settings, repository, timeouts)
     if settings.stop:
         now = settings.stop == "now"

@@ -94,7 +94,10 @@ class _Shown:
             title, text = self._session.state.asked[line["id"]].title, line["text"]
             say(f"Q{line['id']}: {title}\n   answer ({line.get('by')}): {text}")
         elif event == "setup":
-            say("SETUP runs" if "log" in line else f"SETUP ended with exit code {line['exit']}")
+            if "log" in line:
+                say("SETUP runs")
+            elif "exit" in line:
+                say(f"SETUP ended with exit code {line['exit']}")
         elif event == "limit":
             say(f"   {line['why']}: waits until {line['until']}")
         elif event == "task":

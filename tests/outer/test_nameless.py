@@ -48,7 +48,7 @@ def test_the_same_task_is_one_session(stage: Stage) -> None:
 
 def test_a_name_that_is_probably_a_slip(quick: Stage) -> None:
     """A text for the beginning of an unfinished session's name, or for a dated name that does not
-    exist, begins no session."""
+    exist, begins no session. A queue, which starts with --on-wait exit, makes no slips."""
     quick.script(default=BLOCKED)
     quick.name = "job-10"
     quick.begin()
@@ -58,6 +58,8 @@ def test_a_name_that_is_probably_a_slip(quick: Stage) -> None:
         assert slip.code == 2 and says in slip.err and names(quick) == ["job-10"]
     quick.name = "job-1"
     assert quick.begin().code == 3 and names(quick) == ["job-1", "job-10"]
+    quick.name = "job"
+    assert quick.begin("--on-wait", "exit").code == 3 and names(quick) == ["job", "job-1", "job-10"]
 
 
 def test_none_or_several(stage: Stage) -> None:
