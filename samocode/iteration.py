@@ -53,8 +53,8 @@ class Iterations(NamedTuple):
 
     def run_next(self, view: View) -> Decision | None:
         """Run one iteration, shown by `view`. Return None if SETUP or VERIFY was interrupted. If
-        the account is known to have reached a limit, none begins, and the decision says how long to
-        wait."""
+        the account is known to have reached a limit, no iteration begins: the decision has the
+        pause, or the stop."""
         if limited := self._limited():
             return limited
         for line in self.session.restore():

@@ -28,9 +28,10 @@ DECISIONS = (ExitCode.BLOCKED, ExitCode.LIMIT, ExitCode.INTERRUPTED)
 
 
 def prepare(iterations: Iterations, texts: Texts) -> Stop | None:
-    """Prepare the session for its first spawn. UserError if the worktree or SETUP fails, or the
-    worktree is not where or as it was left. Returns a Stop if a recovered iteration ended in one
-    and the user wrote nothing new, or if a stop was requested during SETUP."""
+    """Prepare the session for its first spawn. UserError if the worktree cannot be made,
+    was moved or has another branch checked out, or if SETUP fails. Returns a Stop if a recovered
+    iteration ended in one and the user wrote nothing new, or if a stop was requested during
+    SETUP."""
     session, say, settings = iterations.session, iterations.say, iterations.settings
     if session.checkout:
         check_moved(*session.checkout, settings.project.worktrees)
@@ -66,9 +67,8 @@ def prepare(iterations: Iterations, texts: Texts) -> Stop | None:
 
 
 def _check_branch(session: Session, code: WorktreeStatus | None) -> None:
-    """UserError if a person switched the worktree to another branch. What a child left is not
-    refused: after a failed iteration the next child is told, and a blocked one may have stopped in
-    the middle of a rebase."""
+    """UserError if another branch is checked out. Not after a failed iteration, because the next
+    child can switch back, and not if a blocked child left a merge or rebase in progress."""
     last, checkout = session.state.last, session.checkout
     if code is None or checkout is None or (last and last.outcome not in HEARD):
         return

@@ -179,7 +179,7 @@ class Session:
                 kept = files.keep(path)
                 files.write(path, wanted)
                 how = " To send a note, use --task." if name == TASK else ""
-                say(f"   {name} was changed ({kept}) and is printed again.{how}")
+                say(f"   {name} was changed or removed ({kept}) and is printed again.{how}")
         return tampered
 
 

@@ -37,8 +37,8 @@ def set_up(session: Session, settings: Settings, shutdown: Shutdown, say: Say) -
     session.history.append("setup", exit=code, dirty=after.newly_dirty(before) if after else None)
     if changed := session.changed_meanwhile():
         say(
-            f"warning: SETUP changed {few(changed)}, which your own checkout uses too. See that "
-            "your checkout still works after this worktree is removed."
+            f"warning: SETUP changed {few(changed)}, which your own checkout uses too. "
+            "They may point into this worktree: check your settings before you remove it."
         )
     if code != 0 and not shutdown.requested:
         end = "\n".join(files.last_lines(log, SETUP_LINES))

@@ -17,7 +17,7 @@ BLOCKING = {
         "project's .claude), or accept it with SAMOCODE_PAYER=key."),
     "mode": ("mode", "Claude runs in another permission mode than CLAUDE_PERMISSION_MODE asks for, "
         "because a settings.json forbids it (disableBypassPermissionsMode, disableAutoMode). "
-        "Change one of the two settings."),
+        "Change CLAUDE_PERMISSION_MODE, or remove that entry from the settings.json."),
     "model_not_found": ("model", "Claude does not know the model. Correct CLAUDE_MODEL, "
         "SAMOCODE_PHASE_MODELS or --model."),
     "invalid_request": ("invalid_request", "The request is refused, and waiting does not help. The "

@@ -71,7 +71,7 @@ def cap(state: SessionState, limits: Limits) -> Stop | None:
 
 def heed(hint: Hint, now: float, limits: Limits, times: Timeouts) -> Stop | Pause | None:
     """Return the pause, or the Stop, if a hint says that the account reached a usage limit."""
-    why = f"usage limit reached (by session {hint.session}; Ctrl-C and a start to ignore that)"
+    why = f"usage limit reached (as session {hint.session} found; to try, press Ctrl-C and start)"
     return _wait(why, hint.resets_at, now, limits, times)
 
 
@@ -130,7 +130,7 @@ def _spared(facts: IterationFacts, limits: Limits, times: Timeouts) -> Stop | Pa
     """Return the pause that leaves the user a share of each limit (SAMOCODE_KEEP_QUOTA)."""
     full = [w for w in facts.run.windows if 100 * (1 - w.used) < limits.keep_quota]
     last = max(full, key=lambda window: window.resets_at, default=None)
-    if last is None:
+    if last is None or not limits.keep_quota:
         return None
     left, name = 100 * max(0.0, 1 - last.used), last.name.replace("_", "-")
     why = f"{left:.0f} % of the {name} limit is left (SAMOCODE_KEEP_QUOTA)"

@@ -60,9 +60,9 @@ class Answers:
         """Record what was found on the page after a child ran, as `found`, not as an answer. The
         child or a person may have written it, so the question is open until a person confirms.
 
-        The page is printed before the child's questions are recorded. Its first line says how many
-        history lines it was made from: a child could guess the number of the page with its own
-        questions, and write that page with answers."""
+        The page is printed before the child's questions are recorded. Otherwise a child could write
+        the page with its own questions in advance, with answers: it can guess the number in its
+        first line."""
         reading, state = self.page.read(), self._session.state
         for number, added in reading.added.items():
             if len(added.text) > MAX_ANSWER:
@@ -175,7 +175,9 @@ class Answers:
     def _say_rest(self, reading: Reading) -> None:
         if reading.gone:
             names = ", ".join(f"Q{number}" for number in reading.gone)
-            self.say(f"   {QA}: no single heading of {names} was found; it is printed again.")
+            self.say(
+                f"   {QA}: the heading of {names} is missing or occurs twice; it is printed again."
+            )
         if reading.stray:
             self._keep("some text belongs to no question: write it below the heading of one")
 

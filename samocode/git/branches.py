@@ -72,7 +72,7 @@ class Branches(NamedTuple):
         return self._newer(copies) if copies else self.repository.current()
 
     def start(self, wanted: str | None) -> tuple[str, str]:
-        """Return the base of a new session and its commit. UserError if none can start there."""
+        """Return the base of a new session and its commit. UserError if it cannot start there."""
         base, place = self.base(wanted), self.repository.prefix.rstrip("/")
         commit = self.commit(base)
         if commit is None and self.commits:

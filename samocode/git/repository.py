@@ -95,7 +95,7 @@ class Repository:
         return self.call("merge-base", "--is-ancestor", old, new) is not None
 
     def other_holder(self, at: Path) -> Path | None:
-        """Return the git folder of the repository of the worktree at `at` if it is another one."""
+        """Return the git folder that the worktree at `at` belongs to, None if it is this one's."""
         own = gitdir.of(at)
         common = files.read_any(own / "commondir").decode(errors="surrogateescape").rstrip("\n")
         there = files.real(own / common)

@@ -23,7 +23,7 @@ BY_ITSELF = (
 )  # fmt: skip
 """Settings that git writes by itself, for new branches, worktrees, submodules and downloads."""
 LOGIN = re.compile(r"//[^/@]*@")
-"""Credentials in `url.https://TOKEN@example.org/.insteadof`. Key names are shown and sent."""
+"""Credentials in `url.https://TOKEN@example.org/.insteadof`. The names of settings are shown."""
 SWITCH = re.compile(r"> (\d+) [-+]\d+\tcheckout: moving from (\S+) to (\S+)$", re.M)
 """A checkout in the reflog of HEAD: time, old branch, new branch."""
 

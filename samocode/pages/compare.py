@@ -56,8 +56,8 @@ def progress(folder: Path, tree: Path | None, before: Mark, now: WorktreeStatus 
 
 
 def _any_newer(folder: str, names: Set[str], clock: int, depth: int) -> bool:
-    """Whether any of these, or anything in them, is newer than `clock`. New names sort last, so few
-    need to be examined."""
+    """Whether any of these, or anything in them, is newer than `clock`. Artifact names begin with a
+    date, so in reverse order the new ones come first."""
     paths = [f"{folder}/{name}" for name in sorted(names, reverse=True)]
     if any(_is_newer(path, clock) for path in paths):
         return True

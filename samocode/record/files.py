@@ -21,7 +21,7 @@ class Unreadable(Exception):
 
 
 def real(path: Path) -> Path:
-    """Return the path without links, as Path.resolve(), which raises for a loop of links."""
+    """Return the path without links. Path.resolve() would raise for a loop of links."""
     return Path(os.path.realpath(path))
 
 

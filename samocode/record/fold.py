@@ -78,7 +78,7 @@ def _start(state: SessionState, line: Line) -> None:
 
 def _setup(state: SessionState, line: Line) -> None:
     state.setting_up, state.set_up = "log" in line, line.get("exit") == 0
-    if state.as_made:  # else the `start` line has them
+    if state.as_made:  # else the `start` line brings the whole status
         dirty = {**state.as_made.dirty, **line.get("dirty", {})}
         state.as_made = state.as_made._replace(dirty=dirty)
 
@@ -117,8 +117,8 @@ def _iteration(state: SessionState, line: Line) -> None:
 
 
 def _count(state: SessionState, line: Line, delay: float) -> None:
-    """Update the counters. A valid signal resets strikes, cut_off and api_waited, progress resets
-    idle, and a `decision` line all."""
+    """Update the counters. A valid signal resets strikes, cut_off and api_waited. Progress resets
+    idle. A `decision` line resets all, see `fold`."""
     outcome = line["outcome"]
     if line.get("heard"):
         state.strikes, state.cut_off, state.api_waited = [], 0, 0.0

@@ -30,7 +30,7 @@ def local_now() -> datetime:
 
 @final
 class History:
-    """The history file and the state folded from it. `append` is the only way to change either."""
+    """The history file and the state folded from it. Only `append` adds lines."""
 
     def __init__(self, path: Path, now: Callable[[], datetime] = local_now) -> None:
         self.path = path

@@ -116,7 +116,7 @@ class Spent(NamedTuple):
 
 
 class Approval(NamedTuple):
-    """A plan approved by a person. `digest` ignores ticked boxes and the Notes section."""
+    """An approved plan. `digest` ignores ticked boxes and the Notes section."""
 
     plan: str
     digest: str

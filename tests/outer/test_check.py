@@ -123,7 +123,7 @@ BROKEN = (
     ("problem", "git LFS", "Install git-lfs"),
     ("warning", "claude 9.9.9", "is the tested version|npm install"),
     ("problem", "claude is not logged in", "claude auth login"),
-    ("problem", "permission mode default", "Change one of the two settings"),
+    ("problem", "permission mode default", "Change CLAUDE_PERMISSION_MODE"),
     ("warning", "has a Stop hook", "SAMOCODE_RUN"),
     ("ok", "disableAllHooks", ""),
     ("warning", ".claude/settings.json is not a JSON object", "Correct"),
